@@ -1,0 +1,5 @@
+"""python -m twtop."""
+
+from twtop.cli import main
+
+main()

@@ -1,0 +1,131 @@
+"""Arguments → source → view: the only place where everything meets."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+from twtop import __version__
+from twtop.decode import decode
+from twtop.frame import View
+from twtop.groups import GroupBy
+from twtop.history import History, fold
+from twtop.probe import CollectError
+from twtop.processes import assign, socket_owners
+from twtop.query import Everything, Query, QueryError, needs_owners, parse
+from twtop.report import REPORTS, Report
+from twtop.sources import open_local
+from twtop.text import printable
+
+DONE, UNREADABLE, USAGE = 0, 1, 2
+FASTEST_S, SLOWEST_S = 0.1, 3600.0
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
+    options = _parser().parse_args(arguments)
+    if options.once:
+        options.batch, options.iterations = True, 1
+    view = View(query=options.filter, group_by=options.group)
+    if not options.batch:
+        sys.exit(_monitor(view, options.delay))
+    try:
+        status = _batch(view, options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
+        status = DONE
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    sys.exit(status)
+
+
+def _batch(view: View, options: argparse.Namespace) -> int:
+    read, history = open_local(), History()
+    report: Report = REPORTS[options.output]
+    wants_owners = options.sockets or view.group_by is GroupBy.PROCESS or needs_owners(view.query)
+    due = time.monotonic()
+    while options.iterations is None or history.number < options.iterations:
+        time.sleep(max(0.0, due - time.monotonic()))
+        due = time.monotonic() + options.delay
+        try:
+            snapshot = decode(read())
+        except CollectError as error:
+            return _complain(str(error), UNREADABLE)
+        history.advance(snapshot)
+        owners = assign(snapshot.sockets, socket_owners() if wants_owners else {})
+        sys.stdout.write(report(fold(history, snapshot, view, owners), options.sockets))
+        sys.stdout.flush()
+    return DONE
+
+
+def _monitor(view: View, delay: float) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
+    from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
+
+    return TwtopApp(open_local, view, delay).run_to_exit()
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"twtop: {message}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line that says what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_complain(f"{message} (see 'twtop --help')", USAGE))
+
+
+def _delay(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not FASTEST_S <= seconds <= SLOWEST_S:
+        raise argparse.ArgumentTypeError(f"expected {FASTEST_S} to {SLOWEST_S:.0f} seconds, found {printable(text)!r}")
+    return seconds
+
+
+def _iterations(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text[:9]):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {printable(text)!r}")
+    return int(text[:9])
+
+
+def _filter(text: str) -> Query:
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _group(text: str) -> GroupBy:
+    try:
+        return GroupBy(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {', '.join(GroupBy)}, found {printable(text)!r}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="twtop",
+        description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
+        epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
+    )
+    add = parser.add_argument
+    add("-d", "--delay", "--interval", type=_delay, default=1.0, metavar="SECONDS", help="between samples (default 1)")
+    add("-f", "--filter", type=_filter, default=Everything(), metavar="FILTER", help="such as 'port 443 and tw'")
+    add("--group", type=_group, default=GroupBy.PEER, metavar="BY", help=f"{', '.join(GroupBy)} (default peer)")
+    add("-b", "--batch", action="store_true", help="print instead of drawing, until stopped")
+    add("-n", "--iterations", type=_iterations, metavar="COUNT", help="with -b: stop after COUNT samples")
+    add("-1", dest="once", action="store_true", help="the same as -b -n 1")
+    add("-o", "--output", choices=tuple(REPORTS), default="text", help="form of batch output (default text)")
+    add("--sockets", action="store_true", help="with -b: every single socket too")
+    add("-V", "--version", action="version", version=f"twtop {__version__}")
+    return parser

@@ -1,0 +1,93 @@
+"""View → Frame: what a user asks to see, and the one immutable answer from which every view draws."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.groups import Counts, GroupBy, Groups, Key
+from twtop.model import Mask, Owners, Rows, Snapshot, freeze
+from twtop.query import Everything, Query
+from twtop.verdicts import Verdict
+
+
+class SocketSort(enum.StrEnum):
+    """Order of the single sockets."""
+
+    REMAINING = "remaining"
+    AGE = "age"
+    LOCAL = "local"
+    REMOTE = "remote"
+    STATE = "state"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What to fold a snapshot into. `drill` names the group whose single sockets are wanted."""
+
+    query: Query = field(default_factory=Everything)
+    group_by: GroupBy = GroupBy.PEER
+    drill: Key | None = None
+    socket_sort: SocketSort = SocketSort.REMAINING
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StateRows:
+    """Sockets by state, filtered: `count` (12,), `change_per_s` (12,) with NaN for unknown, `series` (ticks, 12)."""
+
+    count: Counts
+    change_per_s: NDArray[np.float64]
+    series: Counts
+
+    def __post_init__(self) -> None:
+        freeze(self.count, self.change_per_s, self.series)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeWait:
+    """TIME_WAIT of some sockets: `entered` and `releases` (60,) per second, `times` and `counts` (ticks,).
+
+    `times` are seconds before the frame (≤ 0). Rates are per second, None when unknown.
+    """
+
+    count: int
+    entered_per_s: float | None
+    left_per_s: float | None
+    entered: Counts
+    releases: Counts
+    times: NDArray[np.float64]
+    counts: Counts
+
+    def __post_init__(self) -> None:
+        freeze(*(getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
+
+    `shown` masks the sockets that the filter keeps, `drill` are rows of sockets in the order asked for; `rates` are
+    of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the last tick.
+    """
+
+    tick: int
+    view: View
+    snapshot: Snapshot
+    owners: Owners
+    groups: Groups
+    states: StateRows
+    total: TimeWait
+    matching: TimeWait
+    memory_bytes: float | None
+    rates: Mapping[str, float | None]
+    verdicts: tuple[Verdict, ...]
+    shown: Mask
+    drill: Rows
+    cpu: float | None
+
+    def __post_init__(self) -> None:
+        freeze(self.shown, self.drill)

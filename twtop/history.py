@@ -1,0 +1,178 @@
+"""The past of a run in ring buffers, and fold(): history + snapshot + view → Frame."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from twtop.destinations import find_destinations, port_space
+from twtop.frame import Frame, SocketSort, StateRows, TimeWait, View
+from twtop.groups import STATES, Counts, group, members
+from twtop.model import Mask, Owners, Rows, Snapshot, Sockets, TcpState
+from twtop.ports import budgets
+from twtop.query import Everything, Query, mask
+from twtop.timers import entries, rate, releases, wheel_step_s
+from twtop.verdicts import memory_bytes, verdicts
+
+TICKS = 240
+"""How far back the timeline goes, in ticks: four minutes at one per second."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tick:
+    """What is kept of a past snapshot: its clock, its own cost and its counters."""
+
+    mono: float
+    cpu: float
+    counters: Mapping[str, int]
+    tw: int | None
+
+
+class History:
+    """The last snapshots' key figures. A filter has its own counts, which begin when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.latest: Tick | None = None
+        self.previous: Tick | None = None
+        self._states: dict[Query, deque[tuple[float, Counts]]] = {}
+
+    def advance(self, snapshot: Snapshot) -> None:
+        """Take note of a new snapshot, before it is folded."""
+        self.number += 1
+        self.previous = self.latest
+        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, snapshot.gauges.get("tw"))
+
+    def states(self, query: Query, mono: float, count: Counts) -> tuple[np.ndarray, Counts]:
+        """(times, counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
+        for gone in [known for known in self._states if known not in (query, Everything())]:
+            del self._states[gone]
+        ring = self._states.setdefault(query, deque(maxlen=TICKS))
+        if not ring or ring[-1][0] < mono:
+            ring.append((mono, count))
+        return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
+
+    def rates(self) -> dict[str, float | None]:
+        """Change per second of each counter since the snapshot before; None when there is none."""
+        now, before = self.latest, self.previous
+        if now is None:
+            return {}
+        if before is None or now.mono <= before.mono:
+            return dict.fromkeys(now.counters)
+        span = now.mono - before.mono
+        return {
+            name: (value - before.counters[name]) / span if value >= before.counters.get(name, value + 1) else None
+            for name, value in now.counters.items()
+        }
+
+    def flow(self) -> tuple[float | None, float | None]:
+        """TIME_WAIT (entries, exits) per second by the kernel's counters; None before the second tick."""
+        now, before, rates = self.latest, self.previous, self.rates()
+        entered, killed = rates.get("TW"), rates.get("TWKilled")
+        if now is None or before is None or entered is None or now.tw is None or before.tw is None:
+            return entered, None
+        entered += killed or 0.0
+        return entered, max(entered - (now.tw - before.tw) / (now.mono - before.mono), 0.0)
+
+    def cpu(self) -> float | None:
+        """This process's share of one CPU between the last two snapshots."""
+        now, before = self.latest, self.previous
+        return None if now is None or before is None else (now.cpu - before.cpu) / (now.mono - before.mono)
+
+
+def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Frame:
+    """The Frame of a snapshot that `history` has been advanced by; a second fold with another view is as good."""
+    sockets = snapshot.sockets
+    space = port_space(snapshot.limits, sockets)
+    places = find_destinations(sockets, space)
+    step_s = wheel_step_s(sockets.timer_ms[sockets.is_time_wait])
+    budget = budgets(snapshot, space, places, step_s)
+    shown = mask(view.query, sockets, places.per_socket(), owners)
+    groups = group(snapshot, places, budget, shown, view.group_by, owners)
+    states = _states(history, view.query, snapshot, shown)
+    entered, left = history.flow()
+    total = _time_wait(history, Everything(), snapshot, np.ones(len(sockets), np.bool_), step_s, entered, left)
+    everything = isinstance(view.query, Everything)
+    memory = memory_bytes(sockets)
+    rates = history.rates()
+    return Frame(
+        tick=history.number,
+        view=view,
+        snapshot=snapshot,
+        owners=owners,
+        groups=groups,
+        states=states,
+        total=total,
+        matching=total if everything else _time_wait(history, view.query, snapshot, shown, step_s, None, None),
+        memory_bytes=memory,
+        rates=rates,
+        verdicts=verdicts(snapshot, places, budget, memory, rates),
+        shown=shown,
+        drill=_drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
+        if view.drill
+        else np.empty(0, np.intp),
+        cpu=history.cpu(),
+    )
+
+
+def _states(history: History, query: Query, snapshot: Snapshot, shown: Mask) -> StateRows:
+    count = np.bincount(snapshot.sockets.state[shown], minlength=STATES)
+    times, series = history.states(query, snapshot.mono, count)
+    change = np.full(STATES, np.nan)
+    if len(times) > 1:
+        change = (series[-1] - series[-2]) / (times[-1] - times[-2])
+    return StateRows(count, change, series)
+
+
+def _time_wait(
+    history: History,
+    query: Query,
+    snapshot: Snapshot,
+    shown: Mask,
+    step_s: float,
+    entered_per_s: float | None,
+    left_per_s: float | None,
+) -> TimeWait:
+    rows = snapshot.sockets.take(shown & snapshot.sockets.is_time_wait)
+    count = np.bincount(snapshot.sockets.state[shown], minlength=STATES)
+    times, series = history.states(query, snapshot.mono, count)
+    entered = entries(rows.age_ms)
+    return TimeWait(
+        count=len(rows),
+        entered_per_s=rate(entered) if entered_per_s is None else entered_per_s,
+        left_per_s=left_per_s,
+        entered=entered,
+        releases=releases(rows.timer_ms, step_s),
+        times=times - snapshot.mono,
+        counts=series[:, TcpState.TIME_WAIT],
+    )
+
+
+def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
+    rows = np.flatnonzero(chosen)
+    order = np.argsort(_socket_keys(sockets, owners, view.socket_sort)[rows], kind="stable")
+    return rows[order[::-1] if view.reverse else order]
+
+
+def _socket_keys(sockets: Sockets, owners: Owners, by: SocketSort) -> np.ndarray:
+    unknown_last = np.int64(1 << 40)
+    match by:
+        case SocketSort.REMAINING:
+            return np.where(sockets.timer_ms < 0, unknown_last, sockets.timer_ms)
+        case SocketSort.AGE:
+            return np.where(sockets.age_ms < 0, unknown_last, sockets.age_ms)
+        case SocketSort.LOCAL:
+            return _address_rank(sockets)[sockets.local].astype(np.int64) << 16 | sockets.lport
+        case SocketSort.REMOTE:
+            return _address_rank(sockets)[sockets.remote].astype(np.int64) << 16 | sockets.rport
+        case SocketSort.STATE:
+            return sockets.state
+        case SocketSort.PROCESS:
+            return np.where(owners.process < 0, np.iinfo(np.int32).max, owners.process)
+
+
+def _address_rank(sockets: Sockets) -> np.ndarray:
+    rank = np.empty(len(sockets.addresses), np.int64)
+    rank[np.lexsort((sockets.addresses.lo, sockets.addresses.hi))] = np.arange(len(rank))
+    return rank

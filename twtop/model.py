@@ -1,0 +1,214 @@
+"""What the kernel said, in the words of the field: states, addresses, sockets, limits, snapshots.
+
+Everything is immutable; arrays are read-only and one entry long per socket unless a docstring says otherwise.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+Codes = NDArray[np.int32]
+
+MAPPED = 0xFFFF << 32
+"""Low half of ::ffff:0.0.0.0, under which every IPv4 address is kept."""
+
+PORTS = 65536
+EPHEMERAL_CLIENT_PORTS = 64512
+"""Ports 1024–65535: the most that one client address can use towards one server port."""
+
+TIMEWAIT_MS = 60_000
+"""TCP_TIMEWAIT_LEN of include/net/tcp.h: a constant, whatever tcp_fin_timeout says."""
+
+
+class TcpState(enum.IntEnum):
+    """include/net/tcp_states.h. CLOSE in a dump is a socket that is bound but not connected."""
+
+    ESTABLISHED = 1
+    SYN_SENT = 2
+    SYN_RECV = 3
+    FIN_WAIT1 = 4
+    FIN_WAIT2 = 5
+    TIME_WAIT = 6
+    CLOSE = 7
+    CLOSE_WAIT = 8
+    LAST_ACK = 9
+    LISTEN = 10
+    CLOSING = 11
+
+
+class Timer(enum.IntEnum):
+    """idiag_timer of linux/inet_diag.h."""
+
+    OFF = 0
+    RETRANSMIT = 1
+    KEEPALIVE = 2
+    TIMEWAIT = 3
+    PROBE = 4
+
+
+class Direction(enum.IntEnum):
+    """Who opened the connection, as far as ports and listeners tell."""
+
+    UNKNOWN = 0
+    OUTBOUND = 1
+    INBOUND = 2
+
+
+def freeze(*arrays: NDArray[Any]) -> None:
+    """Make arrays read-only, so that threads can share them."""
+    for array in arrays:
+        array.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Addresses:
+    """Distinct addresses of a snapshot, 128 bits each as two halves; IPv4 and mapped IPv6 are the same here."""
+
+    hi: NDArray[np.uint64]
+    lo: NDArray[np.uint64]
+
+    def __post_init__(self) -> None:
+        freeze(self.hi, self.lo)
+
+    def __len__(self) -> int:
+        return len(self.lo)
+
+    def integer(self, index: int) -> int:
+        """One address as a 128-bit number."""
+        return int(self.hi[index]) << 64 | int(self.lo[index])
+
+    def within(self, network: int, bits: int) -> Mask:
+        """Which addresses share their first `bits` of 128 with `network`."""
+        kept = (1 << 128) - (1 << (128 - bits))
+        hi, lo = kept >> 64, kept & (1 << 64) - 1
+        same_hi: Mask = (self.hi ^ np.uint64(network >> 64)) & np.uint64(hi) == 0
+        same_lo: Mask = (self.lo ^ np.uint64(network & (1 << 64) - 1)) & np.uint64(lo) == 0
+        return same_hi & same_lo
+
+    @property
+    def is_ipv4(self) -> Mask:
+        ipv4: Mask = (self.hi == 0) & (self.lo >> np.uint64(32) == 0xFFFF)
+        return ipv4
+
+    @property
+    def is_wildcard(self) -> Mask:
+        wildcard: Mask = (self.hi == 0) & ((self.lo == 0) | (self.lo == MAPPED))
+        return wildcard
+
+    @property
+    def is_loopback(self) -> Mask:
+        ipv6: Mask = (self.hi == 0) & (self.lo == 1)
+        ipv4: Mask = self.is_ipv4 & (self.lo >> np.uint64(24) & np.uint64(0xFF) == 127)
+        return ipv6 | ipv4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sockets:
+    """Columns over sockets. `local` and `remote` are indexes into `addresses`.
+
+    `timer_ms` is the time left on `timer` in ms, −1 where no timer runs or it is unknown. A TIME_WAIT has uid 0
+    and inode 0, which means no owner (inet_twsk_diag_fill). `device` is the interface a socket is bound to, 0 for none.
+    """
+
+    addresses: Addresses
+    state: NDArray[np.uint8]
+    timer: NDArray[np.uint8]
+    local: Codes
+    remote: Codes
+    lport: NDArray[np.uint16]
+    rport: NDArray[np.uint16]
+    timer_ms: Codes
+    device: NDArray[np.uint32]
+    rqueue: NDArray[np.uint32]
+    wqueue: NDArray[np.uint32]
+    uid: NDArray[np.uint32]
+    inode: NDArray[np.uint32]
+
+    def __post_init__(self) -> None:
+        freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def take(self, rows: Rows | Mask) -> "Sockets":
+        """The same table with only these rows, in this order."""
+        return Sockets(self.addresses, *(getattr(self, f.name)[rows] for f in fields(self)[1:]))
+
+    @property
+    def is_time_wait(self) -> Mask:
+        """True TIME_WAIT, without the FIN_WAIT2 that are timewait objects too."""
+        rows: Mask = self.state == TcpState.TIME_WAIT
+        return rows
+
+    @property
+    def is_connection(self) -> Mask:
+        """Sockets with a peer: neither listening nor merely bound."""
+        rows: Mask = (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE)
+        return rows
+
+    @property
+    def age_ms(self) -> Codes:
+        """Milliseconds since each TIME_WAIT was entered; −1 for every other socket and for an unknown timer."""
+        known = self.is_time_wait & (self.timer_ms >= 0)
+        return np.where(known, np.maximum(TIMEWAIT_MS - self.timer_ms, 0), -1).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sysctls of the namespace; None where this kernel has no such file or it cannot be read.
+
+    `ehash_entries` is without the sign that marks a table shared with the parent namespace.
+    """
+
+    port_range: tuple[int, int] | None
+    reserved: tuple[tuple[int, int], ...] | None
+    tw_reuse: int | None
+    tw_reuse_delay_ms: int | None
+    timestamps: int | None
+    max_tw_buckets: int | None
+    ehash_entries: int | None
+    rfc1337: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown."""
+
+    time: float
+    mono: float
+    cpu: float
+    collect_s: float
+    host: str
+    kernel: str
+    netns: str
+    source: str
+    sockets: Sockets
+    limits: Limits
+    counters: Mapping[str, int]
+    gauges: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process as /proc names it; the name is from outside and may hold anything."""
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Owners:
+    """Who holds each socket: an index into `processes`, −1 where unknown; `inferred` marks guesses from evidence."""
+
+    process: Codes
+    inferred: Mask
+    processes: tuple[Process, ...]
+
+    def __post_init__(self) -> None:
+        freeze(self.process, self.inferred)

@@ -1,0 +1,163 @@
+"""Kernel → Sample: everything one tick reads, as raw bytes and text.
+
+Standard library only and no import from twtop, so that this very file can run in another
+namespace or on another host. Nothing is interpreted here; `decode` does that.
+"""
+
+import errno
+import os
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+NETLINK_SOCK_DIAG = 4
+TCPDIAG_GETSOCK = 18
+NLM_F_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
+CHUNK = 1 << 16  # the kernel fills at most 32 KiB a message batch
+RECEIVE_TIMEOUT_S = 5
+HEADER = struct.Struct("=IHHII")
+DONE_SIZE = HEADER.size + 4
+
+COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6")
+SYSCTLS = (
+    "net/ipv4/ip_local_port_range",
+    "net/ipv4/ip_local_reserved_ports",
+    "net/ipv4/tcp_ehash_entries",
+    "net/ipv4/tcp_max_tw_buckets",
+    "net/ipv4/tcp_rfc1337",
+    "net/ipv4/tcp_timestamps",
+    "net/ipv4/tcp_tw_reuse",
+    "net/ipv4/tcp_tw_reuse_delay",
+    "net/netfilter/nf_conntrack_count",
+    "net/netfilter/nf_conntrack_max",
+    "fs/file-nr",
+)
+
+
+class CollectError(Exception):
+    """The kernel could not be read, or what it said makes no sense. The text is one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One raw reading of one network namespace.
+
+    `dump` is a whole sock_diag answer without its closing message. `files` maps a path below /proc to its
+    text; a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu`
+    (this process's own CPU time) are seconds on their clocks, `collect_s` is what the reading took.
+    """
+
+    time: float
+    mono: float
+    cpu: float
+    collect_s: float
+    host: str
+    kernel: str
+    netns: str
+    source: str
+    dump: bytes = field(repr=False)
+    files: dict[str, str] = field(repr=False)
+
+
+def read_sample(proc: str = "/proc") -> Sample:
+    """Read sockets, counters, sysctls and clocks of the calling thread's network namespace.
+
+    Raises CollectError when the socket table cannot be read; a missing counter file is no error.
+    """
+    now, start = time.time(), time.monotonic()
+    dump = dump_sockets()
+    files = dict(read_files(proc))
+    return Sample(
+        time=now,
+        mono=start,
+        cpu=time.process_time(),
+        collect_s=time.monotonic() - start,
+        host=socket.gethostname(),
+        kernel=os.uname().release,
+        netns=namespace_id(proc),
+        source="sock_diag",
+        dump=dump,
+        files=files,
+    )
+
+
+def dump_sockets() -> bytes:
+    """All TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
+
+    The legacy request type is the one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in net/ipv4/inet_diag.c).
+    """
+    sequence = secrets.randbits(31) | 1
+    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ALL_STATES, 0)  # struct inet_diag_req
+    request = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as netlink:
+            netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", RECEIVE_TIMEOUT_S, 0))
+            netlink.send(request)
+            return b"".join(_answer(netlink, sequence))
+    except OSError as error:
+        raise CollectError(_advice(error)) from error
+
+
+def _answer(netlink: socket.socket, sequence: int) -> Iterator[bytes]:
+    while True:
+        chunk = netlink.recv(CHUNK)
+        if len(chunk) < HEADER.size:
+            raise CollectError(f"sock_diag sent a message of {len(chunk)} bytes; expected at least {HEADER.size}")
+        _, kind, _, answered, _ = HEADER.unpack_from(chunk)
+        if answered != sequence:
+            continue
+        if kind == NLMSG_ERROR:
+            code = -struct.unpack_from("=i", chunk, HEADER.size)[0]
+            raise OSError(code, os.strerror(code))
+        if len(chunk) >= DONE_SIZE:
+            tail = len(chunk) - DONE_SIZE
+            length, kind, _, answered, _ = HEADER.unpack_from(chunk, tail)
+            if (length, kind, answered) == (DONE_SIZE, NLMSG_DONE, sequence):
+                yield chunk[:tail]
+                return
+        yield chunk
+
+
+def _advice(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOENT | errno.EPROTONOSUPPORT | errno.EAFNOSUPPORT:
+            return "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'"
+        case errno.EAGAIN:
+            return f"sock_diag did not answer within {RECEIVE_TIMEOUT_S} s: the kernel is busy, try again"
+        case errno.EPERM | errno.EACCES:
+            return "reading sockets is forbidden here (seccomp or SELinux): allow AF_NETLINK sockets for twtop"
+        case _:
+            return f"cannot read sockets by sock_diag: {error.strerror or error}"
+
+
+def read_files(proc: str) -> Iterator[tuple[str, str]]:
+    """(path below /proc, text) of each counter file and sysctl that exists and may be read."""
+    own = own_directory(proc)
+    places = [(name, f"{own}/{name}") for name in COUNTER_FILES]
+    places += [(f"sys/{name}", f"{proc}/sys/{name}") for name in SYSCTLS]
+    places.append(("slabinfo", f"{proc}/slabinfo"))
+    for name, path in places:
+        try:
+            with open(path, encoding="ascii", errors="replace") as file:
+                yield name, file.read()
+        except OSError:
+            continue
+
+
+def own_directory(proc: str) -> str:
+    """The calling thread's directory: /proc/net follows the process's first thread, not this one."""
+    path = f"{proc}/thread-self"
+    return path if os.path.exists(path) else f"{proc}/self"
+
+
+def namespace_id(proc: str) -> str:
+    """As the kernel names it, `net:[4026531840]`; empty when it cannot be read."""
+    try:
+        return os.readlink(f"{own_directory(proc)}/ns/net")
+    except OSError:
+        return ""

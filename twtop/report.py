@@ -1,0 +1,145 @@
+"""A Frame as batch text, JSON or CSV: pure functions from Frame to lines."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from twtop import text
+from twtop.document import by_pressure, destination, document, peer, socket_rows
+from twtop.frame import Frame
+from twtop.groups import Groups, label
+from twtop.model import Direction, TcpState
+from twtop.query import Everything
+
+TEXT_PEERS = 20
+"""Rows of the peers table in batch text, like one screen."""
+
+Report = Callable[[Frame, bool], str]
+"""(frame, with single sockets) → text with its closing newline."""
+
+
+def to_json(frame: Frame, with_sockets: bool) -> str:
+    """One JSON object on one line, schema twtop/1. Unknown is null."""
+    return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def to_csv(frame: Frame, with_sockets: bool) -> str:
+    """The peers table, or the single sockets, with a line of names before the first tick."""
+    if with_sockets:
+        rows = list(socket_rows(frame, np.flatnonzero(frame.shown)))
+        names = ["local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"]
+        names += ["uid", "inode", "process", "inferred"]
+    else:
+        rows = [_csv_group(frame.groups, int(group)) for group in by_pressure(frame.groups)]
+        names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
+        names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
+    stamp = datetime.fromtimestamp(frame.snapshot.time, UTC).isoformat(timespec="milliseconds")
+    out = io.StringIO()
+    writer = csv.DictWriter(out, ["time", *names], extrasaction="ignore", lineterminator="\n")
+    if frame.tick == 1:
+        writer.writeheader()
+    for row in rows:
+        writer.writerow({"time": stamp} | {name: _cell(row.get(name)) for name in names})
+    return out.getvalue()
+
+
+def _csv_group(groups: Groups, group: int) -> dict[str, object]:
+    worst = destination(groups, int(groups.worst[group]))
+    return worst | peer(groups, group) | {"time_wait": int(groups.states[group, TcpState.TIME_WAIT])}
+
+
+def _cell(value: object) -> object:
+    """A spreadsheet must not take an outside name for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
+def to_text(frame: Frame, with_sockets: bool) -> str:
+    """Header lines, states, peers, and on request the single sockets; like `top -b`."""
+    lines = [*_header(frame), "", *_state_lines(frame), "", *_peer_lines(frame)]
+    if with_sockets:
+        lines += ["", *_socket_lines(frame)]
+    return "\n".join(lines) + "\n\n"
+
+
+def _header(frame: Frame) -> Iterator[str]:
+    snapshot, total = frame.snapshot, frame.total
+    limit = snapshot.limits.max_tw_buckets
+    moment = datetime.fromtimestamp(snapshot.time).astimezone()
+    took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
+    yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}  Linux {snapshot.kernel}  {took}"
+    share = f" ({text.percent(total.count / limit)})" if limit else ""
+    flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
+    memory = text.size(frame.memory_bytes)
+    yield f"TIME_WAIT {text.count(total.count)}  {flow}  limit {text.count(limit)}{share}  {memory}"
+    for verdict in frame.verdicts:
+        yield f"{verdict.id.upper().replace('_', ' '):<13}{verdict.level.upper():<9} {verdict.text}"
+    if not isinstance(frame.view.query, Everything):
+        yield f"filter: {text.printable(str(frame.view.query), 200)}"
+
+
+def _state_lines(frame: Frame) -> Iterator[str]:
+    yield f"{'STATE':<12} {'COUNT':>10} {'CHANGE/s':>10}"
+    for state in TcpState:
+        change = text.signed(float(frame.states.change_per_s[state]))
+        yield f"{state.name:<12} {int(frame.states.count[state]):>10,} {change:>10}"
+
+
+def _peer_lines(frame: Frame) -> Iterator[str]:
+    groups = frame.groups
+    order = by_pressure(groups)
+    yield (
+        f"{frame.view.group_by.upper():<28} {'DIR':<4} {'TIME_WAIT':>9} {'OTHER':>7} {'PORTS (worst destination)':<38}"
+        f" {'NEW/s':>7} {'MAX/s':>7} {'FULL IN':>8}"
+    )
+    for group in order[:TEXT_PEERS]:
+        worst = int(groups.worst[group])
+        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.budgets
+        other = int(groups.states[group].sum()) - waiting
+        yield (
+            f"{label(groups.key(int(group))):<28} {SHORT_DIRECTIONS[groups.places.direction[worst]]:<4} {waiting:>9,}"
+            f" {other:>7,} {ports_text(groups, worst):<38} {text.rate(budget.new_per_s[worst]):>7}"
+            f" {text.rate(budget.max_per_s[worst]):>7} {text.full_in(budget.full_in_s[worst]):>8}"
+        ).rstrip()
+    if len(order) > TEXT_PEERS:
+        yield f"… and {len(order) - TEXT_PEERS:,} more"
+    if not len(order):
+        yield "no connections"
+
+
+SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
+
+
+def ports_text(groups: Groups, place: int) -> str:
+    """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
+    budget = groups.budgets
+    port, used = f":{groups.places.port[place]}", text.count(budget.used[place])
+    if groups.places.direction[place] == Direction.INBOUND:
+        return f"{port} {used}/{text.count(budget.capacity[place])} client ports"
+    if math.isnan(budget.capacity[place]):
+        return f"{port} {used}, budget unknown"
+    return f"{port} {used}/{text.count(budget.capacity[place])} {text.percent(budget.pressure[place])}"
+
+
+def _socket_lines(frame: Frame) -> Iterator[str]:
+    yield f"{'LOCAL':<28} {'REMOTE':<28} {'STATE':<12} {'REMAINING':>9} {'AGE':>8}  PROCESS"
+    sockets = frame.snapshot.sockets
+    order = np.argsort(np.where(sockets.timer_ms < 0, 1 << 30, sockets.timer_ms)[frame.shown], kind="stable")
+    for row in socket_rows(frame, np.flatnonzero(frame.shown)[order]):
+        ends = (_endpoint(row["local"], row["lport"]), _endpoint(row["remote"], row["rport"]))
+        left, age = (
+            f"{row[name]:.1f} s" if row[name] is not None else text.UNKNOWN for name in ("remaining_s", "age_s")
+        )
+        process = text.UNKNOWN if row["process"] is None else text.printable(str(row["process"]))
+        yield f"{ends[0]:<28} {ends[1]:<28} {row['state']:<12} {left:>9} {age:>8}  {process}"
+
+
+def _endpoint(host: object, port: object) -> str:
+    return f"[{host}]:{port or '*'}" if ":" in str(host) else f"{host}:{port or '*'}"
+
+
+REPORTS: dict[str, Report] = {"text": to_text, "json": to_json, "csv": to_csv}

@@ -1,0 +1,144 @@
+"""Numbers, addresses and outside names as text that is safe and even in width."""
+
+import ipaddress
+import math
+import unicodedata
+from collections.abc import Sequence
+
+UNKNOWN = "–"
+BLOCKS = " ▁▂▃▄▅▆▇█"
+ASCII_BLOCKS = " .:-=+*#@"
+
+
+def address(integer: int) -> str:
+    """A 128-bit address as people write it; ::ffff:a.b.c.d is IPv4.
+
+    >>> address(0xffff0a000005), address(1), address(0)
+    ('10.0.0.5', '::1', '::')
+    """
+    if integer >> 32 == 0xFFFF:
+        return str(ipaddress.IPv4Address(integer & 0xFFFF_FFFF))
+    return str(ipaddress.IPv6Address(integer))
+
+
+def endpoint(integer: int, port: int) -> str:
+    """Address and port; 0 is any port.
+
+    >>> endpoint(0xffff0a000005, 443), endpoint(1, 80), endpoint(0, 0)
+    ('10.0.0.5:443', '[::1]:80', '[::]:*')
+    """
+    host = address(integer)
+    return f"{f'[{host}]' if ':' in host else host}:{port or '*'}"
+
+
+def count(value: float | None) -> str:
+    """Whole numbers with grouped thousands; None and NaN are unknown."""
+    return UNKNOWN if value is None or math.isnan(value) else f"{value:,.0f}"
+
+
+def signed(value: float | None) -> str:
+    """A change: +12, −3, or · for none.
+
+    >>> signed(1200), signed(-3), signed(0)
+    ('+1,200', '−3', '·')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    rounded = round(value)
+    return "·" if not rounded else f"{'+' if rounded > 0 else '−'}{abs(rounded):,}"
+
+
+def rate(value: float | None) -> str:
+    """Per-second figures: one decimal below ten.
+
+    >>> rate(0), rate(0.25), rate(1204.2)
+    ('0', '0.2', '1,204')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    return f"{value:.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """A share of one in whole percent; 100 % only when it is really full.
+
+    >>> percent(0.834), percent(0.9999), percent(1.0)
+    ('83 %', '99 %', '100 %')
+    """
+    if share is None or math.isnan(share):
+        return UNKNOWN
+    return f"{math.floor(share * 100 + 1e-9)} %"
+
+
+def seconds(value: float | None) -> str:
+    """A span: 41.2 s, 3 min 05 s, 2 h 10 min.
+
+    >>> seconds(41.23), seconds(185), seconds(7800)
+    ('41.2 s', '3 min 05 s', '2 h 10 min')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if value < 59.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def full_in(value: float | None) -> str:
+    """Time to full in whole seconds; infinity is never, NaN and None are unknown.
+
+    >>> full_in(41.4), full_in(math.inf), full_in(0)
+    ('41 s', 'never', 'now')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "never"
+    return "now" if value < 0.5 else f"{value:.0f} s" if value < 600 else f"{value / 60:.0f} min"
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units.
+
+    >>> size(26843545), size(900)
+    ('25.6 MiB', '900 B')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
+    """The last `width` values as bars against their own maximum; a value above zero is never blank.
+
+    >>> sparkline([0, 1, 4, 8], 4)
+    ' ▁▄█'
+    """
+    shown = list(values)[-width:]
+    top = max(shown, default=0)
+    steps = len(blocks) - 1
+    bars = (blocks[math.ceil(value * steps / top)] if top > 0 and value > 0 else blocks[0] for value in shown)
+    return "".join(bars).rjust(width)
+
+
+def printable(name: str, width: int = 64) -> str:
+    """An outside name with controls, escapes and direction marks made visible, cut to `width` characters.
+
+    >>> printable('a\\x1b[2Jb')
+    'a␛[2Jb'
+    """
+    shown = "".join(_harmless(character) for character in name[: width + 1])
+    return shown if len(shown) <= width else shown[: width - 1] + "…"
+
+
+def _harmless(character: str) -> str:
+    code = ord(character)
+    if code < 32:
+        return chr(0x2400 + code)
+    return "�" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else character
