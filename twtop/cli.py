@@ -6,16 +6,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from twtop import __version__
 from twtop.decode import decode
+from twtop.engine import Engine
 from twtop.frame import View
 from twtop.groups import GroupBy
 from twtop.history import History, fold
 from twtop.probe import CollectError
 from twtop.processes import assign, socket_owners
-from twtop.query import Everything, Query, QueryError, needs_owners, parse
+from twtop.query import Everything, Query, needs_owners, parse
+from twtop.query_parser import QueryError
 from twtop.report import REPORTS, Report
 from twtop.sources import open_local
 from twtop.text import printable
@@ -63,11 +66,13 @@ def _batch(view: View, options: argparse.Namespace) -> int:
 
 
 def _monitor(view: View, delay: float) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return _complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
 
-    return TwtopApp(open_local, view, delay).run_to_exit()
+    app = TwtopApp(partial(Engine, open_local), view, delay)
+    app.run()
+    return app.return_code or DONE
 
 
 def _complain(message: str, status: int) -> int:

@@ -13,7 +13,7 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, Rows, TcpState, Timer
-from twtop.query import Everything
+from twtop.query import Everything, unparse
 
 SCHEMA = "twtop/1"
 DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
@@ -37,7 +37,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "netns": snapshot.netns or None,
         "source": snapshot.source,
         "collect_ms": round(snapshot.collect_s * 1000, 1),
-        "filter": None if isinstance(frame.view.query, Everything) else str(frame.view.query),
+        "filter": None if isinstance(frame.view.query, Everything) else unparse(frame.view.query),
         "limits": asdict(limits),
         "states": {state.name: int(frame.states.count[state]) for state in TcpState},
         "time_wait": {

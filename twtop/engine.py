@@ -32,23 +32,26 @@ class Wish:
 
 
 class Engine:
-    """Runs from `start` to `stop`. Both callbacks are called from its threads.
+    """Runs from `start` to `stop`. The callbacks are called from its threads.
 
-    `on_frame` gets each Frame, `on_fault` each error: a CollectError is tried again at the next tick, anything else
-    is a defect of twtop and ends its thread.
+    `on_frame` gets each Frame; `on_fault` the line that says why a tick brought none, the next one tries again;
+    `on_defect` what should never be raised, which ends its thread.
     """
 
     def __init__(
         self,
         open_source: OpenSource,
-        wish: Wish,
-        on_frame: Callable[[Frame], None],
-        on_fault: Callable[[Exception], None],
+        view: View,
+        interval: float,
+        on_frame: Callable[[Frame], object],
+        on_fault: Callable[[str], object],
+        on_defect: Callable[[Exception], object],
     ) -> None:
         self._open_source = open_source
-        self._wish = wish
+        self._wish = Wish(view, interval)
         self._on_frame = on_frame
         self._on_fault = on_fault
+        self._on_defect = on_defect
         self._changed = threading.Condition()
         self._snapshot: Snapshot | None = None
         self._owners: Mapping[int, Process] = {}
@@ -91,7 +94,7 @@ class Engine:
         try:
             run()
         except Exception as error:  # handed on, so that the view can end with it
-            self._on_fault(error)
+            self._on_defect(error)
 
     def _collect(self) -> None:
         read = self._open_source()
@@ -101,7 +104,7 @@ class Engine:
             try:
                 snapshot = decode(read())
             except CollectError as error:
-                self._on_fault(error)
+                self._on_fault(str(error))
                 continue
             with self._changed:
                 self._snapshot = snapshot

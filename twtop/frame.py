@@ -49,9 +49,10 @@ class StateRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeWait:
-    """TIME_WAIT of some sockets: `entered` and `releases` (60,) per second, `times` and `counts` (ticks,).
+    """TIME_WAIT of some sockets: `entered`, `releases` and `forecast` (60,), `times` and `counts` (ticks,).
 
-    `times` are seconds before the frame (≤ 0). Rates are per second, None when unknown.
+    `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to
+    come. Rates are per second, None when unknown.
     """
 
     count: int
@@ -59,6 +60,7 @@ class TimeWait:
     left_per_s: float | None
     entered: Counts
     releases: Counts
+    forecast: NDArray[np.float64]
     times: NDArray[np.float64]
     counts: Counts
 

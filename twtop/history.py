@@ -12,7 +12,7 @@ from twtop.groups import STATES, Counts, group, members
 from twtop.model import Mask, Owners, Rows, Snapshot, Sockets, TcpState
 from twtop.ports import budgets
 from twtop.query import Everything, Query, mask
-from twtop.timers import entries, rate, releases, wheel_step_s
+from twtop.timers import entries, forecast, rate, releases, wheel_step_s
 from twtop.verdicts import memory_bytes, verdicts
 
 TICKS = 240
@@ -137,13 +137,15 @@ def _time_wait(
     rows = snapshot.sockets.take(shown & snapshot.sockets.is_time_wait)
     count = np.bincount(snapshot.sockets.state[shown], minlength=STATES)
     times, series = history.states(query, snapshot.mono, count)
-    entered = entries(rows.age_ms)
+    entered, due = entries(rows.age_ms), releases(rows.timer_ms, step_s)
+    now_per_s = rate(entered) if entered_per_s is None else entered_per_s
     return TimeWait(
         count=len(rows),
-        entered_per_s=rate(entered) if entered_per_s is None else entered_per_s,
+        entered_per_s=now_per_s,
         left_per_s=left_per_s,
         entered=entered,
-        releases=releases(rows.timer_ms, step_s),
+        releases=due,
+        forecast=forecast(len(rows), due, now_per_s),
         times=times - snapshot.mono,
         counts=series[:, TcpState.TIME_WAIT],
     )

@@ -1,11 +1,11 @@
-"""The filter language: text → a small tree of tests. The grammar is in query.lark."""
+"""Filter text by the grammar in query.lark: words → values, errors in the user's words. lark is loaded at first use."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, NetmaskValueError
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from twtop.model import PORTS, Direction, TcpState
 
@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from lark import Lark, Token
     from lark.exceptions import UnexpectedInput
 
-MAX_LENGTH = 1000
+MAX_CHARACTERS = 1000
 MAX_DEPTH = 32
-MAX_DURATION_MS = 86_400_000
+MAX_MS = 86_400_000
 SHOWN_CHARACTERS = 40
-
-Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class PortField(StrEnum):
@@ -46,78 +44,13 @@ class Comparison(StrEnum):
     GREATER_OR_EQUAL = ">="
 
 
-@dataclass(frozen=True, slots=True)
-class Everything:
-    """The filter that was left blank."""
+def name_of(member: TcpState | Direction) -> str:
+    """A state or direction as it is written in a filter: time-wait, outbound."""
+    return member.name.lower().replace("_", "-")
 
 
-@dataclass(frozen=True, slots=True)
-class PortTest:
-    """A port from `low` to `high`, both included; EITHER holds when one side's port is in there."""
-
-    field: PortField
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class AddressTest:
-    """An address within a network; what ::ffff:0:0/96 covers is written as IPv4."""
-
-    field: AddressField
-    network: Network
-
-
-@dataclass(frozen=True, slots=True)
-class StateTest:
-    state: TcpState
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessTest:
-    """A known owner whose name contains `name`, whatever the case; the empty name is in every name."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class DirectionTest:
-    direction: Direction
-
-
-@dataclass(frozen=True, slots=True)
-class TimingTest:
-    """A known time in ms, on the timer of a TIME_WAIT."""
-
-    field: TimingField
-    comparison: Comparison
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    test: "Query"
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """Two or more, none of them an And."""
-
-    tests: tuple["Query", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """Two or more, none of them an Or."""
-
-    tests: tuple["Query", ...]
-
-
-Query: TypeAlias = Union[
-    Everything, PortTest, AddressTest, StateTest, ProcessTest, DirectionTest, TimingTest, Not, And, Or
-]
-
-STATES = {state.name.replace("_", "").lower(): state for state in TcpState} | {
+DIRECTIONS = {name_of(each): each for each in Direction} | {"in": Direction.INBOUND, "out": Direction.OUTBOUND}
+STATES = {name_of(each).replace("-", ""): each for each in TcpState} | {
     "closed": TcpState.CLOSE,
     "estab": TcpState.ESTABLISHED,
     "listening": TcpState.LISTEN,
@@ -125,23 +58,17 @@ STATES = {state.name.replace("_", "").lower(): state for state in TcpState} | {
     "tw": TcpState.TIME_WAIT,
     "unconn": TcpState.CLOSE,
 }
-DIRECTIONS = {direction.name.lower(): direction for direction in Direction} | {
-    "in": Direction.INBOUND,
-    "out": Direction.OUTBOUND,
-}
-ADDRESS_FIELDS = {"src": AddressField.LOCAL, "dst": AddressField.REMOTE} | {
-    field.value: field for field in AddressField
-}
 UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000}
 
 A_PORT = "a port number (0 to 65535)"
 AN_ADDRESS = "an address such as 10.0.0.5, 10.0.0.0/8 or ::1"
-A_STATE = f"a TCP state ({', '.join(state.name.replace('_', '-').lower() for state in TcpState)})"
+A_STATE = f"a TCP state ({', '.join(map(name_of, TcpState))})"
 A_DIRECTION = "a direction (out, in or unknown)"
-A_DURATION = "a duration up to a day, such as 10s, 500ms or 1m"
+A_DURATION = "a duration such as 500ms, 10s or 1m, at most a day"
 A_TEST = "a test such as port 443, 10.0.0.5, tw or nginx"
 
-EXPECTED_BY_TERMINAL = {
+# Terminals of the grammar in the user's words. Where several could follow, the first of these is named.
+IN_WORDS = {
     "PORT": A_PORT,
     "ADDRESS": AN_ADDRESS,
     "STATE": A_STATE,
@@ -152,201 +79,183 @@ EXPECTED_BY_TERMINAL = {
 }
 
 PORT_OR_RANGE = re.compile(r":?([0-9]+)(?:-([0-9]+))?")
-ENDPOINT = re.compile(r"(?:\[([^]]*)\]|([^]:[]*))(?::([^:]*))?")
-LIKE_AN_ADDRESS = re.compile(
-    r"\[.*|[0-9]+\.[0-9.]*([:/%].*)?|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*([/%].*)?", re.IGNORECASE
-)
 DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *(ms|s|m)?", re.IGNORECASE | re.ASCII)
-PIECE = re.compile(r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|&&|\|\||[=<>!]=?|[^ ()"'=<>!&|]+|.""")
+WITH_PORT = re.compile(r"\[(?P<ipv6>[^]]*)\](:(?P<port6>.*))?|(?P<ipv4>[^]:[]+):(?P<port4>[^:]*)")
+PIECE = re.compile(r""""(\\.|[^"\\])*"?|'(\\.|[^'\\])*'?|&&|\|\||[=<>!]=?|[^ ,()"'=<>!&|]+|.""")
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 class QueryError(ValueError):
-    """A filter that cannot be read: where (`column`, from 1), what was `found` there (may be empty), what was `expected`.
+    """Text that is no filter: the `column` (from 1), what was `found` there (may be empty) and what was `expected`.
 
-    >>> print(QueryError(6, "99999", "a port number (0 to 65535)"))
+    `found` and the message are one line each and safe to print.
+
+    >>> print(QueryError(6, "99999", A_PORT))
     column 6: found "99999", expected a port number (0 to 65535)
     """
 
     def __init__(self, column: int, found: str, expected: str) -> None:
         self.column, self.found, self.expected = column, _escaped(found), expected
-        shown = f'"{self.found}"' if found else "nothing"
-        super().__init__(f"column {column}: found {shown}, expected {expected}")
+        quoted = f'"{self.found}"' if found else "nothing"
+        super().__init__(f"column {column}: found {quoted}, expected {expected}")
 
 
 def _escaped(text: str) -> str:
-    """One short line that is safe to print, quote and read as markup."""
+    """Cut, controls as Python writes them, and “[” kept from being read as markup by a backslash."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    quoted = re.sub(r'(["\\[])', r"\\\1", cut)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in quoted)
+    marked = re.sub(r'(["\\[])', r"\\\1", cut)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in marked)
 
 
-def parse(text: str) -> Query:
-    """Text → query; blank text is Everything. Raises QueryError.
+def read(text: str, rules: type) -> Any:
+    """What `rules` make of the text: a static method for each rule of the grammar, called with the list of its parts.
 
-    >>> parse("dport >= 1024")
-    PortTest(field=<PortField.REMOTE: 'dport'>, low=1024, high=65535)
+    Their nesting is at most MAX_DEPTH deep. Raises QueryError.
     """
-    if len(text) > MAX_LENGTH:
-        raise QueryError(MAX_LENGTH + 1, text[MAX_LENGTH:], f"at most {MAX_LENGTH} characters")
+    if len(text) > MAX_CHARACTERS:
+        raise QueryError(MAX_CHARACTERS + 1, text[MAX_CHARACTERS:], f"at most {MAX_CHARACTERS:,} characters")
     text = re.sub(r"\s", " ", text)
-    if not text.strip():
-        return Everything()
-    for position, character in enumerate(text):
+    for column, character in enumerate(text, start=1):
         if not character.isprintable():
-            raise QueryError(position + 1, character, "printable text")
+            raise QueryError(column, character, "printable text")
 
     from lark.exceptions import UnexpectedInput
 
-    steps = _parser().parse_interactive(text)
+    steps = _parser(rules).parse_interactive(text)
     try:
         for _ in steps.iter_parse():
             opened = _still_open(steps.parser_state.value_stack)
             if len(opened) > MAX_DEPTH:
-                raise QueryError(_column(opened[-1]), opened[-1], f"at most {MAX_DEPTH} levels of “(” and “not”")
-        query: Query = steps.feed_eof()
+                raise QueryError(_column(opened[-1]), opened[-1], f'at most {MAX_DEPTH} levels of "(" and "not"')
+        return steps.feed_eof()  # type: ignore[no-untyped-call]
     except UnexpectedInput as error:
-        raise _explained(error, text, _still_open(steps.parser_state.value_stack)) from None
-    return query
+        raise _in_words(error, text, _still_open(steps.parser_state.value_stack)) from None
 
 
 @cache
-def _parser() -> "Lark":
+def _parser(rules: type) -> "Lark":
     from lark import Lark
 
-    return Lark.open("query.lark", rel_to=__file__, parser="lalr", transformer=_Rules)
+    return Lark.open("query.lark", rel_to=__file__, parser="lalr", transformer=rules)
 
 
-def _still_open(stack: list[Any]) -> "list[Token]":
-    """Each “(” and “not” whose end the parser has not met: as many as the tree will be deep."""
+def _still_open(stack: Iterable[Any]) -> "list[Token]":
+    """Each “(” and “not” whose end is yet to come: as many as the tree will be deep."""
     return [item for item in stack if getattr(item, "type", None) in ("LPAR", "_NOT")]
 
 
-def _explained(error: "UnexpectedInput", text: str, opened: "list[Token]") -> QueryError:
-    """A syntax error in the user's words."""
-    at_end = getattr(error, "token", "there is more") == ""
-    position = len(text) if at_end else error.pos_in_stream or 0
+def _in_words(error: "UnexpectedInput", text: str, opened: "list[Token]") -> QueryError:
+    """A syntax error as the user sees it."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+    position = error.pos_in_stream or 0
+    terminals: set[str] = set()
+    if isinstance(error, UnexpectedToken):
+        terminals = error.expected
+        position = len(text) if error.token.type == "$END" else position
+    elif isinstance(error, UnexpectedCharacters):
+        terminals = error.allowed
     piece = PIECE.match(text, position)
     found = piece[0] if piece else ""
-    terminals: set[str] = getattr(error, "expected", None) or getattr(error, "allowed", set())
-    values = [words for terminal, words in EXPECTED_BY_TERMINAL.items() if terminal in terminals]
-    parentheses = [token for token in opened if token.type == "LPAR"]
-    if "QUOTED" in terminals and found[:1] in ("'", '"') and found:
-        expected = "a closing quote"
-    elif values:
-        expected = values[0]
-    elif "WORD" in terminals and "_AND" not in terminals:
-        expected = A_TEST
-    elif at_end:
-        expected = f"“)” to close the “(” in column {_column(parentheses[-1])}"
-    elif found == ")":
-        expected = "“(” before it"
-    else:
-        expected = "“and”, “or” or another test"
-    return QueryError(position + 1, found, expected)
+    parentheses = [_column(each) for each in opened if each == "("]
+    return QueryError(position + 1, found, _expected(terminals, found, parentheses))
 
 
-class _Rules:
-    """What lark calls with the parts of each rule of query.lark; an optional part that is absent is None."""
-
-    @staticmethod
-    def any_of(tests: list[Query]) -> Query:
-        return Or(tuple(chain.from_iterable(test.tests if isinstance(test, Or) else [test] for test in tests)))
-
-    @staticmethod
-    def all_of(tests: list[Query]) -> Query:
-        return And(tuple(chain.from_iterable(test.tests if isinstance(test, And) else [test] for test in tests)))
-
-    @staticmethod
-    def negation(parts: list[Query]) -> Query:
-        return Not(parts[0])
-
-    @staticmethod
-    def port(parts: "list[Token]") -> Query:
-        field, comparison, port = parts
-        return _port_test(PortField(field.lower()), comparison, port, _column(port))
-
-    @staticmethod
-    def address(parts: "list[Token]") -> Query:
-        field, equality, address = parts
-        return _unless_unequal(equality, _endpoint(ADDRESS_FIELDS[field.lower()], address))
-
-    @staticmethod
-    def state(parts: "list[Token]") -> Query:
-        equality, name = parts
-        state = STATES.get(re.sub("[-_]", "", name.lower()))
-        if state is None:
-            raise QueryError(_column(name), name, A_STATE)
-        return _unless_unequal(equality, StateTest(state))
-
-    @staticmethod
-    def direction(parts: "list[Token]") -> Query:
-        equality, name = parts
-        direction = DIRECTIONS.get(name.lower())
-        if direction is None:
-            raise QueryError(_column(name), name, A_DIRECTION)
-        return _unless_unequal(equality, DirectionTest(direction))
-
-    @staticmethod
-    def process(parts: "list[Token]") -> Query:
-        equality, name = parts
-        test = ProcessTest(_unquoted(name))
-        return And((ProcessTest(""), Not(test))) if equality == "!=" else test  # an unknown owner is not unequal
-
-    @staticmethod
-    def timing(parts: "list[Token]") -> Query:
-        field, comparison, duration = parts
-        match = DURATION.fullmatch(duration)
-        ms = round(float(match[1]) * UNIT_MS[(match[2] or "s").lower()]) if match else MAX_DURATION_MS + 1
-        if ms > MAX_DURATION_MS:
-            raise QueryError(_column(duration), duration, A_DURATION)
-        return TimingTest(TimingField(field.lower()), Comparison(comparison.replace("==", "=")), ms)
-
-    @staticmethod
-    def quoted(parts: "list[Token]") -> Query:
-        return ProcessTest(_unquoted(parts[0]))
-
-    @staticmethod
-    def word(parts: "list[Token]") -> Query:
-        """What a word alone means, by its looks."""
-        word = parts[0]
-        if PORT_OR_RANGE.fullmatch(word):
-            return _port_test(PortField.EITHER, None, word, _column(word))
-        if LIKE_AN_ADDRESS.fullmatch(word):
-            return _endpoint(AddressField.REMOTE, word)
-        state = STATES.get(re.sub("[-_]", "", word.lower()))
-        return ProcessTest(str(word)) if state is None else StateTest(state)
+def _expected(terminals: set[str], found: str, parentheses: list[int]) -> str:
+    """What any of these terminals would have been; `parentheses` are the columns of those still open."""
+    if "QUOTED" in terminals and found.startswith(('"', "'")):
+        return f"a closing {found[0]}"
+    for terminal, words in IN_WORDS.items():
+        if terminal in terminals:
+            return words
+    if "WORD" in terminals and "_AND" not in terminals:
+        return A_TEST
+    if not found:
+        return f'")" for the "(" in column {parentheses[-1]}'
+    return '"(" before it' if found == ")" else '"and", "or" or another test'
 
 
 def _column(token: "Token") -> int:
     return (token.start_pos or 0) + 1
 
 
-def _unless_unequal(equality: str | None, test: Query) -> Query:
-    return Not(test) if equality == "!=" else test
+def state_named(name: str) -> TcpState | None:
+    """A state by any of the names that ss, netstat and the kernel have for it."""
+    return STATES.get(re.sub("[-_]", "", name.lower()))
 
 
-def _unquoted(name: str) -> str:
-    return re.sub(r"\\(.)", r"\1", name[1:-1]) if name[0] in "'\"" else str(name)
+def read_state(name: "Token") -> TcpState:
+    """Raises QueryError, as every reader of a word does."""
+    state = state_named(name)
+    if state is None:
+        raise QueryError(_column(name), name, A_STATE)
+    return state
 
 
-def _port_test(field: PortField, comparison: str | None, word: str, column: int) -> Query:
-    match = PORT_OR_RANGE.fullmatch(word)
+def read_direction(name: "Token") -> Direction:
+    if name.lower() not in DIRECTIONS:
+        raise QueryError(_column(name), name, A_DIRECTION)
+    return DIRECTIONS[name.lower()]
+
+
+def read_name(name: "Token") -> str:
+    """A process name, out of its quotes if it has any."""
+    return re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith(('"', "'")) else str(name)
+
+
+def read_ms(duration: "Token") -> int:
+    """A duration in whole ms; seconds where no unit is given."""
+    match = DURATION.fullmatch(duration)
+    ms = round(float(match[1]) * UNIT_MS[(match[2] or "s").lower()]) if match else MAX_MS + 1
+    if ms > MAX_MS:
+        raise QueryError(_column(duration), duration, A_DURATION)
+    return ms
+
+
+def read_ports(comparison: str | None, ports: "Token") -> tuple[int, int]:
+    """The lowest and the highest port that compare so; with != the ones to leave out."""
+    return _port_range(comparison or "=", ports, _column(ports))
+
+
+def _port_range(comparison: str, ports: str, column: int) -> tuple[int, int]:
+    match = PORT_OR_RANGE.fullmatch(ports)
     low, high = (int(match[1]), int(match[2] or match[1])) if match else (PORTS, PORTS)
     if max(low, high) >= PORTS:
-        raise QueryError(column, word, A_PORT)
-    if comparison in ("<", "<=", ">", ">="):
-        if low != high:
-            raise QueryError(column, word, f"{A_PORT}, not a range")
-        ...
+        raise QueryError(column, ports, A_PORT)
+    if comparison.startswith(("<", ">")) and low != high:
+        raise QueryError(column, ports, "one port number, as a range has no order")
+    bounds = {"<": (0, low - 1), "<=": (0, low), ">=": (low, PORTS - 1), ">": (low + 1, PORTS - 1)}
+    low, high = bounds.get(comparison, (low, high))
     if low > high:
-        raise QueryError(column, word, "a range that holds a port")
-    test = PortTest(field, low, high)
-    return Not(test) if comparison == "!=" else test
+        raise QueryError(column, ports, "a range that holds a port, lowest first")
+    return low, high
 
 
-def _endpoint(field: AddressField, word: "Token") -> Query:
-    """An address, or an address and a port on the same side."""
-    match = ENDPOINT.fullmatch(word)
-    if match is None or match[3] is None:
-        text = ...
-    ...
+def read_endpoint(word: "Token") -> tuple[Network, tuple[int, int] | None]:
+    """An address or CIDR block, and the ports after it if there are any."""
+    column = _column(word)
+    match = WITH_PORT.fullmatch(word)
+    if match is None:
+        return _network(word, column), None
+    host, port = ("ipv6", "port6") if match["ipv4"] is None else ("ipv4", "port4")
+    network = _network(match[host], column + match.start(host))
+    return network, None if match[port] is None else _port_range("=", match[port], column + match.start(port))
+
+
+def _network(text: str, column: int) -> Network:
+    """An address or a CIDR block of either family; what is mapped into IPv6 becomes IPv4."""
+    if "%" in text:
+        raise QueryError(column + text.index("%"), text[text.index("%") :], "an address without a zone")
+    try:
+        if ":" not in text:
+            return IPv4Network(text, strict=False)
+        network = IPv6Network(text, strict=False)
+    except NetmaskValueError:
+        bits = 128 if ":" in text else 32
+        prefix = text.index("/") + 1
+        raise QueryError(column + prefix, text[prefix:], f"a prefix length (0 to {bits})") from None
+    except ValueError:
+        raise QueryError(column, text, AN_ADDRESS) from None
+    mapped = network.network_address.ipv4_mapped
+    return network if mapped is None or network.prefixlen < 96 else IPv4Network((int(mapped), network.prefixlen - 96))

@@ -14,7 +14,7 @@ from twtop.document import by_pressure, destination, document, peer, socket_rows
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, TcpState
-from twtop.query import Everything
+from twtop.query import Everything, unparse
 
 TEXT_PEERS = 20
 """Rows of the peers table in batch text, like one screen."""
@@ -79,7 +79,7 @@ def _header(frame: Frame) -> Iterator[str]:
     for verdict in frame.verdicts:
         yield f"{verdict.id.upper().replace('_', ' '):<13}{verdict.level.upper():<9} {verdict.text}"
     if not isinstance(frame.view.query, Everything):
-        yield f"filter: {text.printable(str(frame.view.query), 200)}"
+        yield f"filter: {text.printable(unparse(frame.view.query), 200)}"
 
 
 def _state_lines(frame: Frame) -> Iterator[str]:

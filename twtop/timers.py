@@ -7,7 +7,7 @@ timer gives the moment of entry exactly and the moment of release to within the 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import TIMEWAIT_MS, Mask, Sockets
+from twtop.model import TIMEWAIT_MS
 
 MINUTE_S = 60
 RATE_WINDOW_S = 6
@@ -55,9 +55,13 @@ def releases(timer_ms: NDArray[np.int32], step_s: float) -> Counts:
     return np.bincount(np.minimum(due, MINUTE_S - 1), minlength=MINUTE_S)
 
 
-def time_wait_timers(sockets: Sockets, shown: Mask) -> NDArray[np.int32]:
-    """Remaining ms of the TIME_WAIT among the shown sockets, −1 where unknown."""
-    return sockets.timer_ms[sockets.is_time_wait & shown]
+def forecast(count: int, due: Counts, entered_per_s: float) -> NDArray[np.float64]:
+    """TIME_WAIT expected at the end of each second of the next minute, if entries go on as now: (60,).
+
+    >>> forecast(10, np.array([4, 2]), 1.0).tolist()
+    [7.0, 6.0]
+    """
+    return count - np.cumsum(due) + entered_per_s * np.arange(1, len(due) + 1)
 
 
 def rate(entered: Counts) -> float:

@@ -18,6 +18,8 @@ TIMEWAIT_BYTES = 256
 BIND_BUCKET_BYTES = 128
 """Slab object size of tcp_bind_bucket and tcp_bind2_bucket."""
 
+SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
+
 
 class Level(enum.StrEnum):
     """How bad; unknown is never taken for ok."""
@@ -65,7 +67,7 @@ def verdicts(
 
 
 def _level(share: float) -> Level:
-    return Level.CRITICAL if share >= 0.8 else Level.WARN if share >= 0.5 else Level.OK
+    return Level.CRITICAL if share >= SHARE_CRITICAL else Level.WARN if share >= SHARE_WARN else Level.OK
 
 
 def _worst(places: Destinations, budget: Budgets) -> int | None:

@@ -1,0 +1,50 @@
+# make run ARGS="-f 443"    make test ARGS="-k wheel"
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: run test lint bench clean
+.SILENT:
+.NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
+
+run: .venv/.run
+	exec .venv/bin/twtop $(ARGS)
+
+test: lint
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: .venv/.dev
+	.venv/bin/ruff check -q
+	.venv/bin/ruff format -q --check
+	.venv/bin/mypy --no-error-summary
+
+bench: .venv/.dev
+	exec .venv/bin/python -m tests.benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Says nothing unless it fails; Ctrl-C ends the shell too, so that it leaves no traceback.
+quiet = log=$$($(1) 2>&1) || { printf '%s\n' "$$log" >&2; exit 1; }
+
+# A .venv is whole while its interpreter finds this checkout: no more once that Python went away or was
+# upgraded, or the checkout moved.
+found := $(shell .venv/bin/python -I -c 'from importlib.util import find_spec; print(find_spec("twtop").origin)' 2>/dev/null)
+ifneq ($(found),$(CURDIR)/twtop/__init__.py)
+.PHONY: .venv/.run
+endif
+
+.venv/.run: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo 'twtop needs Python 3.11 or newer: apt-get install python3 python3-venv, or make PYTHON=...' >&2; exit 1; }
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo 'twtop needs the venv module of Python: apt-get install python3-venv' >&2; exit 1; }
+	echo 'Setting up .venv, once ...' >&2
+	$(call quiet,$(PYTHON) -m venv --clear .venv)
+	$(call quiet,.venv/bin/python -m pip install --no-compile -e .)
+	touch $@
+
+.venv/.dev: .venv/.run
+	echo 'Adding the tools for tests to .venv, once ...' >&2
+	$(call quiet,.venv/bin/python -m pip install -e '.[dev]')
+	touch $@

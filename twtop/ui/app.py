@@ -1,0 +1,39 @@
+"""The Textual application: one screen, the style sheet, and a palette made from the key table."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from twtop.frame import View
+from twtop.ui.keys import MONITOR_KEYS
+from twtop.ui.monitor import MakeEngine, Monitor
+
+
+class TwtopApp(App[None]):
+    """Runs until the user leaves; `return_code` is then the exit status."""
+
+    CSS_PATH = "twtop.tcss"
+    TITLE = "twtop"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, make_engine: MakeEngine, view: View, interval: float) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall")]
+        self._make_engine = make_engine
+        self._view = view
+        self._interval = interval
+
+    def get_default_screen(self) -> Screen[None]:
+        return Monitor(self._make_engine, self._view, self._interval)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        if isinstance(screen, Monitor):
+            for key in MONITOR_KEYS:
+                yield SystemCommand(
+                    key.label.capitalize(), f"{key.help} ({key.cap})", partial(screen.run_action, key.action)
+                )
+        yield from super().get_system_commands(screen)

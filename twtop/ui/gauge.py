@@ -1,0 +1,57 @@
+"""The port gauge: live, TIME_WAIT, reusable and free ports as one bar with a tick at the cliff."""
+
+import math
+
+from twtop.groups import Groups
+from twtop.model import Direction
+from twtop.ui.lines import Line, Span, Tone
+
+TICK = "│"
+BLOCKS = {Tone.LIVE: "█", Tone.TIME_WAIT: "▓", Tone.REUSABLE: "▒", Tone.FREE: "░"}
+
+
+def gauge(groups: Groups, place: int, width: int) -> Line:
+    """The budget of one destination in `width` cells; nothing for one without a known capacity."""
+    budget = groups.budgets
+    capacity = float(budget.capacity[place])
+    if math.isnan(capacity) or capacity <= 0 or width < 3:
+        return ()
+    reusable = 0.0 if math.isnan(budget.reusable[place]) else float(budget.reusable[place])
+    waiting = float(budget.time_wait[place])
+    if groups.places.direction[place] == Direction.INBOUND:
+        waiting, reusable = 0.0, waiting
+    else:
+        waiting -= reusable
+    live = float(budget.used[place]) - waiting - reusable
+    tones = bar((live, Tone.LIVE), (waiting, Tone.TIME_WAIT), (reusable, Tone.REUSABLE), total=capacity, width=width)
+    spans = [(BLOCKS[tone], tone) for tone in tones]
+    if groups.places.direction[place] == Direction.OUTBOUND:
+        spans[width // 2] = (TICK, Tone.STRONG)
+    return merged(spans)
+
+
+def bar(*shares: tuple[float, Tone], total: float, width: int) -> list[Tone]:
+    """A tone per cell: each share rounded up to a cell when it is not nothing, the rest free.
+
+    >>> [tone.value for tone in bar((1, Tone.LIVE), (50, Tone.TIME_WAIT), total=100, width=4)]
+    ['live', 'time-wait', 'time-wait', 'free']
+    """
+    cells: list[Tone] = []
+    reached = 0.0
+    for share, tone in shares:
+        reached += share
+        end = math.ceil(reached / total * width - 1e-9) if tone is Tone.LIVE else round(reached / total * width)
+        end = max(end, len(cells) + (share > 0))
+        cells += [tone] * (min(end, width) - len(cells))
+    return cells + [Tone.FREE] * (width - len(cells))
+
+
+def merged(spans: list[Span]) -> Line:
+    """Neighbours of one tone as one span."""
+    line: list[Span] = []
+    for text, tone in spans:
+        if line and line[-1][1] is tone:
+            line[-1] = (line[-1][0] + text, tone)
+        else:
+            line.append((text, tone))
+    return tuple(line)

@@ -1,0 +1,53 @@
+"""Every key once: bindings, footer, help panel and command palette are made from this table."""
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`keys` as Textual names them, comma-separated; `cap` as people read them; `footer` is 0 for not shown there."""
+
+    keys: str
+    cap: str
+    action: str
+    label: str
+    help: str
+    footer: int = 0
+
+
+MONITOR_KEYS = (
+    Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9),
+    Key("enter", "⏎", "drill", "sockets", "Single sockets of the selected row; again: back to the peers", 9),
+    Key("space", "Space", "expand", "expand", "Show or hide the destinations of the selected row", 4),
+    Key("s", "s", "sort", "sort", "Sort by the next column (also: click on a column's head)", 7),
+    Key("S,upper_s", "S", "reverse", "reverse", "Reverse the order"),
+    Key("b", "b", "group_by", "group by", "Group by peer, destination, service, process or prefix", 6),
+    Key("t", "t", "timeline", "timeline", "Timeline: count, entries per second, releases", 6),
+    Key("w", "w", "explain", "what happens", "What happens at this many TIME_WAIT?", 8),
+    Key("p,Z,upper_z", "p Z", "pause", "pause", "Freeze the view; everything stays navigable", 8),
+    Key("plus,equals_sign", "+", "slower", "slower", "Longer interval"),
+    Key("minus", "-", "faster", "faster", "Shorter interval"),
+    Key("m", "m", "mark", "mark", "Set a mark in the timeline; the header counts from it", 3),
+    Key("r", "r", "refresh", "refresh", "Read the sockets now, paused or not"),
+    Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),
+    Key("escape", "Esc", "back", "back", "One step back: close the filter, then the sockets, then drop the filter"),
+    Key("question_mark,h,f1", "?", "help", "help", "This panel", 10),
+    Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop", 10),
+)
+
+TABLE_KEYS = (
+    Key("up,k", "↑ k", "move(-1)", "up", "One row up"),
+    Key("down,j", "↓ j", "move(1)", "down", "One row down"),
+    Key("pageup", "PgUp", "page(-1)", "page up", "One page up"),
+    Key("pagedown", "PgDn", "page(1)", "page down", "One page down"),
+    Key("g,home", "g", "first", "first row", "First row"),
+    Key("G,upper_g,end", "G", "last", "last row", "Last row"),
+    Key("tab", "Tab", "screen.focus_next", "next panel", "Next panel"),
+)
+
+
+def bindings(keys: tuple[Key, ...]) -> list[Binding]:
+    """The table as Textual wants it."""
+    return [Binding(key.keys, key.action, key.label, show=False) for key in keys]

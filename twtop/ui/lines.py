@@ -1,0 +1,118 @@
+"""Text in tones: what every panel is made of, and how it becomes terminal cells."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+class Tone(enum.StrEnum):
+    """What a piece of text means; twtop.tcss gives each its colour."""
+
+    PLAIN = "plain"
+    DIM = "dim"
+    STRONG = "strong"
+    TITLE = "title"
+    TIME_WAIT = "time-wait"
+    LIVE = "live"
+    REUSABLE = "reusable"
+    FREE = "free"
+    BLOCKED = "blocked"
+    OK = "ok"
+    WARN = "warn"
+    CRITICAL = "critical"
+    KEY = "key"
+
+
+Span = tuple[str, Tone]
+Line = tuple[Span, ...]
+
+TONE_CLASSES = {f"tone--{tone}" for tone in Tone}
+
+
+def width_of(line: Line) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def aligned(line: Line, width: int, right: bool = False) -> Line:
+    """The line in exactly `width` cells; what is cut off shows as …"""
+    used = width_of(line)
+    if used <= width:
+        gap = (" " * (width - used), Tone.PLAIN)
+        return (gap, *line) if right else (*line, gap)
+    kept: list[Span] = []
+    room = width - 1
+    for text, tone in line:
+        kept.append((set_cell_size(text, min(cell_len(text), room)), tone))
+        room -= cell_len(kept[-1][0])
+        if not room:
+            break
+    return (*kept, ("…", Tone.DIM))[: len(kept) + 1] if width > 0 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a one-line panel; where room is short those of low priority go first."""
+
+    line: Line
+    priority: int = 0
+
+
+def fit(parts: Sequence[Part], width: int, gap: Span = ("  ", Tone.PLAIN)) -> Line:
+    """The parts that fit into `width`, in their order.
+
+    >>> fit([Part((("ab", Tone.PLAIN),), 1), Part((("cdef", Tone.PLAIN),), 2)], 5)
+    (('cdef', <Tone.PLAIN: 'plain'>),)
+    """
+    kept = list(parts)
+    while kept and sum(width_of(part.line) for part in kept) + cell_len(gap[0]) * (len(kept) - 1) > width:
+        least = min(range(len(kept)), key=lambda i: (kept[i].priority, -i))
+        if len(kept) == 1:
+            return aligned(kept[0].line, width)
+        del kept[least]
+    line: list[Span] = []
+    for part in kept:
+        line += [gap, *part.line] if line else part.line
+    return tuple(line)
+
+
+class TonePainter(Widget):
+    """A widget that paints lines; its tones come from the style sheet."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+
+    def paint(self, line: Line, width: int, base: Style) -> Strip:
+        """One strip of exactly `width` cells."""
+        segments = [Segment(text, base + self.tone_style(tone)) for text, tone in line if text]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def tone_style(self, tone: Tone) -> Style:
+        return self.get_component_rich_style(f"tone--{tone}", partial=True)
+
+
+class LinePanel(TonePainter):
+    """Draws the lines that it was last given; only lines that changed are painted again."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.lines: Sequence[Line] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Replace what is drawn."""
+        before, self.lines = self.lines, tuple(lines)
+        for y in range(max(len(before), len(self.lines))):
+            if before[y : y + 1] != self.lines[y : y + 1]:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Textual's line API."""
+        line = self.lines[y] if y < len(self.lines) else ()
+        return self.paint(line, self.size.width, self.rich_style)

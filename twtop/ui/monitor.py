@@ -1,0 +1,236 @@
+"""The screen: panels on one side, the engine on the other, and what each key does between them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal
+from textual.screen import Screen
+
+from twtop.engine import Engine
+from twtop.frame import Frame, SocketSort, View
+from twtop.groups import GroupBy
+from twtop.query import Everything, unparse
+from twtop.ui.columns import Column
+from twtop.ui.explain import ExplainScreen
+from twtop.ui.help import HelpScreen
+from twtop.ui.keys import MONITOR_KEYS, bindings
+from twtop.ui.messages import Defect, Fault, FrameReady
+from twtop.ui.widgets.filter_bar import FilterBar
+from twtop.ui.widgets.footer import KeyFooter
+from twtop.ui.widgets.header import Header
+from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
+from twtop.ui.widgets.sockets import SocketsTable
+from twtop.ui.widgets.states import StatesPanel
+from twtop.ui.widgets.table import Table
+from twtop.ui.widgets.timeline import Timeline
+from twtop.ui.widgets.verdict_strip import VerdictStrip
+
+INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
+
+MakeEngine = Callable[
+    [View, float, Callable[[Frame], object], Callable[[str], object], Callable[[Exception], object]], Engine
+]
+"""(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
+
+
+class Monitor(Screen[None]):
+    """`frame` is the latest; `view` is what the engine was asked for last."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
+
+    def __init__(self, make_engine: MakeEngine, view: View, interval: float) -> None:
+        super().__init__()
+        self.wanted = view
+        self.interval = interval
+        self.paused = False
+        self.frame: Frame | None = None
+        self._engine = make_engine(
+            view,
+            interval,
+            lambda frame: self.post_message(FrameReady(frame)),
+            lambda fault: self.post_message(Fault(fault)),
+            lambda defect: self.post_message(Defect(defect)),
+        )
+
+    def compose(self) -> ComposeResult:
+        query = self.wanted.query
+        yield Header()
+        yield VerdictStrip()
+        with Horizontal(id="top"):
+            yield StatesPanel()
+            yield Timeline()
+        with Container(id="tables"):
+            yield PeersTable()
+            yield SocketsTable()
+        yield FilterBar("" if isinstance(query, Everything) else unparse(query))
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._header = self.query_one(Header)
+        self._peers = self.query_one(PeersTable)
+        self._sockets = self.query_one(SocketsTable)
+        self._header.interval = self.interval
+        self._show_filter()
+        self._peers.focus()
+        self._engine.start()
+        self.set_interval(1.0, self._tick_of_the_clock)
+
+    def on_unmount(self) -> None:
+        self._engine.stop()
+
+    # What comes from the engine
+
+    def on_frame_ready(self, message: FrameReady) -> None:
+        self.frame = frame = message.frame
+        self._header.frame, self._header.fault = frame, ""
+        self._header.draw()
+        self.query_one(VerdictStrip).show_frame(frame)
+        self.query_one(StatesPanel).show_frame(frame)
+        self._peers.show_frame(frame)
+        self._sockets.show_frame(frame)
+        self.call_after_refresh(self.query_one(Timeline).show_frame, frame)
+
+    def on_fault(self, message: Fault) -> None:
+        self._header.fault = message.reason
+        self._header.draw()
+
+    def on_defect(self, message: Defect) -> None:
+        raise message.error
+
+    def _tick_of_the_clock(self) -> None:
+        if self.paused:
+            self._header.draw()
+
+    # What goes to the engine
+
+    def _want(self, **parts: Any) -> None:
+        self.wanted = replace(self.wanted, **parts)
+        self._engine.show(self.wanted)
+
+    def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
+        self._want(query=message.query)
+        self._show_filter()
+
+    def _show_filter(self) -> None:
+        query = self.wanted.query
+        self._peers.border_subtitle = (
+            "" if isinstance(query, Everything) else f"filter: {unparse(query)}".replace("[", "\\[")
+        )
+
+    def on_filter_bar_closed(self) -> None:
+        (self._sockets if self._drilled else self._peers).focus()
+
+    # Keys
+
+    @property
+    def _drilled(self) -> bool:
+        return self.wanted.drill is not None
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def action_drill(self) -> None:
+        if self.focused is self._sockets:
+            self._close_sockets()
+        elif (row := self._peers.selected) is not None:
+            self._want(drill=row.key)
+            self.add_class("drilled")
+            self._sockets.focus()
+
+    def on_table_row_chosen(self) -> None:
+        self.action_drill()
+
+    def _close_sockets(self) -> None:
+        self._want(drill=None)
+        self.remove_class("drilled")
+        self._peers.focus()
+
+    def action_back(self) -> None:
+        if self._drilled:
+            self._close_sockets()
+        elif not isinstance(self.wanted.query, Everything):
+            self.query_one(FilterBar).clear()
+
+    def action_expand(self) -> None:
+        self._peers.toggle()
+
+    def action_sort(self) -> None:
+        if self.focused is self._sockets:
+            orders = list(SocketSort)
+            self._want(socket_sort=orders[(orders.index(self.wanted.socket_sort) + 1) % len(orders)])
+        else:
+            columns = [column for column in PEER_COLUMNS if column.order is not None]
+            at = next((i for i, column in enumerate(columns) if column is self._peers.sorted_by), -1)
+            self._peers.sort_by(columns[(at + 1) % len(columns)], reverse=False)
+
+    def action_reverse(self) -> None:
+        if self.focused is self._sockets:
+            self._want(reverse=not self.wanted.reverse)
+        elif self._peers.sorted_by is not None:
+            self._peers.sort_by(self._peers.sorted_by, not self._peers.reverse)
+
+    def on_table_head_clicked(self, message: Table.HeadClicked) -> None:
+        column: Column[Any] = message.column
+        if message.table is self._peers and column.order is not None:
+            again = column is self._peers.sorted_by
+            self._peers.sort_by(column, again and not self._peers.reverse)
+        elif message.table is self._sockets and column.sort is not None:
+            again = column.sort is self.wanted.socket_sort
+            self._want(socket_sort=column.sort, reverse=again and not self.wanted.reverse)
+
+    def action_group_by(self) -> None:
+        choices = list(GroupBy)
+        self._want(group_by=choices[(choices.index(self.wanted.group_by) + 1) % len(choices)])
+
+    def action_timeline(self) -> None:
+        self.query_one(Timeline).next_mode()
+
+    def action_explain(self) -> None:
+        if self.frame is not None:
+            self.app.push_screen(ExplainScreen(self.frame))
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen())
+
+    def action_pause(self) -> None:
+        self.paused = not self.paused
+        self._engine.pause(self.paused)
+        self._header.paused = self.paused
+        self._header.draw()
+        self.set_class(self.paused, "paused")
+
+    def action_refresh(self) -> None:
+        self._engine.refresh()
+
+    def action_slower(self) -> None:
+        self._set_interval(min((s for s in INTERVALS if s > self.interval), default=INTERVALS[-1]))
+
+    def action_faster(self) -> None:
+        self._set_interval(max((s for s in INTERVALS if s < self.interval), default=INTERVALS[0]))
+
+    def _set_interval(self, seconds: float) -> None:
+        self.interval = self._header.interval = seconds
+        self._engine.set_interval(seconds)
+        self._header.draw()
+
+    def action_mark(self) -> None:
+        if self.frame is None:
+            return
+        timeline = self.query_one(Timeline)
+        timeline.marks = (*timeline.marks, self.frame.snapshot.mono)
+        timeline.show_frame(self.frame)
+        self._header.mark = self.frame.snapshot.mono
+        self._header.draw()
+
+    def action_copy(self) -> None:
+        table = self._sockets if self.focused is self._sockets else self._peers
+        copied = table.row_text()
+        if copied:
+            self.app.copy_to_clipboard(copied)
+            self.notify("Row copied to the clipboard", timeout=2)
+
+    def action_quit(self) -> None:
+        self.app.exit()

@@ -1,0 +1,89 @@
+"""Curves → styled text, by plotext, which is loaded on the first call and not before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.color import Color
+from rich.text import Text
+
+from twtop import text
+from twtop.ui.lines import Tone
+
+Y_TICKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points in order of x; filled curves reach down to zero."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    tone: Tone
+    filled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What to draw: `across` are horizontal lines, `down` vertical ones, both (position, tone)."""
+
+    curves: tuple[Curve, ...]
+    start: float
+    end: float
+    x_ticks: tuple[tuple[float, str], ...]
+    across: tuple[tuple[float, Tone], ...] = ()
+    down: tuple[tuple[float, Tone], ...] = ()
+
+
+def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> Text:
+    """The plot in `width` × `height` cells."""
+    import plotext  # takes 0.2 s: after the first frame
+
+    figure = plotext.figure
+    plotext.terminal.limit(False, False)
+    figure.clear()
+    figure.plot_size(width, height)
+    figure.theme("colorless")
+    figure.canvas("default")
+    figure.axes(False)
+    top = max([1.0, *(value for curve in plot.curves for value in curve.y), *(value for value, _ in plot.across)])
+    top = _round_up(top)
+    ticks = [top * i / Y_TICKS for i in range(Y_TICKS + 1)] if height >= 8 else [0.0, top]
+    labels = [text.count(tick) for tick in ticks]
+    widest = max(map(len, labels)) + 1
+    y, x = figure.ruler("y"), figure.ruler("x")
+    y.lim(0, top)
+    y.ticks(ticks, [label.rjust(widest - 1) + " " for label in labels])
+    x.lim(plot.start, plot.end)
+    x.ticks([at for at, _ in plot.x_ticks], [label for _, label in plot.x_ticks])
+    for value, tone in plot.across:
+        figure.line(value, "horizontal", pixel=plotext.pixel(foreground=_rgb(colours[tone])), style="dotted")
+    for curve in plot.curves:
+        if curve.x:
+            marker = plotext.marker("braille").fill(plotext.pixel(foreground=_rgb(colours[curve.tone])))
+            signal = figure.signal(list(curve.x), list(curve.y), marker=marker)
+            signal.lines()
+            if curve.filled:
+                signal.fillx()
+            figure.draw(signal)
+    for at, tone in plot.down:
+        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
+    return Text.from_ansi(figure.build().string(), no_wrap=True, end="")
+
+
+def _rgb(colour: Color | None) -> tuple[int, int, int] | None:
+    if colour is None:
+        return None
+    red, green, blue = colour.get_truecolor()
+    return red, green, blue
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 4, 5, 10 … × 10ⁿ, so that the axis has round figures.
+
+    >>> _round_up(104882), _round_up(3)
+    (200000.0, 4.0)
+    """
+    power = 1.0
+    while power * 10 < value:
+        power *= 10
+    return next(power * step for step in (1, 2, 4, 6, 8, 10) if power * step >= value)

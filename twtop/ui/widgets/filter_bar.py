@@ -1,0 +1,87 @@
+"""The filter line: every keystroke is parsed; a text that reads is in force at once, one that does not says why."""
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from twtop.query import Query, parse
+from twtop.query_parser import QueryError
+
+HINT = "8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s      ⏎ keep  Esc restore"
+
+
+class FilterBar(Vertical):
+    """Hidden until opened. Knows the text that was in force when it was opened."""
+
+    class Changed(Message):
+        """The filter that is in force from now on."""
+
+        def __init__(self, query: Query) -> None:
+            super().__init__()
+            self.query = query
+
+    class Closed(Message):
+        """The bar is hidden again."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(id="filter-bar")
+        self.text = text
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        yield Input(self.text, placeholder="filter", compact=True, select_on_focus=False)
+        yield Static(HINT, id="filter-hint", markup=False)
+
+    def open(self) -> None:
+        """Show the bar with the filter in force, ready to be changed."""
+        self.display = True
+        entry = self.query_one(Input)
+        entry.value = self.text
+        entry.cursor_position = len(self.text)
+        entry.focus()
+
+    def close(self, keep: bool) -> None:
+        """Hide the bar; without `keep` the filter that was in force before comes back."""
+        typed = self.query_one(Input).value
+        if keep and (query := self._read(typed)) is not None:
+            self.text = typed.strip()
+        elif keep:
+            return
+        else:
+            query = parse(self.text)
+        self.display = False
+        self.post_message(self.Changed(query))
+        self.post_message(self.Closed())
+
+    def clear(self) -> None:
+        """No filter any more."""
+        self.text = ""
+        self.post_message(self.Changed(parse("")))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.display and (query := self._read(event.value)) is not None:
+            self.post_message(self.Changed(query))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close(keep=True)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "escape":
+            event.stop()
+            self.close(keep=False)
+
+    def _read(self, text: str) -> Query | None:
+        hint = self.query_one("#filter-hint", Static)
+        try:
+            query = parse(text)
+        except QueryError as error:
+            hint.update(" " * (error.column - 1) + f"^ {error}")
+            hint.add_class("error")
+            return None
+        hint.update(HINT)
+        hint.remove_class("error")
+        return query

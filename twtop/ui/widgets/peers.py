@@ -1,0 +1,236 @@
+"""The peers table: a row a group, its destinations below it when expanded."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop import text
+from twtop.frame import Frame
+from twtop.groups import Counts, Groups, Key, label
+from twtop.model import Direction, TcpState
+from twtop.ui.columns import Column
+from twtop.ui.gauge import gauge
+from twtop.ui.lines import Line, Tone
+from twtop.ui.widgets.table import Table
+
+DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
+NARROW_GAUGE, WIDE_GAUGE = 10, 16
+FIGURES = 22
+"""Cells for `23,432/28,232  83 %`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """One visible row: a group, or with `leaf` one of its destinations."""
+
+    groups: Groups
+    group: int
+    leaf: int | None
+    expanded: bool
+
+    @property
+    def key(self) -> Key:
+        return self.groups.key(self.group) if self.leaf is None else self.groups.leaf_key(self.leaf)
+
+    @property
+    def place(self) -> int:
+        """The destination that the figures of this row are about: its own, or the group's worst."""
+        leaf = self.groups.first[self.group] if self.leaf is None else self.leaf
+        return int(self.groups.destination[leaf])
+
+    @property
+    def states(self) -> Counts:
+        row: Counts = self.groups.states[self.group] if self.leaf is None else self.groups.leaf_states[self.leaf]
+        return row
+
+    @property
+    def entered(self) -> Counts:
+        row: Counts = self.groups.entered[self.group] if self.leaf is None else self.groups.leaf_entered[self.leaf]
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """A leaf of one group and the group itself may name the same sockets; they are different rows."""
+
+    group: Key
+    leaf: Key | None
+
+
+class PeerRows:
+    """Groups in sort order with the leaves of expanded ones between them; nothing is made before it is seen."""
+
+    def __init__(self, groups: Groups, order: NDArray[np.intp], expanded: frozenset[Key]) -> None:
+        self._groups = groups
+        self._order = order
+        self._open = np.zeros(len(groups), np.bool_)
+        for key in expanded:
+            if (group := groups.find(key)) is not None:
+                self._open[group] = True
+        leaves = np.diff(groups.first)
+        heights = np.where(self._open, 1 + leaves, 1)[order]
+        self._ends = np.cumsum(heights)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def row(self, index: int) -> PeerRow:
+        at = int(np.searchsorted(self._ends, index, side="right"))
+        group = int(self._order[at])
+        inside = index - (int(self._ends[at - 1]) if at else 0)
+        leaf = int(self._groups.first[group]) + inside - 1 if inside else None
+        return PeerRow(self._groups, group, leaf, bool(self._open[group]))
+
+    def key(self, index: int) -> Hashable:
+        row = self.row(index)
+        return RowKey(self._groups.key(row.group), None if row.leaf is None else row.key)
+
+    def find(self, key: Hashable) -> int | None:
+        if not isinstance(key, RowKey) or (group := self._groups.find(key.group)) is None:
+            return None
+        at = int(np.flatnonzero(self._order == group)[0])
+        start = int(self._ends[at - 1]) if at else 0
+        if key.leaf is None or not self._open[group]:
+            return start
+        leaves = range(int(self._groups.first[group]), int(self._groups.first[group + 1]))
+        return next((start + 1 + i for i, leaf in enumerate(leaves) if self._groups.leaf_key(leaf) == key.leaf), start)
+
+
+def _name(row: PeerRow, _width: int) -> Line:
+    if row.leaf is not None:
+        return (("   " + _leaf_label(row.groups.leaf_key(row.leaf)), Tone.PLAIN),)
+    several = row.groups.first[row.group + 1] - row.groups.first[row.group] > 1
+    sign = "▾" if row.expanded else "▸" if several else " "
+    return ((sign, Tone.DIM), (label(row.key), Tone.STRONG))
+
+
+def _leaf_label(key: Key) -> str:
+    remote = text.address(key.remote or 0)
+    if key.direction is Direction.INBOUND:
+        return f"{remote} to {text.endpoint(key.local or 0, key.port or 0)}"
+    return f"{text.endpoint(key.remote or 0, key.port or 0)} from {text.address(key.local or 0)}"
+
+
+def _direction(row: PeerRow, _width: int) -> Line:
+    return ((DIRECTION_LABELS[Direction(row.groups.places.direction[row.place])], Tone.DIM),)
+
+
+def _time_wait(row: PeerRow, _width: int) -> Line:
+    return ((text.count(row.states[TcpState.TIME_WAIT]), Tone.TIME_WAIT),)
+
+
+def _other(row: PeerRow, _width: int) -> Line:
+    return ((text.count(row.states.sum() - row.states[TcpState.TIME_WAIT]), Tone.PLAIN),)
+
+
+def _ports(row: PeerRow, width: int) -> Line:
+    groups, place = row.groups, row.place
+    budget, port = groups.budgets, f":{groups.places.port[place]}"
+    used, capacity = text.count(budget.used[place]), text.count(budget.capacity[place])
+    inbound = groups.places.direction[place] == Direction.INBOUND
+    if np.isnan(budget.capacity[place]):
+        return ((f"{port:<6} ", Tone.DIM), (f"{used} used, budget unknown", Tone.DIM))
+    room = width - 7 - FIGURES
+    size = WIDE_GAUGE if room >= WIDE_GAUGE + 1 else NARROW_GAUGE if room >= NARROW_GAUGE + 1 else 0
+    drawn = (*gauge(groups, place, size), (" ", Tone.PLAIN)) if size else ()
+    tone = Tone.PLAIN if inbound else pressure_tone(budget.pressure[place], bool(budget.past_cliff[place]))
+    share = text.percent(budget.pressure[place])
+    sign = {Tone.CRITICAL: "▲", Tone.WARN: "△"}.get(tone, " ")
+    figures = (f"{used:>7}/{capacity:<6} ", Tone.PLAIN), (f"{sign}{share:>5}", tone)
+    note = (f"  {text.count(budget.time_wait[place])} recyclable", Tone.DIM)
+    more = (note,) if inbound and room - size - 1 >= len(note[0]) else ()
+    return ((f"{port:<6} ", Tone.DIM), *drawn, *figures, *more)
+
+
+def pressure_tone(pressure: float, past_cliff: bool) -> Tone:
+    """Critical from 80 %, warn from half the range, where each connect() begins to cost."""
+    return Tone.CRITICAL if pressure >= 0.8 else Tone.WARN if pressure >= 0.5 or past_cliff else Tone.PLAIN
+
+
+def _new(row: PeerRow, _width: int) -> Line:
+    return ((text.rate(row.groups.budgets.new_per_s[row.place]), Tone.PLAIN),)
+
+
+def _most(row: PeerRow, _width: int) -> Line:
+    return ((text.rate(row.groups.budgets.max_per_s[row.place]), Tone.DIM),)
+
+
+def _full_in(row: PeerRow, _width: int) -> Line:
+    full_in = float(row.groups.budgets.full_in_s[row.place])
+    tone = Tone.CRITICAL if full_in <= 60 else Tone.WARN if np.isfinite(full_in) else Tone.DIM
+    return ((text.full_in(full_in), tone),)
+
+
+def _spark(row: PeerRow, width: int) -> Line:
+    return ((text.sparkline(row.entered.tolist(), min(width, len(row.entered))), Tone.TIME_WAIT),)
+
+
+PRESSURE = Column[PeerRow](
+    "ports", "PORTS (worst destination)", 28, _ports, "Local ports in use of those that connect() may pick",
+    most=62, right=False, priority=9, order=lambda groups: groups.urgency,
+)  # fmt: skip
+PEER_COLUMNS = (
+    Column[PeerRow]("peer", "PEER", 16, _name, "Remote address, or what the table is grouped by",
+        most=42, right=False, priority=10, order=lambda groups: _by_address(groups)),
+    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=4,
+        order=lambda groups: groups.places.direction[groups.worst]),
+    Column[PeerRow]("time_wait", "TIME_WAIT", 10, _time_wait, "Sockets in TIME_WAIT", priority=8,
+        order=lambda groups: groups.states[:, TcpState.TIME_WAIT]),
+    Column[PeerRow]("other", "OTHER", 7, _other, "Sockets in all other states", priority=3,
+        order=lambda groups: groups.states.sum(axis=1) - groups.states[:, TcpState.TIME_WAIT]),
+    PRESSURE,
+    Column[PeerRow]("new", "NEW/s", 7, _new, "New connections per second", priority=5,
+        order=lambda groups: groups.budgets.new_per_s[groups.worst]),
+    Column[PeerRow]("max", "MAX/s", 6, _most, "The rate that this budget can carry for ever", priority=2,
+        order=lambda groups: groups.budgets.max_per_s[groups.worst]),
+    Column[PeerRow]("full_in", "FULL IN", 7, _full_in, "Until connect() fails, at this rate", priority=7,
+        order=lambda groups: -groups.budgets.full_in_s[groups.worst]),
+    Column[PeerRow]("last", "LAST 60 s", 10, _spark, "Entries into TIME_WAIT in the last minute", most=20, right=False,
+        priority=3, order=lambda groups: groups.entered_per_s),
+)  # fmt: skip
+
+
+def _by_address(groups: Groups) -> NDArray[np.int64]:
+    """Ranks that put addresses in ascending order when the largest comes first."""
+    addresses = groups.addresses
+    rank = np.empty(len(addresses), np.int64)
+    rank[np.lexsort((addresses.lo, addresses.hi))] = np.arange(len(addresses))
+    return -rank[groups.places.remote[groups.worst]]
+
+
+class PeersTable(Table[PeerRow]):
+    """Peers of a Frame, sorted by pressure until the user wants otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__(PEER_COLUMNS, "no connections", id="peers")
+        self.sorted_by = PRESSURE
+        self.expanded: frozenset[Key] = frozenset()
+        self._groups: Groups | None = None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame's groups."""
+        self._groups = frame.groups
+        self.border_title = f"{frame.view.group_by.title()}s"
+        self._arrange()
+
+    def toggle(self) -> None:
+        """Expand or fold the group under the cursor."""
+        if (row := self.selected) is not None and self._groups is not None:
+            self.expanded ^= {self._groups.key(row.group)}
+            self._arrange()
+
+    def sort_by(self, column: Column[PeerRow], reverse: bool) -> None:
+        """Order the rows by a column, largest first unless reversed."""
+        self.sorted_by, self.reverse = column, reverse
+        self._arrange()
+        self.refresh()
+
+    def _arrange(self) -> None:
+        groups, column = self._groups, self.sorted_by
+        if groups is None or column is None or column.order is None:
+            return
+        keys = np.nan_to_num(column.order(groups).astype(np.float64), nan=-np.inf)
+        order = np.lexsort((-groups.states[:, TcpState.TIME_WAIT], -keys))
+        self.show(PeerRows(groups, order[::-1] if self.reverse else order, self.expanded))

@@ -1,0 +1,142 @@
+"""The drill-down: single 4-tuples of the chosen group, with their timers."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from twtop import text
+from twtop.frame import Frame, SocketSort
+from twtop.groups import label
+from twtop.model import TIMEWAIT_MS, TcpState, Timer
+from twtop.ui.columns import Column
+from twtop.ui.lines import Line, Tone
+from twtop.ui.widgets.table import Table
+
+TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
+BAR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRow:
+    """One socket: a row of the frame's table."""
+
+    frame: Frame
+    index: int
+
+    @property
+    def left_ms(self) -> int:
+        return int(self.frame.snapshot.sockets.timer_ms[self.index])
+
+    @property
+    def state(self) -> TcpState:
+        return TcpState(self.frame.snapshot.sockets.state[self.index])
+
+    @property
+    def timer(self) -> int:
+        return int(self.frame.snapshot.sockets.timer[self.index])
+
+    def endpoint(self, local: bool) -> str:
+        sockets = self.frame.snapshot.sockets
+        code, port = (sockets.local, sockets.lport) if local else (sockets.remote, sockets.rport)
+        return text.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
+
+
+class SocketRows:
+    """The drilled sockets of a frame in their order."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __len__(self) -> int:
+        return len(self._frame.drill)
+
+    def row(self, index: int) -> SocketRow:
+        return SocketRow(self._frame, int(self._frame.drill[index]))
+
+    def key(self, index: int) -> Hashable:
+        sockets, row = self._frame.snapshot.sockets, int(self._frame.drill[index])
+        ends = (sockets.addresses.integer(code[row]) for code in (sockets.local, sockets.remote))
+        return (*ends, int(sockets.lport[row]), int(sockets.rport[row]))
+
+    def find(self, key: Hashable) -> int | None:
+        if not isinstance(key, tuple):
+            return None
+        sockets, rows = self._frame.snapshot.sockets, self._frame.drill
+        local, remote, lport, rport = key
+        same = (sockets.lport[rows] == lport) & (sockets.rport[rows] == rport)
+        candidates = np.flatnonzero(same)
+        wanted = (local, remote, lport, rport)
+        return next((int(i) for i in candidates if self.key(int(i)) == wanted), None)
+
+
+def _local(row: SocketRow, _width: int) -> Line:
+    return ((row.endpoint(local=True), Tone.PLAIN),)
+
+
+def _remote(row: SocketRow, _width: int) -> Line:
+    return ((row.endpoint(local=False), Tone.PLAIN),)
+
+
+def _state(row: SocketRow, _width: int) -> Line:
+    return ((row.state.name, Tone.TIME_WAIT if row.state is TcpState.TIME_WAIT else Tone.LIVE),)
+
+
+def _remaining(row: SocketRow, width: int) -> Line:
+    if row.left_ms < 0:
+        return ((text.UNKNOWN, Tone.DIM),)
+    figure = f"{row.left_ms / 1000:.1f} s"
+    if row.timer != Timer.TIMEWAIT:
+        return ((f"{TIMER_LABELS.get(Timer(row.timer), 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
+    if width < BAR + 8:
+        return ((figure, Tone.PLAIN),)
+    filled = min(BAR, -(-row.left_ms * BAR // TIMEWAIT_MS))
+    return (("▓" * filled, Tone.TIME_WAIT), ("░" * (BAR - filled), Tone.FREE), (f" {figure:>7}", Tone.PLAIN))
+
+
+def _age(row: SocketRow, _width: int) -> Line:
+    age = int(row.frame.snapshot.sockets.age_ms[row.index])
+    return ((f"{age / 1000:.1f} s" if age >= 0 else text.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
+
+
+def _process(row: SocketRow, _width: int) -> Line:
+    owners = row.frame.owners
+    code = int(owners.process[row.index])
+    if code < 0:
+        return ((text.UNKNOWN, Tone.DIM),)
+    process = owners.processes[code]
+    return ((f"{text.printable(process.name)} {process.pid}", Tone.PLAIN),)
+
+
+REMAINING = Column[SocketRow]("remaining", "REMAINING", 18, _remaining, "Time left on the timer", priority=9,
+    most=20, sort=SocketSort.REMAINING)  # fmt: skip
+SOCKET_COLUMNS = (
+    Column[SocketRow]("local", "LOCAL", 17, _local, "Local address and port", most=30, right=False, priority=10,
+        sort=SocketSort.LOCAL),
+    Column[SocketRow]("remote", "REMOTE", 17, _remote, "Remote address and port", most=30, right=False, priority=10,
+        sort=SocketSort.REMOTE),
+    Column[SocketRow]("state", "STATE", 11, _state, "TCP state", right=False, priority=8, sort=SocketSort.STATE),
+    REMAINING,
+    Column[SocketRow]("age", "AGE", 7, _age, "Time since TIME_WAIT was entered", priority=6, sort=SocketSort.AGE),
+    Column[SocketRow]("process", "PROCESS", 10, _process, "Who holds the socket; a TIME_WAIT has no owner", most=24,
+        right=False, priority=4, sort=SocketSort.PROCESS),
+)  # fmt: skip
+
+
+class SocketsTable(Table[SocketRow]):
+    """The sockets that the frame's view drills into."""
+
+    def __init__(self) -> None:
+        super().__init__(SOCKET_COLUMNS, "none left", id="sockets")
+        self.sorted_by = REMAINING
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw the drilled sockets of this frame."""
+        if frame.view.drill is None:
+            return
+        by = frame.view.socket_sort
+        self.sorted_by = next(column for column in SOCKET_COLUMNS if column.sort is by)
+        self.reverse = frame.view.reverse
+        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}"
+        self.border_title = f"{label(frame.view.drill)} ── {text.count(len(frame.drill))} sockets ── {order}"
+        self.show(SocketRows(frame))

@@ -1,0 +1,204 @@
+"""A table of any length: only visible rows are ever formatted, and the cursor stays on its row's key."""
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from twtop.ui.columns import Column, Placed, place
+from twtop.ui.keys import TABLE_KEYS, bindings
+from twtop.ui.lines import TONE_CLASSES, Line, Tone, TonePainter, aligned
+
+Row = TypeVar("Row")
+Item = TypeVar("Item", covariant=True)
+
+
+class Rows(Protocol[Item]):
+    """What a table draws: `key` names a row from one frame to the next, `find` gives where it is now."""
+
+    def __len__(self) -> int: ...
+    def row(self, index: int) -> Item: ...
+    def key(self, index: int) -> Hashable: ...
+    def find(self, key: Hashable) -> int | None: ...
+
+
+class NoRows(Generic[Row]):
+    """A table before its first frame."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def row(self, index: int) -> Row:
+        raise IndexError(index)
+
+    def key(self, index: int) -> Hashable:
+        raise IndexError(index)
+
+    def find(self, key: Hashable) -> int | None:  # noqa: ARG002
+        return None
+
+
+class Table(ScrollView, TonePainter, Generic[Row], can_focus=True):
+    """A head that stays and rows below it, by the line API."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE_KEYS)]
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"table--head", "table--cursor"}
+
+    class HeadClicked(Message):
+        """A column's head was clicked."""
+
+        def __init__(self, table: "Table[Row]", column: Column[Row]) -> None:
+            super().__init__()
+            self.table = table
+            self.column = column
+
+    class RowChosen(Message):
+        """The row under the cursor was clicked a second time."""
+
+    class CursorMoved(Message):
+        """Another row is selected."""
+
+        def __init__(self, table: "Table[Row]") -> None:
+            super().__init__()
+            self.table = table
+
+    def __init__(self, columns: Sequence[Column[Row]], empty: str, *, id: str) -> None:
+        super().__init__(id=id)
+        self.columns = columns
+        self.empty = empty
+        self.rows: Rows[Row] = NoRows()
+        self.cursor = 0
+        self.sorted_by: Column[Row] | None = None
+        self.reverse = False
+        self._key: Hashable = None
+        self._placed: list[Placed[Row]] = []
+        self._painted: dict[int, Line] = {}
+
+    def show(self, rows: Rows[Row]) -> None:
+        """Replace the rows; the cursor follows its row, and keeps its place on the screen while it can."""
+        self.rows = rows
+        found = rows.find(self._key) if self._key is not None else None
+        before = self.cursor
+        self.cursor = max(0, min(before if found is None else found, len(rows) - 1))
+        self._key = rows.key(self.cursor) if len(rows) else None
+        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        if found is not None and self.scroll_offset.y and found != before:
+            self.scroll_to(y=self.scroll_offset.y + found - before, animate=False, force=True)
+        self._keep_cursor_visible()
+        self._repaint_changed()
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on the row with this key, now or when it comes."""
+        self._key = key
+        if (found := self.rows.find(key)) is not None:
+            self._move_to(found)
+
+    @property
+    def selected(self) -> Row | None:
+        return self.rows.row(self.cursor) if len(self.rows) else None
+
+    def row_text(self) -> str:
+        """The selected row as plain text, its cells parted by tabs; empty without rows."""
+        if (row := self.selected) is None:
+            return ""
+        cells = ("".join(text for text, _ in placed.column.cell(row, placed.width)).strip() for placed in self._placed)
+        return "\t".join(cells)
+
+    def _repaint_changed(self) -> None:
+        """Paint again only the lines whose text changed."""
+        top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        for index in range(top, bottom):
+            if self._painted.get(index) != self._line(index):
+                self._refresh_row(index)
+        self._painted = {index: line for index, line in self._painted.items() if top <= index < bottom}
+
+    def _refresh_row(self, index: int) -> None:
+        y = index - self.scroll_offset.y + 1
+        if 0 < y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _line(self, index: int) -> Line:
+        if index >= len(self.rows):
+            return ((self.empty, Tone.DIM),) if not len(self.rows) and index == 0 else ()
+        row = self.rows.row(index)
+        cells: list[Line] = []
+        for placed in self._placed:
+            cell = aligned(placed.column.cell(row, placed.width), placed.width, placed.column.right)
+            cells.append((*cell, (" ", Tone.PLAIN)))
+        return tuple(span for cell in cells for span in cell)
+
+    def _head(self) -> Line:
+        spans: list[tuple[str, Tone]] = []
+        for placed in self._placed:
+            arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
+            title = f"{placed.column.title}{arrow}"
+            tone = Tone.STRONG if arrow else Tone.DIM
+            spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
+        return tuple(spans)
+
+    def render_line(self, y: int) -> Strip:
+        """Textual's line API; the head is the first line of the widget, not of the rows."""
+        width = self.size.width
+        if y == 0:
+            return self.paint(self._head(), width, self.rich_style + self.get_component_rich_style("table--head"))
+        index = y - 1 + self.scroll_offset.y
+        line = self._painted[index] = self._line(index)
+        base = self.rich_style
+        if index == self.cursor and len(self.rows):
+            base += self.get_component_rich_style("table--cursor", partial=True)
+        return self.paint(line, width, base)
+
+    def on_resize(self) -> None:
+        self._placed = place(self.columns, self.size.width)
+        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self._keep_cursor_visible()
+        self.refresh()
+
+    def action_move(self, rows: int) -> None:
+        self._move_to(self.cursor + rows)
+
+    def action_page(self, pages: int) -> None:
+        self._move_to(self.cursor + pages * max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        self._move_to(0)
+
+    def action_last(self) -> None:
+        self._move_to(len(self.rows) - 1)
+
+    def _move_to(self, index: int) -> None:
+        if not len(self.rows):
+            return
+        before, self.cursor = self.cursor, max(0, min(index, len(self.rows) - 1))
+        self._key = self.rows.key(self.cursor)
+        self._keep_cursor_visible()
+        self._refresh_row(before)
+        self._refresh_row(self.cursor)
+        if before != self.cursor:
+            self.post_message(self.CursorMoved(self))
+
+    def _keep_cursor_visible(self) -> None:
+        page, top = max(1, self.size.height - 1), self.scroll_offset.y
+        wanted = min(max(top, self.cursor - page + 1), self.cursor)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+
+    def on_click(self, event: events.Click) -> None:
+        position = event.get_content_offset(self)
+        if position is None:
+            return
+        if position.y == 0:
+            for placed in self._placed:
+                if placed.x <= position.x < placed.x + placed.width + 1:
+                    self.post_message(self.HeadClicked(self, placed.column))
+            return
+        index = position.y - 1 + self.scroll_offset.y
+        if index < len(self.rows):
+            self._move_to(index)
+            if event.chain == 2:
+                self.post_message(self.RowChosen())

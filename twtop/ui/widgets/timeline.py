@@ -1,0 +1,107 @@
+"""TIME_WAIT over time, drawn by plotext: count, entries per second, or the releases to come."""
+
+import enum
+
+from rich.text import Text
+
+from twtop import text
+from twtop.frame import Frame, TimeWait
+from twtop.groups import Counts
+from twtop.timers import MINUTE_S
+from twtop.ui.lines import Tone, TonePainter
+from twtop.ui.plot import Curve, Plot, draw
+
+PAST_S = 240
+LIMIT_IN_SIGHT = 0.25
+"""Share of the bucket limit from which its line is drawn; below it the curve would be flattened."""
+
+
+class Mode(enum.StrEnum):
+    """What the timeline shows."""
+
+    COUNT = "count"
+    ENTRIES = "entries per second"
+    RELEASES = "releases per second"
+
+
+class Timeline(TonePainter):
+    """Left of “now” is what was, right of it what the timers say will be."""
+
+    def __init__(self) -> None:
+        super().__init__(id="timeline")
+        self.mode = Mode.COUNT
+        self.marks: tuple[float, ...] = ()
+        self._frame: Frame | None = None
+        self._drawn = Text("")
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame; a hidden panel costs nothing."""
+        self._frame = frame
+        self._draw()
+
+    def next_mode(self) -> None:
+        modes = list(Mode)
+        self.mode = modes[(modes.index(self.mode) + 1) % len(modes)]
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def render(self) -> Text:
+        return self._drawn
+
+    def _draw(self) -> None:
+        frame, width, height = self._frame, self.size.width, self.size.height
+        if frame is None or width < 20 or height < 3:
+            return
+        waiting, limit = frame.matching, frame.snapshot.limits.max_tw_buckets
+        match self.mode:
+            case Mode.COUNT:
+                plot = _counts(waiting, limit, [mark - frame.snapshot.mono for mark in self.marks])
+            case Mode.ENTRIES:
+                plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
+            case Mode.RELEASES:
+                plot = _seconds(waiting.releases, 0, Tone.REUSABLE)
+        self.border_title = _title(self.mode, frame, limit)
+        drawn = draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone})
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.refresh()
+
+
+def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
+    """The count so far, and after “now” the forecast."""
+    past = waiting.times >= -PAST_S
+    near = limit is not None and waiting.count >= LIMIT_IN_SIGHT * limit
+    ahead = [waiting.count, *waiting.forecast.tolist()]
+    return Plot(
+        curves=(
+            Curve(waiting.times[past].tolist(), waiting.counts[past].tolist(), Tone.TIME_WAIT),
+            Curve(list(range(len(ahead))), ahead, Tone.REUSABLE),
+        ),
+        start=-PAST_S,
+        end=MINUTE_S,
+        x_ticks=((-240, "-4 min"), (-180, "-3"), (-120, "-2"), (-60, "-1 min"), (0, "now"), (60, "+60 s")),
+        across=((float(limit), Tone.CRITICAL),) if limit and near else (),
+        down=((0.0, Tone.DIM), *((mark, Tone.KEY) for mark in marks if mark >= -PAST_S)),
+    )
+
+
+def _seconds(counts: Counts, start: int, tone: Tone) -> Plot:
+    """One value per second of a minute that begins at `start`."""
+    sign = "-" if start < 0 else "+"
+    edge = (start, f"{sign}60 s") if start < 0 else (60, f"{sign}60 s")
+    middle = (start + 30, f"{sign}30 s")
+    x = [start + i * (MINUTE_S / (MINUTE_S - 1)) for i in range(MINUTE_S)]
+    return Plot((Curve(x, counts.tolist(), tone),), start, start + MINUTE_S, tuple(sorted((edge, middle, (0, "now")))))
+
+
+def _title(mode: Mode, frame: Frame, limit: int | None) -> str:
+    what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT that match the filter"
+    match mode:
+        case Mode.COUNT:
+            return f"{what}: last 4 min │ now │ next 60 s, if the load stays │ limit {text.count(limit)}"
+        case Mode.ENTRIES:
+            return f"{what}: entries per second, last 60 s, by the timers"
+        case Mode.RELEASES:
+            return f"{what}: releases per second, next 60 s, by the timers"
