@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.factorize import factorize, pair
-from twtop.model import MAPPED, Addresses, Limits, Rows, Snapshot, Sockets, Timer
+from twtop.model import MAPPED, PORTS, Addresses, Limits, Rows, Snapshot, Sockets, Timer
 from twtop.probe import HEADER, TCPDIAG_GETSOCK, CollectError, Sample
 
 NLM_F_MULTI = 0x2
@@ -155,8 +155,8 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     `tw_slab_bytes`, which only root can see."""
     gauges: dict[str, int] = {}
     tcp = re.search(r"^TCP:(.*)$", files.get("net/sockstat", ""), re.MULTILINE)
-    gauges |= {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", tcp[1] if tcp else "")}
-    tcp6 = re.search(r"^TCP6: inuse (\d+)", files.get("net/sockstat6", ""), re.MULTILINE)
+    gauges |= {name: int(value) for name, value in re.findall(r"(\w+) (\d{1,19})\b", tcp[1] if tcp else "")}
+    tcp6 = re.search(r"^TCP6: inuse (\d{1,19})\b", files.get("net/sockstat6", ""), re.MULTILINE)
     if tcp6 and "inuse" in gauges:
         gauges["inuse"] += int(tcp6[1])
     handles = _numbers(files.get("sys/fs/file-nr"))
@@ -165,7 +165,7 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
         if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
             gauges[name] = values[0]
-    slabs = re.findall(r"^tw_sock_TCP(?:v6)?\s+(\d+)\s+\d+\s+(\d+)", files.get("slabinfo", ""), re.MULTILINE)
+    slabs = re.findall(r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b", files.get("slabinfo", ""), re.MULTILINE)
     if slabs:
         gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
     return gauges
@@ -198,11 +198,12 @@ def _numbers(text: str | None) -> list[int]:
 
 
 def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
-    """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap."""
-    if text is None or not re.fullmatch(r"(\d{1,5}(-\d{1,5})?,?)*", text.strip()):
+    """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap, and None for any other."""
+    if text is None:
         return None
-    ranges = (part.partition("-") for part in text.strip().split(",") if part)
-    return tuple((int(low), int(high or low)) for low, _, high in ranges)
+    found = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in text.strip().split(",")] if text.strip() else []
+    ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
+    return ranges if all(found) and all(low <= high < PORTS for low, high in ranges) else None
 
 
 def _named_columns(text: str, prefix: str) -> dict[str, int]:

@@ -106,26 +106,32 @@ def dump_sockets() -> bytes:
 def _answer(netlink: socket.socket, sequence: int) -> Iterator[bytes]:
     while True:
         chunk = netlink.recv(CHUNK)
-        if len(chunk) < HEADER.size:
-            raise CollectError(f"sock_diag sent a message of {len(chunk)} bytes; expected at least {HEADER.size}")
+        if len(chunk) < DONE_SIZE:
+            raise CollectError(f"sock_diag sent a message of {len(chunk)} bytes; expected at least {DONE_SIZE}")
         _, kind, _, answered, _ = HEADER.unpack_from(chunk)
         if answered != sequence:
             continue
         if kind == NLMSG_ERROR:
-            code = -struct.unpack_from("=i", chunk, HEADER.size)[0]
-            raise OSError(code, os.strerror(code))
-        if len(chunk) >= DONE_SIZE:
-            tail = len(chunk) - DONE_SIZE
-            length, kind, _, answered, _ = HEADER.unpack_from(chunk, tail)
-            if (length, kind, answered) == (DONE_SIZE, NLMSG_DONE, sequence):
-                yield chunk[:tail]
-                return
+            _raise_status(chunk)
+        done = chunk[-DONE_SIZE:]
+        length, kind, _, answered, _ = HEADER.unpack_from(done)
+        if (length, kind, answered) == (DONE_SIZE, NLMSG_DONE, sequence):
+            _raise_status(done)
+            yield chunk[:-DONE_SIZE]
+            return
         yield chunk
+
+
+def _raise_status(message: bytes) -> None:
+    """A dump that fails at its start or midway says so in its closing message (netlink_dump in af_netlink.c)."""
+    (status,) = struct.unpack_from("=i", message, HEADER.size)
+    if status < 0:
+        raise OSError(-status, os.strerror(-status))
 
 
 def _advice(error: OSError) -> str:
     match error.errno:
-        case errno.ENOENT | errno.EPROTONOSUPPORT | errno.EAFNOSUPPORT:
+        case errno.ENOENT | errno.EOPNOTSUPP | errno.EPROTONOSUPPORT | errno.EAFNOSUPPORT:
             return "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'"
         case errno.EAGAIN:
             return f"sock_diag did not answer within {RECEIVE_TIMEOUT_S} s: the kernel is busy, try again"

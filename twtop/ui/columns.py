@@ -13,11 +13,13 @@ from twtop.ui.lines import Line
 Row = TypeVar("Row")
 
 GAP = 1
+ESSENTIAL, MUST = 7, 99
+"""Priorities from which a column would rather shrink than go, and which none has."""
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """`cell(row, width)` draws; a column takes `width` cells and up to `most`; those of low priority give way first.
+    """`cell(row, width)` draws in `width` cells, `least` where room is short, up to `most` where there is some.
 
     `order` gives the sort keys of all groups, ascending; `sort` names the order of single sockets.
     """
@@ -28,6 +30,7 @@ class Column(Generic[Row]):
     cell: Callable[[Row, int], Line]
     help: str
     most: int = 0
+    least: int = 0
     right: bool = True
     priority: int = 5
     order: Callable[[Groups], NDArray[Any]] | None = None
@@ -44,18 +47,33 @@ class Placed(Generic[Row]):
 
 
 def place(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
-    """Lay columns out in `width` cells: drop what does not fit, then share the rest among those that may grow."""
-    kept = list(columns)
-    while len(kept) > 1 and sum(column.width + GAP for column in kept) - GAP > width:
-        kept.remove(min(reversed(kept), key=lambda column: column.priority))
-    widths = [column.width for column in kept]
-    spare = width - sum(widths) - GAP * (len(kept) - 1)
-    for i, column in sorted(enumerate(kept), key=lambda item: -item[1].priority):
-        more = max(0, min(spare, column.most - column.width))
-        widths[i] += more
-        spare -= more
-    placed, x = [], 0
-    for column, cells in zip(kept, widths, strict=True):
-        placed.append(Placed(column, x, cells))
-        x += cells + GAP
-    return placed
+    """Lay columns out in `width` cells.
+
+    Where room is short the less important ones go, then the essential ones shrink, then they go too. Where there is
+    room to spare, those that may grow do so evenly.
+    """
+    kept, widths = list(columns), [column.width for column in columns]
+
+    def excess() -> int:
+        return sum(widths) + GAP * (len(widths) - 1) - width
+
+    def drop_least(below: int) -> bool:
+        weakest = min(range(len(kept) - 1, -1, -1), key=lambda i: kept[i].priority)
+        if len(kept) == 1 or kept[weakest].priority >= below:
+            return False
+        del kept[weakest], widths[weakest]
+        return True
+
+    while excess() > 0 and drop_least(ESSENTIAL):
+        pass
+    for i, column in enumerate(kept):
+        widths[i] -= max(0, min(excess(), column.width - (column.least or column.width)))
+    while excess() > 0 and drop_least(MUST):
+        pass
+    growing = [i for i, column in enumerate(kept) if column.most > widths[i]]
+    while growing and excess() < 0:
+        for i in growing:
+            widths[i] += excess() < 0
+        growing = [i for i in growing if kept[i].most > widths[i]]
+    starts = [sum(widths[:i]) + GAP * i for i in range(len(kept))]
+    return [Placed(*each) for each in zip(kept, starts, widths, strict=True)]

@@ -89,13 +89,38 @@ class TonePainter(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._component_cache: dict[str, Style] = {}
+
     def paint(self, line: Line, width: int, base: Style) -> Strip:
         """One strip of exactly `width` cells."""
         segments = [Segment(text, base + self.tone_style(tone)) for text, tone in line if text]
         return Strip(segments).adjust_cell_length(width, base)
 
     def tone_style(self, tone: Tone) -> Style:
-        return self.get_component_rich_style(f"tone--{tone}", partial=True)
+        """The colour of a tone over this widget's background."""
+        return self.component_style(f"tone--{tone}")
+
+    def component_style(self, name: str) -> Style:
+        """A component class as the style sheet has it, its transparent colours mixed with the background."""
+        if (known := self._component_cache.get(name)) is not None:
+            return known
+        styles, ground = self.get_component_styles(name), self.background_colors[1]
+        colour = background = None
+        if styles.has_rule("background"):
+            ground += styles.background
+            background = ground.rich_color
+        if styles.has_rule("color"):
+            wanted = ground.get_contrast_text(styles.color.a) if styles.auto_color else styles.color
+            colour = (ground + wanted).rich_color
+        style = self._component_cache[name] = Style(color=colour, bgcolor=background) + styles.text_style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Textual calls this when the theme or the focus changes."""
+        super().notify_style_update()
+        self._component_cache.clear()
 
 
 class LinePanel(TonePainter):

@@ -56,7 +56,12 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
     x.lim(plot.start, plot.end)
     x.ticks([at for at, _ in plot.x_ticks], [label for _, label in plot.x_ticks])
     for value, tone in plot.across:
-        figure.line(value, "horizontal", pixel=plotext.pixel(foreground=_rgb(colours[tone])), style="dotted")
+        figure.line(
+            value,
+            "horizontal",
+            pixel=plotext.pixel(foreground=_rgb(colours[tone]), background="default"),
+            style="dotted",
+        )
     for curve in plot.curves:
         if curve.x:
             marker = plotext.marker("braille").fill(plotext.pixel(foreground=_rgb(colours[curve.tone])))
@@ -66,7 +71,7 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
                 signal.fillx()
             figure.draw(signal)
     for at, tone in plot.down:
-        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
+        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone]), background="default"))
     return Text.from_ansi(figure.build().string(), no_wrap=True, end="")
 
 

@@ -9,7 +9,7 @@ from textual.widgets import Input, Static
 from twtop.query import Query, parse
 from twtop.query_parser import QueryError
 
-HINT = "8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s      ⏎ keep  Esc restore"
+HINT = "⏎ keep  Esc restore    8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s"
 
 
 class FilterBar(Vertical):
@@ -79,9 +79,19 @@ class FilterBar(Vertical):
         try:
             query = parse(text)
         except QueryError as error:
-            hint.update(" " * (error.column - 1) + f"^ {error}")
+            hint.update(pointed_out(error.column, str(error), self.size.width - 2))
             hint.add_class("error")
             return None
         hint.update(HINT)
         hint.remove_class("error")
         return query
+
+
+def pointed_out(column: int, message: str, width: int) -> str:
+    """The message behind a caret under the column, or below it where the line is too short for both.
+
+    >>> pointed_out(3, "column 3: oops", 20)
+    '  ^ column 3: oops'
+    """
+    caret = " " * (column - 1) + "^"
+    return f"{caret} {message}" if column + 1 + len(message) <= width else f"{caret}\n{message}"

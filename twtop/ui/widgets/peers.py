@@ -8,17 +8,18 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.groups import Counts, Groups, Key, label
+from twtop.groups import SPARK_STEPS, Counts, Groups, Key, label
 from twtop.model import Direction, TcpState
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
-from twtop.ui.lines import Line, Tone
+from twtop.ui.lines import Line, Span, Tone, width_of
 from twtop.ui.widgets.table import Table
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
-NARROW_GAUGE, WIDE_GAUGE = 10, 16
-FIGURES = 22
-"""Cells for `23,432/28,232  83 %`."""
+PORT, FIGURES, SHARE = 6, 15, 7
+"""Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 83 %`."""
+
+NARROW_GAUGE, WIDEST_GAUGE = 10, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +127,23 @@ def _other(row: PeerRow, _width: int) -> Line:
 
 
 def _ports(row: PeerRow, width: int) -> Line:
+    """`:443 ▓▓▓▓│░░░ 1,438/7,233 △ 19 %`: the gauge takes the room that the words leave."""
     groups, place = row.groups, row.place
     budget, port = groups.budgets, f":{groups.places.port[place]}"
     used, capacity = text.count(budget.used[place]), text.count(budget.capacity[place])
-    inbound = groups.places.direction[place] == Direction.INBOUND
     if np.isnan(budget.capacity[place]):
-        return ((f"{port:<6} ", Tone.DIM), (f"{used} used, budget unknown", Tone.DIM))
-    room = width - 7 - FIGURES
-    size = WIDE_GAUGE if room >= WIDE_GAUGE + 1 else NARROW_GAUGE if room >= NARROW_GAUGE + 1 else 0
-    drawn = (*gauge(groups, place, size), (" ", Tone.PLAIN)) if size else ()
+        return ((f"{port:<{PORT}} {used} used, budget unknown", Tone.DIM),)
+    inbound = groups.places.direction[place] == Direction.INBOUND
     tone = Tone.PLAIN if inbound else pressure_tone(budget.pressure[place], bool(budget.past_cliff[place]))
-    share = text.percent(budget.pressure[place])
     sign = {Tone.CRITICAL: "▲", Tone.WARN: "△"}.get(tone, " ")
-    figures = (f"{used:>7}/{capacity:<6} ", Tone.PLAIN), (f"{sign}{share:>5}", tone)
-    note = (f"  {text.count(budget.time_wait[place])} recyclable", Tone.DIM)
-    more = (note,) if inbound and room - size - 1 >= len(note[0]) else ()
-    return ((f"{port:<6} ", Tone.DIM), *drawn, *figures, *more)
+    words: list[Span] = [(f" {sign}{text.percent(budget.pressure[place]):>5}", tone)]
+    if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + 1:
+        words.insert(0, (f" {used:>7}/{capacity:<6}", Tone.PLAIN))
+    recyclable = f" {text.count(budget.time_wait[place]):>6} recyclable"
+    if inbound and width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:
+        words.append((recyclable, Tone.DIM))
+    room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
+    return ((f"{port:<{PORT}} ", Tone.DIM), *gauge(groups, place, room), *words)
 
 
 def pressure_tone(pressure: float, past_cliff: bool) -> Tone:
@@ -164,17 +166,18 @@ def _full_in(row: PeerRow, _width: int) -> Line:
 
 
 def _spark(row: PeerRow, width: int) -> Line:
-    return ((text.sparkline(row.entered.tolist(), min(width, len(row.entered))), Tone.TIME_WAIT),)
+    steps = row.entered if width >= SPARK_STEPS else row.entered.reshape(SPARK_STEPS // 2, 2).sum(axis=1)
+    return ((text.sparkline(steps.tolist(), len(steps)), Tone.TIME_WAIT),)
 
 
 PRESSURE = Column[PeerRow](
-    "ports", "PORTS (worst destination)", 28, _ports, "Local ports in use of those that connect() may pick",
-    most=62, right=False, priority=9, order=lambda groups: groups.urgency,
+    "ports", "PORTS (worst destination)", 39, _ports, "Local ports in use of those that connect() may pick",
+    most=64, least=25, right=False, priority=9, order=lambda groups: groups.urgency,
 )  # fmt: skip
 PEER_COLUMNS = (
     Column[PeerRow]("peer", "PEER", 16, _name, "Remote address, or what the table is grouped by",
         most=42, right=False, priority=10, order=lambda groups: _by_address(groups)),
-    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=4,
+    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=6,
         order=lambda groups: groups.places.direction[groups.worst]),
     Column[PeerRow]("time_wait", "TIME_WAIT", 10, _time_wait, "Sockets in TIME_WAIT", priority=8,
         order=lambda groups: groups.states[:, TcpState.TIME_WAIT]),

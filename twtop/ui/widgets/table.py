@@ -43,7 +43,7 @@ class NoRows(Generic[Row]):
         return None
 
 
-class Table(ScrollView, TonePainter, Generic[Row], can_focus=True):
+class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     """A head that stays and rows below it, by the line API."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE_KEYS)]
@@ -145,12 +145,12 @@ class Table(ScrollView, TonePainter, Generic[Row], can_focus=True):
         """Textual's line API; the head is the first line of the widget, not of the rows."""
         width = self.size.width
         if y == 0:
-            return self.paint(self._head(), width, self.rich_style + self.get_component_rich_style("table--head"))
+            return self.paint(self._head(), width, self.rich_style + self.component_style("table--head"))
         index = y - 1 + self.scroll_offset.y
         line = self._painted[index] = self._line(index)
         base = self.rich_style
         if index == self.cursor and len(self.rows):
-            base += self.get_component_rich_style("table--cursor", partial=True)
+            base += self.component_style("table--cursor")
         return self.paint(line, width, base)
 
     def on_resize(self) -> None:

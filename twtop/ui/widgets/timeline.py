@@ -4,7 +4,6 @@ import enum
 
 from rich.text import Text
 
-from twtop import text
 from twtop.frame import Frame, TimeWait
 from twtop.groups import Counts
 from twtop.timers import MINUTE_S
@@ -62,7 +61,7 @@ class Timeline(TonePainter):
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
                 plot = _seconds(waiting.releases, 0, Tone.REUSABLE)
-        self.border_title = _title(self.mode, frame, limit)
+        self.border_title = _title(self.mode, frame)
         drawn = draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone})
         if drawn != self._drawn:
             self._drawn = drawn
@@ -96,12 +95,12 @@ def _seconds(counts: Counts, start: int, tone: Tone) -> Plot:
     return Plot((Curve(x, counts.tolist(), tone),), start, start + MINUTE_S, tuple(sorted((edge, middle, (0, "now")))))
 
 
-def _title(mode: Mode, frame: Frame, limit: int | None) -> str:
-    what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT that match the filter"
+def _title(mode: Mode, frame: Frame) -> str:
+    what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT of the filter"
     match mode:
         case Mode.COUNT:
-            return f"{what}: last 4 min │ now │ next 60 s, if the load stays │ limit {text.count(limit)}"
+            return f"{what}: 4 min │ now │ 60 s to come at this rate"
         case Mode.ENTRIES:
-            return f"{what}: entries per second, last 60 s, by the timers"
+            return f"{what}: entries per second in the last 60 s"
         case Mode.RELEASES:
-            return f"{what}: releases per second, next 60 s, by the timers"
+            return f"{what}: releases per second in the next 60 s"
