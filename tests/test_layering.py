@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "twtop"
 
 BASE = {"__init__", "model", "factorize", "text"}
-ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser"}
+ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering"}
 FRAME = ANALYSIS | {"frame", "history"}
 SOURCE = {"model", "probe", "decode", "processes", "sources"}
 
@@ -35,13 +35,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verdicts": ANALYSIS,
     "query": ANALYSIS,
     "query_parser": ANALYSIS,
+    "ordering": ANALYSIS,
     "frame": ANALYSIS,
     "history": FRAME,
     "engine": FRAME | SOURCE,
     "document": FRAME,
     "report": FRAME | {"document"},
     "demo": FRAME,
-    "ui": FRAME,
+    "ui": FRAME | {"engine"},
     "cli": FRAME | SOURCE | {"engine", "document", "report", "demo", "ui"},
     "__main__": {"cli"},
 }

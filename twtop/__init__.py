@@ -1,3 +1,31 @@
-"""top for TCP TIME_WAIT."""
+"""top for TCP TIME_WAIT.
+
+One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold→ Frame → screen, text, JSON, CSV.
+
+    probe           kernel → Sample: raw netlink bytes, /proc text and clocks; standard library only
+    sources         where Samples come from
+    decode          Sample → Snapshot
+    model           states, addresses, sockets, limits, owners
+    factorize       the group-by under every table: equal keys → equal small numbers
+    processes       who owns which socket
+    destinations    sockets → destinations with their direction; the ports that connect() may pick
+    ports           the port budget of each destination
+    timers          entries of the last minute, releases of the next
+    groups          destinations → groups by peer, destination, service, process, prefix
+    ordering        in which order groups stand
+    verdicts        what this many TIME_WAIT cost here: six answers
+    query           the filter language: tree, normal form, mask (grammar in query.lark)
+    query_parser    its text → tree, and errors that point at the column
+    frame           View, what is asked for, and Frame, the answer
+    history         ring buffers; fold
+    engine          the threads that turn a source into Frames
+    text            numbers, addresses and outside names as text
+    document        Frame → plain values, schema twtop/1
+    report          Frame → batch text, JSON, CSV
+    ui              the monitor: app, monitor (the screen), columns, keys, widgets
+    cli             arguments → source → view; the only place where everything meets
+
+Imports point one way: cli → ui, report → engine, document → history → groups, ports, verdicts, query → model.
+"""
 
 __version__ = "0.1.0"

@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from twtop import __version__
 from twtop.decode import decode
@@ -15,6 +16,7 @@ from twtop.engine import Engine
 from twtop.frame import View
 from twtop.groups import GroupBy
 from twtop.history import History, fold
+from twtop.ordering import GroupSort
 from twtop.probe import CollectError
 from twtop.processes import assign, socket_owners
 from twtop.query import Everything, Query, needs_owners, parse
@@ -22,6 +24,8 @@ from twtop.query_parser import QueryError
 from twtop.report import REPORTS, Report
 from twtop.sources import open_local
 from twtop.text import printable
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 DONE, UNREADABLE, USAGE = 0, 1, 2
 FASTEST_S, SLOWEST_S = 0.1, 3600.0
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = _parser().parse_args(arguments)
     if options.once:
         options.batch, options.iterations = True, 1
-    view = View(query=options.filter, group_by=options.group)
+    view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if not options.batch:
         sys.exit(_monitor(view, options.delay))
     try:
@@ -110,11 +114,15 @@ def _filter(text: str) -> Query:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _group(text: str) -> GroupBy:
-    try:
-        return GroupBy(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {', '.join(GroupBy)}, found {printable(text)!r}") from None
+def _one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    def read(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            names = ", ".join(choices)
+            raise argparse.ArgumentTypeError(f"expected {names}; found {printable(text)!r}") from None
+
+    return read
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-d", "--delay", "--interval", type=_delay, default=1.0, metavar="SECONDS", help="between samples (default 1)")
     add("-f", "--filter", type=_filter, default=Everything(), metavar="FILTER", help="such as 'port 443 and tw'")
-    add("--group", type=_group, default=GroupBy.PEER, metavar="BY", help=f"{', '.join(GroupBy)} (default peer)")
+    add("--group", type=_one_of(GroupBy), default=GroupBy.PEER, metavar="BY", help=f"{', '.join(GroupBy)}")
+    add("--sort", type=_one_of(GroupSort), default=GroupSort.PORTS, metavar="COLUMN", help=f"{', '.join(GroupSort)}")
     add("-b", "--batch", action="store_true", help="print instead of drawing, until stopped")
     add("-n", "--iterations", type=_iterations, metavar="COUNT", help="with -b: stop after COUNT samples")
     add("-1", dest="once", action="store_true", help="the same as -b -n 1")

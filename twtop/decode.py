@@ -66,9 +66,9 @@ def _message_starts(words: Words) -> Rows:
     starts = starts[(starts >= 0) & (starts <= len(words) - MESSAGE_BYTES // 4)]
     starts = starts[(words[starts + 2] == words[2]) & (words[starts + 3] == words[3])]
     lengths = words[starts].astype(np.int64)
-    ends = starts + (lengths + 3) // 4
+    ends = starts + np.where(lengths < MESSAGE_BYTES, 0, (lengths + 3) // 4)  # too short to be one: ends nowhere
     expected = np.append(starts[1:], len(words))
-    if not len(starts) or starts[0] != 0 or (lengths < MESSAGE_BYTES).any() or (ends != expected).any():
+    if not len(starts) or starts[0] != 0 or (ends != expected).any():
         broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * 4
         raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(words) * 4}")
     return starts
@@ -165,7 +165,9 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
         if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
             gauges[name] = values[0]
-    slabs = re.findall(r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b", files.get("slabinfo", ""), re.MULTILINE)
+    slabs = re.findall(
+        r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b", files.get("slabinfo", ""), re.MULTILINE
+    )
     if slabs:
         gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
     return gauges
@@ -201,7 +203,9 @@ def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
     """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap, and None for any other."""
     if text is None:
         return None
-    found = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in text.strip().split(",")] if text.strip() else []
+    found = (
+        [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in text.strip().split(",")] if text.strip() else []
+    )
     ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
     return ranges if all(found) and all(low <= high < PORTS for low, high in ranges) else None
 

@@ -13,6 +13,7 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, Rows, TcpState, Timer
+from twtop.ordering import GroupSort, ordered
 from twtop.query import Everything, unparse
 
 SCHEMA = "twtop/1"
@@ -50,7 +51,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         },
         "counters": dict(snapshot.counters),
         "rates": {f"{name}_per_s": _number(value) for name, value in frame.rates.items()},
-        "peers": [peer(frame.groups, int(group)) for group in by_pressure(frame.groups)],
+        "peers": [peer(frame.groups, int(group)) for group in ordered(frame.groups, GroupSort.PORTS)],
         "verdicts": [
             {"id": v.id, "level": v.level.value, "value": _number(v.value, 4), "text": v.text} for v in frame.verdicts
         ],
@@ -58,11 +59,6 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
     if with_sockets:
         whole["sockets"] = list(socket_rows(frame, np.flatnonzero(frame.shown)))
     return whole
-
-
-def by_pressure(groups: Groups) -> Rows:
-    """Groups, the one with the most pressed destination first, then by TIME_WAIT."""
-    return np.lexsort((-groups.states[:, TcpState.TIME_WAIT], -groups.urgency))
 
 
 def peer(groups: Groups, group: int) -> dict[str, object]:

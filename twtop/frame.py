@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from twtop.groups import Counts, GroupBy, Groups, Key
 from twtop.model import Mask, Owners, Rows, Snapshot, freeze
+from twtop.ordering import GroupSort
 from twtop.query import Everything, Query
 from twtop.verdicts import Verdict
 
@@ -30,6 +31,7 @@ class View:
 
     query: Query = field(default_factory=Everything)
     group_by: GroupBy = GroupBy.PEER
+    group_sort: GroupSort = GroupSort.PORTS
     drill: Key | None = None
     socket_sort: SocketSort = SocketSort.REMAINING
     reverse: bool = False

@@ -165,16 +165,10 @@ def _socket_keys(sockets: Sockets, owners: Owners, by: SocketSort) -> np.ndarray
         case SocketSort.AGE:
             return np.where(sockets.age_ms < 0, unknown_last, sockets.age_ms)
         case SocketSort.LOCAL:
-            return _address_rank(sockets)[sockets.local].astype(np.int64) << 16 | sockets.lport
+            return sockets.addresses.rank[sockets.local].astype(np.int64) << 16 | sockets.lport
         case SocketSort.REMOTE:
-            return _address_rank(sockets)[sockets.remote].astype(np.int64) << 16 | sockets.rport
+            return sockets.addresses.rank[sockets.remote].astype(np.int64) << 16 | sockets.rport
         case SocketSort.STATE:
             return sockets.state
         case SocketSort.PROCESS:
             return np.where(owners.process < 0, np.iinfo(np.int32).max, owners.process)
-
-
-def _address_rank(sockets: Sockets) -> np.ndarray:
-    rank = np.empty(len(sockets.addresses), np.int64)
-    rank[np.lexsort((sockets.addresses.lo, sockets.addresses.hi))] = np.arange(len(rank))
-    return rank

@@ -92,6 +92,13 @@ class Addresses:
         return same_hi & same_lo
 
     @property
+    def rank(self) -> NDArray[np.int64]:
+        """Each address's place in ascending order."""
+        rank = np.empty(len(self), np.int64)
+        rank[np.lexsort((self.lo, self.hi))] = np.arange(len(self))
+        return rank
+
+    @property
     def is_ipv4(self) -> Mask:
         ipv4: Mask = (self.hi == 0) & (self.lo >> np.uint64(32) == 0xFFFF)
         return ipv4

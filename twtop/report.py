@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from twtop import text
-from twtop.document import by_pressure, destination, document, peer, socket_rows
+from twtop.document import destination, document, peer, socket_rows
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, TcpState
+from twtop.ordering import ordered
 from twtop.query import Everything, unparse
 
 TEXT_PEERS = 20
@@ -35,7 +36,7 @@ def to_csv(frame: Frame, with_sockets: bool) -> str:
         names = ["local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"]
         names += ["uid", "inode", "process", "inferred"]
     else:
-        rows = [_csv_group(frame.groups, int(group)) for group in by_pressure(frame.groups)]
+        rows = [_csv_group(frame.groups, int(group)) for group in ordered(frame.groups, frame.view.group_sort)]
         names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
         names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
     stamp = datetime.fromtimestamp(frame.snapshot.time, UTC).isoformat(timespec="milliseconds")
@@ -91,7 +92,7 @@ def _state_lines(frame: Frame) -> Iterator[str]:
 
 def _peer_lines(frame: Frame) -> Iterator[str]:
     groups = frame.groups
-    order = by_pressure(groups)
+    order = ordered(groups, frame.view.group_sort)
     yield (
         f"{frame.view.group_by.upper():<28} {'DIR':<4} {'TIME_WAIT':>9} {'OTHER':>7} {'PORTS (worst destination)':<38}"
         f" {'NEW/s':>7} {'MAX/s':>7} {'FULL IN':>8}"

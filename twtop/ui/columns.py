@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-from numpy.typing import NDArray
+from typing import Generic, TypeVar
 
 from twtop.frame import SocketSort
-from twtop.groups import Groups
+from twtop.ordering import GroupSort
 from twtop.ui.lines import Line
 
 Row = TypeVar("Row")
@@ -21,7 +19,7 @@ ESSENTIAL, MUST = 7, 99
 class Column(Generic[Row]):
     """`cell(row, width)` draws in `width` cells, `least` where room is short, up to `most` where there is some.
 
-    `order` gives the sort keys of all groups, ascending; `sort` names the order of single sockets.
+    `sort` names the order that a click on the head asks for, None for none.
     """
 
     name: str
@@ -33,8 +31,7 @@ class Column(Generic[Row]):
     least: int = 0
     right: bool = True
     priority: int = 5
-    order: Callable[[Groups], NDArray[Any]] | None = None
-    sort: SocketSort | None = None
+    sort: GroupSort | SocketSort | None = None
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Monitor(Screen[None]):
             yield StatesPanel()
             yield Timeline()
         with Container(id="tables"):
-            yield PeersTable()
+            yield PeersTable(self.wanted.group_sort)
             yield SocketsTable()
         yield FilterBar("" if isinstance(query, Everything) else unparse(query))
         yield KeyFooter()
@@ -162,9 +162,8 @@ class Monitor(Screen[None]):
             orders = list(SocketSort)
             self._want(socket_sort=orders[(orders.index(self.wanted.socket_sort) + 1) % len(orders)])
         else:
-            columns = [column for column in PEER_COLUMNS if column.order is not None]
-            at = next((i for i, column in enumerate(columns) if column is self._peers.sorted_by), -1)
-            self._peers.sort_by(columns[(at + 1) % len(columns)], reverse=False)
+            at = next(i for i, column in enumerate(PEER_COLUMNS) if column is self._peers.sorted_by)
+            self._peers.sort_by(PEER_COLUMNS[(at + 1) % len(PEER_COLUMNS)], reverse=False)
 
     def action_reverse(self) -> None:
         if self.focused is self._sockets:
@@ -174,10 +173,10 @@ class Monitor(Screen[None]):
 
     def on_table_head_clicked(self, message: Table.HeadClicked) -> None:
         column: Column[Any] = message.column
-        if message.table is self._peers and column.order is not None:
+        if message.table is self._peers:
             again = column is self._peers.sorted_by
             self._peers.sort_by(column, again and not self._peers.reverse)
-        elif message.table is self._sockets and column.sort is not None:
+        elif isinstance(column.sort, SocketSort):
             again = column.sort is self.wanted.socket_sort
             self._want(socket_sort=column.sort, reverse=again and not self.wanted.reverse)
 

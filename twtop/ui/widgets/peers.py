@@ -10,6 +10,7 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.groups import SPARK_STEPS, Counts, Groups, Key, label
 from twtop.model import Direction, TcpState
+from twtop.ordering import GroupSort, ordered
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
 from twtop.ui.lines import Line, Span, Tone, width_of
@@ -172,43 +173,35 @@ def _spark(row: PeerRow, width: int) -> Line:
 
 PRESSURE = Column[PeerRow](
     "ports", "PORTS (worst destination)", 39, _ports, "Local ports in use of those that connect() may pick",
-    most=64, least=25, right=False, priority=9, order=lambda groups: groups.urgency,
+    most=64, least=25, right=False, priority=9, sort=GroupSort.PORTS,
 )  # fmt: skip
 PEER_COLUMNS = (
     Column[PeerRow]("peer", "PEER", 16, _name, "Remote address, or what the table is grouped by",
-        most=42, right=False, priority=10, order=lambda groups: _by_address(groups)),
+        most=42, right=False, priority=10, sort=GroupSort.PEER),
     Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=6,
-        order=lambda groups: groups.places.direction[groups.worst]),
+        sort=GroupSort.DIRECTION),
     Column[PeerRow]("time_wait", "TIME_WAIT", 10, _time_wait, "Sockets in TIME_WAIT", priority=8,
-        order=lambda groups: groups.states[:, TcpState.TIME_WAIT]),
+        sort=GroupSort.TIME_WAIT),
     Column[PeerRow]("other", "OTHER", 7, _other, "Sockets in all other states", priority=3,
-        order=lambda groups: groups.states.sum(axis=1) - groups.states[:, TcpState.TIME_WAIT]),
+        sort=GroupSort.OTHER),
     PRESSURE,
     Column[PeerRow]("new", "NEW/s", 7, _new, "New connections per second", priority=5,
-        order=lambda groups: groups.budgets.new_per_s[groups.worst]),
+        sort=GroupSort.NEW),
     Column[PeerRow]("max", "MAX/s", 6, _most, "The rate that this budget can carry for ever", priority=2,
-        order=lambda groups: groups.budgets.max_per_s[groups.worst]),
+        sort=GroupSort.MAX),
     Column[PeerRow]("full_in", "FULL IN", 7, _full_in, "Until connect() fails, at this rate", priority=7,
-        order=lambda groups: -groups.budgets.full_in_s[groups.worst]),
+        sort=GroupSort.FULL_IN),
     Column[PeerRow]("last", "LAST 60 s", 10, _spark, "Entries into TIME_WAIT in the last minute", most=20, right=False,
-        priority=3, order=lambda groups: groups.entered_per_s),
+        priority=3, sort=GroupSort.LAST_MINUTE),
 )  # fmt: skip
-
-
-def _by_address(groups: Groups) -> NDArray[np.int64]:
-    """Ranks that put addresses in ascending order when the largest comes first."""
-    addresses = groups.addresses
-    rank = np.empty(len(addresses), np.int64)
-    rank[np.lexsort((addresses.lo, addresses.hi))] = np.arange(len(addresses))
-    return -rank[groups.places.remote[groups.worst]]
 
 
 class PeersTable(Table[PeerRow]):
     """Peers of a Frame, sorted by pressure until the user wants otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, sort: GroupSort) -> None:
         super().__init__(PEER_COLUMNS, "no connections", id="peers")
-        self.sorted_by = PRESSURE
+        self.sorted_by = next(column for column in PEER_COLUMNS if column.sort is sort)
         self.expanded: frozenset[Key] = frozenset()
         self._groups: Groups | None = None
 
@@ -231,9 +224,6 @@ class PeersTable(Table[PeerRow]):
         self.refresh()
 
     def _arrange(self) -> None:
-        groups, column = self._groups, self.sorted_by
-        if groups is None or column is None or column.order is None:
-            return
-        keys = np.nan_to_num(column.order(groups).astype(np.float64), nan=-np.inf)
-        order = np.lexsort((-groups.states[:, TcpState.TIME_WAIT], -keys))
-        self.show(PeerRows(groups, order[::-1] if self.reverse else order, self.expanded))
+        if self._groups is not None and self.sorted_by is not None and isinstance(self.sorted_by.sort, GroupSort):
+            order = ordered(self._groups, self.sorted_by.sort, self.reverse)
+            self.show(PeerRows(self._groups, order, self.expanded))

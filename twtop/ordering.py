@@ -1,0 +1,55 @@
+"""In which order groups stand: one key per group and column, the largest first."""
+
+import enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.groups import Groups
+from twtop.model import Rows, TcpState
+
+
+class GroupSort(enum.StrEnum):
+    """Columns of the peers table by which it can be sorted."""
+
+    PORTS = "ports"
+    PEER = "peer"
+    DIRECTION = "dir"
+    TIME_WAIT = "time_wait"
+    OTHER = "other"
+    NEW = "new"
+    MAX = "max"
+    FULL_IN = "full_in"
+    LAST_MINUTE = "last"
+
+
+def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
+    """All groups: the most pressed, the largest, the soonest full, the lowest address first; ties by TIME_WAIT."""
+    keys = np.nan_to_num(_keys(groups, by).astype(np.float64), nan=-np.inf)
+    order: Rows = np.lexsort((-groups.states[:, TcpState.TIME_WAIT], -keys))
+    return order[::-1] if reverse else order
+
+
+def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
+    budgets, worst = groups.budgets, groups.worst
+    waiting = groups.states[:, TcpState.TIME_WAIT]
+    match by:
+        case GroupSort.PORTS:
+            return groups.urgency
+        case GroupSort.PEER:
+            return -groups.addresses.rank[groups.places.remote[worst]]
+        case GroupSort.DIRECTION:
+            return groups.places.direction[worst]
+        case GroupSort.TIME_WAIT:
+            return waiting
+        case GroupSort.OTHER:
+            other: NDArray[np.int64] = groups.states.sum(axis=1) - waiting
+            return other
+        case GroupSort.NEW:
+            return budgets.new_per_s[worst]
+        case GroupSort.MAX:
+            return budgets.max_per_s[worst]
+        case GroupSort.FULL_IN:
+            return -budgets.full_in_s[worst]
+        case GroupSort.LAST_MINUTE:
+            return groups.entered_per_s
