@@ -134,7 +134,7 @@ def ss_time(text: str) -> tuple[float, float]:
     """(seconds, how exactly): ss cuts off milliseconds from 10 s and seconds from 10 min (print_ms_timer in ss.c).
 
     >>> ss_time("59sec"), ss_time("1min1sec"), ss_time("5.120ms"), ss_time("048ms"), ss_time("4sec")
-    ((59.0, 1.0), (61.0, 1.0), (5.12, 0.001), (0.048, 0.001), (4.0, 0.001))
+    ((59.0, 1), (61.0, 1), (5.12, 0.001), (0.048, 0.001), (4.0, 0.001))
     """
     found = re.fullmatch(r"(?:(\d+)min)?(?:(\d+)(?:sec|\.(?=\d)))?(?:(\d+)ms)?", text)
     assert found, f"ss said {text!r}"

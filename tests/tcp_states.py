@@ -44,7 +44,7 @@ class Bench:
     def all_states(self) -> Iterator[tuple[str, Ends]]:
         """(state, ends) of at least one socket in each state; the extra state CLOSED_FIN_WAIT2 is a timewait object."""
         yield from self.listen()
-        yield from self.close()
+        yield from self.bound()
         yield from self.established()
         yield from self.syn_sent()
         yield from self.syn_recv()
@@ -58,7 +58,7 @@ class Bench:
     def listen(self) -> Iterator[tuple[str, Ends]]:
         yield "LISTEN", ends(self.listener())
 
-    def close(self) -> Iterator[tuple[str, Ends]]:
+    def bound(self) -> Iterator[tuple[str, Ends]]:
         """Bound and nothing more: the port is taken, and yet sock_diag has no other name for it."""
         bound = self.new()
         bound.bind((self.address, 0))
@@ -112,13 +112,15 @@ class Bench:
         tuples = ends(client)
         send_fin(server)
         self.drop(client, server)
-        wait_until(lambda: by_proc(proc_text())[tuples].state is TcpState.TIME_WAIT, what="TIME_WAIT")
+        wait_until(lambda: shown_as(tuples) is TcpState.TIME_WAIT, what="TIME_WAIT")
         yield "TIME_WAIT", tuples
 
     def closed_fin_wait2(self) -> Iterator[tuple[str, Ends]]:
         client, _ = self.half_closed_pair()
-        yield "CLOSED_FIN_WAIT2", ends(client)
+        tuples = ends(client)
         self.drop(client)
+        wait_until(lambda: shown_as(tuples) is TcpState.FIN_WAIT2, what="a timewait object in FIN_WAIT2")
+        yield "CLOSED_FIN_WAIT2", tuples
 
     def new(self) -> socket.socket:
         made = socket.socket(self.family.domain)
@@ -173,6 +175,12 @@ def send_fin(end: socket.socket, behind_data: bool = False) -> None:
 def reach(end: socket.socket, state: TcpState) -> None:
     """Wait until the kernel says so: the state is the first byte of struct tcp_info."""
     wait_until(lambda: end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == state, what=state.name)
+
+
+def shown_as(tuples: Ends) -> TcpState | None:
+    """The state of what has no file descriptor any more."""
+    seen = by_proc(proc_text()).get(tuples)
+    return seen.state if seen else None
 
 
 def readable(end: socket.socket) -> bool:

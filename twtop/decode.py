@@ -165,10 +165,8 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
         if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
             gauges[name] = values[0]
-    slabs = re.findall(
-        r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b", files.get("slabinfo", ""), re.MULTILINE
-    )
-    if slabs:
+    rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"
+    if slabs := re.findall(rows, files.get("slabinfo", ""), re.MULTILINE):
         gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
     return gauges
 
@@ -203,9 +201,8 @@ def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
     """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap, and None for any other."""
     if text is None:
         return None
-    found = (
-        [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in text.strip().split(",")] if text.strip() else []
-    )
+    parts = text.strip().split(",") if text.strip() else []
+    found = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in parts]
     ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
     return ranges if all(found) and all(low <= high < PORTS for low, high in ranges) else None
 

@@ -31,17 +31,16 @@ def gauge(groups: Groups, place: int, width: int) -> Line:
 
 
 def bar(*shares: tuple[float, Tone], total: float, width: int) -> list[Tone]:
-    """A tone per cell: each share rounded up to a cell when it is not nothing, the rest free.
+    """A tone per cell: each share rounded but never to nothing, the rest free.
 
     >>> [tone.value for tone in bar((1, Tone.LIVE), (50, Tone.TIME_WAIT), total=100, width=4)]
-    ['live', 'time-wait', 'time-wait', 'free']
+    ['live', 'time-wait', 'free', 'free']
     """
     cells: list[Tone] = []
     reached = 0.0
     for share, tone in shares:
         reached += share
-        end = math.ceil(reached / total * width - 1e-9) if tone is Tone.LIVE else round(reached / total * width)
-        end = max(end, len(cells) + (share > 0))
+        end = max(round(reached / total * width), len(cells) + (share > 0))
         cells += [tone] * (min(end, width) - len(cells))
     return cells + [Tone.FREE] * (width - len(cells))
 
