@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "twtop"
 
 BASE = {"__init__", "model", "factorize", "text"}
-ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering"}
+ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering", "costs"}
 FRAME = ANALYSIS | {"frame", "history"}
 SOURCE = {"model", "probe", "decode", "processes", "sources"}
 
@@ -36,14 +36,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "query": ANALYSIS,
     "query_parser": ANALYSIS,
     "ordering": ANALYSIS,
+    "costs": ANALYSIS,
     "frame": ANALYSIS,
     "history": FRAME,
+    "fixes": FRAME,
+    "explain": FRAME | {"fixes"},
     "engine": FRAME | SOURCE,
     "document": FRAME,
     "report": FRAME | {"document"},
     "demo": FRAME,
-    "ui": FRAME | {"engine"},
-    "cli": FRAME | SOURCE | {"engine", "document", "report", "demo", "ui"},
+    "ui": FRAME | {"engine", "explain", "fixes"},
+    "cli": FRAME | SOURCE | {"engine", "document", "report", "explain", "demo", "ui"},
     "__main__": {"cli"},
 }
 

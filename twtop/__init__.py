@@ -13,11 +13,14 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     timers          entries of the last minute, releases of the next
     groups          destinations → groups by peer, destination, service, process, prefix
     ordering        in which order groups stand
+    costs           what sockets cost the kernel: memory, hash chains, accept queues
     verdicts        what this many TIME_WAIT cost here: six answers
     query           the filter language: tree, normal form, mask (grammar in query.lark)
     query_parser    its text → tree, and errors that point at the column
     frame           View, what is asked for, and Frame, the answer
     history         ring buffers; fold
+    explain         the common claims about TIME_WAIT against this machine's numbers
+    fixes           what would help here, and what it would change
     engine          the threads that turn a source into Frames
     text            numbers, addresses and outside names as text
     document        Frame → plain values, schema twtop/1

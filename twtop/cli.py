@@ -5,15 +5,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from typing import NoReturn, TypeVar
 
 from twtop import __version__
 from twtop.decode import decode
 from twtop.engine import Engine
-from twtop.frame import View
+from twtop.explain import as_text, explain
+from twtop.frame import Frame, View
 from twtop.groups import GroupBy
 from twtop.history import History, fold
 from twtop.ordering import GroupSort
@@ -37,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if options.once:
         options.batch, options.iterations = True, 1
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
-    if not options.batch:
+    if options.command is None and not options.batch:
         sys.exit(_monitor(view, options.delay))
     try:
-        status = _batch(view, options)
+        status = _batch(view, options) if options.command is None else _explain(view, options)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
@@ -51,22 +53,38 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _batch(view: View, options: argparse.Namespace) -> int:
-    read, history = open_local(), History()
     report: Report = REPORTS[options.output]
+    try:
+        for frame in islice(_frames(view, options), options.iterations):
+            sys.stdout.write(report(frame, options.sockets))
+            sys.stdout.flush()
+    except CollectError as error:
+        return _complain(str(error), UNREADABLE)
+    return DONE
+
+
+def _explain(view: View, options: argparse.Namespace) -> int:
+    """Two samples, since rates are the difference between them."""
+    try:
+        _, frame = islice(_frames(view, options), 2)
+    except CollectError as error:
+        return _complain(str(error), UNREADABLE)
+    sys.stdout.write(as_text(explain(frame)))
+    return DONE
+
+
+def _frames(view: View, options: argparse.Namespace) -> Iterator[Frame]:
+    """A frame each `--delay`, without end."""
+    read, history = open_local(), History()
     wants_owners = options.sockets or view.group_by is GroupBy.PROCESS or needs_owners(view.query)
     due = time.monotonic()
-    while options.iterations is None or history.number < options.iterations:
+    while True:
         time.sleep(max(0.0, due - time.monotonic()))
         due = time.monotonic() + options.delay
-        try:
-            snapshot = decode(read())
-        except CollectError as error:
-            return _complain(str(error), UNREADABLE)
+        snapshot = decode(read())
         history.advance(snapshot)
         owners = assign(snapshot.sockets, socket_owners() if wants_owners else {})
-        sys.stdout.write(report(fold(history, snapshot, view, owners), options.sockets))
-        sys.stdout.flush()
-    return DONE
+        yield fold(history, snapshot, view, owners)
 
 
 def _monitor(view: View, delay: float) -> int:
@@ -132,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
     add = parser.add_argument
+    add("command", nargs="?", choices=("explain",), help="explain: what happens at this many TIME_WAIT, as text")
     add("-d", "--delay", "--interval", type=_delay, default=1.0, metavar="SECONDS", help="between samples (default 1)")
     add("-f", "--filter", type=_filter, default=Everything(), metavar="FILTER", help="such as 'port 443 and tw'")
     add("--group", type=_one_of(GroupBy), default=GroupBy.PEER, metavar="BY", help=f"{', '.join(GroupBy)}")

@@ -152,7 +152,7 @@ def decode_counters(files: dict[str, str]) -> dict[str, int]:
 
 def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     """Levels: sockstat's `tw`, `inuse`, `orphan`, `alloc`, `mem`; `files`, `files_max`; `conntrack`, `conntrack_max`;
-    `tw_slab_bytes`, which only root can see."""
+    `memory_bytes`, all of the machine's; `tw_slab_bytes`, which only root can see."""
     gauges: dict[str, int] = {}
     tcp = re.search(r"^TCP:(.*)$", files.get("net/sockstat", ""), re.MULTILINE)
     gauges |= {name: int(value) for name, value in re.findall(r"(\w+) (\d{1,19})\b", tcp[1] if tcp else "")}
@@ -165,6 +165,8 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
         if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
             gauges[name] = values[0]
+    if installed := re.search(r"^MemTotal:\s+(\d{1,15}) kB$", files.get("meminfo", ""), re.MULTILINE):
+        gauges["memory_bytes"] = int(installed[1]) * 1024
     rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"
     if slabs := re.findall(rows, files.get("slabinfo", ""), re.MULTILINE):
         gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)

@@ -44,7 +44,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "time_wait": {
             "count": total.count,
             "limit": limits.max_tw_buckets,
-            "memory_bytes": frame.memory_bytes,
+            "memory_bytes": frame.memory.here,
             "entered_per_s": _number(total.entered_per_s),
             "entered": total.entered.tolist(),
             "releases": total.releases.tolist(),

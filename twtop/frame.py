@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.costs import Memory
 from twtop.groups import Counts, GroupBy, Groups, Key
 from twtop.model import Mask, Owners, Rows, Snapshot, freeze
 from twtop.ordering import GroupSort
@@ -86,7 +87,7 @@ class Frame:
     states: StateRows
     total: TimeWait
     matching: TimeWait
-    memory_bytes: float | None
+    memory: Memory
     rates: Mapping[str, float | None]
     verdicts: tuple[Verdict, ...]
     shown: Mask

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twtop.costs import memory
 from twtop.destinations import find_destinations, port_space
 from twtop.frame import Frame, SocketSort, StateRows, TimeWait, View
 from twtop.groups import STATES, Counts, group, members
@@ -13,7 +14,7 @@ from twtop.model import Mask, Owners, Rows, Snapshot, Sockets, TcpState
 from twtop.ports import budgets
 from twtop.query import Everything, Query, mask
 from twtop.timers import entries, forecast, rate, releases, wheel_step_s
-from twtop.verdicts import memory_bytes, verdicts
+from twtop.verdicts import verdicts
 
 TICKS = 240
 """How far back the timeline goes, in ticks: four minutes at one per second."""
@@ -94,8 +95,9 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
     entered, left = history.flow()
     total = _time_wait(history, Everything(), snapshot, np.ones(len(sockets), np.bool_), step_s, entered, left)
     everything = isinstance(view.query, Everything)
-    memory = memory_bytes(sockets)
+    held = memory(snapshot)
     rates = history.rates()
+    growth = None if entered is None or left is None else entered - left
     return Frame(
         tick=history.number,
         view=view,
@@ -105,9 +107,9 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
         states=states,
         total=total,
         matching=total if everything else _time_wait(history, view.query, snapshot, shown, step_s, None, None),
-        memory_bytes=memory,
+        memory=held,
         rates=rates,
-        verdicts=verdicts(snapshot, places, budget, memory, rates),
+        verdicts=verdicts(snapshot, places, budget, held, rates, growth),
         shown=shown,
         drill=_drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
         if view.drill

@@ -146,7 +146,7 @@ def read_files(proc: str) -> Iterator[tuple[str, str]]:
     own = own_directory(proc)
     places = [(name, f"{own}/{name}") for name in COUNTER_FILES]
     places += [(f"sys/{name}", f"{proc}/sys/{name}") for name in SYSCTLS]
-    places.append(("slabinfo", f"{proc}/slabinfo"))
+    places += [(name, f"{proc}/{name}") for name in ("meminfo", "slabinfo")]
     for name, path in places:
         try:
             with open(path, encoding="ascii", errors="replace") as file:

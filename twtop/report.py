@@ -75,7 +75,7 @@ def _header(frame: Frame) -> Iterator[str]:
     yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}  Linux {snapshot.kernel}  {took}"
     share = f" ({text.percent(total.count / limit)})" if limit else ""
     flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
-    memory = text.size(frame.memory_bytes)
+    memory = text.size(frame.memory.here)
     yield f"TIME_WAIT {text.count(total.count)}  {flow}  limit {text.count(limit)}{share}  {memory}"
     for verdict in frame.verdicts:
         yield f"{verdict.id.upper().replace('_', ' '):<13}{verdict.level.upper():<9} {verdict.text}"

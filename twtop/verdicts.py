@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import text
+from twtop.costs import Memory, accept_queue
 from twtop.destinations import Destinations
-from twtop.factorize import factorize, pair
-from twtop.model import Direction, Snapshot, Sockets, TcpState
+from twtop.model import Direction, Snapshot, TcpState
 from twtop.ports import Budgets
 
-TIMEWAIT_BYTES = 256
-"""Slab object size of tw_sock_TCP and tw_sock_TCPv6."""
-
-BIND_BUCKET_BYTES = 128
-"""Slab object size of tcp_bind_bucket and tcp_bind2_bucket."""
-
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
+SOON_S = 60
+MEMORY_WARN, MEMORY_CRITICAL = 0.01, 0.05
+"""Shares of the machine's memory; a million TIME_WAIT is about a quarter of a gigabyte."""
+
+LEAK = 100
+"""CLOSE_WAIT from which an application that forgets to close is worth a warning, when they are most of all sockets."""
 
 
 class Level(enum.StrEnum):
@@ -41,51 +41,54 @@ class Verdict:
     text: str
 
 
-def memory_bytes(sockets: Sockets) -> int:
-    """Kernel memory of all timewait objects by formula: the objects and the bind buckets that only they keep alive."""
-    rows = sockets.is_time_wait
-    ports = sockets.lport[rows]
-    ends, _ = factorize(pair(sockets.local[rows], ports, 16))
-    pairs = int(ends.max()) + 1 if len(ends) else 0
-    distinct = int(np.count_nonzero(np.bincount(ports, minlength=1))) if len(ports) else 0
-    return TIMEWAIT_BYTES * int(np.count_nonzero(rows)) + BIND_BUCKET_BYTES * (distinct + pairs)
+Rates = Mapping[str, float | None]
 
 
 def verdicts(
-    snapshot: Snapshot, places: Destinations, budget: Budgets, memory: int, rates: Mapping[str, float | None]
+    snapshot: Snapshot,
+    places: Destinations,
+    budget: Budgets,
+    memory: Memory,
+    rates: Rates,
+    growth_per_s: float | None,
 ) -> tuple[Verdict, ...]:
-    """The six of them, in the order in which they stand on the strip."""
-    worst = _worst(places, budget)
+    """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
+    worst = worst_destination(places, budget)
     return (
         _ports(snapshot, places, budget, worst),
-        _connect_cost(budget, worst),
-        _buckets(snapshot),
+        _connect_cost(snapshot, budget, worst),
+        _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
         _fds(snapshot),
         _drops(snapshot, rates),
     )
 
 
-def _level(share: float) -> Level:
-    return Level.CRITICAL if share >= SHARE_CRITICAL else Level.WARN if share >= SHARE_WARN else Level.OK
-
-
-def _worst(places: Destinations, budget: Budgets) -> int | None:
+def worst_destination(places: Destinations, budget: Budgets) -> int | None:
+    """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
     pressure = np.where(places.direction == Direction.OUTBOUND, budget.pressure, np.nan)
-    return None if not len(pressure) or np.isnan(pressure).all() else int(np.nanargmax(pressure))
+    return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
+
+
+def _unknown(id: str, what: str) -> Verdict:
+    return Verdict(id, Level.UNKNOWN, None, "unknown", f"{what} cannot be read here.")
+
+
+def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITICAL) -> Level:
+    return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
 def _ports(snapshot: Snapshot, places: Destinations, budget: Budgets, worst: int | None) -> Verdict:
     if snapshot.limits.port_range is None:
-        return Verdict("ports", Level.UNKNOWN, None, "unknown", "The local port range cannot be read.")
+        return _unknown("ports", "The local port range")
     if worst is None:
-        return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection: no ephemeral port is in use.")
+        return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
     pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
-    level = Level.CRITICAL if full_in <= 60 else _level(pressure)
+    level = Level.CRITICAL if full_in <= SOON_S else _level(pressure)
     if budget.past_cliff[worst] and level is Level.OK:
         level = Level.WARN
     peer = text.endpoint(snapshot.sockets.addresses.integer(places.remote[worst]), int(places.port[worst]))
-    left = budget.capacity[worst] - budget.used[worst] + np.nan_to_num(budget.reusable[worst])
+    left = max(0.0, budget.capacity[worst] - budget.used[worst] + np.nan_to_num(budget.reusable[worst]))
     when = "full now" if full_in == 0 else f"full in {text.full_in(full_in)}" if np.isfinite(full_in) else ""
     return Verdict(
         "ports",
@@ -93,81 +96,99 @@ def _ports(snapshot: Snapshot, places: Destinations, budget: Budgets, worst: int
         pressure,
         f"{text.percent(pressure)} {peer}" + (f", {when}" if when else ""),
         f"{peer} holds {text.count(budget.used[worst])} of {text.count(budget.capacity[worst])} local ports; "
-        f"{text.count(left)} more connections can be made" + (f", {when}." if when else "; never full at this rate."),
+        f"{text.count(left)} more connections can be made, {when or 'never full at this rate'}.",
     )
 
 
-def _connect_cost(budget: Budgets, worst: int | None) -> Verdict:
-    probes = budget.probes_per_connect
-    if worst is None or np.isnan(probes).all():
-        return Verdict("connect_cost", Level.OK, None, "ok", "No outbound connection, so no search for ports.")
-    most = float(np.nanmax(probes))
-    cliff = bool(budget.past_cliff.any())
-    reason = "half the range is full, so each one searches the other half too" if cliff else "free ports are near"
+def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: int | None) -> Verdict:
+    if snapshot.limits.port_range is None:
+        return _unknown("connect_cost", "The local port range")
+    if worst is None:
+        return Verdict("connect_cost", Level.OK, 0.0, "ok", "No outbound connection has to search for a port.")
+    most, cliff = float(np.nanmax(budget.probes_per_connect)), bool(budget.past_cliff.any())
+    level = Level.OK if not cliff else _level(float(np.nanmax(budget.pressure)), warn=0.0)
+    reason = "half the range is full, so it searches the other half too" if cliff else "free ports are near"
     return Verdict(
         "connect_cost",
-        Level.WARN if cliff else Level.OK,
+        level,
         most,
-        f"{text.count(most)} probes",
+        f"{text.count(most)} probe{'s' * (most >= 1.5)}",
         f"connect() to the worst destination tries {text.count(most)} ports: {reason}.",
     )
 
 
-def _buckets(snapshot: Snapshot) -> Verdict:
+def _buckets(snapshot: Snapshot, rates: Rates, growth_per_s: float | None) -> Verdict:
     held, limit = snapshot.gauges.get("tw"), snapshot.limits.max_tw_buckets
-    if held is None or not limit:
-        return Verdict("buckets", Level.UNKNOWN, None, "unknown", "tcp_max_tw_buckets cannot be read.")
-    share = held / limit
-    effect = "new closes skip TIME_WAIT" if share >= 1 else "past it, new closes would skip TIME_WAIT"
+    if held is None or limit is None:
+        return _unknown("buckets", "tcp_max_tw_buckets")
+    share = held / limit if limit else 1.0
+    skipped = rates.get("TCPTimeWaitOverflow") or 0.0
+    reached_in = (limit - held) / growth_per_s if growth_per_s and growth_per_s > 0 else np.inf
+    level = Level.CRITICAL if skipped or (reached_in <= SOON_S and share >= SHARE_WARN) else _level(share)
+    if skipped:
+        effect = f"{text.rate(skipped)} closes per second skip TIME_WAIT"
+    elif share >= SHARE_WARN and np.isfinite(reached_in):
+        effect = f"at this growth the limit is reached in {text.full_in(reached_in)}, then new closes skip TIME_WAIT"
+    else:
+        effect = "past the limit new closes would skip TIME_WAIT, nothing would fail"
     return Verdict(
         "buckets",
-        _level(share),
+        level,
         share,
         text.percent(share),
         f"{text.count(held)} of {text.count(limit)} TIME_WAIT buckets are in use; {effect}.",
     )
 
 
-def _memory(snapshot: Snapshot, formula: int) -> Verdict:
-    measured = snapshot.gauges.get("tw_slab_bytes")
-    value, origin = (formula, "by formula") if measured is None else (measured, "from slabinfo")
-    return Verdict(
-        "memory",
-        Level.OK,
-        float(value),
-        text.size(value),
-        f"TIME_WAIT hold {text.size(value)} of kernel memory, {origin}.",
-    )
+def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
+    """From slabinfo when it is readable, else by formula."""
+    total = snapshot.gauges.get("memory_bytes")
+    value = memory.here if memory.slabs is None else memory.slabs
+    what = f"TIME_WAIT hold {text.size(memory.here)} of kernel memory here, by formula"
+    if memory.slabs is not None:
+        what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
+    if not total:
+        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}; of how much is unknown.")
+    level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
+    share = f"{value / total:.2%} of its {text.size(total)}"
+    return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")
 
 
 def _fds(snapshot: Snapshot) -> Verdict:
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
-    forgotten = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
     if used is None or not most:
-        return Verdict("fds", Level.UNKNOWN, None, "unknown", "The system's open files cannot be read.")
+        return _unknown("fds", "The number of open files")
+    states = snapshot.sockets.state
+    forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
+    level = _level(used / most)
+    if level is Level.OK and forgotten >= LEAK and forgotten * 2 > np.count_nonzero(states != TcpState.TIME_WAIT):
+        level = Level.WARN
     leak = f"; {text.count(forgotten)} CLOSE_WAIT do, until their application closes them" if forgotten else ""
     return Verdict(
         "fds",
-        _level(used / most),
-        0.0,
-        "0 held",
-        f"TIME_WAIT hold no file descriptor{leak}; the system has {text.count(used)} of {text.count(most)} open.",
+        level,
+        used / most,
+        f"{text.count(forgotten)} in CLOSE_WAIT" if level is Level.WARN and forgotten >= LEAK else "0 held",
+        f"TIME_WAIT hold no file descriptor{leak}; the system has {text.count(used)} of {text.count(most)} files open.",
     )
 
 
-def _drops(snapshot: Snapshot, rates: Mapping[str, float | None]) -> Verdict:
-    if "ListenDrops" not in snapshot.counters:
-        return Verdict("drops", Level.UNKNOWN, None, "unknown", "The kernel's drop counters cannot be read.")
-    per_s = rates.get("ListenDrops")
+def _drops(snapshot: Snapshot, rates: Rates) -> Verdict:
+    total = snapshot.counters.get("ListenDrops")
+    if total is None:
+        return _unknown("drops", "The kernel's drop counters")
+    queue = accept_queue(snapshot.sockets)
+    tracked, room = snapshot.gauges.get("conntrack"), snapshot.gauges.get("conntrack_max")
+    near = [f"the fullest accept queue is at {text.percent(queue)}"] if queue is not None else []
+    shares = [queue or 0.0]
+    if tracked is not None and room:
+        shares.append(tracked / room)
+        near.append(f"conntrack at {text.percent(tracked / room)}")
+    detail = "; " + ", ".join(near) if near else ""
+    per_s = 0.0 if total == 0 else rates.get("ListenDrops")
     if per_s is None:
-        total = snapshot.counters["ListenDrops"]
-        return Verdict("drops", Level.UNKNOWN, None, "…", f"{text.count(total)} connections dropped since boot.")
-    return Verdict(
-        "drops",
-        Level.CRITICAL if per_s else Level.OK,
-        per_s,
-        f"{text.rate(per_s)}/s",
-        f"Listeners drop {text.rate(per_s)} connections per second because a queue is full."
-        if per_s
-        else "No listener drops connections.",
-    )
+        since = f"{text.count(total)} connections dropped since this network namespace began, the rate is not known yet"
+        return Verdict("drops", Level.UNKNOWN, None, "–", f"{since}{detail}.")
+    level = Level.CRITICAL if per_s else _level(max(shares), SHARE_CRITICAL, 1.0)
+    what = f"Listeners drop {text.rate(per_s)} connections per second" if per_s else "No listener drops connections"
+    return Verdict("drops", level, per_s, f"{text.rate(per_s)}/s", f"{what}{detail}.")

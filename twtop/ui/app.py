@@ -1,10 +1,14 @@
 """The Textual application: one screen, the style sheet, and a palette made from the key table."""
 
+import asyncio
+import signal
+import sys
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from twtop.frame import View
@@ -18,6 +22,7 @@ class TwtopApp(App[None]):
     CSS_PATH = "twtop.tcss"
     TITLE = "twtop"
     ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
 
     def __init__(self, make_engine: MakeEngine, view: View, interval: float) -> None:
         super().__init__()
@@ -26,6 +31,19 @@ class TwtopApp(App[None]):
         self._make_engine = make_engine
         self._view = view
         self._interval = interval
+
+    def on_load(self) -> None:
+        """Signals end the app as a key does, so that the terminal is left as it was."""
+        if sys.platform != "win32":
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+
+    def _end_by(self, number: signal.Signals) -> None:
+        self.exit(return_code=128 + number)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C, which a raw terminal sends as a key and not as SIGINT."""
+        self._end_by(signal.SIGINT)
 
     def get_default_screen(self) -> Screen[None]:
         return Monitor(self._make_engine, self._view, self._interval)

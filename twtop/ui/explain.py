@@ -1,17 +1,18 @@
-"""What happens at N TIME_WAIT? The verdicts in whole sentences."""
+"""What happens at N TIME_WAIT? The claims, their live numbers, and what would help here."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from twtop import text
-from twtop.frame import Frame
-from twtop.ui.widgets.verdict_strip import SIGNS, TITLES
+from twtop.explain import Explanation, Truth
+
+STYLES = {Truth.FALSE: "$text-error bold", Truth.PARTLY: "$text-warning bold", Truth.TRUE: "$text-success bold"}
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -19,18 +20,30 @@ class ExplainScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,w,enter", "dismiss", "close")]
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, explanation: Explanation) -> None:
         super().__init__()
-        self._frame = frame
+        self._explanation = explanation
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="modal") as panel:
-            panel.border_title = f"What happens at {text.count(self._frame.total.count)} TIME_WAIT?"
+            panel.border_title = self._explanation.title
             panel.border_subtitle = "Esc closes"
-            for verdict in self._frame.verdicts:
-                title = TITLES.get(verdict.id, verdict.id.upper())
-                yield Static(Text(f"{SIGNS[verdict.level]}{title}: {verdict.level}", style="bold"))
-                yield Static(Text(f"{verdict.text}\n"))
+            for block in self._blocks():
+                yield Static(block, classes="block")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+    def _blocks(self) -> Iterator[Content]:
+        for claim in self._explanation.claims:
+            yield Content.assemble(
+                (f"{claim.truth.upper():<7}", STYLES[claim.truth]),
+                (claim.claim, "bold"),
+                "\n       ",
+                (claim.number, "$text-accent"),
+                *("\n       " + line for line in claim.why),
+            )
+        fixes = self._explanation.fixes
+        yield Content.styled("What would help here" if fixes else "Nothing is short here: nothing to fix", "bold")
+        for number, fix in enumerate(fixes, 1):
+            yield Content.assemble((f"{number}. {fix.what}", "bold"), f"\n   {fix.effect}")

@@ -34,7 +34,7 @@ MONITOR_KEYS = (
     Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),
     Key("escape", "Esc", "back", "back", "One step back: close the filter, then the sockets, then drop the filter"),
     Key("question_mark,h,f1", "?", "help", "help", "This panel", 10),
-    Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop", 10),
+    Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop; Ctrl-C too, with exit status 130", 10),
 )
 
 TABLE_KEYS = (

@@ -10,6 +10,7 @@ from textual.containers import Container, Horizontal
 from textual.screen import Screen
 
 from twtop.engine import Engine
+from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy
 from twtop.query import Everything, unparse
@@ -189,7 +190,7 @@ class Monitor(Screen[None]):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(self.frame))
+            self.app.push_screen(ExplainScreen(explain(self.frame)))
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())

@@ -82,7 +82,7 @@ class Header(LinePanel):
             drawn = merged([(BLOCKS[cell], cell) for cell in cells])
             parts.append(Part((("limit ", Tone.DIM), (text.count(limit), Tone.PLAIN)), 5))
             parts.append(Part((*drawn, (f" {text.percent(share)}", tone)), 6))
-        parts.append(Part(((text.size(self.frame.memory_bytes), Tone.PLAIN),), 4))
+        parts.append(Part(((text.size(self.frame.memory.here), Tone.PLAIN),), 4))
         for name, title in (("TWRecycled", "reused"), ("TCPTimeWaitOverflow", "overflow")):
             per_s = self.frame.rates.get(name)
             parts.append(Part(((f"{title} ", Tone.DIM), (f"{text.rate(per_s)}/s", Tone.PLAIN)), 3))

@@ -20,7 +20,7 @@ DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Directio
 PORT, FIGURES, SHARE = 6, 15, 7
 """Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 83 %`."""
 
-NARROW_GAUGE, WIDEST_GAUGE = 10, 24
+NARROW_GAUGE, WIDEST_GAUGE = 8, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ PRESSURE = Column[PeerRow](
 PEER_COLUMNS = (
     Column[PeerRow]("peer", "PEER", 16, _name, "Remote address, or what the table is grouped by",
         most=42, right=False, priority=10, sort=GroupSort.PEER),
-    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=6,
+    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=7,
         sort=GroupSort.DIRECTION),
     Column[PeerRow]("time_wait", "TIME_WAIT", 10, _time_wait, "Sockets in TIME_WAIT", priority=8,
         sort=GroupSort.TIME_WAIT),

@@ -136,9 +136,10 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         spans: list[tuple[str, Tone]] = []
         for placed in self._placed:
             arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
-            title = f"{placed.column.title}{arrow}"
             tone = Tone.STRONG if arrow else Tone.DIM
-            spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
+            title, room = placed.column.title, placed.width - len(arrow)
+            cut = title if len(title) <= room else f"{title[: room - 1]}…"
+            spans += [*aligned(((cut + arrow, tone),), placed.width, placed.column.right), (" ", tone)]
         return tuple(spans)
 
     def render_line(self, y: int) -> Strip:

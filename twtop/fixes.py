@@ -1,0 +1,194 @@
+"""What would help here, in the order in which to try it, each with what it would change in this machine's numbers."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from twtop import text
+from twtop.frame import Frame
+from twtop.model import Direction, TcpState
+from twtop.ports import DEFAULT_REUSE_DELAY_MS
+from twtop.verdicts import SHARE_WARN, Level, worst_destination
+
+WIDEST = (1024, 65535)
+"""Below 1024 only privileged programs should be given ports."""
+
+REQUESTS_KEPT = 100
+"""Requests per kept connection in the example: nginx's and Apache's keep-alive limits are of this size or above."""
+
+SMALLEST_GAIN = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """`effect` says what it would change, in numbers."""
+
+    what: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The outbound destination that is short of ports: `rate` new per second, `life` seconds that each port is held."""
+
+    name: str
+    local: str
+    capacity: float
+    live: float
+    waiting: float
+    reusable: float
+    rate: float
+    life: float
+    loopback: bool
+
+    @property
+    def needed(self) -> float:
+        """Ports that this rate holds in the long run."""
+        return self.rate * self.life + self.live
+
+    def verdict(self, capacity: float) -> str:
+        """What another capacity would mean at this rate."""
+        most = max(0.0, capacity - self.live) / self.life
+        if self.needed < capacity:
+            return f"at this rate ({text.rate(self.rate)}/s) never full, up to {text.rate(most)}/s"
+        return f"good for {text.rate(most)}/s, still short of {text.rate(self.rate)}/s"
+
+
+def fixes(frame: Frame) -> tuple[Fix, ...]:
+    """For the pressed destination if there is one, else for a full bucket table; empty when neither is short."""
+    if (pressed := _pressed(frame)) is not None:
+        found = (
+            _other_side_closes(pressed),
+            _keep_alive(pressed),
+            _wider_range(frame, pressed),
+            _more_destinations(pressed),
+            _more_sources(pressed),
+            _tw_reuse(frame, pressed),
+        )
+        return tuple(fix for fix in found if fix is not None)
+    return _for_buckets(frame)
+
+
+def _pressed(frame: Frame) -> Pressed | None:
+    groups, budget = frame.groups, frame.groups.budgets
+    worst = worst_destination(groups.places, budget)
+    if worst is None:
+        return None
+    pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
+    if pressure < SHARE_WARN and not budget.past_cliff[worst] and not math.isfinite(full_in):
+        return None
+    local, remote = int(groups.places.local[worst]), int(groups.places.remote[worst])
+    loopback = groups.addresses.is_loopback
+    used, waiting = float(budget.used[worst]), float(budget.time_wait[worst])
+    capacity, live = float(budget.capacity[worst]), used - waiting
+    most = float(budget.max_per_s[worst])
+    return Pressed(
+        name=text.endpoint(groups.addresses.integer(remote), int(groups.places.port[worst])),
+        local=text.address(groups.addresses.integer(local)),
+        capacity=capacity,
+        live=live,
+        waiting=waiting,
+        reusable=float(np.nan_to_num(budget.reusable[worst])),
+        rate=float(budget.new_per_s[worst]),
+        life=(capacity - live) / most if most > 0 else 61.0,
+        loopback=bool(loopback[local] or loopback[remote]),
+    )
+
+
+def _other_side_closes(pressed: Pressed) -> Fix | None:
+    if not pressed.waiting:
+        return None
+    return Fix(
+        "Let the other side close first",
+        f"the TIME_WAIT then stay at {pressed.name}, where they need no ports: "
+        f"{text.count(pressed.waiting)} of {text.count(pressed.capacity)} local ports come free here",
+    )
+
+
+def _keep_alive(pressed: Pressed) -> Fix | None:
+    if pressed.rate < 1:
+        return None
+    held = pressed.rate / REQUESTS_KEPT * pressed.life + pressed.live
+    return Fix(
+        "Keep connections alive",
+        f"with {REQUESTS_KEPT} requests a connection, {text.rate(pressed.rate)}/s become "
+        f"{text.rate(pressed.rate / REQUESTS_KEPT)}/s: about {text.count(held)} ports instead of "
+        f"{text.count(min(pressed.needed, pressed.capacity))}",
+    )
+
+
+def _wider_range(frame: Frame, pressed: Pressed) -> Fix | None:
+    current = frame.snapshot.limits.port_range
+    if current is None:
+        return None
+    low, high = min(WIDEST[0], current[0]), WIDEST[1]
+    taken = (current[1] - current[0] + 1) - pressed.capacity
+    capacity = high - low + 1 - taken
+    if capacity < pressed.capacity * SMALLEST_GAIN:
+        return None
+    return Fix(
+        "Widen the port range",
+        f"ip_local_port_range {low} {high}: {text.count(capacity)} ports, {pressed.verdict(capacity)}",
+    )
+
+
+def _more_destinations(pressed: Pressed) -> Fix | None:
+    number = _copies(pressed)
+    return Fix(
+        "Spread over more destination ports or addresses",
+        f"each has a budget of its own: {number} instead of 1 make {text.count(number * pressed.capacity)} ports, "
+        f"{pressed.verdict(number * pressed.capacity)}",
+    )
+
+
+def _more_sources(pressed: Pressed) -> Fix | None:
+    number = _copies(pressed)
+    return Fix(
+        "Connect from more source addresses",
+        f"beside {pressed.local}: {number} addresses make {text.count(number * pressed.capacity)} ports towards "
+        f"{pressed.name}, {pressed.verdict(number * pressed.capacity)}",
+    )
+
+
+def _copies(pressed: Pressed) -> int:
+    """How many budgets carry this rate below the cliff at half of each; at least two."""
+    return max(2, math.ceil(pressed.needed / (pressed.capacity * SHARE_WARN)))
+
+
+def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
+    """Only where it changes something: timestamps on, not on already, TIME_WAIT there, not loopback under 2."""
+    limits = frame.snapshot.limits
+    if limits.tw_reuse is None or limits.timestamps is None or limits.timestamps == 0 or limits.tw_reuse == 1:
+        return None
+    if not pressed.waiting or (limits.tw_reuse == 2 and pressed.loopback):
+        return None
+    delay_ms = DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
+    recent = min(pressed.waiting, pressed.rate * delay_ms / 1000)
+    return Fix(
+        "Set tcp_tw_reuse to 1",
+        f"connect() may then take over TIME_WAIT older than {text.seconds(delay_ms / 1000)}: about "
+        f"{text.count(pressed.waiting - recent)} of the {text.count(pressed.waiting)} here at once; "
+        "it needs timestamps on both sides",
+    )
+
+
+def _for_buckets(frame: Frame) -> tuple[Fix, ...]:
+    """A pile behind a listener needs no ports; it is only ever short of buckets."""
+    level = next(verdict.level for verdict in frame.verdicts if verdict.id == "buckets")
+    if level in (Level.OK, Level.UNKNOWN):
+        return ()
+    inbound = frame.groups.places.per_socket() == Direction.INBOUND
+    waiting = int(np.count_nonzero(inbound & (frame.snapshot.sockets.state == TcpState.TIME_WAIT)))
+    found = []
+    if waiting:
+        found.append(
+            Fix(
+                "Let the other side close first",
+                f"{text.count(waiting)} TIME_WAIT of accepted connections then stay at the clients",
+            )
+        )
+    if rate := frame.total.entered_per_s:
+        kept = f"{text.rate(rate)} entries per second become {text.rate(rate / REQUESTS_KEPT)}"
+        found.append(Fix("Keep connections alive", f"with {REQUESTS_KEPT} requests a connection, {kept}"))
+    return tuple(found)
