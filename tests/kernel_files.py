@@ -53,6 +53,7 @@ def kernel_files(
             f" alloc {inuse + inuse6 + 2} mem 170\nUDP: inuse 1 mem 0\nFRAG: inuse 0 memory 0\n"
         ),
         "net/sockstat6": f"TCP6: inuse {inuse6}\nUDP6: inuse 1\nFRAG6: inuse 0 memory 0\n",
+        "meminfo": "MemTotal:       16777216 kB\nMemFree:         9000000 kB\nSwapTotal:             0 kB\n",
         "sys/fs/file-nr": "1184\t0\t2466170\n",
         **_sysctl_files(sysctls),
     }

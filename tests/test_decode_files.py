@@ -143,6 +143,7 @@ def test_gauges() -> None:
         "files_max": 2466170,
         "conntrack": 77,
         "conntrack_max": 262144,
+        "memory_bytes": 2**34,
         "tw_slab_bytes": (1120 + 16) * 256,
     }
 
@@ -154,6 +155,7 @@ def test_gauges() -> None:
         ("sys/fs/file-nr", {"files", "files_max"}),
         ("sys/net/netfilter/nf_conntrack_count", {"conntrack"}),
         ("sys/net/netfilter/nf_conntrack_max", {"conntrack_max"}),
+        ("meminfo", {"memory_bytes"}),
         ("slabinfo", {"tw_slab_bytes"}),
     ],
 )
@@ -176,6 +178,7 @@ def test_a_host_without_ipv6_counts_ipv4_alone() -> None:
         ("net/sockstat", f"TCP: inuse {HUGE} tw {HUGE}"),
         ("net/sockstat6", f"TCP6: inuse {HUGE}"),
         ("sys/fs/file-nr", f"{HUGE} {HUGE} {HUGE}"),
+        ("meminfo", f"MemTotal: {HUGE} kB\n"),
         ("slabinfo", f"tw_sock_TCP {HUGE} 1 {HUGE}"),
         ("sys/net/netfilter/nf_conntrack_count", HUGE),
     ],

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "twtop"
 
 BASE = {"__init__", "model", "factorize", "text"}
-ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering", "costs"}
+ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering", "costs", "portmap"}
 FRAME = ANALYSIS | {"frame", "history"}
 SOURCE = {"model", "probe", "decode", "processes", "sources"}
 
@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "query_parser": ANALYSIS,
     "ordering": ANALYSIS,
     "costs": ANALYSIS,
+    "portmap": ANALYSIS,
     "frame": ANALYSIS,
     "history": FRAME,
     "fixes": FRAME,

@@ -10,6 +10,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     processes       who owns which socket
     destinations    sockets → destinations with their direction; the ports that connect() may pick
     ports           the port budget of each destination
+    portmap         the range of one destination, port by port
     timers          entries of the last minute, releases of the next
     groups          destinations → groups by peer, destination, service, process, prefix
     ordering        in which order groups stand

@@ -11,6 +11,7 @@ from twtop.costs import Memory
 from twtop.groups import Counts, GroupBy, Groups, Key
 from twtop.model import Mask, Owners, Rows, Snapshot, freeze
 from twtop.ordering import GroupSort
+from twtop.portmap import PortMap
 from twtop.query import Everything, Query
 from twtop.verdicts import Verdict
 
@@ -75,8 +76,9 @@ class TimeWait:
 class Frame:
     """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
 
-    `shown` masks the sockets that the filter keeps, `drill` are rows of sockets in the order asked for; `rates` are
-    of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the last tick.
+    `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
+    of the most pressed outbound destination among them. `rates` are of the counters, per second, None on the first
+    tick; `cpu` is twtop's own share of one CPU since the last tick.
     """
 
     tick: int
@@ -92,6 +94,7 @@ class Frame:
     verdicts: tuple[Verdict, ...]
     shown: Mask
     drill: Rows
+    port_map: PortMap | None
     cpu: float | None
 
     def __post_init__(self) -> None:

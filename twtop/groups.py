@@ -1,7 +1,7 @@
 """Destinations → rows of the peers table: groups by peer, destination, service, process or address prefix."""
 
 import enum
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,13 +98,16 @@ class Groups:
 
     def leaf_key(self, leaf: int) -> Key:
         """Names the sockets of one leaf."""
-        place = self.destination[leaf]
+        process = self.process_names[self.process[leaf]] if self.by is GroupBy.PROCESS else None
+        return replace(self.place_key(int(self.destination[leaf])), process=process)
+
+    def place_key(self, place: int) -> Key:
+        """Names the sockets of one destination."""
         return Key(
             direction=Direction(self.places.direction[place]),
             local=self.addresses.integer(self.places.local[place]),
             remote=self.addresses.integer(self.places.remote[place]),
             port=int(self.places.port[place]),
-            process=self.process_names[self.process[leaf]] if self.by is GroupBy.PROCESS else None,
         )
 
     def key(self, group: int) -> Key:
@@ -128,7 +131,7 @@ class Groups:
 
     def find(self, key: Key) -> int | None:
         """The group with this key, if it is still there."""
-        rows = np.flatnonzero(_matching_places(self.places, self.addresses, key)[self.worst])
+        rows = np.flatnonzero(matching_places(self.places, self.addresses, key)[self.worst])
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
 
 
@@ -157,7 +160,7 @@ def group(
     """Group the shown connections. Counts are of shown sockets, budgets of all."""
     sockets = snapshot.sockets
     rows = np.flatnonzero(shown & (places.code >= 0))
-    name_of, names = _process_names(owners)
+    name_of, names = process_names(owners)
     if by is GroupBy.PROCESS:
         owner = name_of[owners.process[rows]]
         leaf, bearer = factorize(pair(owner, places.code[rows], 32))
@@ -191,9 +194,9 @@ def group(
 
 def members(snapshot: Snapshot, places: Destinations, owners: Owners, key: Key) -> Mask:
     """Which connections a key names: a mask over sockets."""
-    chosen = np.append(_matching_places(places, snapshot.sockets.addresses, key), False)[places.code]
+    chosen = np.append(matching_places(places, snapshot.sockets.addresses, key), False)[places.code]
     if key.process is not None:
-        name_of, names = _process_names(owners)
+        name_of, names = process_names(owners)
         wanted = np.array([name == key.process for name in names], np.bool_)
         chosen &= wanted[name_of[owners.process]]
     return chosen
@@ -230,7 +233,8 @@ def _membership(places: Destinations, addresses: Addresses, by: GroupBy) -> NDAr
             return np.arange(len(places), dtype=np.uint64)
 
 
-def _matching_places(places: Destinations, addresses: Addresses, key: Key) -> Mask:
+def matching_places(places: Destinations, addresses: Addresses, key: Key) -> Mask:
+    """Which destinations a key names, whatever the process."""
     chosen = np.ones(len(places), np.bool_)
     if key.direction is not None:
         chosen &= places.direction == key.direction
@@ -238,13 +242,17 @@ def _matching_places(places: Destinations, addresses: Addresses, key: Key) -> Ma
         chosen &= places.port == key.port
     for column, integer, bits in ((places.remote, key.remote, key.bits), (places.local, key.local, 128)):
         if integer is not None:
-            chosen &= addresses.within(integer, bits)[column]
+            same_family = addresses.is_ipv4 == (integer >> 32 == 0xFFFF)  # IPv4 as kept here lies within ::/64
+            chosen &= (addresses.within(integer, bits) & same_family)[column]
     return chosen
 
 
-def _process_names(owners: Owners) -> tuple[Codes, list[str]]:
-    """(name number per process, with the unknown owner last so that index −1 finds it; the names)."""
-    names = sorted({process.name for process in owners.processes})
-    number = {name: i for i, name in enumerate(names)}
+def process_names(owners: Owners) -> tuple[Codes, list[str]]:
+    """(name number per process, with the unknown owner last so that index −1 finds it; the names, sorted).
+
+    A process whose name could not be read is an unknown owner too.
+    """
+    names = sorted({process.name for process in owners.processes} - {""})
+    number = {name: i for i, name in enumerate([*names, ""])}
     codes = [number[process.name] for process in owners.processes]
     return np.array([*codes, len(names)], np.int32), [*names, ""]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.costs import memory
-from twtop.destinations import find_destinations, port_space
+from twtop.destinations import Destinations, PortSpace, find_destinations, port_space
 from twtop.frame import Frame, SocketSort, StateRows, TimeWait, View
-from twtop.groups import STATES, Counts, group, members
-from twtop.model import Mask, Owners, Rows, Snapshot, Sockets, TcpState
-from twtop.ports import budgets
+from twtop.groups import STATES, Counts, group, matching_places, members, urgency
+from twtop.model import Direction, Mask, Owners, Rows, Snapshot, Sockets, TcpState
+from twtop.portmap import PortMap, port_map
+from twtop.ports import Budgets, budgets
 from twtop.query import Everything, Query, mask
 from twtop.timers import entries, forecast, rate, releases, wheel_step_s
 from twtop.verdicts import verdicts
@@ -114,8 +115,20 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
         drill=_drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
         if view.drill
         else np.empty(0, np.intp),
+        port_map=_port_map(snapshot, space, places, budget, view),
         cpu=history.cpu(),
     )
+
+
+def _port_map(
+    snapshot: Snapshot, space: PortSpace | None, places: Destinations, budget: Budgets, view: View
+) -> PortMap | None:
+    if view.drill is None or space is None:
+        return None
+    chosen = matching_places(places, snapshot.sockets.addresses, view.drill) & (places.direction == Direction.OUTBOUND)
+    if not chosen.any():
+        return None
+    return port_map(snapshot, space, places, int(np.argmax(np.where(chosen, urgency(places, budget), -1.0))))
 
 
 def _states(history: History, query: Query, snapshot: Snapshot, shown: Mask) -> StateRows:

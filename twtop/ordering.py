@@ -5,7 +5,7 @@ import enum
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.groups import Groups
+from twtop.groups import GroupBy, Groups
 from twtop.model import Rows, TcpState
 
 
@@ -24,10 +24,26 @@ class GroupSort(enum.StrEnum):
 
 
 def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
-    """All groups: the most pressed, the largest, the soonest full, the lowest address first; ties by TIME_WAIT."""
-    keys = np.nan_to_num(_keys(groups, by).astype(np.float64), nan=-np.inf)
-    order: Rows = np.lexsort((-groups.states[:, TcpState.TIME_WAIT], -keys))
-    return order[::-1] if reverse else order
+    """All groups: the most pressed, the largest, the soonest full, the lowest name first; ties by TIME_WAIT, then name.
+
+    `reverse` turns keys and ties round, and still leaves what is unknown (NaN) at the end.
+    """
+    sign = 1 if reverse else -1
+    name, waiting = _names(groups), groups.states[:, TcpState.TIME_WAIT]
+    keys = _keys(groups, by).astype(np.float64)
+    direction = groups.places.direction[groups.worst]
+    return np.lexsort((direction, sign * name, sign * waiting, sign * keys))
+
+
+def _names(groups: Groups) -> NDArray[np.int64]:
+    """Where each group's first column stands, the lowest address, port or process name with the highest number."""
+    match groups.by:
+        case GroupBy.SERVICE:
+            return -groups.places.port[groups.worst].astype(np.int64)
+        case GroupBy.PROCESS:
+            return -groups.process[groups.first[:-1]].astype(np.int64)
+        case _:
+            return -groups.addresses.rank[groups.places.remote[groups.worst]]
 
 
 def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
@@ -37,7 +53,7 @@ def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
         case GroupSort.PORTS:
             return groups.urgency
         case GroupSort.PEER:
-            return -groups.addresses.rank[groups.places.remote[worst]]
+            return _names(groups)
         case GroupSort.DIRECTION:
             return groups.places.direction[worst]
         case GroupSort.TIME_WAIT:

@@ -4,7 +4,7 @@ import math
 
 from twtop.groups import Groups
 from twtop.model import Direction
-from twtop.ui.lines import Line, Span, Tone
+from twtop.ui.lines import Line, Tone, merged
 
 TICK = "│"
 BLOCKS = {Tone.LIVE: "█", Tone.TIME_WAIT: "▓", Tone.REUSABLE: "▒", Tone.FREE: "░"}
@@ -43,14 +43,3 @@ def bar(*shares: tuple[float, Tone], total: float, width: int) -> list[Tone]:
         end = max(round(reached / total * width), len(cells) + (share > 0))
         cells += [tone] * (min(end, width) - len(cells))
     return cells + [Tone.FREE] * (width - len(cells))
-
-
-def merged(spans: list[Span]) -> Line:
-    """Neighbours of one tone as one span."""
-    line: list[Span] = []
-    for text, tone in spans:
-        if line and line[-1][1] is tone:
-            line[-1] = (line[-1][0] + text, tone)
-        else:
-            line.append((text, tone))
-    return tuple(line)

@@ -58,6 +58,17 @@ def aligned(line: Line, width: int, right: bool = False) -> Line:
     return (*kept, ("…", Tone.DIM))[: len(kept) + 1] if width > 0 else ()
 
 
+def merged(spans: list[Span]) -> Line:
+    """Neighbours of one tone as one span."""
+    line: list[Span] = []
+    for text, tone in spans:
+        if line and line[-1][1] is tone:
+            line[-1] = (line[-1][0] + text, tone)
+        else:
+            line.append((text, tone))
+    return tuple(line)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A piece of a one-line panel; where room is short those of low priority go first."""

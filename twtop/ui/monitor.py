@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 
 from twtop.engine import Engine
@@ -23,6 +23,7 @@ from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
 from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
+from twtop.ui.widgets.port_map import PortMapPanel
 from twtop.ui.widgets.sockets import SocketsTable
 from twtop.ui.widgets.states import StatesPanel
 from twtop.ui.widgets.table import Table
@@ -65,7 +66,9 @@ class Monitor(Screen[None]):
             yield Timeline()
         with Container(id="tables"):
             yield PeersTable(self.wanted.group_sort)
-            yield SocketsTable()
+            with Vertical(id="drill"):
+                yield SocketsTable()
+                yield PortMapPanel()
         yield FilterBar("" if isinstance(query, Everything) else unparse(query))
         yield KeyFooter()
 
@@ -92,6 +95,7 @@ class Monitor(Screen[None]):
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
+        self.query_one(PortMapPanel).show_frame(frame)
         self.call_after_refresh(self.query_one(Timeline).show_frame, frame)
 
     def on_fault(self, message: Fault) -> None:

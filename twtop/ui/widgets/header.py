@@ -5,8 +5,8 @@ from datetime import datetime
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.ui.gauge import BLOCKS, bar, merged
-from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, width_of
+from twtop.ui.gauge import BLOCKS, bar
+from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, merged, width_of
 from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN
 
 BAR = 10

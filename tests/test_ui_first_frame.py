@@ -1,0 +1,107 @@
+"""What an operator sees at once, on terminals of three sizes."""
+
+import re
+
+import pytest
+
+from tests.ui_scenes import ALL_STATES, CONNECTIONS, lab, scene
+from tests.ui_stage import SIZES, Stage, head, monitor, rows
+from twtop.model import TcpState
+from twtop.ui.lines import LinePanel, width_of
+from twtop.ui.widgets.table import Table
+
+at_every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+COUNTS = {
+    TcpState.ESTABLISHED: 7, TcpState.SYN_SENT: 11, TcpState.SYN_RECV: 5, TcpState.FIN_WAIT1: 12,
+    TcpState.FIN_WAIT2: 13, TcpState.TIME_WAIT: 1630, TcpState.CLOSE: 1, TcpState.CLOSE_WAIT: 14,
+    TcpState.LAST_ACK: 15, TcpState.LISTEN: 1, TcpState.CLOSING: 16,
+}  # fmt: skip
+
+
+def states_shown(stage: Stage) -> dict[TcpState, int]:
+    """State → count, as painted."""
+    found = re.findall(rf"\b({'|'.join(state.name for state in TcpState)}) +([\d,]+) ", stage.text)
+    return {TcpState[name]: int(count.replace(",", "")) for name, count in found}
+
+
+@at_every_size
+async def test_count_and_rates_of_time_wait_on_the_header(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        assert "TIME_WAIT 1,630   ▲" in stage.lines[1]
+        assert re.search(r"▲ [\d.,]+/s in", stage.lines[1])
+
+
+async def test_all_eleven_states_with_their_counts() -> None:
+    async with monitor(scene(*ALL_STATES), size=(120, 40)) as stage:
+        assert states_shown(stage) == COUNTS
+
+
+async def test_states_that_occur_where_the_panel_has_no_room_for_all() -> None:
+    async with monitor(scene(*CONNECTIONS), size=(80, 24)) as stage:
+        assert states_shown(stage).items() >= {
+            (TcpState.ESTABLISHED, 7),
+            (TcpState.TIME_WAIT, 1630),
+            (TcpState.LISTEN, 1),
+        }
+
+
+async def test_states_without_room_are_summed_up() -> None:
+    async with monitor(scene(*ALL_STATES), size=(80, 24)) as stage:
+        shown = states_shown(stage)
+        hidden = sum(count for state, count in COUNTS.items() if state not in shown)
+        assert shown.items() <= COUNTS.items()
+        assert stage.shows(f"{len(COUNTS) - len(shown)} other states: {hidden}")
+
+
+@at_every_size
+async def test_peers_most_pressed_first(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        assert [row.split()[0] for row in rows(stage, stage.peers)] == ["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.9"]
+
+
+@at_every_size
+async def test_a_gauge_with_its_percentage(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        for row, share in zip(rows(stage, stage.peers), ("▲ 83 %", "20 %", "0 %", "0 %"), strict=True):
+            assert re.search(rf"[█▓▒░│]{{6,}}.* {share}", row)
+
+
+@at_every_size
+async def test_direction_of_each_peer(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        directions = [re.findall(r" (out|in) ", row) for row in rows(stage, stage.peers)]
+        assert directions == [["out"], ["out"], ["out"], ["in"]]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_when_each_budget_is_full(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        column = head(stage, stage.peers).index("FULL IN")
+        cells = [row[column : column + len("FULL IN")].strip() for row in rows(stage, stage.peers)]
+        assert cells == ["4 s", "never", "never", "–"]
+
+
+@at_every_size
+async def test_the_verdict_says_which_budget_is_full_soonest(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        assert stage.shows("PORTS ▲ 83 % 10.0.0.5:443, full in 4 s")
+
+
+@at_every_size
+async def test_nothing_is_wider_than_its_place(size: tuple[int, int]) -> None:
+    async with monitor(scene(*ALL_STATES), size=size) as stage:
+        await stage.press("enter")
+        assert [strip.cell_length for strip in stage.strips] == [size[0]] * size[1]
+        for panel in stage.monitor.query(LinePanel):
+            assert [line for line in panel.lines if width_of(line) > panel.size.width > 0] == []
+        for table in stage.monitor.query(Table):
+            assert head(stage, table).split(" ")[0] == table.columns[0].title
+            assert "▼" in head(stage, table)
+
+
+@at_every_size
+async def test_keys_at_the_foot(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        caps = ("/  filter", "⏎  sockets", "?  help", "q  quit")
+        assert [cap for cap in caps if cap not in stage.lines[-1]] == []

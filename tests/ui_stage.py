@@ -1,0 +1,157 @@
+"""A monitor without a terminal: what it has painted, as text, and how to wait for it."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import pytest
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tests.ui_scenes import Script
+from twtop.engine import Engine
+from twtop.frame import Frame, View
+from twtop.model import Process
+from twtop.probe import Sample
+from twtop.ui.app import TwtopApp
+from twtop.ui.monitor import Monitor
+from twtop.ui.widgets.peers import PeersTable
+from twtop.ui.widgets.sockets import SocketsTable
+from twtop.ui.widgets.table import Table
+
+Value = TypeVar("Value")
+
+SIZES = ((80, 24), (120, 40), (60, 20))
+LIMIT_S = 20
+NEVER = 3600.0
+"""An interval at which only the first sample comes by itself, and the others by `Stage.tick`."""
+
+
+@dataclass
+class Stage:
+    """A running monitor and the script that it reads."""
+
+    pilot: Pilot[None]
+    app: TwtopApp
+    monitor: Monitor
+    script: Script
+
+    @property
+    def strips(self) -> list[Strip]:
+        """The screen as painted: a line that nobody asked to paint again is as old here as on a terminal."""
+        return self.app.screen._compositor.render_strips()
+
+    @property
+    def lines(self) -> list[str]:
+        return [strip.text for strip in self.strips]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def line(self, text: str) -> str:
+        """The topmost painted line that holds this text."""
+        for line in self.lines:
+            if text in line:
+                return line
+        return pytest.fail(f"no line with {text!r} on\n{self.text}")
+
+    def shows(self, *texts: str) -> bool:
+        painted = self.text
+        return all(text in painted for text in texts)
+
+    @property
+    def frame(self) -> Frame:
+        assert self.monitor.frame is not None
+        return self.monitor.frame
+
+    @property
+    def peers(self) -> PeersTable:
+        return self.monitor.query_one(PeersTable)
+
+    @property
+    def sockets(self) -> SocketsTable:
+        return self.monitor.query_one(SocketsTable)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*text)
+
+    async def until(self, condition: Callable[[], Value | None], what: str = "") -> Value:
+        """The first true value of `condition`; fails when it has none within the limit."""
+        deadline = time.monotonic() + LIMIT_S
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {LIMIT_S} s in vain for: {what or condition}\n{self.text}")
+            await self.pilot.pause(0.005)
+        return value
+
+    async def until_shown(self, *texts: str) -> None:
+        await self.until(lambda: self.shows(*texts), f"{texts} on the screen")
+
+    async def tick(self) -> None:
+        """Read the script's next tick and wait until its frame is drawn."""
+        before = self.frame.tick
+        self.monitor.action_refresh()
+        await self.until(lambda: self.frame.tick > before, "the next tick")
+        await self.pilot.pause()
+
+    async def click(self, widget: Widget, text: str, times: int = 1) -> None:
+        """Click where this widget shows this text."""
+        region = widget.content_region
+        for y in range(region.height):
+            x = self.strips[region.y + y].crop(region.x, region.right).text.find(text)
+            if x >= 0:
+                await self.pilot.click(widget, offset=widget.gutter.top_left + (x, y), times=times)
+                return
+        pytest.fail(f"no {text!r} to click on\n{self.text}")
+
+
+@asynccontextmanager
+async def monitor(
+    *ticks: Sample | Exception,
+    size: tuple[int, int] = (120, 40),
+    view: View | None = None,
+    interval: float = NEVER,
+    owners: Mapping[int, Process] | None = None,
+) -> AsyncIterator[Stage]:
+    """The monitor over these ticks, once it has drawn the first of them (or said why it cannot)."""
+    script = Script(ticks)
+    app = TwtopApp(partial(Engine, script), view or View(), interval)
+    with patch("twtop.engine.socket_owners", lambda: owners or {}):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            assert isinstance(app.screen, Monitor)
+            stage = Stage(pilot, app, app.screen, script)
+            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+            await pilot.pause()
+            yield stage
+
+
+def rows(stage: Stage, table: Table[Any]) -> list[str]:
+    """The lines that a table has painted below its head, without the empty ones."""
+    region = table.scrollable_content_region
+    painted = [strip.crop(region.x, region.right).text.rstrip() for strip in stage.strips[region.y : region.bottom]]
+    return [line for line in painted[1:] if line]
+
+
+def head(stage: Stage, table: Table[Any]) -> str:
+    """The line with a table's column heads."""
+    region = table.scrollable_content_region
+    return stage.strips[region.y].crop(region.x, region.right).text
+
+
+def selected(stage: Stage, table: Table[Any]) -> str:
+    """The row that a table has painted as the selected one."""
+    region, colour = table.scrollable_content_region, table.component_style("table--cursor").bgcolor
+    for strip in stage.strips[region.y + 1 : region.bottom]:
+        line = strip.crop(region.x, region.right)
+        if any(segment.style and segment.style.bgcolor == colour for segment in line):
+            return line.text
+    return pytest.fail(f"no selected row on\n{stage.text}")
