@@ -14,7 +14,18 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "twtop"
 
 BASE = {"__init__", "model", "factorize", "text"}
-ANALYSIS = BASE | {"destinations", "groups", "ports", "timers", "verdicts", "query", "query_parser", "ordering", "costs", "portmap"}
+ANALYSIS = BASE | {
+    "destinations",
+    "groups",
+    "ports",
+    "timers",
+    "verdicts",
+    "query",
+    "query_parser",
+    "ordering",
+    "costs",
+    "portmap",
+}
 FRAME = ANALYSIS | {"frame", "history"}
 SOURCE = {"model", "probe", "decode", "processes", "sources"}
 

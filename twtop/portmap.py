@@ -57,7 +57,7 @@ def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     >>> [kind.name for kind in cells(np.array([1, 4, 1, 4, 4, 4, 4, 4], np.uint8), 4)]
     ['TIME_WAIT', 'FREE', 'FREE', 'FREE']
     """
-    width = min(width, len(kinds))
+    width = max(0, min(width, len(kinds)))
     owed = np.zeros(len(PortKind))
     strip = []
     for block in np.array_split(kinds, width) if width else []:
