@@ -53,7 +53,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Rows of two levels. Leaves are (group, destination) pairs, sorted by group and most pressed first.
+    """Rows of two levels. Leaves are (group, destination) pairs, sorted by group and most pressed first, then by port.
 
     `first` (groups + 1) are the bounds of each group's leaves, so leaf first[g] is its worst. `destination`,
     `leaf_states` (leaves, 12) and `leaf_entered` (leaves, 20: TIME_WAIT entries in steps of 3 s, oldest first) are
@@ -172,7 +172,8 @@ def group(
         leaf = (np.cumsum(present) - 1)[places.code[rows]].astype(np.int32)
         member, process = _membership(places, sockets.addresses, by)[destination], np.zeros(len(destination), np.int32)
     group_of, _ = factorize(member)
-    order = np.lexsort((destination, -urgency(places, budget)[destination], group_of))
+    pressed = urgency(places, budget)[destination]
+    order = np.lexsort((destination, places.port[destination], -pressed, group_of))
     states, entered = _tallies(sockets.state[rows], sockets.age_ms[rows], leaf, len(destination))
     states, entered, group_of = states[order], entered[order], group_of[order]
     first = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1])) if len(order) else np.empty(0, np.intp)

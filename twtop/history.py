@@ -46,10 +46,13 @@ class History:
         self.previous = self.latest
         self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, snapshot.gauges.get("tw"))
 
+    def watch(self, query: Query) -> None:
+        """Keep the past of this filter, and of everything; forget any other's."""
+        for gone in self._states.keys() - {query, Everything()}:
+            del self._states[gone]
+
     def states(self, query: Query, mono: float, count: Counts) -> tuple[np.ndarray, Counts]:
         """(times, counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
-        for gone in [known for known in self._states if known not in (query, Everything())]:
-            del self._states[gone]
         ring = self._states.setdefault(query, deque(maxlen=TICKS))
         if not ring or ring[-1][0] < mono:
             ring.append((mono, count))
@@ -72,15 +75,19 @@ class History:
         """TIME_WAIT (entries, exits) per second by the kernel's counters; None before the second tick."""
         now, before, rates = self.latest, self.previous, self.rates()
         entered, killed = rates.get("TW"), rates.get("TWKilled")
-        if now is None or before is None or entered is None or now.tw is None or before.tw is None:
-            return entered, None
+        if now is None or before is None or entered is None:
+            return None, None
         entered += killed or 0.0
+        if now.tw is None or before.tw is None:
+            return entered, None
         return entered, max(entered - (now.tw - before.tw) / (now.mono - before.mono), 0.0)
 
     def cpu(self) -> float | None:
         """This process's share of one CPU between the last two snapshots."""
         now, before = self.latest, self.previous
-        return None if now is None or before is None else (now.cpu - before.cpu) / (now.mono - before.mono)
+        if now is None or before is None or now.mono <= before.mono:
+            return None
+        return (now.cpu - before.cpu) / (now.mono - before.mono)
 
 
 def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Frame:
@@ -168,17 +175,17 @@ def _time_wait(
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
     rows = np.flatnonzero(chosen)
-    order = np.argsort(_socket_keys(sockets, owners, view.socket_sort)[rows], kind="stable")
-    return rows[order[::-1] if view.reverse else order]
+    keys = _socket_keys(sockets, owners, view.socket_sort)[rows].astype(np.float64)
+    return rows[np.argsort(-keys if view.reverse else keys, kind="stable")]
 
 
-def _socket_keys(sockets: Sockets, owners: Owners, by: SocketSort) -> np.ndarray:
-    unknown_last = np.int64(1 << 40)
+def _socket_keys(sockets: Sockets, owners: Owners, by: SocketSort) -> NDArray[np.number]:
+    """The smallest stands first; NaN is unknown and stands last, in reverse too."""
     match by:
         case SocketSort.REMAINING:
-            return np.where(sockets.timer_ms < 0, unknown_last, sockets.timer_ms)
+            return np.where(sockets.timer_ms < 0, np.nan, sockets.timer_ms)
         case SocketSort.AGE:
-            return np.where(sockets.age_ms < 0, unknown_last, sockets.age_ms)
+            return np.where(sockets.age_ms < 0, np.nan, sockets.age_ms)
         case SocketSort.LOCAL:
             return sockets.addresses.rank[sockets.local].astype(np.int64) << 16 | sockets.lport
         case SocketSort.REMOTE:
@@ -186,4 +193,6 @@ def _socket_keys(sockets: Sockets, owners: Owners, by: SocketSort) -> np.ndarray
         case SocketSort.STATE:
             return sockets.state
         case SocketSort.PROCESS:
-            return np.where(owners.process < 0, np.iinfo(np.int32).max, owners.process)
+            name_of, names = process_names(owners)
+            name = name_of[owners.process]
+            return np.where(name == len(names) - 1, np.nan, name)

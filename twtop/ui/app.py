@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from twtop.frame import View
-from twtop.ui.keys import MONITOR_KEYS
+from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS, Key
 from twtop.ui.monitor import MakeEngine, Monitor
+from twtop.ui.widgets.table import Table
 
 
 class TwtopApp(App[None]):
@@ -49,9 +51,15 @@ class TwtopApp(App[None]):
         return Monitor(self._make_engine, self._view, self._interval)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
-        if isinstance(screen, Monitor):
-            for key in MONITOR_KEYS:
-                yield SystemCommand(
-                    key.label.capitalize(), f"{key.help} ({key.cap})", partial(screen.run_action, key.action)
-                )
-        yield from super().get_system_commands(screen)
+        if not isinstance(screen, Monitor):
+            yield from super().get_system_commands(screen)
+            return
+        yield from (_command(key, screen) for key in MONITOR_KEYS)
+        if isinstance(screen.focused, Table):
+            yield from (_command(key, screen.focused) for key in TABLE_KEYS)
+        own = {key.label for key in MONITOR_KEYS}
+        yield from (each for each in super().get_system_commands(screen) if each.title.lower() not in own)
+
+
+def _command(key: Key, target: DOMNode) -> SystemCommand:
+    return SystemCommand(key.label.capitalize(), f"{key.help} ({key.cap})", partial(target.run_action, key.action))

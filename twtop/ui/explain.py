@@ -1,6 +1,5 @@
 """What happens at N TIME_WAIT? The claims, their live numbers, and what would help here."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -28,22 +27,16 @@ class ExplainScreen(ModalScreen[None]):
         with VerticalScroll(classes="modal") as panel:
             panel.border_title = self._explanation.title
             panel.border_subtitle = "Esc closes"
-            for block in self._blocks():
-                yield Static(block, classes="block")
+            for claim in self._explanation.claims:
+                yield Static(
+                    Content.assemble((f"{claim.truth.upper():<7} ", STYLES[claim.truth]), (claim.claim, "bold"))
+                )
+                number = Content.styled(claim.number, "$text-accent")
+                yield Static(Content("\n").join([number, *map(Content, claim.why)]), classes="body")
+            fixes = self._explanation.fixes
+            yield Static(Content.styled("What would help here" if fixes else "Nothing is short here", "bold"))
+            for order, fix in enumerate(fixes, 1):
+                yield Static(Content.assemble(f"{order}. ", (fix.what, "bold"), "\n   ", fix.effect), classes="body")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
-
-    def _blocks(self) -> Iterator[Content]:
-        for claim in self._explanation.claims:
-            yield Content.assemble(
-                (f"{claim.truth.upper():<7}", STYLES[claim.truth]),
-                (claim.claim, "bold"),
-                "\n       ",
-                (claim.number, "$text-accent"),
-                *("\n       " + line for line in claim.why),
-            )
-        fixes = self._explanation.fixes
-        yield Content.styled("What would help here" if fixes else "Nothing is short here: nothing to fix", "bold")
-        for number, fix in enumerate(fixes, 1):
-            yield Content.assemble((f"{number}. {fix.what}", "bold"), f"\n   {fix.effect}")

@@ -1,0 +1,101 @@
+"""make bench: what one reading costs, beside the usual tools, on real TIME_WAIT in a private namespace."""
+
+import argparse
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+
+import psutil
+
+from tests.namespace import run_in_namespace, sysctl
+from twtop.decode import decode
+from twtop.frame import View
+from twtop.history import History, fold
+from twtop.probe import read_sample
+from twtop.processes import assign
+
+PORTS, ADDRESSES = 25, 200
+"""5,000 destinations: this many listening ports on this many addresses."""
+
+RUNS = 7
+PIPELINE = "netstat -nat | grep :443 | grep TIME_WAIT | wc -l"
+
+
+def hold(count: int) -> None:
+    """Make `count` TIME_WAIT on the client's side, spread evenly over the destinations."""
+    sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+    sysctl("net.ipv4.tcp_tw_reuse", 0)
+    sysctl("net.ipv4.tcp_max_tw_buckets", 2 * count)
+    listeners = [socket.create_server(("0.0.0.0", 443 + i), backlog=64) for i in range(PORTS)]
+    for i in range(count):
+        place = i % (PORTS * ADDRESSES)
+        listener = listeners[place % PORTS]
+        client = socket.create_connection((f"127.0.1.{1 + place // PORTS}", listener.getsockname()[1]))
+        server, _ = listener.accept()
+        client.close()
+        server.close()
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The median of some runs after a first one that is not counted."""
+    work()
+    spans = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        spans.append(time.perf_counter() - start)
+    return statistics.median(spans) * 1000
+
+
+def command(line: str) -> Callable[[], object]:
+    """A shell command whose output is discarded."""
+    return lambda: subprocess.run(line, shell=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def measure(count: int) -> dict[str, float]:
+    """Median milliseconds of each way to read `count` TIME_WAIT, inside a namespace that holds them."""
+    hold(count)
+    sample = read_sample()
+    snapshot = decode(sample)
+    history = History()
+    history.advance(snapshot)
+    owners = assign(snapshot.sockets, {})
+
+    def whole() -> None:
+        fresh = decode(read_sample())
+        fold(history, fresh, View(), assign(fresh.sockets, {}))
+
+    rows = {
+        "twtop: dump, decode, fold": milliseconds(whole),
+        "  dump": milliseconds(read_sample),
+        "  decode": milliseconds(lambda: decode(sample)),
+        "  group, budget, forecast": milliseconds(lambda: fold(history, snapshot, View(), owners)),
+    }
+    if shutil.which("ss"):
+        rows["ss -tanoH"] = milliseconds(command("ss -tanoH"))
+    rows["cat /proc/net/tcp"] = milliseconds(command("cat /proc/net/tcp"))
+    if shutil.which("netstat"):
+        rows[PIPELINE] = milliseconds(command(PIPELINE))
+    rows["psutil.net_connections"] = milliseconds(lambda: psutil.net_connections("tcp"))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("counts", nargs="*", type=int, default=[1_000, 100_000], help="numbers of TIME_WAIT to hold")
+    for count in parser.parse_args().counts:
+        rows = run_in_namespace(lambda count=count: measure(count), timeout=600)  # type: ignore[misc]
+        base = rows["twtop: dump, decode, fold"]
+        print(f"\n{count:,} TIME_WAIT to {min(count, PORTS * ADDRESSES):,} destinations, medians of {RUNS} runs")
+        for name, span in rows.items():
+            print(f"  {name:<52} {span:>9.1f} ms {span / base:>7.2f} ×")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"\npeak memory of a child {peak:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
