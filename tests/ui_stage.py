@@ -1,5 +1,6 @@
 """A monitor without a terminal: what it has painted, as text, and how to wait for it."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
@@ -84,10 +86,17 @@ class Stage:
     async def type(self, text: str) -> None:
         await self.pilot.press(*text)
 
+    async def paste(self, text: str) -> None:
+        """The text at once, as a terminal hands on what is pasted."""
+        self.app.post_message(events.Paste(text))
+        await self.pilot.pause()
+
     async def until(self, condition: Callable[[], Value | None], what: str = "") -> Value:
         """The first true value of `condition`; fails when it has none within the limit."""
         deadline = time.monotonic() + LIMIT_S
         while not (value := condition()):
+            if self.app._exception is not None:
+                raise self.app._exception
             if time.monotonic() > deadline:
                 pytest.fail(f"waited {LIMIT_S} s in vain for: {what or condition}\n{self.text}")
             await self.pilot.pause(0.005)
@@ -95,6 +104,13 @@ class Stage:
 
     async def until_shown(self, *texts: str) -> None:
         await self.until(lambda: self.shows(*texts), f"{texts} on the screen")
+
+    async def ended(self) -> None:
+        """Wait until the app has left; nothing is painted after that."""
+        deadline = time.monotonic() + LIMIT_S
+        while self.app.is_running:
+            assert time.monotonic() < deadline, f"the monitor still runs after {LIMIT_S} s"
+            await asyncio.sleep(0.005)
 
     async def tick(self) -> None:
         """Read the script's next tick and wait until its frame is drawn."""

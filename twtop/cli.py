@@ -1,6 +1,7 @@
 """Arguments → source → view: the only place where everything meets."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 DONE, UNREADABLE, USAGE = 0, 1, 2
 FASTEST_S, SLOWEST_S = 0.1, 3600.0
+LONGEST_COMPLAINT = 400
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -41,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if options.command is None and not options.batch:
         sys.exit(_monitor(view, options.delay))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where there is no “–” to show, “?” says the same
     try:
         status = _batch(view, options) if options.command is None else _explain(view, options)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
-        status = DONE
+        gone = isinstance(error, BrokenPipeError)
+        status = DONE if gone else _complain(f"cannot write the output: {error.strerror}", UNREADABLE)
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     sys.exit(status)
@@ -106,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
     """Errors are one line that says what to do."""
 
     def error(self, message: str) -> NoReturn:
-        sys.exit(_complain(f"{message} (see 'twtop --help')", USAGE))
+        sys.exit(_complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
 
 
 def _delay(text: str) -> float:

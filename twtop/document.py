@@ -29,10 +29,9 @@ TIMERS = {
 def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
     """One tick as one JSON object."""
     snapshot, limits, total = frame.snapshot, frame.snapshot.limits, frame.total
-    moment = datetime.fromtimestamp(snapshot.time, UTC)
     whole: dict[str, object] = {
         "schema": SCHEMA,
-        "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": rfc3339(snapshot.time),
         "host": snapshot.host,
         "kernel": snapshot.kernel,
         "netns": snapshot.netns or None,
@@ -70,7 +69,7 @@ def peer(groups: Groups, group: int) -> dict[str, object]:
         "peer": label(key),
         "direction": DIRECTIONS[Direction(groups.places.direction[groups.worst[group]])],
         "sockets": int(states.sum()),
-        "states": {state.name: int(states[state]) for state in TcpState if states[state]},
+        "states": {state.name: int(states[state]) for state in TcpState},
         "entered_per_s": _number(groups.entered_per_s[group]),
         "worst": 0,
         "destinations": [destination(groups, int(groups.destination[leaf])) for leaf in leaves],
@@ -130,6 +129,15 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
             "process": None if process < 0 else owners.processes[process].name,
             "inferred": inferred,
         }
+
+
+def rfc3339(time: float) -> str:
+    """A moment in UTC.
+
+    >>> rfc3339(1.25)
+    '1970-01-01T00:00:01.250Z'
+    """
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _number(value: float | None, digits: int = 2) -> float | None:

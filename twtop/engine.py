@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from twtop.decode import decode
 from twtop.frame import Frame, View
@@ -18,6 +19,8 @@ from twtop.processes import assign, socket_owners
 from twtop.sources import OpenSource
 
 OWNERS_EVERY_S = 5.0
+
+News = TypeVar("News")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Engine:
             thread.start()
 
     def stop(self) -> None:
-        """End the threads; none of them calls back any more once this returns, save one that hangs in the kernel."""
+        """End the threads; none of them calls back any more once this returns, even one that hangs in the kernel."""
         self._change(stopped=True)
         for thread in self._threads:
             thread.join(timeout=1.0)
@@ -90,11 +93,15 @@ class Engine:
             self._wish = replace(self._wish, **parts)  # type: ignore[arg-type]
             self._changed.notify_all()
 
+    def _tell(self, callback: Callable[[News], object], news: News) -> None:
+        if not self._wish.stopped:
+            callback(news)
+
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
             run()
         except Exception as error:  # handed on, so that the view can end with it
-            self._on_defect(error)
+            self._tell(self._on_defect, error)
 
     def _collect(self) -> None:
         read = self._open_source()
@@ -104,7 +111,7 @@ class Engine:
             try:
                 snapshot = decode(read())
             except CollectError as error:
-                self._on_fault(str(error))
+                self._tell(self._on_fault, str(error))
                 continue
             with self._changed:
                 self._snapshot = snapshot
@@ -129,7 +136,7 @@ class Engine:
             if fresh is not snapshot:
                 history.advance(fresh)
             snapshot = fresh
-            self._on_frame(fold(history, snapshot, view, assign(snapshot.sockets, owners)))
+            self._tell(self._on_frame, fold(history, snapshot, view, assign(snapshot.sockets, owners)))
 
     def _until_news(
         self, folded: Snapshot | None, viewed: View | None

@@ -131,7 +131,7 @@ class Groups:
 
     def find(self, key: Key) -> int | None:
         """The group with this key, if it is still there."""
-        rows = np.flatnonzero(matching_places(self.places, self.addresses, key)[self.worst])
+        rows = np.flatnonzero(_matching_places(self.places, self.addresses, key)[self.worst])
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
 
 
@@ -195,7 +195,7 @@ def group(
 
 def members(snapshot: Snapshot, places: Destinations, owners: Owners, key: Key) -> Mask:
     """Which connections a key names: a mask over sockets."""
-    chosen = np.append(matching_places(places, snapshot.sockets.addresses, key), False)[places.code]
+    chosen = np.append(_matching_places(places, snapshot.sockets.addresses, key), False)[places.code]
     if key.process is not None:
         name_of, names = process_names(owners)
         wanted = np.array([name == key.process for name in names], np.bool_)
@@ -234,7 +234,7 @@ def _membership(places: Destinations, addresses: Addresses, by: GroupBy) -> NDAr
             return np.arange(len(places), dtype=np.uint64)
 
 
-def matching_places(places: Destinations, addresses: Addresses, key: Key) -> Mask:
+def _matching_places(places: Destinations, addresses: Addresses, key: Key) -> Mask:
     """Which destinations a key names, whatever the process."""
     chosen = np.ones(len(places), np.bool_)
     if key.direction is not None:

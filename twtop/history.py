@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twtop.costs import memory
 from twtop.destinations import Destinations, PortSpace, find_destinations, port_space
 from twtop.frame import Frame, SocketSort, StateRows, TimeWait, View
-from twtop.groups import STATES, Counts, group, matching_places, members, urgency
+from twtop.groups import STATES, Counts, group, members, process_names, urgency
 from twtop.model import Direction, Mask, Owners, Rows, Snapshot, Sockets, TcpState
 from twtop.portmap import PortMap, port_map
 from twtop.ports import Budgets, budgets
@@ -92,6 +93,7 @@ class History:
 
 def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Frame:
     """The Frame of a snapshot that `history` has been advanced by; a second fold with another view is as good."""
+    history.watch(view.query)
     sockets = snapshot.sockets
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
@@ -106,6 +108,9 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
     held = memory(snapshot)
     rates = history.rates()
     growth = None if entered is None or left is None else entered - left
+    drill = np.empty(0, np.intp)
+    if view.drill:
+        drill = _drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
     return Frame(
         tick=history.number,
         view=view,
@@ -119,21 +124,19 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
         rates=rates,
         verdicts=verdicts(snapshot, places, budget, held, rates, growth),
         shown=shown,
-        drill=_drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
-        if view.drill
-        else np.empty(0, np.intp),
-        port_map=_port_map(snapshot, space, places, budget, view),
+        drill=drill,
+        port_map=_port_map(snapshot, space, places, budget, drill),
         cpu=history.cpu(),
     )
 
 
 def _port_map(
-    snapshot: Snapshot, space: PortSpace | None, places: Destinations, budget: Budgets, view: View
+    snapshot: Snapshot, space: PortSpace | None, places: Destinations, budget: Budgets, drill: Rows
 ) -> PortMap | None:
-    if view.drill is None or space is None:
-        return None
-    chosen = matching_places(places, snapshot.sockets.addresses, view.drill) & (places.direction == Direction.OUTBOUND)
-    if not chosen.any():
+    chosen = np.zeros(len(places), np.bool_)
+    chosen[places.code[drill]] = True
+    chosen &= places.direction == Direction.OUTBOUND
+    if space is None or not chosen.any():
         return None
     return port_map(snapshot, space, places, int(np.argmax(np.where(chosen, urgency(places, budget), -1.0))))
 

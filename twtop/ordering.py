@@ -35,15 +35,17 @@ def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
     return np.lexsort((direction, sign * name, sign * waiting, sign * keys))
 
 
-def _names(groups: Groups) -> NDArray[np.int64]:
-    """Where each group's first column stands, the lowest address, port or process name with the highest number."""
+def _names(groups: Groups) -> NDArray[np.float64]:
+    """By what the first column says: the lowest address, port or process name has the highest number."""
     match groups.by:
         case GroupBy.SERVICE:
-            return -groups.places.port[groups.worst].astype(np.int64)
+            rank = groups.places.port[groups.worst].astype(np.float64)
         case GroupBy.PROCESS:
-            return -groups.process[groups.first[:-1]].astype(np.int64)
+            process = groups.process[groups.first[:-1]]
+            rank = np.where(process == len(groups.process_names) - 1, np.nan, process)
         case _:
-            return -groups.addresses.rank[groups.places.remote[groups.worst]]
+            rank = groups.addresses.rank[groups.places.remote[groups.worst]].astype(np.float64)
+    return -rank
 
 
 def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:

@@ -12,7 +12,7 @@ def socket_owners(proc: str = "/proc") -> dict[int, Process]:
     """Socket inode → process, for every process whose descriptors may be read. A socket that several share goes to
     the lowest pid."""
     owners: dict[int, Process] = {}
-    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+    for pid in sorted(int(name) for name in _entries(proc) if name.isdigit()):
         inodes = list(_socket_inodes(f"{proc}/{pid}/fd"))
         if inodes:
             process = Process(pid, _name(f"{proc}/{pid}/comm"))
@@ -23,7 +23,7 @@ def socket_owners(proc: str = "/proc") -> dict[int, Process]:
 
 def assign(sockets: Sockets, by_inode: Mapping[int, Process]) -> Owners:
     """The owner of each socket; a socket without one, as every TIME_WAIT is, stays unknown."""
-    processes = tuple(set(by_inode.values()))
+    processes = tuple(dict.fromkeys(by_inode.values()))
     number = {process: i for i, process in enumerate(processes)}
     known = np.array(sorted(by_inode), np.uint32)
     codes = np.array([number[by_inode[int(inode)]] for inode in known], np.int32)
@@ -34,12 +34,16 @@ def assign(sockets: Sockets, by_inode: Mapping[int, Process]) -> Owners:
     return Owners(owner, np.zeros(len(sockets), np.bool_), processes)
 
 
-def _socket_inodes(directory: str) -> Iterator[int]:
+def _entries(directory: str) -> list[str]:
+    """The names in a directory, none when it is gone or may not be read."""
     try:
-        descriptors = os.listdir(directory)
+        return os.listdir(directory)
     except OSError:
-        return
-    for descriptor in descriptors:
+        return []
+
+
+def _socket_inodes(directory: str) -> Iterator[int]:
+    for descriptor in _entries(directory):
         try:
             target = os.readlink(f"{directory}/{descriptor}")
         except OSError:

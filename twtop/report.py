@@ -5,12 +5,12 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
 from twtop import text
-from twtop.document import destination, document, peer, socket_rows
+from twtop.document import destination, document, peer, rfc3339, socket_rows
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, TcpState
@@ -39,7 +39,7 @@ def to_csv(frame: Frame, with_sockets: bool) -> str:
         rows = [_csv_group(frame.groups, int(group)) for group in ordered(frame.groups, frame.view.group_sort)]
         names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
         names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
-    stamp = datetime.fromtimestamp(frame.snapshot.time, UTC).isoformat(timespec="milliseconds")
+    stamp = rfc3339(frame.snapshot.time)
     out = io.StringIO()
     writer = csv.DictWriter(out, ["time", *names], extrasaction="ignore", lineterminator="\n")
     if frame.tick == 1:
@@ -55,8 +55,11 @@ def _csv_group(groups: Groups, group: int) -> dict[str, object]:
 
 
 def _cell(value: object) -> object:
-    """A spreadsheet must not take an outside name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    """An outside name must neither break the line nor be taken for a formula by a spreadsheet."""
+    if not isinstance(value, str):
+        return value
+    shown = text.printable(value)
+    return f"'{shown}" if shown.startswith(tuple("=+-@")) else shown
 
 
 def to_text(frame: Frame, with_sockets: bool) -> str:
@@ -72,7 +75,7 @@ def _header(frame: Frame) -> Iterator[str]:
     limit = snapshot.limits.max_tw_buckets
     moment = datetime.fromtimestamp(snapshot.time).astimezone()
     took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
-    yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}  Linux {snapshot.kernel}  {took}"
+    yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}  Linux {text.printable(snapshot.kernel)}  {took}"
     share = f" ({text.percent(total.count / limit)})" if limit else ""
     flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
     memory = text.size(frame.memory.here)

@@ -120,10 +120,10 @@ def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
     >>> sparkline([0, 1, 4, 8], 4)
     ' ▁▄█'
     """
-    shown = list(values)[-width:]
+    shown = list(values)[-width:] if width > 0 else []
     top = max(shown, default=0)
     steps = len(blocks) - 1
-    bars = (blocks[math.ceil(value * steps / top)] if top > 0 and value > 0 else blocks[0] for value in shown)
+    bars = (blocks[max(1, math.ceil(value / top * steps))] if value > 0 else blocks[0] for value in shown)
     return "".join(bars).rjust(width)
 
 
