@@ -221,13 +221,13 @@ DRILLED = [
     sock("0.0.0.0:80", state="LISTEN"),
 ]
 PEER = frame(DRILLED[0]).groups.key(0)
-EXPECTED = {  # after the bar what has no such thing
-    SocketSort.REMAINING: "4 2 1 | 3 5",
-    SocketSort.AGE: "1 2 | 3 4 5",
-    SocketSort.LOCAL: "2 3 1 4 5",
-    SocketSort.REMOTE: "4 5 2 1 3",
-    SocketSort.STATE: "3 4 1 2 5",
-    SocketSort.PROCESS: "4 3 | 1 2 5",
+EXPECTED = {  # the order, its reverse, and what has no such thing and is last in both
+    SocketSort.REMAINING: ("4 2 1", "1 2 4", "3 5"),
+    SocketSort.AGE: ("1 2", "2 1", "3 4 5"),
+    SocketSort.LOCAL: ("2 3 1 4 5", "5 4 1 3 2", ""),
+    SocketSort.REMOTE: ("4 5 2 1 3", "3 1 2 5 4", ""),
+    SocketSort.STATE: ("3 4 1 2 5", "5 1 2 4 3", ""),  # equals stay as they are
+    SocketSort.PROCESS: ("4 3", "3 4", "1 2 5"),
 }
 
 
@@ -239,14 +239,9 @@ def drilled(view: View, owners: Mapping[int, Process] = OWNERS) -> list[int]:
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("by", SocketSort)
 def test_single_sockets_in_every_order(by: SocketSort, reverse: bool) -> None:
-    known, unknown = ([int(port) for port in part.split()] for part in f"{EXPECTED[by]}|".split("|")[:2])
-    if reverse:
-        known.reverse()
-    if by is SocketSort.STATE:  # two in TIME_WAIT stay as they were
-        known[-3:-1] = [1, 2]
-    if by is SocketSort.STATE and reverse:
-        known = [5, 1, 2, 4, 3]
-    assert drilled(View(drill=PEER, socket_sort=by, reverse=reverse)) == known + unknown
+    known, unknown = EXPECTED[by][reverse], EXPECTED[by][2]
+    expected = [int(last) for last in f"{known} {unknown}".split()]
+    assert drilled(View(drill=PEER, socket_sort=by, reverse=reverse)) == expected
 
 
 def test_the_filter_holds_for_single_sockets_too() -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from textual import events
+from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
@@ -125,9 +126,17 @@ class Stage:
         for y in range(region.height):
             x = self.strips[region.y + y].crop(region.x, region.right).text.find(text)
             if x >= 0:
-                await self.pilot.click(widget, offset=widget.gutter.top_left + (x, y), times=times)
+                await self.pilot.click(widget, offset=widget.gutter.top_left + Offset(x, y), times=times)
                 return
         pytest.fail(f"no {text!r} to click on\n{self.text}")
+
+
+    async def wheel_down(self, widget: Widget) -> None:
+        """Turn the mouse wheel by one notch in the middle of a widget."""
+        x, y = widget.region.x + widget.region.width // 2, widget.region.y + widget.region.height // 2
+        notch = {"delta_x": 0, "delta_y": 1, "button": 0, "shift": False, "meta": False, "ctrl": False}
+        self.app.post_message(events.MouseScrollDown(None, x, y, screen_x=x, screen_y=y, **notch))
+        await self.pilot.pause()
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         options.batch, options.iterations = True, 1
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if options.command is None and not options.batch:
-        sys.exit(_monitor(view, options.delay))
+        sys.exit(_monitor(view, options))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where there is no “–” to show, “?” says the same
     try:
@@ -92,12 +92,13 @@ def _frames(view: View, options: argparse.Namespace) -> Iterator[Frame]:
         yield fold(history, snapshot, view, owners)
 
 
-def _monitor(view: View, delay: float) -> int:
+def _monitor(view: View, options: argparse.Namespace) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return _complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
+    from twtop.ui.ascii import AsciiFilter
 
-    app = TwtopApp(partial(Engine, open_local), view, delay)
+    app = TwtopApp(partial(Engine, open_local), view, options.delay, [AsciiFilter()] if options.ascii else [])
     app.run()
     return app.return_code or DONE
 
@@ -165,5 +166,6 @@ def _parser() -> argparse.ArgumentParser:
     add("-1", dest="once", action="store_true", help="the same as -b -n 1")
     add("-o", "--output", choices=tuple(REPORTS), default="text", help="form of batch output (default text)")
     add("--sockets", action="store_true", help="with -b: every single socket too")
+    add("--ascii", action="store_true", help="draw with ASCII characters only")
     add("-V", "--version", action="version", version=f"twtop {__version__}")
     return parser

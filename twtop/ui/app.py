@@ -3,14 +3,15 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import Widget
 
 from twtop.frame import View
 from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS, Key
@@ -26,8 +27,11 @@ class TwtopApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
 
-    def __init__(self, make_engine: MakeEngine, view: View, interval: float) -> None:
+    def __init__(
+        self, make_engine: MakeEngine, view: View, interval: float, filters: Sequence[LineFilter] = ()
+    ) -> None:
         super().__init__()
+        self._line_filters = filters
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall")]
         self._make_engine = make_engine
@@ -50,6 +54,10 @@ class TwtopApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         return Monitor(self._make_engine, self._view, self._interval)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual paints every line through these."""
+        return [*super().get_line_filters(), *self._line_filters]
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         if not isinstance(screen, Monitor):
             yield from super().get_system_commands(screen)
@@ -61,5 +69,5 @@ class TwtopApp(App[None]):
         yield from (each for each in super().get_system_commands(screen) if each.title.lower() not in own)
 
 
-def _command(key: Key, target: DOMNode) -> SystemCommand:
+def _command(key: Key, target: Widget) -> SystemCommand:
     return SystemCommand(key.label.capitalize(), f"{key.help} ({key.cap})", partial(target.run_action, key.action))

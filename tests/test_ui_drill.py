@@ -1,0 +1,142 @@
+"""The drill-down: a peer's single sockets, beside the peers."""
+
+import re
+
+import pytest
+
+from tests.ui_scenes import CONNECTIONS, draining, lab, owners, scene
+from tests.ui_stage import Stage, head, monitor, rows, selected
+
+
+async def drill(stage: Stage, sockets: str) -> None:
+    """Open the selected peer, which has this many."""
+    await stage.press("enter")
+    await stage.until_shown(f"{sockets} sockets")
+    await stage.until(lambda: rows(stage, stage.sockets), "the sockets")
+
+
+def remaining(stage: Stage) -> list[float]:
+    """The seconds in the column, from the top."""
+    return [float(found[1]) for row in rows(stage, stage.sockets) if (found := re.search(r" ([\d.]+) s ", row))]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 20), (200, 50)], ids=str)
+async def test_opens_beside_the_peers(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        await drill(stage, "830")
+        assert stage.shows("Peers", "10.0.0.6", "10.0.0.5 ── 830 sockets")
+        assert {"10.0.0.5:443"} == {row.split()[1] for row in rows(stage, stage.sockets)}
+
+
+@pytest.mark.parametrize("key", ["enter", "escape"])
+async def test_closes_again(key: str) -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        await stage.press(key)
+        assert not stage.shows("830 sockets")
+        await stage.press("j")
+        assert selected(stage, stage.peers).split()[0] == "10.0.0.6"
+
+
+async def test_one_step_back_at_a_time() -> None:
+    async with monitor(lab()) as stage:
+        await stage.press("slash")
+        await stage.paste("443")
+        await stage.press("enter")
+        await stage.until_shown("filter: ")
+        await drill(stage, "830")
+        await stage.press("escape")
+        assert not stage.shows("830 sockets")
+        assert stage.shows("filter: ")
+        await stage.press("escape")
+        await stage.until_shown("10.0.0.9")
+        assert not stage.shows("filter: ")
+
+
+async def test_the_soonest_to_leave_first() -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        shown = remaining(stage)
+        assert shown[0] == 30.0
+        assert shown == sorted(shown)
+        assert "REMAINING▼" in head(stage, stage.sockets)
+
+
+async def test_reversed_the_latest_first() -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        await stage.press("S")
+        await stage.until(lambda: remaining(stage)[0] == 60.0, "the longest on top")
+        assert remaining(stage) == sorted(remaining(stage), reverse=True)
+        assert "REMAINING▲" in head(stage, stage.sockets)
+
+
+async def test_remaining_counts_down() -> None:
+    async with monitor(draining(at=0), draining(at=0.2)) as stage:
+        await drill(stage, "100")
+        before = remaining(stage)
+        await stage.tick()
+        assert [round(a - b, 1) for a, b in zip(before, remaining(stage), strict=True)] == [0.2] * len(before)
+
+
+@pytest.mark.parametrize("title", ["LOCAL", "REMOTE", "STATE", "AGE", "PROCESS", "REMAINING"])
+async def test_a_click_on_a_head_sorts(title: str) -> None:
+    async with monitor(lab(), size=(160, 40)) as stage:
+        await drill(stage, "830")
+        start = "▲" if title == "REMAINING" else "▼"
+        await stage.click(stage.sockets, title)
+        await stage.until(lambda: f"{title}{start}" in head(stage, stage.sockets), f"{title} to be sorted by")
+        await stage.click(stage.sockets, title)
+        other = "▼▲".replace(start, "")
+        await stage.until(lambda: f"{title}{other}" in head(stage, stage.sockets), f"{title} to be reversed")
+
+
+async def test_s_goes_through_all_orders() -> None:
+    async with monitor(lab(), size=(160, 40)) as stage:
+        await drill(stage, "830")
+        seen = []
+        for _ in range(6):
+            was = head(stage, stage.sockets)
+            await stage.press("s")
+            await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
+            seen += re.findall(r"([A-Z]+)▼", head(stage, stage.sockets))
+        assert sorted(seen) == ["AGE", "LOCAL", "PROCESS", "REMAINING", "REMOTE", "STATE"]
+
+
+async def test_local_order_is_by_number() -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        await stage.click(stage.sockets, "LOCAL")
+        await stage.until(lambda: "10.0.0.1:32768" in rows(stage, stage.sockets)[0], "the lowest port on top")
+
+
+async def test_tab_goes_between_the_panels() -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        first = selected(stage, stage.sockets)
+        await stage.press("tab", "down")
+        assert selected(stage, stage.peers).split()[0] == "10.0.0.6"
+        assert selected(stage, stage.sockets) == first
+        await stage.press("enter")
+        await stage.until_shown("10.0.0.6 ── 200 sockets")
+
+
+async def test_a_double_click_opens_a_peer() -> None:
+    async with monitor(lab()) as stage:
+        await stage.click(stage.peers, "10.0.0.6", times=2)
+        await stage.until_shown("10.0.0.6 ── 200 sockets")
+
+
+async def test_owners_where_they_are_known() -> None:
+    async with monitor(lab(), owners=owners(["postgres"] * 7)) as stage:
+        await stage.press("j", "j")
+        await drill(stage, "7")
+        await stage.tick()
+        await stage.until_shown("postgres 10")
+
+
+async def test_none_left() -> None:
+    async with monitor(lab(), scene(*CONNECTIONS[-3:])) as stage:
+        await drill(stage, "830")
+        await stage.tick()
+        assert stage.shows("10.0.0.5 ── 0 sockets", "none left")

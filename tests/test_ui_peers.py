@@ -1,0 +1,160 @@
+"""The peers: moving, sorting, grouping, expanding, copying."""
+
+import re
+
+import pytest
+
+from tests.sockdiag import many
+from tests.ui_scenes import CONNECTIONS, lab, owners, scene
+from tests.ui_stage import Stage, head, monitor, rows, selected
+from twtop.frame import View
+from twtop.groups import GroupBy
+from twtop.ordering import GroupSort
+
+SECOND_PORT = many("10.0.0.1", "10.0.0.5:8443", "TIME_WAIT", lports=range(32768, 32778))
+FIFTY = scene(*(many("10.0.0.1", f"10.0.1.{n}:443", "TIME_WAIT", lports=range(32768, 32868 - n)) for n in range(50)))
+
+
+def names(stage: Stage) -> list[str]:
+    """The first column of each row."""
+    return [row.split()[0] for row in rows(stage, stage.peers)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["j"], 1), (["down"], 1), (["j", "j", "k"], 1), (["down", "up"], 0), (["up"], 0),
+        (["G"], 49), (["end"], 49), (["G", "g"], 0), (["end", "home"], 0), (["G", "j"], 49),
+        (["pagedown", "pageup"], 0),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_keys_move_the_selection(keys: list[str], expected: int) -> None:
+    async with monitor(FIFTY) as stage:
+        await stage.press(*keys)
+        assert selected(stage, stage.peers).split()[0] == f"10.0.1.{expected}"
+
+
+async def test_a_page_is_what_is_visible() -> None:
+    async with monitor(FIFTY) as stage:
+        last_visible = names(stage)[-1]
+        await stage.press("pagedown")
+        assert last_visible in names(stage)
+        assert selected(stage, stage.peers).split()[0] in (last_visible, names(stage)[-1])
+
+
+async def test_a_click_selects() -> None:
+    async with monitor(lab()) as stage:
+        await stage.click(stage.peers, "10.0.0.7")
+        assert selected(stage, stage.peers).split()[0] == "10.0.0.7"
+
+
+async def test_the_wheel_scrolls_for_good() -> None:
+    async with monitor(FIFTY) as stage:
+        for _ in range(10):
+            await stage.wheel_down(stage.peers)
+        scrolled = names(stage)
+        assert scrolled[0] != "10.0.1.0"
+        await stage.tick()
+        assert names(stage) == scrolled
+
+
+async def test_s_sorts_by_the_next_column() -> None:
+    async with monitor(lab(), size=(140, 40)) as stage:
+        seen = []
+        for _ in range(9):
+            await stage.press("s")
+            seen += re.findall(r"(\S+(?: \S+)?)▼", head(stage, stage.peers))
+        assert seen == ["NEW/s", "MAX/s", "FULL IN", "60 s", "PEER", "DIR", "TIME_WAIT", "OTHER", "(worst destination)"]
+
+
+BY_COLUMN = {
+    "PEER": ["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.9"],
+    "TIME_WAIT": ["10.0.0.5", "10.0.0.9", "10.0.0.6", "10.0.0.7"],
+    "OTHER": ["10.0.0.7", "10.0.0.5", "10.0.0.9", "10.0.0.6"],
+    "NEW/s": ["10.0.0.5", "10.0.0.9", "10.0.0.6", "10.0.0.7"],
+}
+
+
+@pytest.mark.parametrize(("title", "expected"), BY_COLUMN.items(), ids=BY_COLUMN)
+async def test_a_click_on_a_head_sorts_and_one_more_reverses(title: str, expected: list[str]) -> None:
+    async with monitor(lab()) as stage:
+        await stage.click(stage.peers, title)
+        assert f"{title}▼" in head(stage, stage.peers)
+        assert names(stage) == expected
+        await stage.click(stage.peers, title)
+        assert f"{title}▲" in head(stage, stage.peers)
+        assert names(stage) == expected[::-1]
+
+
+async def test_capital_s_reverses() -> None:
+    async with monitor(lab()) as stage:
+        before = names(stage)
+        await stage.press("S")
+        assert names(stage) == before[::-1]
+        assert "destination)▲" in head(stage, stage.peers)
+        await stage.press("S")
+        assert names(stage) == before
+
+
+async def test_sorted_as_asked_for_at_the_start() -> None:
+    async with monitor(lab(), view=View(group_sort=GroupSort.TIME_WAIT)) as stage:
+        assert names(stage) == BY_COLUMN["TIME_WAIT"]
+
+
+GROUPINGS = {
+    GroupBy.DESTINATION: ("Destinations", "10.0.0.5:443"),
+    GroupBy.SERVICE: ("Services", ":443"),
+    GroupBy.PROCESS: ("Process", "postgres"),
+    GroupBy.PREFIX: ("Prefix", "10.0.0.0/24"),
+    GroupBy.PEER: ("Peers", "10.0.0.5"),
+}
+
+
+async def test_b_goes_through_the_groupings() -> None:
+    async with monitor(lab(), owners=owners(["postgres"] * 7)) as stage:
+        await stage.tick()
+        for title, name in GROUPINGS.values():
+            await stage.press("b")
+            await stage.until(lambda title=title: stage.shows(f"─ {title}"), f"the title {title}")  # type: ignore[misc]
+            assert name in names(stage)
+
+
+async def test_space_shows_the_destinations_and_hides_them() -> None:
+    async with monitor(scene(*CONNECTIONS, SECOND_PORT)) as stage:
+        assert names(stage)[0] == "▸10.0.0.5"
+        await stage.press("space")
+        assert [row.split("   ")[0] for row in rows(stage, stage.peers)[:1]] == ["▾10.0.0.5"]
+        assert [row.strip()[:12] for row in rows(stage, stage.peers)[1:3]] == ["10.0.0.5:443", "10.0.0.5:844"]
+        await stage.press("space")
+        assert names(stage) == ["▸10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.9"]
+
+
+async def test_a_destination_opens_its_own_sockets() -> None:
+    async with monitor(scene(*CONNECTIONS, SECOND_PORT)) as stage:
+        await stage.press("space", "down", "down", "enter")
+        await stage.until_shown("10.0.0.5:8443 from 10.0.0.1 ── 10 sockets")
+
+
+async def test_expanded_over_ticks() -> None:
+    async with monitor(scene(*CONNECTIONS, SECOND_PORT)) as stage:
+        await stage.press("space", "down")
+        was = selected(stage, stage.peers)
+        await stage.tick()
+        assert "▾10.0.0.5" in names(stage)
+        assert selected(stage, stage.peers) == was
+
+
+async def test_y_copies_the_selected_peer() -> None:
+    async with monitor(lab()) as stage:
+        await stage.press("j", "y")
+        assert stage.app.clipboard.split("\t")[:3] == ["10.0.0.6", "out", "200"]
+        assert stage.shows("copied")
+
+
+async def test_y_copies_the_selected_socket() -> None:
+    async with monitor(lab()) as stage:
+        await stage.press("enter")
+        await stage.until_shown("830 sockets")
+        await stage.press("y")
+        assert stage.app.clipboard.split("\t")[1:3] == ["10.0.0.5:443", "TIME_WAIT"]

@@ -1,0 +1,40 @@
+"""Everything on the screen in ASCII alone, for terminals without Unicode: one filter over all painted lines."""
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+DOTS = " .:-=+*##"
+"""A braille cell by the number of its dots."""
+
+TABLE = {
+    **{ord(glyph): "-" for glyph in "─━═╌┄╴╶–—−▁▔"},
+    **{ord(glyph): "|" for glyph in "│┃║┆▏▎▕▌▐"},
+    **{ord(glyph): "+" for glyph in "╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛"},
+    **{ord(glyph): level for glyph, level in zip("▂▃▄▅▆▇", ".:-=+*", strict=True)},
+    **{ord("█"): "#", ord("▓"): "=", ord("▒"): "~", ord("░"): ".", ord("×"): "x"},
+    **{ord("▲"): "^", ord("△"): "^", ord("▼"): "v", ord("▾"): "v", ord("▸"): ">", ord("●"): "*", ord("⏸"): "="},
+    **{ord("✖"): "x", ord("…"): "~", ord("·"): ".", ord("→"): ">", ord("↑"): "^", ord("↓"): "v", ord("⏎"): "<"},
+    **{ord("“"): '"', ord("”"): '"', ord("⭘"): "o", ord("\N{NO-BREAK SPACE}"): " "},
+    **{0x2800 + dots: DOTS[dots.bit_count()] for dots in range(256)},
+}
+
+
+def in_ascii(text: str) -> str:
+    """The same number of cells in ASCII; what has no likeness becomes ?.
+
+    >>> in_ascii("█▓▒░ 10 ⣿⡀ 漢")
+    '#=~. 10 #. ??'
+    """
+    if text.isascii():
+        return text
+    likeness = text.translate(TABLE)
+    return "".join(each if each.isascii() else "?" * cell_len(each) for each in likeness)
+
+
+class AsciiFilter(LineFilter):
+    """Textual calls `apply` for every painted line."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        return [Segment(in_ascii(text), style, control) for text, style, control in segments]
