@@ -1,0 +1,132 @@
+"""The six verdicts: each level from the figures that should bring it, and unknown where a file is missing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.frames import frame, frames
+from tests.sockdiag import Block, make_sample, many, sock
+from twtop.frame import Frame
+from twtop.verdicts import Level, Verdict
+
+RANGE = (32768, 33767)
+
+
+def waiting(ports: int, remaining: float = 30.0) -> Block:
+    """That many of a thousand ports to one destination in TIME_WAIT, none of them entered just now."""
+    return many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(ports), remaining=remaining)
+
+
+def verdict(name: str, found: Frame) -> Verdict:
+    return next(each for each in found.verdicts if each.id == name)
+
+
+def after(*blocks: Block, counters: dict[str, int], **more: Any) -> Frame:
+    """The second frame of two, a second apart, the counters of the first being 1."""
+    before = make_sample(*blocks, counters=dict.fromkeys(counters, 1), **more)
+    return frames(before, make_sample(*blocks, at=1, counters=counters, **more))[-1]
+
+
+def test_there_are_six_in_the_order_of_the_strip() -> None:
+    names = [each.id for each in frame().verdicts]
+    assert names == ["ports", "connect_cost", "buckets", "memory", "fds", "drops"]
+
+
+@pytest.mark.parametrize(("ports", "level"), [(1, "ok"), (400, "ok"), (500, "warn"), (790, "warn"), (800, "critical")])
+def test_ports_warn_from_half_and_are_critical_from_four_fifths(ports: int, level: str) -> None:
+    found = verdict("ports", frames(make_sample(waiting(ports), port_range=RANGE, tw_reuse=0))[0])
+    assert (found.level, found.value) == (level, ports / 1000)
+
+
+def test_ports_are_critical_when_full_within_a_minute() -> None:
+    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(300), remaining=59.5)
+    found = verdict("ports", frames(make_sample(rising, port_range=RANGE, tw_reuse=0))[0])
+    assert found.level is Level.CRITICAL
+    assert "full in 14 s" in found.text
+
+
+def test_a_full_range_says_so() -> None:
+    found = verdict("ports", frames(make_sample(waiting(1000), port_range=RANGE, tw_reuse=0))[0])
+    assert "0 more connections can be made, full now" in found.text
+
+
+def test_connect_cost_follows_the_cliff() -> None:
+    below = frames(make_sample(waiting(400), port_range=RANGE, tw_reuse=0))[0]
+    even = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 33768, 2), remaining=30)
+    past = frames(make_sample(even, port_range=RANGE, tw_reuse=0))[0]
+    assert verdict("connect_cost", below).level is Level.OK
+    assert verdict("connect_cost", past).level is Level.WARN
+    assert verdict("connect_cost", past).value == pytest.approx(500 + 501 / 501)
+
+
+@pytest.mark.parametrize(("limit", "level"), [(1000, "ok"), (700, "warn"), (480, "critical")])
+def test_buckets_by_their_share(limit: int, level: str) -> None:
+    found = verdict("buckets", frames(make_sample(waiting(400), max_tw_buckets=limit))[0])
+    assert (found.level, found.value) == (level, 400 / limit)
+
+
+def test_overflow_is_critical_whatever_the_share() -> None:
+    found = verdict("buckets", after(waiting(10), counters={"TCPTimeWaitOverflow": 201}))
+    assert found.level is Level.CRITICAL
+    assert "200 closes per second skip TIME_WAIT" in found.text
+
+
+def test_memory_says_where_its_figure_comes_from() -> None:
+    plain = verdict("memory", frame(waiting(100)))
+    slabinfo = "tw_sock_TCP 40000 40000 256 16 1 : tunables 0 0 0 : slabdata 1 1 0\n"
+    measured = verdict("memory", frames(make_sample(waiting(100), files={"slabinfo": slabinfo}))[0])
+    assert plain.value == 100 * (256 + 128 + 128)
+    assert "by formula" in plain.text
+    assert "slabinfo" not in plain.text
+    assert measured.value == 40000 * 256
+    assert "by slabinfo" in measured.text
+
+
+def test_fds_count_the_leak_and_not_the_time_wait() -> None:
+    leak = many("10.0.0.1:80", "10.0.0.9", "CLOSE_WAIT", rports=range(40000, 40200))
+    found = verdict("fds", frame(sock("10.0.0.1:80", state="LISTEN"), leak, waiting(300)))
+    assert found.level is Level.WARN
+    assert found.value == pytest.approx(1184 / 2466170)
+    assert "200 CLOSE_WAIT do" in found.text
+
+
+def test_drops_by_rate() -> None:
+    assert verdict("drops", after(counters={"ListenDrops": 6})).level is Level.CRITICAL
+    assert verdict("drops", after(counters={"ListenDrops": 1})).level is Level.OK
+
+
+def test_drops_of_the_past_have_no_rate_yet() -> None:
+    found = verdict("drops", frames(make_sample(counters={"ListenDrops": 7}))[0])
+    assert (found.level, found.value) == (Level.UNKNOWN, None)
+    assert "7 connections dropped" in found.text
+
+
+@pytest.mark.parametrize(("queued", "level"), [(10, "ok"), (110, "warn"), (129, "critical")])
+def test_a_filling_accept_queue_warns_before_it_drops(queued: int, level: str) -> None:
+    listener = sock("10.0.0.1:80", state="LISTEN", rqueue=queued, wqueue=128)
+    assert verdict("drops", frame(listener)).level == level
+
+
+def test_conntrack_counts_when_it_is_there() -> None:
+    full = frames(make_sample(conntrack=(990, 1000)))[0]
+    assert verdict("drops", full).level is Level.WARN
+    assert "conntrack at 99 %" in verdict("drops", full).text
+    assert "conntrack" not in verdict("drops", frames(make_sample(conntrack=None))[0]).text
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("ports", "sys/net/ipv4/ip_local_port_range"),
+        ("connect_cost", "sys/net/ipv4/ip_local_port_range"),
+        ("buckets", "sys/net/ipv4/tcp_max_tw_buckets"),
+        ("buckets", "net/sockstat"),
+        ("memory", "meminfo"),
+        ("fds", "sys/fs/file-nr"),
+        ("drops", "net/netstat"),
+    ],
+)
+def test_a_missing_file_is_unknown_and_never_ok(name: str, missing: str) -> None:
+    found = verdict(name, frames(make_sample(waiting(10), files={missing: None}))[0])
+    assert found.level is Level.UNKNOWN
