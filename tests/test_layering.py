@@ -56,9 +56,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": FRAME | SOURCE,
     "document": FRAME,
     "report": FRAME | {"document"},
-    "demo": FRAME,
+    "namespace": set(),
+    "load": set(),
+    "scenarios": {"load", "namespace"},
+    "demo": {"namespace", "load", "scenarios", "probe", "sources"},
+    "arguments": FRAME | {"document", "report", "scenarios"},
     "ui": FRAME | {"engine", "explain", "fixes"},
-    "cli": FRAME | SOURCE | {"engine", "document", "report", "explain", "demo", "ui"},
+    "cli": FRAME
+    | SOURCE
+    | {"engine", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},
     "__main__": {"cli"},
 }
 

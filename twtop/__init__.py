@@ -27,9 +27,18 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     document        Frame → plain values, schema twtop/1
     report          Frame → batch text, JSON, CSV
     ui              the monitor: app, monitor (the screen), columns, keys, widgets
+    namespace       a private network namespace for this process
+    load            real connections at a rate, and what connect() met
+    scenarios       the demo's scenarios as data
+    demo            a scenario's load in a private namespace
+    arguments       the command line
     cli             arguments → source → view; the only place where everything meets
 
 Imports point one way: cli → ui, report → engine, document → history → groups, ports, verdicts, query → model.
 """
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and unshare() wants a single thread
 
 __version__ = "0.1.0"

@@ -41,6 +41,7 @@ def decode(sample: Sample) -> Snapshot:
         limits=decode_limits(sample.files),
         counters=decode_counters(sample.files),
         gauges=decode_gauges(sample.files),
+        load=sample.load,
     )
 
 

@@ -38,6 +38,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "source": snapshot.source,
         "collect_ms": round(snapshot.collect_s * 1000, 1),
         "filter": None if isinstance(frame.view.query, Everything) else unparse(frame.view.query),
+        "load": snapshot.load or None,
         "limits": asdict(limits),
         "states": {state.name: int(frame.states.count[state]) for state in TcpState},
         "time_wait": {
@@ -105,7 +106,7 @@ def destination(groups: Groups, place: int) -> dict[str, object]:
 
 
 def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
-    """Single sockets as the JSON has them; uid and inode of a TIME_WAIT are null: it has no owner."""
+    """Single sockets as the JSON has them; uid and inode are null where there is no owner, as for a TIME_WAIT."""
     sockets, owners = frame.snapshot.sockets, frame.owners
     names = [text.address(sockets.addresses.integer(i)) for i in range(len(sockets.addresses))]
     columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
@@ -114,7 +115,7 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
     for state, timer, local, lport, remote, rport, left, age, uid, inode, process, inferred in zip(
         *(column[rows].tolist() for column in columns), strict=True
     ):
-        unowned = timer == Timer.TIMEWAIT
+        unowned = inode == 0  # sock_i_uid and inet_twsk_diag_fill then say uid 0, which is not root
         yield {
             "local": names[local],
             "lport": lport,

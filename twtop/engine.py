@@ -114,8 +114,9 @@ class Engine:
                 self._tell(self._on_fault, str(error))
                 continue
             with self._changed:
-                self._snapshot = snapshot
-                self._changed.notify_all()
+                if self._snapshot is None or wish.paused or not self._wish.paused:  # else what is seen was frozen since
+                    self._snapshot = snapshot
+                    self._changed.notify_all()
 
     def _until_due(self, started: float, refreshes: int) -> Wish:
         """Wait until the next sample is due, asked for, or the engine stops."""

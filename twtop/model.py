@@ -199,6 +199,7 @@ class Snapshot:
     limits: Limits
     counters: Mapping[str, int]
     gauges: Mapping[str, int]
+    load: str = ""
 
 
 @dataclass(frozen=True, slots=True)

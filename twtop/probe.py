@@ -49,7 +49,8 @@ class Sample:
 
     `dump` is a whole sock_diag answer without its closing message. `files` maps a path below /proc to its
     text; a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu`
-    (this process's own CPU time) are seconds on their clocks, `collect_s` is what the reading took.
+    (this process's own CPU time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a
+    load that twtop itself runs says of its connect() calls.
     """
 
     time: float
@@ -62,6 +63,7 @@ class Sample:
     source: str
     dump: bytes = field(repr=False)
     files: dict[str, str] = field(repr=False)
+    load: str = ""
 
 
 def read_sample(proc: str = "/proc") -> Sample:

@@ -80,6 +80,8 @@ def _header(frame: Frame) -> Iterator[str]:
     flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
     memory = text.size(frame.memory.here)
     yield f"TIME_WAIT {text.count(total.count)}  {flow}  limit {text.count(limit)}{share}  {memory}"
+    if snapshot.load:
+        yield f"load  {text.printable(snapshot.load, 200)}"
     for verdict in frame.verdicts:
         yield f"{verdict.id.upper().replace('_', ' '):<13}{verdict.level.upper():<9} {verdict.text}"
     if not isinstance(frame.view.query, Everything):
@@ -97,7 +99,7 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
     groups = frame.groups
     order = ordered(groups, frame.view.group_sort)
     yield (
-        f"{frame.view.group_by.upper():<28} {'DIR':<4} {'TIME_WAIT':>9} {'OTHER':>7} {'PORTS (worst destination)':<38}"
+        f"{frame.view.group_by.upper():<28} {'DIR':<4} {'TIME_WAIT':>9} {'OTHER':>7}  {'PORTS (worst destination)':<38}"
         f" {'NEW/s':>7} {'MAX/s':>7} {'FULL IN':>8}"
     )
     for group in order[:TEXT_PEERS]:
@@ -106,7 +108,7 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
         other = int(groups.states[group].sum()) - waiting
         yield (
             f"{label(groups.key(int(group))):<28} {SHORT_DIRECTIONS[groups.places.direction[worst]]:<4} {waiting:>9,}"
-            f" {other:>7,} {ports_text(groups, worst):<38} {text.rate(budget.new_per_s[worst]):>7}"
+            f" {other:>7,}  {ports_text(groups, worst):<38} {text.rate(budget.new_per_s[worst]):>7}"
             f" {text.rate(budget.max_per_s[worst]):>7} {text.full_in(budget.full_in_s[worst]):>8}"
         ).rstrip()
     if len(order) > TEXT_PEERS:

@@ -88,8 +88,10 @@ class Monitor(Screen[None]):
     # What comes from the engine
 
     def on_frame_ready(self, message: FrameReady) -> None:
-        self.frame = frame = message.frame
-        self._header.frame, self._header.fault = frame, ""
+        before, self.frame = self.frame, message.frame
+        frame = self._header.frame = message.frame
+        if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
+            self._header.fault = ""
         self._header.draw()
         self.query_one(VerdictStrip).show_frame(frame)
         self.query_one(StatesPanel).show_frame(frame)

@@ -6,7 +6,7 @@ from datetime import datetime
 from twtop import text
 from twtop.frame import Frame
 from twtop.ui.gauge import BLOCKS, bar
-from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, merged, width_of
+from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, merged, width_of
 from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN
 
 BAR = 10
@@ -26,7 +26,10 @@ class Header(LinePanel):
     def draw(self) -> None:
         """Draw what is known now; also called as the clock runs while paused."""
         width = self.size.width
-        self.show((self._box(width), self._figures(width)))
+        load = self.frame.snapshot.load if self.frame else ""
+        self.set_class(bool(load), "loaded")
+        told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.KEY))
+        self.show((self._box(width), self._figures(width), *([aligned(told, width)] if load else [])))
 
     def on_resize(self) -> None:
         self.draw()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.groups import SPARK_STEPS, Counts, Groups, Key, label
+from twtop.groups import SPARK_STEPS, Counts, GroupBy, Groups, Key, label
 from twtop.model import Direction, TcpState
 from twtop.ordering import GroupSort, ordered
 from twtop.ui.columns import Column
@@ -21,6 +21,14 @@ PORT, FIGURES, SHARE = 6, 15, 7
 """Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 83 %`."""
 
 NARROW_GAUGE, WIDEST_GAUGE = 8, 24
+
+PLURALS = {
+    GroupBy.PEER: "Peers",
+    GroupBy.DESTINATION: "Destinations",
+    GroupBy.SERVICE: "Services",
+    GroupBy.PROCESS: "Processes",
+    GroupBy.PREFIX: "Prefixes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +216,7 @@ class PeersTable(Table[PeerRow]):
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's groups."""
         self._groups = frame.groups
-        self.border_title = f"{frame.view.group_by.title()}s"
+        self.border_title = PLURALS[frame.view.group_by]
         self._arrange()
 
     def toggle(self) -> None:
@@ -219,9 +227,8 @@ class PeersTable(Table[PeerRow]):
 
     def sort_by(self, column: Column[PeerRow], reverse: bool) -> None:
         """Order the rows by a column, largest first unless reversed."""
-        self.sorted_by, self.reverse = column, reverse
+        self.order_by(column, reverse)
         self._arrange()
-        self.refresh()
 
     def _arrange(self) -> None:
         if self._groups is not None and self.sorted_by is not None and isinstance(self.sorted_by.sort, GroupSort):

@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import text
 from twtop.frame import Frame, SocketSort
-from twtop.groups import label
+from twtop.groups import Key, label
 from twtop.model import TIMEWAIT_MS, TcpState, Timer
 from twtop.ui.columns import Column
 from twtop.ui.lines import Line, Tone
@@ -129,14 +129,17 @@ class SocketsTable(Table[SocketRow]):
     def __init__(self) -> None:
         super().__init__(SOCKET_COLUMNS, "none left", id="sockets")
         self.sorted_by = REMAINING
+        self._drill: Key | None = None
 
     def show_frame(self, frame: Frame) -> None:
         """Draw the drilled sockets of this frame."""
+        if frame.view.drill != self._drill:
+            self.rewind()
+        self._drill = frame.view.drill
         if frame.view.drill is None:
             return
         by = frame.view.socket_sort
-        self.sorted_by = next(column for column in SOCKET_COLUMNS if column.sort is by)
-        self.reverse = frame.view.reverse
+        self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
         order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}"
         self.border_title = f"{label(frame.view.drill)} ── {text.count(len(frame.drill))} sockets ── {order}"
         self.show(SocketRows(frame))

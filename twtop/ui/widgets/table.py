@@ -98,6 +98,18 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if (found := self.rows.find(key)) is not None:
             self._move_to(found)
 
+    def order_by(self, column: Column[Row], reverse: bool) -> None:
+        """Mark the column by which the rows come from now on; who looks at the top goes on looking at the top."""
+        if (column, reverse) != (self.sorted_by, self.reverse):
+            self.sorted_by, self.reverse = column, reverse
+            self.refresh(Region(0, 0, self.size.width, 1))
+            if self.cursor == 0:
+                self.rewind()
+
+    def rewind(self) -> None:
+        """Select the first of the rows to come, whichever it is."""
+        self.cursor, self._key = 0, None
+
     @property
     def selected(self) -> Row | None:
         return self.rows.row(self.cursor) if len(self.rows) else None
@@ -137,9 +149,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         for placed in self._placed:
             arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
-            title, room = placed.column.title, placed.width - len(arrow)
-            cut = title if len(title) <= room else f"{title[: room - 1]}…"
-            spans += [*aligned(((cut + arrow, tone),), placed.width, placed.column.right), (" ", tone)]
+            title = placed.column.title[: placed.width - len(arrow)] + arrow
+            spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
         return tuple(spans)
 
     def render_line(self, y: int) -> Strip:
@@ -183,9 +194,19 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if before != self.cursor:
             self.post_message(self.CursorMoved(self))
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """The wheel and the scrollbar take the cursor along; else the next frame would bring the view back to it."""
+        super().watch_scroll_y(old_value, new_value)
+        self._move_to(max(round(new_value), min(self.cursor, round(new_value) + self._page - 1)))
+
+    @property
+    def _page(self) -> int:
+        """Rows that are visible at once."""
+        return max(1, self.size.height - 1)
+
     def _keep_cursor_visible(self) -> None:
-        page, top = max(1, self.size.height - 1), self.scroll_offset.y
-        wanted = min(max(top, self.cursor - page + 1), self.cursor)
+        top = self.scroll_offset.y
+        wanted = min(max(top, self.cursor - self._page + 1), self.cursor)
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)
 

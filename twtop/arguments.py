@@ -1,0 +1,143 @@
+"""The command line: every option, and errors that are one line and say what to do."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+from twtop import __version__
+from twtop.groups import GroupBy
+from twtop.ordering import GroupSort
+from twtop.query import Everything, Query, parse
+from twtop.query_parser import QueryError
+from twtop.report import REPORTS
+from twtop.scenarios import BY_NAME, DEFAULT
+from twtop.text import printable
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+USAGE = 2
+FASTEST_S, SLOWEST_S = 0.1, 3600.0
+LONGEST_LOAD_S = 3600.0
+LONGEST_COMPLAINT = 400
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the words of a command line, the process's own by default; bad usage exits with 2 and one line."""
+    options = _parser().parse_args(given)
+    if options.once:
+        options.batch, options.iterations = True, 1
+    return options
+
+
+def complain(message: str, status: int) -> int:
+    """One line on stderr; gives the status back."""
+    print(f"twtop: {message}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line that says what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
+
+
+def _number(text: str, low: float, high: float, unit: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"expected {low:g} to {high:g} {unit}, found {printable(text)!r}")
+    return value
+
+
+def _delay(text: str) -> float:
+    return _number(text, FASTEST_S, SLOWEST_S, "seconds")
+
+
+def _iterations(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text[:9]):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {printable(text)!r}")
+    return int(text[:9])
+
+
+def _filter(text: str) -> Query:
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    def read(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            names = ", ".join(choices)
+            raise argparse.ArgumentTypeError(f"expected {names}; found {printable(text)!r}") from None
+
+    return read
+
+
+def _rate(text: str) -> float:
+    return _number(text, 0.1, 100_000, "connections per second")
+
+
+def _load_seconds(text: str) -> float:
+    return _number(text, 1, LONGEST_LOAD_S, "seconds")
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low[:6]) < int(high[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"expected LOW-HIGH between 1 and 65535, found {printable(text)!r}")
+    return int(low), int(high)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="twtop",
+        description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
+        epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
+    )
+    parser.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS, output="text")
+    _add_common(parser)
+    parser.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    explain = commands.add_parser(
+        "explain", argument_default=argparse.SUPPRESS, help="what happens at this many TIME_WAIT, as text"
+    )
+    demo = commands.add_parser(
+        "demo", argument_default=argparse.SUPPRESS, help="the same on a real load in a private network namespace"
+    )
+    for command in (explain, demo):
+        _add_common(command)
+    _add_demo(demo)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-d", "--delay", "--interval", type=_delay, metavar="SECONDS", help="between samples (default 1)")
+    add("-f", "--filter", type=_filter, metavar="FILTER", help="such as 'port 443 and tw'")
+    add("--group", type=_one_of(GroupBy), metavar="BY", help=f"{', '.join(GroupBy)} (default peer)")
+    add("--sort", type=_one_of(GroupSort), metavar="COLUMN", help=f"{', '.join(GroupSort)} (default ports)")
+    add("-b", "--batch", action="store_true", help="print instead of drawing, until stopped")
+    add("-n", "--iterations", type=_iterations, metavar="COUNT", help="with -b: stop after COUNT samples")
+    add("-1", dest="once", action="store_true", help="the same as -b -n 1")
+    add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
+    add("--sockets", action="store_true", help="with -b: every single socket too")
+    add("--ascii", action="store_true", help="draw with ASCII characters only")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(scenario=DEFAULT, rate=None, seconds=600.0, ports=None, list=False)
+    add = parser.add_argument
+    add("scenario", nargs="?", choices=tuple(BY_NAME), default=DEFAULT, metavar="SCENARIO", help="see --list")
+    add("--list", action="store_true", help="name the scenarios and what each shows")
+    add("--rate", type=_rate, metavar="PER_SECOND", help="connections per second (each scenario has its own)")
+    add("--seconds", type=_load_seconds, help="how long the load lasts (default 600)")
+    add("--ports", type=_port_range, metavar="LOW-HIGH", help="the ephemeral range (each scenario has its own)")

@@ -1,0 +1,124 @@
+"""Real TCP connections within this machine: how they are opened and closed, at which rate, and what connect() met."""
+
+import contextlib
+import errno
+import heapq
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+BACKLOG = 4096
+Address = tuple[str, int]
+Connection = tuple[socket.socket, socket.socket]
+"""(client's end, server's end) of an established connection."""
+
+IP_BIND_ADDRESS_NO_PORT = 24
+
+
+@dataclass(slots=True)
+class Met:
+    """What connect() met so far; `spent_s` is the time within successful and failed calls together.
+
+    `requests` are those over connections that were kept.
+    """
+
+    done: int = 0
+    failed: Counter[int] = field(default_factory=Counter)
+    spent_s: float = 0.0
+    requests: int = 0
+
+    @property
+    def calls(self) -> int:
+        return self.done + self.failed.total()
+
+
+class Server:
+    """A listener in the same process, which accepts each connection when told to."""
+
+    def __init__(self, address: Address) -> None:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.address = address
+        self._listener = socket.socket(family)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(address)
+        self._listener.listen(BACKLOG)
+
+    def accept(self) -> socket.socket:
+        return self._listener.accept()[0]
+
+
+def connect(server: Server, met: Met, source: str = "", bind_first: bool = False) -> Connection:
+    """One connection, its time and its error noted in `met`; raises the error.
+
+    A `source` address alone leaves the port to connect(), one of the destination's budget; `bind_first` takes it at
+    bind(), one of the budget that the source has for all destinations.
+    """
+    client = socket.socket(socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET)
+    start = time.perf_counter()
+    try:
+        if source:
+            client.setsockopt(socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT, 0 if bind_first else 1)
+            client.bind((source, 0))
+        client.connect(server.address)
+    except OSError as error:
+        met.failed[error.errno or 0] += 1
+        client.close()
+        raise
+    finally:
+        met.spent_s += time.perf_counter() - start
+    met.done += 1
+    return client, server.accept()
+
+
+def client_closes(pair: Connection) -> None:
+    """TIME_WAIT at the client's end."""
+    client, server = pair
+    client.close()
+    server.close()
+
+
+def server_closes(pair: Connection) -> None:
+    """TIME_WAIT at the server's end."""
+    client, server = pair
+    server.close()
+    client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Something done `rate` times per second; an OSError of it is part of the game and counted where it happens."""
+
+    rate: float
+    step: Callable[[], object]
+
+
+def run(streams: list[Stream], seconds: float, steps: int) -> Iterator[None]:
+    """Do every stream's step in its rhythm until the time or the number of steps is over; yields after each.
+
+    A stream that falls behind does not catch up by more than a tenth of a second, so that a stall makes no burst.
+    """
+    end = time.monotonic() + seconds
+    due = [(time.monotonic(), number) for number in range(len(streams))]
+    for _ in range(steps):
+        moment, number = due[0]
+        now = time.monotonic()
+        if max(moment, now) >= end:
+            return
+        if moment > now:
+            time.sleep(moment - now)
+        stream = streams[number]
+        heapq.heapreplace(due, (max(moment, now - 0.1) + 1 / stream.rate, number))
+        with contextlib.suppress(OSError):
+            stream.step()
+        yield
+
+
+def failures(failed: Counter[int]) -> str:
+    """`EADDRNOTAVAIL 120, EADDRINUSE 3`; empty without any.
+
+    >>> failures(Counter({99: 120}))
+    'EADDRNOTAVAIL 120'
+    """
+    return ", ".join(f"{errno.errorcode.get(code, code)} {count:,}" for code, count in failed.most_common())
