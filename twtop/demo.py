@@ -42,8 +42,8 @@ class Lab:
         self._said = b""
         self._line = ""
         self._reports, sender = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
+        self.child = os.fork()
+        if self.child == 0:
             _work(plan, sender)
         os.close(sender)
         os.set_blocking(self._reports, False)
@@ -70,12 +70,12 @@ class Lab:
     def close(self) -> None:
         """End the load and reap it; the namespace goes with the last process in it."""
         if not self._ended():
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
 
     def _ended(self) -> bool:
         try:
-            return os.waitpid(self._child, os.WNOHANG)[0] != 0
+            return os.waitpid(self.child, os.WNOHANG)[0] != 0
         except ChildProcessError:
             return True
 

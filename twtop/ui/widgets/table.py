@@ -86,7 +86,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         before = self.cursor
         self.cursor = max(0, min(before if found is None else found, len(rows) - 1))
         self._key = rows.key(self.cursor) if len(rows) else None
-        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        self.virtual_size = Size(self.scrollable_size.width, len(rows) + 1)
         if found is not None and self.scroll_offset.y and found != before:
             self.scroll_to(y=self.scroll_offset.y + found - before, animate=False, force=True)
         self._keep_cursor_visible()
@@ -102,7 +102,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         """Mark the column by which the rows come from now on; who looks at the top goes on looking at the top."""
         if (column, reverse) != (self.sorted_by, self.reverse):
             self.sorted_by, self.reverse = column, reverse
-            self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self.scrollable_size.width, 1))
             if self.cursor == 0:
                 self.rewind()
 
@@ -132,7 +132,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     def _refresh_row(self, index: int) -> None:
         y = index - self.scroll_offset.y + 1
         if 0 < y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+            self.refresh(Region(0, y, self.scrollable_size.width, 1))
 
     def _line(self, index: int) -> Line:
         if index >= len(self.rows):
@@ -155,7 +155,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API; the head is the first line of the widget, not of the rows."""
-        width = self.size.width
+        width = self.scrollable_size.width
         if y == 0:
             return self.paint(self._head(), width, self.rich_style + self.component_style("table--head"))
         index = y - 1 + self.scroll_offset.y
@@ -166,8 +166,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         return self.paint(line, width, base)
 
     def on_resize(self) -> None:
-        self._placed = place(self.columns, self.size.width)
-        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self._placed = place(self.columns, self.scrollable_size.width)
+        self.virtual_size = Size(self.scrollable_size.width, len(self.rows) + 1)
         self._keep_cursor_visible()
         self.refresh()
 
