@@ -5,12 +5,10 @@
         sysctl("net.ipv4.tcp_max_tw_buckets", 50)
         ...
 
-The child is root of a private user namespace, its `lo` is up, and 127.0.0.0/8 and ::1 work. Fixtures and parameters
+The child has all capabilities over its namespace, its `lo` is up, and 127.0.0.0/8 and ::1 work. Fixtures and parameters
 arrive as ever. What the body returns, asserts, raises or skips comes back to the caller.
 """
 
-import ctypes
-import fcntl
 import functools
 import ipaddress
 import multiprocessing
@@ -24,14 +22,12 @@ import traceback
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import pytest
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
-PR_SET_PDEATHSIG = 1
-SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+from twtop import namespace
+
 RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE = 20, 0x405
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_NODAD_NOPREFIXROUTE = 0x202  # usable at once; and only as this machine's own
@@ -118,10 +114,11 @@ def _child(body: Callable[[], Any], sender: Connection) -> None:
 def _run(body: Callable[[], Any]) -> Outcome:
     global inside
     os.setpgid(0, 0)
+    namespace.die_with_parent()
     try:
-        _enter()
-    except OSError as error:
-        return "skipped", f"this kernel refuses private user and network namespaces: {error.strerror}"
+        namespace.enter()
+    except namespace.NamespaceRefused as error:
+        return "skipped", str(error)
     inside = True
     try:
         return "returned", body()
@@ -132,31 +129,11 @@ def _run(body: Callable[[], Any]) -> Outcome:
         return "failed", "".join(traceback.format_exception(error.with_traceback(here and here.tb_next)))
 
 
-def _enter() -> None:
-    uid, gid, parent = os.getuid(), os.getgid(), os.getppid()
-    call_libc("unshare", CLONE_NEWUSER | CLONE_NEWNET)
-    call_libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the kernel was told
-        os._exit(os.EX_TEMPFAIL)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-
-
-def call_libc(name: str, *arguments: int) -> None:
-    """A C function that says with 0 that it succeeded; raises OSError when it did not."""
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
 def sysctl(name: str, value: object) -> None:
     """`sysctl("net.ipv4.tcp_tw_reuse", 0)`, in this namespace only."""
     assert inside, f"{name} would change the machine's own network"
     assert name.startswith("net.")
-    Path("/proc/sys", *name.split(".")).write_text(str(value))
+    namespace.sysctl(name, value)
 
 
 def add_address(address: str, device: str = "lo") -> None:

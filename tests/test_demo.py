@@ -150,7 +150,8 @@ def test_batch_output_carries_what_the_load_says() -> None:
 def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
     command = [*TWTOP, "demo", "client-closes", "-b", "-d", "0.2", "-o", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stdout and running.stderr
+        assert running.stdout
+        assert running.stderr
         line = running.stdout.readline()
         if not line:
             pytest.skip(running.stderr.read())

@@ -23,7 +23,7 @@ def test_fixtures_and_parameters_arrive(tmp_path: Path, number: int) -> None:
 
 @in_namespace
 def test_the_body_is_root_of_a_network_of_its_own() -> None:
-    assert os.getuid() == 0
+    sysctl(REUSE, 0)  # only its owner may
     assert [name for _, name in socket.if_nameindex() if name == "lo"] == ["lo"]
     with socket.create_server(("127.9.9.9", 0)) as server:
         socket.create_connection(server.getsockname()).close()

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.kernel_files import kernel_files
-from tests.namespace import CLONE_NEWNET, call_libc, in_namespace, sysctl
+from tests.namespace import in_namespace, sysctl
 from tests.sockdiag import PORT_ID, SEQUENCE, encode, many, with_attributes
 from twtop import probe
 from twtop.decode import decode_dump, decode_limits
+from twtop.namespace import CLONE_NEWNET, call_libc
 from twtop.probe import CollectError, Sample, dump_sockets, read_sample
 
 DUMP = encode(with_attributes(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40020))))

@@ -49,11 +49,11 @@ class Server:
         return self._listener.accept()[0]
 
 
-def connect(server: Server, met: Met, source: str = "", bind_first: bool = False) -> Connection:
+def connect(server: Server, met: Met, source: str = "", bind_first: bool = False, to: str = "") -> Connection:
     """One connection, its time and its error noted in `met`; raises the error.
 
     A `source` address alone leaves the port to connect(), one of the destination's budget; `bind_first` takes it at
-    bind(), one of the budget that the source has for all destinations.
+    bind(), one of the budget that the source has for all destinations. `to` is any address of a wildcard server.
     """
     client = socket.socket(socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET)
     start = time.perf_counter()
@@ -61,7 +61,7 @@ def connect(server: Server, met: Met, source: str = "", bind_first: bool = False
         if source:
             client.setsockopt(socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT, 0 if bind_first else 1)
             client.bind((source, 0))
-        client.connect(server.address)
+        client.connect((to, server.address[1]) if to else server.address)
     except OSError as error:
         met.failed[error.errno or 0] += 1
         client.close()

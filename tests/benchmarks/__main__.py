@@ -3,7 +3,6 @@
 import argparse
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import time
@@ -15,6 +14,7 @@ from tests.namespace import run_in_namespace, sysctl
 from twtop.decode import decode
 from twtop.frame import View
 from twtop.history import History, fold
+from twtop.load import Met, Server, client_closes, connect
 from twtop.probe import read_sample
 from twtop.processes import assign
 
@@ -30,14 +30,11 @@ def hold(count: int) -> None:
     sysctl("net.ipv4.ip_local_port_range", "1024 65535")
     sysctl("net.ipv4.tcp_tw_reuse", 0)
     sysctl("net.ipv4.tcp_max_tw_buckets", 2 * count)
-    listeners = [socket.create_server(("0.0.0.0", 443 + i), backlog=64) for i in range(PORTS)]
+    servers = [Server(("0.0.0.0", 443 + i)) for i in range(PORTS)]
+    met = Met()
     for i in range(count):
         place = i % (PORTS * ADDRESSES)
-        listener = listeners[place % PORTS]
-        client = socket.create_connection((f"127.0.1.{1 + place // PORTS}", listener.getsockname()[1]))
-        server, _ = listener.accept()
-        client.close()
-        server.close()
+        client_closes(connect(servers[place % PORTS], met, to=f"127.0.1.{1 + place // PORTS}"))
 
 
 def milliseconds(work: Callable[[], object]) -> float:
