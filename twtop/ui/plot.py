@@ -1,5 +1,6 @@
 """Curves → styled text, by plotext, which is loaded on the first call and not before."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from twtop import text
 from twtop.ui.lines import Tone
 
 Y_TICKS = 4
+BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
+"""plotext paints lines on white unless told another colour; here the panel's own shall show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
         figure.line(
             value,
             "horizontal",
-            pixel=plotext.pixel(foreground=_rgb(colours[tone]), background="default"),
+            pixel=plotext.pixel(foreground=_rgb(colours[tone])),
             style="dotted",
         )
     for curve in plot.curves:
@@ -71,8 +74,9 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
                 signal.fillx()
             figure.draw(signal)
     for at, tone in plot.down:
-        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone]), background="default"))
-    return Text.from_ansi(figure.build().string(), no_wrap=True, end="")
+        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
+    drawn = BACKGROUND.sub("", figure.build().string())
+    return Text.from_ansi(drawn, no_wrap=True, end="")
 
 
 def _rgb(colour: Color | None) -> tuple[int, int, int] | None:
