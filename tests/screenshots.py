@@ -47,7 +47,8 @@ def closes(per_s: float, since: float, now: float) -> tuple[np.ndarray, np.ndarr
 def ports_tried(numbers: np.ndarray) -> np.ndarray:
     """Local ports as connect() finds them: all even ones before the odd ones."""
     scattered = np.random.default_rng(1).permutation(2500) * 2
-    return PORTS[0] + np.concatenate((scattered, scattered + 1))[numbers % 5000]
+    tried: np.ndarray = PORTS[0] + np.concatenate((scattered, scattered + 1))[numbers % 5000]
+    return tried
 
 
 def sockets(now: float) -> Iterator[Block]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from queue import Empty, Queue
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_reads_begin_an_interval_apart(engine: Engine, kernel: Kernel) -> None:
     kernel.answer(*[None] * 4)
     engine.start()
     begun = [kernel.begun() for _ in range(4)]
-    assert all(0.099 < later - earlier < 1 for earlier, later in zip(begun, begun[1:], strict=False))
+    assert all(0.05 < later - earlier < 2 for earlier, later in pairwise(begun))
 
 
 def test_another_interval_counts_at_once(engine: Engine, kernel: Kernel) -> None:
@@ -223,8 +224,9 @@ def fail(*_: object) -> None:
 def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
     kernel.answer(DEFECT)
     engine.start()
+    kernel.begun()
     assert desk.news.get(timeout=PATIENCE_S) is DEFECT
-    assert not kernel.begins() or kernel.reads == 1
+    assert not kernel.begins()
 
 
 @pytest.mark.parametrize("name", ["decode", "fold", "assign", "socket_owners"])

@@ -17,7 +17,7 @@ from twtop.groups import SPARK_STEPS, GroupBy, Key, label, members, urgency
 from twtop.model import Direction, Process, TcpState
 from twtop.query import parse
 
-IPV4 = ["10.0.0.1", "10.0.0.2", "10.0.1.1", "127.0.0.1"]
+IPV4 = ["10.0.0.1", "10.0.0.200", "10.0.1.1", "127.0.0.1"]
 IPV6 = ["[::1]", "[::2]", "[fd00::1]", "[fd00::2]", "[fd00:0:0:1::1]"]
 MAPPED = ["[::ffff:10.0.0.1]", "[::ffff:10.0.0.2]"]
 PORTS = [80, 443, 40000, 40001, 40002]
@@ -206,8 +206,8 @@ def test_a_key_of_a_group_that_is_gone_is_not_found() -> None:
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
-    """Entered 1, 2 and 40 s ago: two of three count, over 6 s."""
-    block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=[40000, 40001, 40002], remaining=[59, 58, 20])
+    """Entered 1, 5.9 and 6.1 s ago: two of three count, over 6 s."""
+    block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=[40000, 40001, 40002], remaining=[59, 54.1, 53.9])
     assert frame(block).groups.entered_per_s.tolist() == [pytest.approx(2 / 6)]
 
 

@@ -1,0 +1,147 @@
+"""Numbers and outside names as text: safe, even in width, and never more exact than they are."""
+
+import math
+import string
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twtop import text
+
+HARMLESS = set(string.printable) - set(string.whitespace) | {" "}
+LINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+anything = st.text(st.characters(codec=None, exclude_categories=()))
+
+
+@given(name=anything, width=st.integers(1, 100))
+def test_nothing_that_controls_a_terminal_is_printed(name: str, width: int) -> None:
+    shown = text.printable(name, width)
+    assert not {unicodedata.category(character) for character in shown} & INVISIBLE
+    assert len(shown) == min(len(name), width)
+    assert len(name) <= width or shown.endswith("…")
+
+
+@given(st.text(st.sampled_from(sorted(HARMLESS | set("äß–字"))), max_size=64))
+def test_a_harmless_name_is_printed_as_it_is(name: str) -> None:
+    assert text.printable(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb\tc", "a␊b␉c"),
+        ("\x1b[31mred\x07", "␛[31mred␇"),
+        ("\x00\x7f\x9b2J", "␀��2J"),
+        ("user\u202etxt.exe", "user�txt.exe"),
+        ("zero\u200bwidth\ufeff", "zero�width�"),
+        ("\udcff", "�"),
+    ],
+)
+def test_what_was_hidden_is_seen(name: str, shown: str) -> None:
+    assert text.printable(name) == shown
+
+
+@pytest.mark.parametrize("character", LINES)
+def test_one_name_is_one_line(character: str) -> None:
+    assert len(text.printable(f"a{character}b").splitlines()) == 1
+
+
+bars = st.lists(st.one_of(st.integers(0, 2**63), st.floats(0, allow_infinity=False)), max_size=50)
+
+
+@given(values=bars, width=st.integers(0, 60), blocks=st.sampled_from([text.BLOCKS, text.ASCII_BLOCKS]))
+def test_a_sparkline_is_as_wide_as_asked_and_shows_all_that_is_not_zero(
+    values: list[float], width: int, blocks: str
+) -> None:
+    drawn = text.sparkline(values, width, blocks)
+    assert len(drawn) == width
+    shown = values[max(0, len(values) - width) :]
+    padding, drawn = drawn[: width - len(shown)], drawn[width - len(shown) :]
+    assert not padding.strip()
+    for value, bar in zip(shown, drawn, strict=True):
+        assert (bar == blocks[0]) == (value == 0)
+        assert bar == blocks[-1] or value == 0 or value < max(shown)
+    levels = [blocks.index(bar) for _, bar in sorted(zip(shown, drawn, strict=True))]
+    assert levels == sorted(levels)
+
+
+def test_sparklines_show_shares_of_the_highest() -> None:
+    assert text.sparkline([8, 4, 2, 1, 0], 5) == "█▄▂▁ "
+    assert text.sparkline([1, 10**6], 2) == "▁█"
+    assert text.sparkline([9, 0, 0, 0], 3) == "   "
+    assert text.sparkline([0, 5, 10], 3, text.ASCII_BLOCKS) == " =@"
+
+
+NUMBERS = [text.count, text.signed, text.rate, text.percent, text.seconds, text.full_in, text.size]
+
+
+@pytest.mark.parametrize("write", NUMBERS)
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_the_unknown_is_a_dash(write: Callable[[float | None], str], value: float | None) -> None:
+    assert write(value) == "–"
+
+
+@pytest.mark.parametrize("write", NUMBERS)
+@given(value=st.one_of(st.integers(0, 10**12), st.floats(0, 1e12)))
+def test_a_number_is_short_and_never_unknown(write: Callable[[float | None], str], value: float) -> None:
+    shown = write(value)
+    assert 1 <= len(shown) <= 20
+    assert "–" not in shown
+    assert any(character.isdigit() for character in shown) or shown in ("·", "now")
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "shown"),
+    [
+        (text.count, 104882, "104,882"),
+        (text.count, 0, "0"),
+        (text.signed, 224, "+224"),
+        (text.signed, -1204.4, "−1,204"),
+        (text.signed, 0.4, "·"),
+        (text.rate, 0, "0"),
+        (text.rate, 9.94, "9.9"),
+        (text.rate, 9.96, "10"),
+        (text.rate, 1204, "1,204"),
+        (text.percent, 0, "0 %"),
+        (text.percent, 0.29, "29 %"),
+        (text.percent, 0.57, "57 %"),
+        (text.percent, 0.99999, "99 %"),
+        (text.percent, 1, "100 %"),
+        (text.percent, 1.204, "120 %"),
+        (text.seconds, 0, "0.0 s"),
+        (text.seconds, 41.25, "41.2 s"),
+        (text.seconds, 59.94, "59.9 s"),
+        (text.seconds, 59.96, "1 min 00 s"),
+        (text.seconds, 3599.6, "1 h 00 min"),
+        (text.full_in, 0, "now"),
+        (text.full_in, 41.4, "41 s"),
+        (text.full_in, 600, "10 min"),
+        (text.full_in, math.inf, "never"),
+        (text.size, 0, "0 B"),
+        (text.size, 1023, "1023 B"),
+        (text.size, 25.6 * 2**20, "25.6 MiB"),
+        (text.size, 2**40, "1024.0 GiB"),
+    ],
+)
+def test_figures(write: Callable[[float | None], str], value: float, shown: str) -> None:
+    assert write(value) == shown
+
+
+@given(st.ip_addresses(v=6))
+def test_ipv6_is_as_python_writes_it(address: object) -> None:
+    value = int(address)  # type: ignore[call-overload]
+    if value >> 32 != 0xFFFF:
+        assert text.address(value) == str(address)
+        assert text.endpoint(value, 443) == f"[{address}]:443"
+
+
+@given(st.ip_addresses(v=4))
+def test_ipv4_is_dotted(address: object) -> None:
+    value = 0xFFFF << 32 | int(address)  # type: ignore[call-overload]
+    assert text.address(value) == str(address)
+    assert text.endpoint(value, 0) == f"{address}:*"
