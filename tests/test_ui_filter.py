@@ -89,7 +89,7 @@ async def test_enter_keeps_it() -> None:
         await stage.tick()
         assert peers(stage) == {"10.0.0.5"}
         await stage.press("slash")
-        assert stage.line("443").strip().startswith("443")
+        assert stage.lines[stage.lines.index(stage.line("Esc restore")) - 1].strip() == "443"
 
 
 @pytest.mark.parametrize("text", ["8080", "port 443 or", "((("])

@@ -11,16 +11,14 @@ from unittest.mock import patch
 
 import pytest
 from textual import events
-from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tests.ui_scenes import Script
+from tests.ui_scenes import Script, Tick
 from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.model import Process
-from twtop.probe import Sample
 from twtop.ui.app import TwtopApp
 from twtop.ui.monitor import Monitor
 from twtop.ui.widgets.peers import PeersTable
@@ -30,7 +28,7 @@ from twtop.ui.widgets.table import Table
 Value = TypeVar("Value")
 
 SIZES = ((80, 24), (120, 40), (60, 20))
-LIMIT_S = 20
+LIMIT_S = 15
 NEVER = 3600.0
 """An interval at which only the first sample comes by itself, and the others by `Stage.tick`."""
 
@@ -126,22 +124,20 @@ class Stage:
         for y in range(region.height):
             x = self.strips[region.y + y].crop(region.x, region.right).text.find(text)
             if x >= 0:
-                await self.pilot.click(widget, offset=widget.gutter.top_left + Offset(x, y), times=times)
+                await self.pilot.click(offset=(region.x + x, region.y + y), times=times)
                 return
         pytest.fail(f"no {text!r} to click on\n{self.text}")
-
 
     async def wheel_down(self, widget: Widget) -> None:
         """Turn the mouse wheel by one notch in the middle of a widget."""
         x, y = widget.region.x + widget.region.width // 2, widget.region.y + widget.region.height // 2
-        notch = {"delta_x": 0, "delta_y": 1, "button": 0, "shift": False, "meta": False, "ctrl": False}
-        self.app.post_message(events.MouseScrollDown(None, x, y, screen_x=x, screen_y=y, **notch))
+        self.app.post_message(events.MouseScrollDown(None, x, y, 0, 1, 0, False, False, False, x, y))
         await self.pilot.pause()
 
 
 @asynccontextmanager
 async def monitor(
-    *ticks: Sample | Exception,
+    *ticks: Tick,
     size: tuple[int, int] = (120, 40),
     view: View | None = None,
     interval: float = NEVER,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
 from textual.screen import Screen
 
 from twtop.engine import Engine
@@ -123,9 +124,7 @@ class Monitor(Screen[None]):
 
     def _show_filter(self) -> None:
         query = self.wanted.query
-        self._peers.border_subtitle = (
-            "" if isinstance(query, Everything) else f"filter: {unparse(query)}".replace("[", "\\[")
-        )
+        self._peers.border_subtitle = Content("" if isinstance(query, Everything) else f"filter: {unparse(query)}")
 
     def on_filter_bar_closed(self) -> None:
         (self._sockets if self._drilled else self._peers).focus()

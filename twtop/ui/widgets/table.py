@@ -77,7 +77,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         self.reverse = False
         self._key: Hashable = None
         self._placed: list[Placed[Row]] = []
-        self._painted: dict[int, Line] = {}
+        self._painted: dict[int, tuple[Line, bool]] = {}
 
     def show(self, rows: Rows[Row]) -> None:
         """Replace the rows; the cursor follows its row, and keeps its place on the screen while it can."""
@@ -122,12 +122,12 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         return "\t".join(cells)
 
     def _repaint_changed(self) -> None:
-        """Paint again only the lines whose text changed."""
+        """Paint again only the lines that look different."""
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
         for index in range(top, bottom):
-            if self._painted.get(index) != self._line(index):
+            if self._painted.get(index) != (self._line(index), index == self.cursor):
                 self._refresh_row(index)
-        self._painted = {index: line for index, line in self._painted.items() if top <= index < bottom}
+        self._painted = {index: look for index, look in self._painted.items() if top <= index < bottom}
 
     def _refresh_row(self, index: int) -> None:
         y = index - self.scroll_offset.y + 1
@@ -159,9 +159,9 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if y == 0:
             return self.paint(self._head(), width, self.rich_style + self.component_style("table--head"))
         index = y - 1 + self.scroll_offset.y
-        line = self._painted[index] = self._line(index)
+        line, selected = self._painted[index] = (self._line(index), index == self.cursor)
         base = self.rich_style
-        if index == self.cursor and len(self.rows):
+        if selected and len(self.rows):
             base += self.component_style("table--cursor")
         return self.paint(line, width, base)
 

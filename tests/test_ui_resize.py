@@ -1,0 +1,60 @@
+"""Terminals change their size at any moment; nothing breaks, whatever is open."""
+
+import random
+
+import pytest
+
+from tests.ui_scenes import ALL_STATES, lab, scene
+from tests.ui_stage import Stage, monitor
+
+DRAWN = 5
+SMALLEST, LARGEST = (20, 5), (300, 100)
+OPEN = {
+    "nothing": [],
+    "sockets": ["enter"],
+    "wrong-filter": ["slash", "left_parenthesis"],
+    "sockets-and-filter": ["enter", "slash", "4"],
+    "help": ["question_mark"],
+    "what-happens": ["w"],
+    "paused": ["p", "m", "t"],
+}
+
+
+async def fits(stage: Stage, size: tuple[int, int]) -> None:
+    """The screen takes this size, no cell more and none less."""
+    await stage.pilot.resize_terminal(*size)
+    await stage.until(lambda: [strip.cell_length for strip in stage.strips] == [size[0]] * size[1], f"{size}")
+
+
+@pytest.mark.parametrize("keys", OPEN.values(), ids=OPEN)
+async def test_a_storm_of_sizes(keys: list[str]) -> None:
+    draw = random.Random(repr(keys)).randint
+    sizes = [SMALLEST, *((draw(20, 300), draw(5, 100)) for _ in range(DRAWN)), LARGEST]
+    async with monitor(scene(*ALL_STATES), scene(*ALL_STATES, at=1)) as stage:
+        await stage.press(*keys)
+        for size in sizes:
+            await fits(stage, size)
+        await stage.tick()
+
+
+@pytest.mark.parametrize("size", [SMALLEST, LARGEST, (20, 100), (300, 5)], ids=str)
+async def test_keys_at_any_size(size: tuple[int, int]) -> None:
+    async with monitor(lab(), lab(at=1), size=size) as stage:
+        await stage.press("j", "enter", "G", "s", "S", "pageup", "escape", "space", "b", "t", "m", "w", "escape", "y")
+        await stage.tick()
+        await fits(stage, size)
+
+
+@pytest.mark.parametrize("size", [(20, 6), (40, 10), (60, 20)], ids=str)
+async def test_header_and_peers_stay_longest(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        assert "● live" in stage.lines[0]
+        assert stage.shows("10.0.0.5")
+
+
+async def test_sockets_instead_of_peers_where_there_is_room_for_one() -> None:
+    async with monitor(lab(), size=(80, 12)) as stage:
+        await stage.press("enter")
+        await stage.until_shown("10.0.0.5 ── 830 sockets", "30.0 s")
+        await stage.press("escape")
+        assert stage.shows("Peers", "10.0.0.6")
