@@ -122,8 +122,8 @@ def test_reads_begin_an_interval_apart(engine: Engine, kernel: Kernel) -> None:
     engine.set_interval(0.1)
     kernel.answer(*[None] * 4)
     engine.start()
-    begun = [kernel.begun() for _ in range(4)]
-    assert all(0.05 < later - earlier < 2 for earlier, later in pairwise(begun))
+    gaps = [later - earlier for earlier, later in pairwise(kernel.begun() for _ in range(4))]
+    assert 0.05 < min(gaps) < 0.4  # the others may be late on a busy machine
 
 
 def test_another_interval_counts_at_once(engine: Engine, kernel: Kernel) -> None:
