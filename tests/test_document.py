@@ -165,7 +165,7 @@ def test_an_outbound_peer() -> None:
     (budget,) = peer.pop("destinations")
     assert peer.pop("states") == dict.fromkeys(STATES, 0) | {"TIME_WAIT": 30, "ESTABLISHED": 20}
     assert peer == {"peer": "10.0.0.5", "direction": "outbound", "sockets": 50, "entered_per_s": 0, "worst": 0}
-    assert budget.pop("max_per_s") == pytest.approx(80 / 61, rel=0.05)
+    assert budget.pop("max_per_s") == 80  # reuse gives each port back after a second
     counts = {"used": 50, "time_wait": 30, "reusable": 30, "capacity": 100, "pressure": 0.2}
     cost = {"past_cliff": False, "probes_per_connect": 1.24, "new_per_s": 0, "full_in_s": None}  # None is never
     assert budget == {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443} | counts | cost
@@ -203,7 +203,9 @@ def test_zero_is_known_and_null_is_not(limits: Any, field: str, value: object) -
 def test_time_to_full_is_in_seconds() -> None:
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40060), remaining=58)
     ((peer,),) = (read(found)["peers"] for found in frames(make_sample(block, port_range=(40000, 40099), tw_reuse=0)))
-    assert peer["destinations"][0]["full_in_s"] == pytest.approx(4, abs=0.1)  # 40 more at 10 per second
+    assert peer["destinations"][0]["full_in_s"] == pytest.approx(
+        2, abs=0.1
+    )  # 40 more, at the 20 per second of the last three
 
 
 def test_the_most_pressed_peer_and_destination_are_first() -> None:
@@ -220,7 +222,8 @@ def test_the_most_pressed_peer_and_destination_are_first() -> None:
 def test_time_wait_is_the_whole_namespace_in_seconds() -> None:
     value = read(scene(filtered("443")))["time_wait"]
     assert (value["count"], value["limit"]) == (675, 131072)
-    assert sum(value["entered"]) == sum(value["releases"]) == 675
+    assert sum(value["entered"]) == 675
+    assert sum(value["releases"]) == 30  # the others leave after the minute
     assert value["entered"][-1] == 645  # just now
     assert value["memory_bytes"] == 256 * 675 + 128 * 2 * 31  # 31 local ports, of one address
 

@@ -90,6 +90,19 @@ def test_live_connections_alone_leave_nothing_to_the_other_side() -> None:
     assert named(live) == [WIDEN, SPREAD, SOURCES]
 
 
+def test_bind_first_is_told_what_helps_one_budget_over_all_destinations() -> None:
+    """Six hundred ports, each used once though five destinations could share them: nothing but bind() does that."""
+    bound = [
+        many("10.0.0.1", f"10.0.0.{5 + i}:443", "TIME_WAIT", lports=range(32768 + i, 33368 + i, 5), remaining=30)
+        for i in range(5)
+    ]
+    assert named(*bound) == [CLOSE, WIDEN, SOURCES]
+    [found] = frames(make_sample(*bound, port_range=RANGE, tw_reuse=0))
+    assert found.verdicts[0].value == pytest.approx(0.6)
+    assert "10.0.0.1 binds before it connects, so its 5 destinations share one budget" in found.verdicts[0].text
+    assert "10.0.0.1 binds first: 600 ports over 5 destinations" in explain(found).claims[5].number
+
+
 def test_the_claims_carry_live_numbers() -> None:
     sample = make_sample(LISTENER, PILE, PRESSED, port_range=RANGE, tw_reuse=0)
     claims = explain(frames(sample)[0]).claims

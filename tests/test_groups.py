@@ -141,10 +141,10 @@ def names(blocks: list[Block], by: GroupBy, owners: Owners = OWNERS) -> dict[str
 SCENE = [
     sock("0.0.0.0:80", state="LISTEN"),
     many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40005)),
-    many("10.0.0.1", "10.0.0.6:443", lports=range(40000, 40002), inode=3),
+    many("10.0.0.1", "10.0.0.6:443", lports=range(40005, 40007), inode=3),
     many("10.0.0.1:80", "10.0.0.5", "TIME_WAIT", rports=[5000, 5001, 5002]),
-    many("[fd00::1]", "[fd00::5]:443", lports=[40000], inode=[1]),
-    many("[fd00::1]", "[fd00::6]:443", lports=[40000], inode=[2]),
+    many("[fd00::1]", "[fd00::5]:443", lports=[40007], inode=[1]),
+    many("[fd00::1]", "[fd00::6]:443", lports=[40008], inode=[2]),
 ]
 
 

@@ -110,14 +110,15 @@ def test_without_two_counters_the_timers_tell_the_entries(count: int) -> None:
 
 
 def test_every_time_wait_was_entered_and_will_be_released() -> None:
+    """But for those whose minute is over and who wait for the wheel, and those who leave after the next minute."""
     ages = np.array([0, 0.4, 18.8, 59.2, 60])
     closed = sock("10.0.0.1:9", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=9)
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40005), remaining=60 - ages)
     total = frame(block, closed).total
-    assert total.count == total.entered.sum() == total.releases.sum() == 5
+    assert (total.count, total.entered.sum(), total.releases.sum()) == (5, 4, 3)
     assert len(total.entered) == len(total.releases) == len(total.forecast) == 60
     assert np.flatnonzero(total.entered).tolist() == [0, 41, 59]
-    assert total.entered[[0, 41, 59]].tolist() == [2, 1, 2]
+    assert total.entered[[0, 41, 59]].tolist() == [1, 1, 2]
 
 
 def test_the_soonest_released_are_first() -> None:

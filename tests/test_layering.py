@@ -15,16 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "twtop"
 
 BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
-    "destinations",
-    "groups",
-    "ports",
-    "timers",
-    "verdicts",
-    "query",
-    "query_parser",
-    "ordering",
-    "costs",
-    "portmap",
+    *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
+    *("groups", "ordering", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"frame", "history"}
 SOURCE = {"model", "probe", "decode", "processes", "sources"}
@@ -39,10 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decode": {"model", "factorize", "probe"},
     "processes": BASE | {"probe"},
     "sources": SOURCE,
+    "port_space": BASE,
+    "timers": BASE,
+    "directions": BASE | {"port_space"},
     "destinations": ANALYSIS,
+    "rates": ANALYSIS,
+    "exhaustion": ANALYSIS,
+    "bind_first": ANALYSIS,
     "groups": ANALYSIS,
     "ports": ANALYSIS,
-    "timers": ANALYSIS,
     "verdicts": ANALYSIS,
     "query": ANALYSIS,
     "query_parser": ANALYSIS,

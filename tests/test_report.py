@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.frames import PLAIN, Owners, filtered, frame, frames
@@ -88,7 +89,7 @@ def test_the_peers_are_a_table() -> None:
         "10.0.0.5                     out          2      20  :443 22/100 22 %"
         "                             0     1.3    never",
         "10.0.0.9                     in       1,645       0  :80 1,645/64,512 client ports"
-        "              274       –        –",
+        "              548       –        –",
         "fd00::2                      out          0       1  :22 1/100 1 %"
         "                                0     1.6    never",
         "10.0.0.7                     ?            0       1  :9 1, budget unknown"
@@ -124,7 +125,9 @@ def test_no_connections_are_said() -> None:
 
 
 def test_there_are_as_many_peers_as_on_a_screen() -> None:
-    blocks = [many("10.0.0.1", f"10.1.0.{last}:443", lports=range(40000, 40000 + last)) for last in range(1, 26)]
+    blocks = [
+        many("10.0.0.1", f"10.1.0.{last}:443", lports=40000 + 30 * last + np.arange(last)) for last in range(1, 26)
+    ]
     rows = parts(frame(*blocks))[2][1:]
     assert [row.split()[0] for row in rows[:-1]] == [f"10.1.0.{last}" for last in range(25, 5, -1)]
     assert rows[-1] == "… and 5 more"

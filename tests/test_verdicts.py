@@ -43,7 +43,7 @@ def test_ports_are_critical_when_full_within_a_minute() -> None:
     rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(300), remaining=59.5)
     found = verdict("ports", frames(make_sample(rising, port_range=RANGE, tw_reuse=0))[0])
     assert found.level is Level.CRITICAL
-    assert "full in 14 s" in found.text
+    assert "full in 7 s" in found.text
 
 
 def test_a_full_range_says_so() -> None:

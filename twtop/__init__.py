@@ -8,8 +8,13 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     model           states, addresses, sockets, limits, owners
     factorize       the group-by under every table: equal keys → equal small numbers
     processes       who owns which socket
-    destinations    sockets → destinations with their direction; the ports that connect() may pick
+    port_space      the local ports that connect() may pick
+    directions      who opened each connection, as far as the table tells
+    destinations    sockets → destinations, the owners of port budgets
+    rates           how fast each destination takes ports
+    exhaustion      when a budget will be full, and what rate it bears for ever
     ports           the port budget of each destination
+    bind_first      clients that bind() before they connect(), whose budget is per local IP
     portmap         the range of one destination, port by port
     timers          entries of the last minute, releases of the next
     groups          destinations → groups by peer, destination, service, process, prefix

@@ -5,45 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.directions import directions
 from twtop.factorize import factorize, pair
-from twtop.model import PORTS, Codes, Direction, Limits, Mask, Sockets, TcpState, freeze
+from twtop.model import Addresses, Codes, Direction, Sockets, freeze
+from twtop.port_space import PortSpace
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PortSpace:
-    """Which local ports connect() may pick in this namespace: True per port; `low` sets the first parity."""
-
-    low: int
-    high: int
-    available: Mask
-
-    def __post_init__(self) -> None:
-        freeze(self.available)
-
-    @property
-    def capacity(self) -> int:
-        return int(np.count_nonzero(self.available))
-
-    @property
-    def first_parity(self) -> int:
-        """Ports of the low end's parity: the ones that connect() tries first."""
-        return int(np.count_nonzero(self.available[self.low % 2 :: 2]))
-
-
-def port_space(limits: Limits, sockets: Sockets) -> PortSpace | None:
-    """The range less reserved, listening and bound-but-unconnected ports; None when the range is unknown.
-
-    A port that any socket got by bind() is closed to every connect(), whatever its address (__inet_hash_connect).
-    """
-    if limits.port_range is None:
-        return None
-    low, high = limits.port_range
-    available = np.zeros(PORTS, np.bool_)
-    available[low : high + 1] = True
-    for first, last in limits.reserved or ():
-        available[first : last + 1] = False
-    available[sockets.lport[~sockets.is_connection]] = False
-    return PortSpace(low, high, available)
+Names = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +36,20 @@ class Destinations:
         """The direction of each socket; unknown for listeners and bound sockets."""
         return np.append(self.direction, np.uint8(Direction.UNKNOWN))[self.code]
 
+    def names(self, addresses: Addresses) -> Names:
+        """A 64-bit hash per destination that is the same in every dump, unlike its number.
+
+        What is not inbound has one name, whether its direction is known yet or not.
+        """
+        ends = _mix(_mix(addresses.hi) + addresses.lo)
+        inbound = (self.direction == Direction.INBOUND).astype(np.uint64)
+        return _mix(_mix(ends[self.local] + inbound) + ends[self.remote] + self.port)
+
 
 def find_destinations(sockets: Sockets, space: PortSpace | None) -> Destinations:
     """Number the destinations of all connections."""
     rows = np.flatnonzero(sockets.is_connection)
-    side = _directions(sockets, space)[rows]
+    side = directions(sockets, space)[rows]
     port = np.where(side == Direction.INBOUND, sockets.lport[rows], sockets.rport[rows])
     ends, _ = factorize(pair(sockets.local[rows], sockets.remote[rows], 32))
     numbers, first = factorize(pair(ends, pair(side, port, 16), 32))
@@ -83,24 +59,8 @@ def find_destinations(sockets: Sockets, space: PortSpace | None) -> Destinations
     return Destinations(code, side[first], sockets.local[bearer], sockets.remote[bearer], port[first])
 
 
-def _directions(sockets: Sockets, space: PortSpace | None) -> NDArray[np.uint8]:
-    """Inbound when a listener owns the local port, outbound when that port is ephemeral, else unknown."""
-    direction = np.zeros(len(sockets), np.uint8)
-    if space is not None:
-        direction[(sockets.lport >= space.low) & (sockets.lport <= space.high)] = Direction.OUTBOUND
-    direction[_behind_listener(sockets)] = Direction.INBOUND
-    return direction
-
-
-def _behind_listener(sockets: Sockets) -> Mask:
-    """Sockets whose local port a listener owns, on their own address or on any."""
-    listeners = sockets.state == TcpState.LISTEN
-    wildcard = sockets.addresses.is_wildcard[sockets.local] & listeners
-    everywhere = np.zeros(PORTS, np.bool_)
-    everywhere[sockets.lport[wildcard]] = True
-    owned = everywhere[sockets.lport]
-    narrow = listeners & ~wildcard
-    if narrow.any():
-        ends = sockets.local.astype(np.int64) << 16 | sockets.lport
-        owned |= np.isin(ends, np.unique(ends[narrow]))
-    return owned
+def _mix(words: Names) -> Names:
+    """The finalizer of MurmurHash3: every bit of a word reaches every bit of the result."""
+    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        words = (words ^ words >> np.uint64(33)) * np.uint64(multiplier)
+    return words ^ words >> np.uint64(33)

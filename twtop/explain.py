@@ -11,7 +11,7 @@ from twtop.costs import ESTABLISHED_BYTES, ehash_load
 from twtop.fixes import Fix, fixes
 from twtop.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
-from twtop.verdicts import worst_destination
+from twtop.verdicts import worst_binder, worst_destination
 
 
 class Truth(enum.StrEnum):
@@ -149,14 +149,18 @@ def _pairs(frame: Frame) -> Claim:
             f"{text.address(local)} → {text.endpoint(remote, int(groups.places.port[worst]))}:"
             f" {text.count(budget.used[worst])} of {text.count(budget.capacity[worst])} ports"
         )
+    binders, binder = frame.bind_first, worst_binder(frame.bind_first)
+    shared = "After bind() without a port, it is one budget per local IP over all destinations."
+    if binders is not None and binder is not None:
+        address = text.address(groups.addresses.integer(binders.local[binder]))
+        number += f"; {address} binds first: {text.count(binders.ports[binder])} ports over "
+        number += f"{text.count(binders.destinations[binder])} destinations"
+        shared = f"But {address} calls bind() first: it has one budget over all destinations (IP_BIND_ADDRESS_NO_PORT)."
     return Claim(
         "Ephemeral ports run out per pair of addresses only",
         Truth.PARTLY,
         number,
-        (
-            "The budget belongs to (local IP, remote IP, remote port): another remote port is another budget.",
-            "After bind() without a port, it is one budget per local IP over all destinations.",
-        ),
+        ("The budget belongs to (local IP, remote IP, remote port): another remote port is another budget.", shared),
     )
 
 

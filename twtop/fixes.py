@@ -9,7 +9,7 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.model import Direction, TcpState
 from twtop.ports import DEFAULT_REUSE_DELAY_MS
-from twtop.verdicts import SHARE_WARN, Level, worst_destination
+from twtop.verdicts import SHARE_WARN, Level, worst_binder, worst_destination
 
 WIDEST = (1024, 65535)
 """Below 1024 only privileged programs should be given ports."""
@@ -18,6 +18,9 @@ REQUESTS_KEPT = 100
 """Requests per kept connection in the example: nginx's and Apache's keep-alive limits are of this size or above."""
 
 SMALLEST_GAIN = 1.05
+
+MEAN_LIFE_S = 61.0
+"""60 s and half a step of the timer wheel at 250 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,6 @@ class Pressed:
     capacity: float
     live: float
     waiting: float
-    reusable: float
     rate: float
     life: float
     loopback: bool
@@ -56,9 +58,13 @@ class Pressed:
 
 
 def fixes(frame: Frame) -> tuple[Fix, ...]:
-    """For the pressed destination if there is one, else for a full bucket table; empty when neither is short."""
+    """For the budget that is short if there is one, else for a full bucket table; empty when neither is short."""
+    if (shared := _bound_first(frame)) is not None:
+        # One budget over all destinations: more of them would not help, nor does bind() take over a TIME_WAIT.
+        found = (_other_side_closes(shared), _keep_alive(shared), _wider_range(frame, shared), _more_sources(shared))
+        return tuple(fix for fix in found if fix is not None)
     if (pressed := _pressed(frame)) is not None:
-        found = (
+        all_of_them = (
             _other_side_closes(pressed),
             _keep_alive(pressed),
             _wider_range(frame, pressed),
@@ -66,8 +72,29 @@ def fixes(frame: Frame) -> tuple[Fix, ...]:
             _more_sources(pressed),
             _tw_reuse(frame, pressed),
         )
-        return tuple(fix for fix in found if fix is not None)
+        return tuple(fix for fix in all_of_them if fix is not None)
     return _for_buckets(frame)
+
+
+def _bound_first(frame: Frame) -> Pressed | None:
+    """The one budget of a local address that binds before it connects, when that is past half."""
+    binders, binder = frame.bind_first, worst_binder(frame.bind_first)
+    if binders is None or binder is None or binders.pressure[binder] < SHARE_WARN:
+        return None
+    groups, local = frame.groups, int(binders.local[binder])
+    own = (groups.places.local == local) & (groups.places.direction == Direction.OUTBOUND)
+    capacity, ports = binders.ports[binder] / binders.pressure[binder], float(binders.ports[binder])
+    waiting = float(np.nansum(groups.budgets.time_wait[own]))
+    return Pressed(
+        name=f"its {text.count(binders.destinations[binder])} destinations",
+        local=text.address(groups.addresses.integer(local)),
+        capacity=float(capacity),
+        live=max(0.0, ports - waiting),
+        waiting=waiting,
+        rate=float(np.nansum(groups.budgets.new_per_s[own])),
+        life=MEAN_LIFE_S,
+        loopback=False,
+    )
 
 
 def _pressed(frame: Frame) -> Pressed | None:
@@ -89,9 +116,8 @@ def _pressed(frame: Frame) -> Pressed | None:
         capacity=capacity,
         live=live,
         waiting=waiting,
-        reusable=float(np.nan_to_num(budget.reusable[worst])),
         rate=float(budget.new_per_s[worst]),
-        life=(capacity - live) / most if most > 0 else 61.0,
+        life=(capacity - live) / most if most > 0 else MEAN_LIFE_S,
         loopback=bool(loopback[local] or loopback[remote]),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.bind_first import BindFirst
 from twtop.costs import Memory
 from twtop.groups import Counts, GroupBy, Groups, Key
 from twtop.model import Mask, Owners, Rows, Snapshot, freeze
@@ -76,6 +77,7 @@ class TimeWait:
 class Frame:
     """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
 
+    `bind_first` is None where the port range is unknown.
     `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
     of the most pressed outbound destination among them. `rates` are of the counters, per second, None on the first
     tick; `cpu` is twtop's own share of one CPU since the last tick.
@@ -86,6 +88,7 @@ class Frame:
     snapshot: Snapshot
     owners: Owners
     groups: Groups
+    bind_first: BindFirst | None
     states: StateRows
     total: TimeWait
     matching: TimeWait

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.bind_first import bind_first
 from twtop.costs import memory
-from twtop.destinations import Destinations, PortSpace, find_destinations, port_space
+from twtop.destinations import Destinations, find_destinations
 from twtop.frame import Frame, SocketSort, StateRows, TimeWait, View
 from twtop.groups import STATES, Counts, group, members, process_names, urgency
 from twtop.model import Direction, Mask, Owners, Rows, Snapshot, Sockets, TcpState
+from twtop.port_space import PortSpace, port_space
 from twtop.portmap import PortMap, port_map
 from twtop.ports import Budgets, budgets
 from twtop.query import Everything, Query, mask
-from twtop.timers import entries, forecast, rate, releases, wheel_step_s
+from twtop.rates import LONG_S, Live
+from twtop.timers import Wheel, entries, forecast, rate, releases, wheel
 from twtop.verdicts import verdicts
 
 TICKS = 240
@@ -40,6 +43,7 @@ class History:
         self.latest: Tick | None = None
         self.previous: Tick | None = None
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
+        self._live: deque[Live] = deque()
 
     def advance(self, snapshot: Snapshot) -> None:
         """Take note of a new snapshot, before it is folded."""
@@ -58,6 +62,17 @@ class History:
         if not ring or ring[-1][0] < mono:
             ring.append((mono, count))
         return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
+
+    def live(self, mono: float) -> tuple[Live, ...]:
+        """What the dumps before `mono` left, oldest first: of the last seconds, and the last one before those."""
+        while len(self._live) > 1 and self._live[1].mono <= mono - LONG_S:
+            self._live.popleft()
+        return tuple(each for each in self._live if each.mono < mono)
+
+    def leave(self, live: Live) -> None:
+        """Keep what a dump leaves for the next ones."""
+        if not self._live or self._live[-1].mono < live.mono:
+            self._live.append(live)
 
     def rates(self) -> dict[str, float | None]:
         """Change per second of each counter since the snapshot before; None when there is none."""
@@ -97,13 +112,15 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
     sockets = snapshot.sockets
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
-    step_s = wheel_step_s(sockets.timer_ms[sockets.is_time_wait])
-    budget = budgets(snapshot, space, places, step_s)
+    clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
+    budget = budgets(snapshot, space, places, clock, history.live(snapshot.mono))
+    history.leave(budget.live(snapshot.mono, places.names(sockets.addresses)))
+    binders = bind_first(sockets, space, places) if space else None
     shown = mask(view.query, sockets, places.per_socket(), owners)
     groups = group(snapshot, places, budget, shown, view.group_by, owners)
     states = _states(history, view.query, snapshot, shown)
     entered, left = history.flow()
-    total = _time_wait(history, Everything(), snapshot, np.ones(len(sockets), np.bool_), step_s, entered, left)
+    total = _time_wait(history, Everything(), snapshot, np.ones(len(sockets), np.bool_), clock, entered, left)
     everything = isinstance(view.query, Everything)
     held = memory(snapshot)
     rates = history.rates()
@@ -117,12 +134,13 @@ def fold(history: History, snapshot: Snapshot, view: View, owners: Owners) -> Fr
         snapshot=snapshot,
         owners=owners,
         groups=groups,
+        bind_first=binders,
         states=states,
         total=total,
-        matching=total if everything else _time_wait(history, view.query, snapshot, shown, step_s, None, None),
+        matching=total if everything else _time_wait(history, view.query, snapshot, shown, clock, None, None),
         memory=held,
         rates=rates,
-        verdicts=verdicts(snapshot, places, budget, held, rates, growth),
+        verdicts=verdicts(snapshot, places, budget, binders, held, rates, growth),
         shown=shown,
         drill=drill,
         port_map=_port_map(snapshot, space, places, budget, drill),
@@ -155,14 +173,14 @@ def _time_wait(
     query: Query,
     snapshot: Snapshot,
     shown: Mask,
-    step_s: float,
+    clock: Wheel,
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
     rows = snapshot.sockets.take(shown & snapshot.sockets.is_time_wait)
     count = np.bincount(snapshot.sockets.state[shown], minlength=STATES)
     times, series = history.states(query, snapshot.mono, count)
-    entered, due = entries(rows.age_ms), releases(rows.timer_ms, step_s)
+    entered, due = entries(rows.age_ms), releases(rows.timer_ms, clock)
     now_per_s = rate(entered) if entered_per_s is None else entered_per_s
     return TimeWait(
         count=len(rows),

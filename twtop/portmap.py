@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.destinations import Destinations, PortSpace
+from twtop.destinations import Destinations
 from twtop.model import Snapshot, freeze
+from twtop.port_space import PortSpace
 from twtop.ports import reusable_rows
 
 

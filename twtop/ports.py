@@ -4,21 +4,23 @@ connect() without bind() picks a local port by 4-tuple, so a budget belongs to (
 Behind a listener there is no such budget: there the peer's client ports are counted, and TIME_WAIT are recyclable.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.destinations import Destinations, PortSpace
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Direction, Limits, Mask, Snapshot, Sockets, freeze
-from twtop.timers import RATE_WINDOW_S, mean_life_s
+from twtop.destinations import Destinations, Names
+from twtop.exhaustion import full_in_s, max_per_s
+from twtop.model import EPHEMERAL_CLIENT_PORTS, Addresses, Codes, Direction, Limits, Mask, Snapshot, Sockets, freeze
+from twtop.port_space import PortSpace
+from twtop.rates import Live, live, measure
+from twtop.timers import Wheel, mean_life_s
+
+Floats = NDArray[np.float64]
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,11 @@ class Budgets:
     """One entry per destination; NaN is unknown or does not apply, infinity in `full_in_s` is never.
 
     Outbound: `used` ports of `capacity` in any state, `time_wait` those in TIME_WAIT, `reusable` those of them that
-    connect() may take over; past the cliff the first parity is full. Inbound: the peer's client ports.
+    connect() may take over; capacity − used + reusable connections can still be made (now and then one less, in a
+    range of odd size: PortSpace.elusive). Past the cliff the first parity is full. Inbound: the peer's client ports.
+
+    `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
+    connections now open, the budget fills sooner or later.
     """
 
     used: Floats
@@ -48,28 +54,46 @@ class Budgets:
         with np.errstate(divide="ignore", invalid="ignore"):
             return (self.used - np.nan_to_num(self.reusable)) / self.capacity
 
+    def live(self, mono: float, names: Names) -> Live:
+        """What the next dump wants to know of this one, taken at `mono`, to tell how fast each budget fills."""
+        return live(mono, names, self.used - self.time_wait)
 
-def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
-    """TIME_WAIT that connect() may take over (tcp_twsk_unique); None when the sysctls are unknown."""
+
+def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
+    """Between which ends connect() takes a TIME_WAIT over once it is old enough; None when the sysctls are unknown.
+
+    tcp_twsk_unique: tcp_tw_reuse 1 for all peers, 2 for loopback, and only if the old connection had timestamps.
+    """
     if limits.tw_reuse is None or limits.timestamps is None:
         return None
     if limits.tw_reuse == 0 or limits.timestamps == 0:
-        return np.zeros(len(sockets), np.bool_)
-    delay = DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
-    rows = sockets.age_ms >= delay
-    if limits.tw_reuse == 2:
-        loopback = sockets.addresses.is_loopback
-        rows &= loopback[sockets.local] | loopback[sockets.remote]
-    return rows
+        return np.zeros(len(local), np.bool_)
+    if limits.tw_reuse == 1:
+        return np.ones(len(local), np.bool_)
+    loopback = addresses.is_loopback
+    return loopback[local] | loopback[remote]
 
 
-def budgets(snapshot: Snapshot, space: PortSpace | None, places: Destinations, step_s: float) -> Budgets:
-    """The budget of every destination, from the whole socket table."""
+def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
+    """TIME_WAIT that connect() may take over now; None when the sysctls are unknown. Never a closed FIN_WAIT2."""
+    allowed = may_take_over(limits, sockets.addresses, sockets.local, sockets.remote)
+    return None if allowed is None else allowed & (sockets.age_ms > reuse_delay_ms(limits))
+
+
+def reuse_delay_ms(limits: Limits) -> int:
+    return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
+
+
+def budgets(
+    snapshot: Snapshot, space: PortSpace | None, places: Destinations, wheel: Wheel, past: Sequence[Live] = ()
+) -> Budgets:
+    """The budget of every destination, from the whole socket table and what earlier dumps left, oldest first."""
     sockets, code, count = snapshot.sockets, places.code, len(places)
     outbound = (places.direction == Direction.OUTBOUND) & (space is not None)
     inbound = places.direction == Direction.INBOUND
-    available = np.ones(1 << 16, np.bool_) if space is None else space.available
-    member = (code >= 0) & (available[sockets.lport] | (places.per_socket() != Direction.OUTBOUND))
+    member = code >= 0
+    if space is not None:
+        member &= space.available[sockets.lport] | (places.per_socket() != Direction.OUTBOUND)
     time_wait = member & sockets.is_time_wait
     reuse = reusable_rows(snapshot.limits, sockets)
 
@@ -77,30 +101,53 @@ def budgets(snapshot: Snapshot, space: PortSpace | None, places: Destinations, s
         return np.bincount(code[rows], minlength=count).astype(np.float64)
 
     used, waiting = tally(member), tally(time_wait)
-    reusable = np.where(outbound, np.nan if reuse is None else tally(member & reuse), np.nan)
     total = np.nan if space is None else float(space.capacity)
-    capacity = np.where(outbound, total, np.where(inbound, EPHEMERAL_CLIENT_PORTS, np.nan))
-    new_per_s = tally(time_wait & (sockets.age_ms < RATE_WINDOW_S * 1000)) / RATE_WINDOW_S
-    taken = member if reuse is None else member & ~reuse
-    past_cliff, probes = _cost(space, sockets, taken, tally, outbound)
-    live = used - waiting
-    held = used - np.nan_to_num(reusable)
-    ceiling = np.where(outbound, capacity, np.nan)
+    held = member if reuse is None else member & ~reuse
+    past_cliff, probes = _cost(space, sockets, held, tally, outbound)
+    alive, ceiling = used - waiting, np.where(outbound, total, np.nan)
+    names = places.names(sockets.addresses)
+    rows = np.flatnonzero(time_wait)
+    rates = measure(code[rows], sockets.age_ms[rows], snapshot.mono, names, alive, past)
+    timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
+    hold_s, free_in_s = _release(snapshot, places, wheel)
+    busy = np.flatnonzero(time_wait & held)
     return Budgets(
         used=used,
         time_wait=waiting,
-        reusable=reusable,
-        capacity=capacity,
+        reusable=np.where(outbound, np.nan if reuse is None else tally(member & reuse), np.nan),
+        capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
-        new_per_s=new_per_s,
-        max_per_s=np.maximum(ceiling - live, 0) / mean_life_s(step_s),
-        full_in_s=_full_in(sockets, np.where(time_wait, code, -1), held, live, ceiling, new_per_s, step_s),
+        new_per_s=np.where(timed, rates.new, np.nan),
+        max_per_s=max_per_s(ceiling, alive, hold_s),
+        full_in_s=full_in_s(
+            code[busy],
+            free_in_s[busy],
+            alive,
+            rates,
+            hold_s,
+            np.where(timed, ceiling - (space.elusive if space else 0), np.nan),
+            wheel.longest_s,
+        ),
         past_cliff=past_cliff,
     )
 
 
+def _release(snapshot: Snapshot, places: Destinations, wheel: Wheel) -> tuple[Floats, Floats]:
+    """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s."""
+    sockets, limits = snapshot.sockets, snapshot.limits
+    hold_s = np.full(len(places), mean_life_s(wheel.step_s))
+    free_in_s = wheel.release_s(sockets.timer_ms)
+    allowed = may_take_over(limits, sockets.addresses, places.local, places.remote)
+    if allowed is not None and allowed.any():
+        delay = reuse_delay_ms(limits)
+        hold_s[allowed] = delay / 1000
+        rows = np.append(allowed, False)[places.code]
+        free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
+    return hold_s, free_in_s
+
+
 def _cost(
-    space: PortSpace | None, sockets: Sockets, taken: Mask, tally: Callable[[Mask], Floats], outbound: Mask
+    space: PortSpace | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
 ) -> tuple[Mask, Floats]:
     """Whether each destination is past the cliff, and the ports that one connect() tries on average.
 
@@ -110,40 +157,8 @@ def _cost(
         return np.zeros(len(outbound), np.bool_), np.full(len(outbound), np.nan)
     in_first = sockets.lport % 2 == space.low % 2
     first, second = space.first_parity, space.capacity - space.first_parity
-    free_first = first - tally(taken & in_first)
-    free_second = second - tally(taken & ~in_first)
-    past_cliff = outbound & (free_first <= 0)
+    free_first = np.maximum(first - tally(held & in_first), 0)
+    free_second = np.maximum(second - tally(held & ~in_first), 0)
+    past_cliff = outbound & (free_first == 0)
     probes = np.where(free_first > 0, (first + 1) / (free_first + 1), first + (second + 1) / (free_second + 1))
     return past_cliff, np.where(outbound, probes, np.nan)
-
-
-def _full_in(
-    sockets: Sockets, waiting: Codes, held: Floats, live: Floats, capacity: Floats, new_per_s: Floats, step_s: float
-) -> Floats:
-    """Seconds until held − released + new reaches capacity; infinity where the releases keep up."""
-    full = held >= capacity
-    filling = ~full & (new_per_s * mean_life_s(step_s) + live >= capacity)
-    result = np.where(full, 0.0, np.where(np.isnan(capacity), np.nan, np.inf))
-    for place in np.flatnonzero(filling):  # few: each needs some hundred new connections a second
-        left = np.sort(sockets.timer_ms[waiting == place])
-        result[place] = first_full(held[place], capacity[place], new_per_s[place], left, step_s)
-    return result
-
-
-def first_full(held: float, capacity: float, new_per_s: float, left_ms: Codes, step_s: float) -> float:
-    """The smallest τ in seconds with held − released(τ) + new·τ ≥ capacity; infinity if there is none.
-
-    `left_ms` are the sorted timers of the ports in TIME_WAIT; each is released half a wheel step late on average.
-
-    >>> first_full(50.0, 100.0, 10.0, np.empty(0, np.int32), 2.0)
-    5.0
-    """
-    ticks = np.arange(math.ceil(mean_life_s(step_s)) + 2, dtype=np.float64)
-    level = held - np.searchsorted(left_ms, (ticks - step_s / 2) * 1000) + new_per_s * ticks
-    reached = np.flatnonzero(level >= capacity)
-    if not len(reached):
-        return math.inf
-    after = int(reached[0])
-    if after == 0:
-        return 0.0
-    return float(after - 1 + (capacity - level[after - 1]) / (level[after] - level[after - 1]))

@@ -1,8 +1,13 @@
 """What the TIME_WAIT timers tell: who entered in the last minute, who leaves in the next.
 
-A TIME_WAIT lives TCP_TIMEWAIT_LEN plus what the timer wheel rounds up (kernel/time/timer.c, calc_index), so each
-timer gives the moment of entry exactly and the moment of release to within the wheel's step.
+A timer gives the moment of entry exactly: TCP_TIMEWAIT_LEN before it runs out. The socket stays longer than that,
+since the kernel's timer wheel releases in bursts (kernel/time/timer.c, calc_index): a timer of 60 s stands on a level
+that moves once in 512 or 4096 jiffies, and whatever ran out since its last move is released at the next. Until then
+such a socket shows no time left and still holds its port.
 """
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +18,77 @@ MINUTE_S = 60
 RATE_WINDOW_S = 6
 """Rates from timers are means over this long: short enough to be now, long enough not to flicker."""
 
+FEW = 32
+"""With fewer timers their common step may be larger than a jiffy by chance."""
+
+INITIAL_JIFFIES_S = -300
+"""Jiffies begin five minutes before they wrap at 32 bits (include/linux/jiffies.h), where every level moves."""
+
+BOOT_S = 0.2
+"""Jiffies are first counted this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
+
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """The timer wheel at the time of a dump: it releases in `next_s` seconds, and then every `step_s`."""
+
+    step_s: float
+    next_s: float
+
+    def release_s(self, timer_ms: NDArray[np.int32]) -> Floats:
+        """Seconds until each timer's socket is released: at the first move of the wheel after the timer ran out.
+
+        >>> Wheel(step_s=2.0, next_s=0.5).release_s(np.array([0, 499, 500, 2499, 9000], np.int32)).tolist()
+        [0.5, 0.5, 2.5, 2.5, 10.5]
+        """
+        moves = np.floor((timer_ms / 1000 - self.next_s) / self.step_s) + 1
+        release: Floats = self.next_s + self.step_s * np.maximum(moves, 0)
+        return release
+
+    @property
+    def longest_s(self) -> float:
+        """No TIME_WAIT of now is left after this many seconds."""
+        return TIMEWAIT_MS / 1000 + self.step_s
+
+
+def wheel(timer_ms: NDArray[np.int32], mono: float) -> Wheel:
+    """The wheel of the kernel that showed these TIME_WAIT timers when CLOCK_MONOTONIC was at `mono` seconds.
+
+    >>> wheel(np.empty(0, np.int32), mono=300 + BOOT_S + 5 * 2.048 + 2)
+    Wheel(step_s=2.048, next_s=0.048)
+    """
+    step_s = wheel_step_s(timer_ms)
+    since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
+    return Wheel(step_s, round(step_s - since, 3))
 
 
 def wheel_step_s(timer_ms: NDArray[np.int32]) -> float:
-    """g: how far the timer wheel rounds a 60 s timer up, in seconds, by the tick rate that the timers show.
+    """g: seconds between two moves of the wheel under a 60 s timer, by the tick rate that the timers show.
 
-    The kernel reports a timer in whole jiffies, so the common step of many timers is a jiffy; with few timers the
-    usual 250 Hz is assumed. A timer of 60 s stands on wheel level 3 (step 512 jiffies), above 537 Hz on level 4.
+    The kernel reports a timer in whole jiffies, so the common step of many timers is a jiffy; with few timers, or
+    timers in round numbers, the usual 250 Hz is assumed. A timer of 60 s stands on wheel level 3, which moves every
+    512 jiffies, above 537 Hz on level 4.
 
     >>> wheel_step_s(np.array([59996, 59992, 4, 8, 1204] * 10, np.int32))
     2.048
     >>> wheel_step_s(np.array([59990, 20, 10, 330] * 10, np.int32))
     5.12
     """
-    running = timer_ms[timer_ms > 0]
-    jiffy_ms = int(np.gcd.reduce(running[:1000])) if len(running) >= 32 else 4
-    hz = {4: 250, 10: 100, 20: 50}.get(jiffy_ms) or (1000 if _has_every_millisecond(running[:1000]) else 300)
+    hz = _tick_rate(timer_ms[timer_ms > 0][:1000])
     return (512 if hz * 60 < 63 << 9 else 4096) / hz
 
 
-def _has_every_millisecond(running: NDArray[np.int32]) -> bool:
-    """At 300 Hz a jiffy is 3⅓ ms and no timer ends on 1, 2, 4, 5, 7 or 8 ms past ten but through rounding."""
-    return bool(np.isin(running % 10, (1, 2, 4, 5, 8, 9)).any())
+def _tick_rate(running: NDArray[np.int32]) -> int:
+    """HZ. At 300 a jiffy is 3⅓ ms, cut off to whole ones (jiffies_to_msecs): 0, 3, 6, 10 …; at 1000 all are there."""
+    jiffy_ms = int(np.gcd.reduce(running)) if len(running) >= FEW else 4
+    if jiffy_ms % 4 == 0:
+        return 250
+    if jiffy_ms % 10 == 0:
+        return 100
+    return 300 if np.isin(running % 10, (0, 3, 6)).all() else 1000
 
 
 def mean_life_s(step_s: float) -> float:
@@ -44,18 +97,28 @@ def mean_life_s(step_s: float) -> float:
 
 
 def entries(age_ms: NDArray[np.int32]) -> Counts:
-    """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,); survivors only."""
-    age = age_ms[age_ms >= 0] // 1000
-    return np.bincount(np.minimum(age, MINUTE_S - 1), minlength=MINUTE_S)[::-1]
+    """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,); survivors only.
+
+    >>> entries(np.array([0, 999, 59_999, 60_000, -1], np.int32))[[0, 1, -1]].tolist()
+    [1, 0, 2]
+    """
+    age = age_ms[(age_ms >= 0) & (age_ms < MINUTE_S * 1000)]
+    return np.bincount(age // 1000, minlength=MINUTE_S)[::-1]
 
 
-def releases(timer_ms: NDArray[np.int32], step_s: float) -> Counts:
-    """TIME_WAIT released in each second of the next minute, soonest first: (60,); the last second takes the rest."""
-    due = (timer_ms[timer_ms >= 0] + int(step_s * 500)) // 1000
-    return np.bincount(np.minimum(due, MINUTE_S - 1), minlength=MINUTE_S)
+def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts:
+    """TIME_WAIT released in each second of the next minute, soonest first: (60,).
+
+    They come in bursts, and what entered just now leaves some seconds after that minute.
+
+    >>> releases(np.array([0, 100, 59_900], np.int32), Wheel(step_s=2.0, next_s=1.5))[:3].tolist()
+    [0, 2, 0]
+    """
+    due = wheel.release_s(timer_ms[timer_ms >= 0])
+    return np.bincount(due[due < MINUTE_S].astype(np.intp), minlength=MINUTE_S)
 
 
-def forecast(count: int, due: Counts, entered_per_s: float) -> NDArray[np.float64]:
+def forecast(count: int, due: Counts, entered_per_s: float) -> Floats:
     """TIME_WAIT expected at the end of each second of the next minute, if entries go on as now: (60,).
 
     >>> forecast(10, np.array([4, 2]), 1.0).tolist()

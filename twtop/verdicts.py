@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import text
+from twtop.bind_first import BindFirst
 from twtop.costs import Memory, accept_queue
 from twtop.destinations import Destinations
 from twtop.model import Direction, Snapshot, TcpState
@@ -48,6 +49,7 @@ def verdicts(
     snapshot: Snapshot,
     places: Destinations,
     budget: Budgets,
+    binders: BindFirst | None,
     memory: Memory,
     rates: Rates,
     growth_per_s: float | None,
@@ -55,7 +57,7 @@ def verdicts(
     """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
     worst = worst_destination(places, budget)
     return (
-        _ports(snapshot, places, budget, worst),
+        _ports(snapshot, places, budget, binders, worst),
         _connect_cost(snapshot, budget, worst),
         _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
@@ -78,11 +80,23 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
     return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
-def _ports(snapshot: Snapshot, places: Destinations, budget: Budgets, worst: int | None) -> Verdict:
+def worst_binder(binders: BindFirst | None) -> int | None:
+    """The local address that binds before it connects and is nearest to the end of its one budget, if there is one."""
+    if binders is None or not binders.holds.any():
+        return None
+    return int(np.argmax(np.where(binders.holds, binders.pressure, -1.0)))
+
+
+def _ports(
+    snapshot: Snapshot, places: Destinations, budget: Budgets, binders: BindFirst | None, worst: int | None
+) -> Verdict:
     if snapshot.limits.port_range is None:
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
+    binder = worst_binder(binders)
+    if binders is not None and binder is not None and binders.pressure[binder] >= budget.pressure[worst]:
+        return _bound_ports(snapshot, binders, binder)
     pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
     level = Level.CRITICAL if full_in <= SOON_S else _level(pressure)
     if budget.past_cliff[worst] and level is Level.OK:
@@ -97,6 +111,19 @@ def _ports(snapshot: Snapshot, places: Destinations, budget: Budgets, worst: int
         f"{text.percent(pressure)} {peer}" + (f", {when}" if when else ""),
         f"{peer} holds {text.count(budget.used[worst])} of {text.count(budget.capacity[worst])} local ports; "
         f"{text.count(left)} more connections can be made, {when or 'never full at this rate'}.",
+    )
+
+
+def _bound_ports(snapshot: Snapshot, binders: BindFirst, binder: int) -> Verdict:
+    pressure = float(binders.pressure[binder])
+    address = text.address(snapshot.sockets.addresses.integer(binders.local[binder]))
+    return Verdict(
+        "ports",
+        _level(pressure),
+        pressure,
+        f"{text.percent(pressure)} {address}, bound first",
+        f"{address} binds before it connects, so its {text.count(binders.destinations[binder])} destinations share one "
+        f"budget: {text.count(binders.ports[binder])} ports are held, and at the end bind() fails with EADDRINUSE.",
     )
 
 
