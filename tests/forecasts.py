@@ -1,0 +1,70 @@
+"""A real load beside twtop's own reading of it, in one namespace, for the tests of what twtop foresees."""
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.namespace import sysctl
+from twtop.decode import decode
+from twtop.frame import Frame, View
+from twtop.history import History, fold
+from twtop.load import Met, Server, Stream, client_closes, connect, run
+from twtop.model import Direction
+from twtop.probe import read_sample
+from twtop.processes import assign
+
+READ_EVERY_S = 1.0
+
+
+class Watch:
+    """twtop's frames of this namespace, one a second at most."""
+
+    def __init__(self) -> None:
+        self._history = History()
+        self._read_at = 0.0
+
+    def frame(self) -> Frame | None:
+        """A new frame when one is due, else None."""
+        if time.monotonic() < self._read_at + READ_EVERY_S:
+            return None
+        self._read_at = time.monotonic()
+        snapshot = decode(read_sample())
+        self._history.advance(snapshot)
+        return fold(self._history, snapshot, View(), assign(snapshot.sockets, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a load ended: the last frame, and when connect() first failed for want of a port, if it did."""
+
+    frame: Frame
+    failed_at: float | None
+
+
+def load(ports: int, rate: float, seconds: float, look: Callable[[Frame], object]) -> Ended:
+    """The client closes first, `rate` times a second, on a range of so many ports; `look` sees each frame.
+
+    Ends with the time, or with the first EADDRNOTAVAIL.
+    """
+    sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
+    sysctl("net.ipv4.tcp_tw_reuse", 0)
+    server, met, watch = Server(("127.0.0.1", 443)), Met(), Watch()
+    last = watch.frame()
+    for _ in run([Stream(rate, lambda: client_closes(connect(server, met)))], seconds, 1_000_000):
+        if met.failed[errno.EADDRNOTAVAIL]:
+            assert last
+            return Ended(last, time.monotonic())
+        if frame := watch.frame():
+            look(frame)
+            last = frame
+    assert last
+    return Ended(last, None)
+
+
+def only_full_in(frame: Frame) -> float:
+    """Seconds to full of the one outbound destination."""
+    (place,) = np.flatnonzero(frame.groups.places.direction == Direction.OUTBOUND)
+    return float(frame.groups.budgets.full_in_s[place])
