@@ -135,3 +135,11 @@ async def test_letters_are_text_and_not_keys() -> None:
         assert stage.line("qpbsw?")
         assert stage.app.is_running
         assert not stage.monitor.paused
+
+
+async def test_typed_ahead_of_the_line() -> None:
+    async with monitor(lab()) as stage:
+        await stage.burst("slash", *"8080 or 443 and 10.0.0.0", "slash", "8", "enter")
+        await until_listed(stage, "10.0.0.5", "10.0.0.6")
+        assert not stage.monitor.paused
+        assert not stage.shows("Esc restore")

@@ -58,7 +58,7 @@ async def test_on_the_place_of_a_peer_that_is_gone() -> None:
 async def test_on_its_socket_while_those_above_leave(count: int) -> None:
     async with monitor(draining(0, count), draining(5, count), draining(20, count)) as stage:
         await drill(stage, f"{count:,}")
-        await stage.press("G", "pageup", "up", "up")
+        await stage.press("G", "pageup", "pageup", "pageup", "down", "down")
         chosen = selected(stage, stage.sockets).split()[0]
         place = line_of(stage, chosen)
         for _ in range(2):

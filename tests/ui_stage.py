@@ -85,6 +85,12 @@ class Stage:
     async def type(self, text: str) -> None:
         await self.pilot.press(*text)
 
+    async def burst(self, *keys: str) -> None:
+        """Keys that come all at once, as over a slow line."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+        await self.pilot.pause()
+
     async def paste(self, text: str) -> None:
         """The text at once, as a terminal hands on what is pasted."""
         self.app.post_message(events.Paste(text))

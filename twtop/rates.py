@@ -18,7 +18,8 @@ from twtop.model import Codes, freeze
 LONG_S, SHORT_S = 10, 3
 """Rates are means over the long span, so that they do not flicker; over the short one where the two disagree."""
 
-SIGMAS = 3
+CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
+"""How far beyond chance, in standard deviations of a count, two spans disagree, or connections grow for good."""
 
 Floats = NDArray[np.float64]
 
@@ -85,8 +86,8 @@ def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats
     (closing, growth), (closing_now, growth_now) = over(LONG_S), over(SHORT_S)
     expected = (closing + growth) * SHORT_S
     seen = (closing_now + growth_now) * SHORT_S
-    changed = np.abs(seen - expected) > SIGMAS * np.sqrt(np.maximum(expected, 1.0))
+    changed = np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))
     growth = np.where(changed, growth_now, growth)
     before = past[0].of(names) if past else count
-    certain = np.abs(count - before) > SIGMAS * np.sqrt(count + before)
+    certain = np.abs(count - before) > TREND_SIGMAS * np.sqrt(count + before)
     return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))

@@ -7,7 +7,10 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` as Textual names them, comma-separated; `cap` as people read them; `footer` is 0 for not shown there."""
+    """`keys` as Textual names them, comma-separated; `cap` as people read them; `footer` is 0 for not shown there.
+
+    `at_once` is for a key that moves the focus, so that what is typed ahead of the screen goes to the new one.
+    """
 
     keys: str
     cap: str
@@ -15,10 +18,12 @@ class Key:
     label: str
     help: str
     footer: int = 0
+    at_once: bool = False
 
 
 MONITOR_KEYS = (
-    Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9),
+    Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9,
+        at_once=True),
     Key("enter", "⏎", "drill", "sockets", "Single sockets of the selected row; again: back to the peers", 9),
     Key("space", "Space", "expand", "expand", "Show or hide the destinations of the selected row", 4),
     Key("s", "s", "sort", "sort", "Sort by the next column (also: click on a column's head)", 7),
@@ -35,7 +40,7 @@ MONITOR_KEYS = (
     Key("escape", "Esc", "back", "back", "One step back: close the filter, then the sockets, then drop the filter"),
     Key("question_mark,h,f1", "?", "help", "help", "This panel", 10),
     Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop; Ctrl-C too, with exit status 130", 10),
-)
+)  # fmt: skip
 
 TABLE_KEYS = (
     Key("up,k", "↑ k", "move(-1)", "up", "One row up"),
@@ -50,4 +55,4 @@ TABLE_KEYS = (
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
     """The table as Textual wants it."""
-    return [Binding(key.keys, key.action, key.label, show=False) for key in keys]
+    return [Binding(key.keys, key.action, key.label, show=False, priority=key.at_once) for key in keys]

@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.widgets import Input
 
 from twtop.engine import Engine
 from twtop.explain import explain
@@ -130,6 +131,10 @@ class Monitor(Screen[None]):
         (self._sockets if self._drilled else self._peers).focus()
 
     # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter line “/” is a letter."""
+        return not (action == "filter" and isinstance(self.focused, Input)) and super().check_action(action, parameters)
 
     @property
     def _drilled(self) -> bool:

@@ -40,7 +40,7 @@ class FilterBar(Vertical):
         entry = self.query_one(Input)
         entry.value = self.text
         entry.cursor_position = len(self.text)
-        entry.focus()
+        self.screen.set_focus(entry)  # now, for the next key may be waiting
 
     def close(self, keep: bool) -> None:
         """Hide the bar; without `keep` the filter that was in force before comes back."""
