@@ -9,11 +9,9 @@ import numpy as np
 from tests.namespace import wait_until
 from tests.reading import Ends, Reading, analyse
 from twtop.decode import decode
+from twtop.load import client_closes, listener, open_client
 from twtop.model import Snapshot, TcpState
 from twtop.probe import read_sample
-
-IP_BIND_ADDRESS_NO_PORT = 24
-BACKLOG = 4096
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -35,26 +33,12 @@ class Route:
 
     def connect(self) -> socket.socket:
         """A plain connect() that chooses the local address but not the port; raises OSError like it."""
-        client = socket.socket(family_of(self.local))
-        client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        try:
-            client.bind((self.local, 0))
-            client.connect((self.remote, self.port))
-        except OSError:
-            client.close()
-            raise
-        return client
+        return open_client((self.remote, self.port), self.local)
 
 
 def listen(address: str, port: int) -> socket.socket:
-    """A listener on this address alone; IPv6 does not take IPv4 as well."""
-    server = socket.socket(family_of(address))
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if server.family == socket.AF_INET6:
-        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    server.bind((address, port))
-    server.listen(BACKLOG)
-    return server
+    """A listener on this address alone."""
+    return listener((address, port))
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -81,9 +65,7 @@ class Peer:
     def time_wait(self, count: int) -> None:
         """The client closes first, so that TIME_WAIT and its port are the client's."""
         for _ in range(count):
-            client, accepted = self.route.connect(), self.server.accept()[0]
-            client.close()
-            accepted.close()
+            client_closes((self.route.connect(), self.server.accept()[0]))
 
     def closed_fin_wait2(self, count: int) -> None:
         """The client has closed, the service has not: a timewait object, but no TIME_WAIT."""

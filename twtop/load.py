@@ -34,16 +34,45 @@ class Met:
         return self.done + self.failed.total()
 
 
+def listener(address: Address) -> socket.socket:
+    """A listening socket on this address alone; IPv6 does not take IPv4 as well."""
+    server = socket.socket(_family(address))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if server.family == socket.AF_INET6:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    server.bind(address)
+    server.listen(BACKLOG)
+    return server
+
+
+def open_client(address: Address, source: str = "", bind_first: bool = False) -> socket.socket:
+    """The client's end of a new connection; raises OSError as bind() and connect() do.
+
+    A `source` address alone leaves the port to connect(), one of the destination's budget; `bind_first` takes it at
+    bind(), one of the budget that the source has for all destinations.
+    """
+    client = socket.socket(_family(address))
+    try:
+        if source:
+            client.setsockopt(socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT, 0 if bind_first else 1)
+            client.bind((source, 0))
+        client.connect(address)
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
 class Server:
     """A listener in the same process, which accepts each connection when told to."""
 
     def __init__(self, address: Address) -> None:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.address = address
-        self._listener = socket.socket(family)
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(address)
-        self._listener.listen(BACKLOG)
+        self._listener = listener(address)
 
     def accept(self) -> socket.socket:
         return self._listener.accept()[0]
@@ -52,19 +81,13 @@ class Server:
 def connect(server: Server, met: Met, source: str = "", bind_first: bool = False, to: str = "") -> Connection:
     """One connection, its time and its error noted in `met`; raises the error.
 
-    A `source` address alone leaves the port to connect(), one of the destination's budget; `bind_first` takes it at
-    bind(), one of the budget that the source has for all destinations. `to` is any address of a wildcard server.
+    `to` is any address of a wildcard server; the rest is open_client's.
     """
-    client = socket.socket(socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET)
     start = time.perf_counter()
     try:
-        if source:
-            client.setsockopt(socket.SOL_IP, IP_BIND_ADDRESS_NO_PORT, 0 if bind_first else 1)
-            client.bind((source, 0))
-        client.connect((to, server.address[1]) if to else server.address)
+        client = open_client((to, server.address[1]) if to else server.address, source, bind_first)
     except OSError as error:
         met.failed[error.errno or 0] += 1
-        client.close()
         raise
     finally:
         met.spent_s += time.perf_counter() - start
