@@ -168,6 +168,14 @@ def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
     assert reused.full_in_s.tolist() == [NEVER]
 
 
+def test_a_burst_is_forgotten_as_soon_as_its_ports_can_be_reused() -> None:
+    """Eighty of a hundred ports were closed half a second ago; in another half they are free."""
+    burst = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 80), remaining=59.5)
+    plain, reused = (described(burst, port_range=(LOW, LOW + 99), tw_reuse=each).budget for each in (0, 1))
+    assert plain.full_in_s[0] < 1
+    assert reused.full_in_s.tolist() == [NEVER]
+
+
 def test_without_timers_no_rate_is_known() -> None:
     """As where only /proc of another tool says that there are TIME_WAIT."""
     silent = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 100), timer=0)

@@ -137,6 +137,13 @@ def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, elusive: in
     assert (space.elusive, space.capacity) == (elusive, high - low + 1)
 
 
+def test_a_budget_is_full_when_connect_may_fail() -> None:
+    """In an odd range that may be a port early, in an even one it is not."""
+    odd, even = (described(ports(*range(LOW, high)), port_range=(LOW, high)) for high in (HIGH + 1, HIGH))
+    assert [row(each)["full_in_s"] for each in (odd, even)] == [0, np.inf]
+    assert [each.left(DESTINATION) for each in (odd, even)] == [1, 1]
+
+
 def test_behind_a_listener_the_clients_ports_are_counted() -> None:
     seen = described(
         sock("10.0.0.1:80", state="LISTEN"),

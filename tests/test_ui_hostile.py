@@ -3,8 +3,9 @@
 import pytest
 from rich.cells import cell_len
 
-from tests.ui_scenes import DATABASE, lab, later, owners, scene
-from tests.ui_stage import monitor, rows
+from tests.sockdiag import many
+from tests.ui_scenes import later, owners, scene
+from tests.ui_stage import Stage, monitor, rows
 from twtop.frame import View
 from twtop.groups import GroupBy
 
@@ -18,53 +19,59 @@ HOSTILE = {
     "abc\u202edef": "abc�def",
     "עברית": "עברית",
     "e\u0301\u0301": "e\u0301\u0301",
-    "": "unknown process",
 }
+SAMPLE = scene(many("10.0.0.1", "10.0.0.7:5432", lports=range(33000, 33009), inode=range(900, 909)))
 
-each = pytest.mark.parametrize(("name", "shown"), HOSTILE.items(), ids=ascii)
+
+def is_whole(stage: Stage) -> bool:
+    """Is every painted line as wide as the screen?"""
+    return {cell_len(line) for line in stage.lines} == {stage.app.size.width}
 
 
-@each
 @pytest.mark.parametrize("size", [(120, 40), (60, 20)], ids=str)
-async def test_as_a_process(name: str, shown: str, size: tuple[int, int]) -> None:
-    sample = scene(DATABASE)
+async def test_processes(size: tuple[int, int]) -> None:
     view = View(group_by=GroupBy.PROCESS)
-    async with monitor(sample, later(sample, 1), view=view, owners=owners([name] * 7), size=size) as stage:
+    async with monitor(SAMPLE, later(SAMPLE, 1), view=view, owners=owners(HOSTILE), size=size) as stage:
         await stage.tick()  # owners may come after the first frame
-        await stage.until(lambda: rows(stage, stage.peers)[0].strip().startswith(shown[:16]), f"{shown!r}")
-        assert [cell_len(line) for line in stage.lines] == [size[0]] * size[1]
-        await stage.press("enter")
-        await stage.until_shown("7 sockets")
-        assert stage.shows(f"{shown} ── 7 sockets")
-        assert [cell_len(line) for line in stage.lines] == [size[0]] * size[1]
+        await stage.until(lambda: len(rows(stage, stage.peers)) == len(HOSTILE), "a row for each process")
+        drawn = {row[1:].split("  ")[0].strip() for row in rows(stage, stage.peers)}
+        assert drawn == set(HOSTILE.values())
+        assert is_whole(stage)
 
 
-@each
-async def test_as_the_owner_of_a_socket(name: str, shown: str) -> None:
-    sample = scene(DATABASE)
-    async with monitor(sample, later(sample, 1), owners=owners([name] * 7)) as stage:
+async def test_owners_of_sockets() -> None:
+    async with monitor(SAMPLE, later(SAMPLE, 1), owners=owners(HOSTILE), size=(120, 60)) as stage:
         await stage.press("enter")
-        await stage.until_shown("7 sockets")
+        await stage.until_shown("9 sockets")
         await stage.tick()
-        pid_follows = shown if name else ""
-        await stage.until(lambda: f" {pid_follows} 10" in rows(stage, stage.sockets)[0], f"{shown!r} and its number")
-        assert [cell_len(line) for line in stage.lines] == [120] * 40
+        await stage.until(lambda: all(stage.shows(f" {name} 10") for name in HOSTILE.values()), "all owners")
+        assert is_whole(stage)
 
 
-@pytest.mark.parametrize("text", ["process '[bold]x[/]'", "process '[/'", "'日本[語'", "process '[@click=app.quit]'"])
-async def test_as_a_filter(text: str) -> None:
-    async with monitor(lab()) as stage:
-        await stage.press("slash")
-        await stage.paste(text)
-        assert stage.shows(text)
-        await stage.until(lambda: rows(stage, stage.peers) == ["no connections"], "nothing to match")
+@pytest.mark.parametrize("name", ["[bold]x[/]", "[/nonsense"])
+async def test_a_process_on_the_title(name: str) -> None:
+    view = View(group_by=GroupBy.PROCESS)
+    async with monitor(SAMPLE, later(SAMPLE, 1), view=view, owners=owners([name] * 9)) as stage:
+        await stage.tick()
         await stage.press("enter")
-        assert "[" in stage.line("─ filter: ")
+        await stage.until_shown(f"{name} ── 9 sockets")
 
 
-@pytest.mark.parametrize("text", ["port [bold]", "[/] [/", "[red"])
-async def test_as_a_filter_that_does_not_read(text: str) -> None:
-    async with monitor(lab()) as stage:
-        await stage.press("slash")
-        await stage.paste(text)
-        assert stage.shows(text, "expected")
+async def test_a_filter() -> None:
+    async with monitor(SAMPLE) as stage:
+        for text in ("process '[bold]x[/]'", "process '[/'", "'日本[語'", "process '[@click=app.quit]'"):
+            await stage.press("slash", "ctrl+u")
+            await stage.paste(text)
+            assert stage.shows(text)
+            await stage.until(lambda: rows(stage, stage.peers) == ["no connections"], "nothing to match")
+            await stage.press("enter")
+            assert "[" in stage.line("─ filter: ")
+            assert is_whole(stage)
+
+
+async def test_a_filter_that_does_not_read() -> None:
+    async with monitor(SAMPLE) as stage:
+        for text in ("port [bold]", "[/] [/", "[red"):
+            await stage.press("slash", "ctrl+u")
+            await stage.paste(text)
+            assert stage.shows(text, "expected")

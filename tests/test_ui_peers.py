@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.sockdiag import many
 from tests.ui_scenes import CONNECTIONS, lab, owners, scene
 from tests.ui_stage import Stage, head, monitor, rows, selected
@@ -20,19 +18,14 @@ def names(stage: Stage) -> list[str]:
     return [row.split()[0] for row in rows(stage, stage.peers)]
 
 
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        (["j"], 1), (["down"], 1), (["j", "j", "k"], 1), (["down", "up"], 0), (["up"], 0),
-        (["G"], 49), (["end"], 49), (["G", "g"], 0), (["end", "home"], 0), (["G", "j"], 49),
-        (["pagedown", "pageup"], 0),
-    ],
-    ids=str,
-)  # fmt: skip
-async def test_keys_move_the_selection(keys: list[str], expected: int) -> None:
+async def test_keys_move_the_selection() -> None:
     async with monitor(FIFTY) as stage:
-        await stage.press(*keys)
-        assert selected(stage, stage.peers).split()[0] == f"10.0.1.{expected}"
+        for key, expected in (
+            ("up", 0), ("j", 1), ("down", 2), ("k", 1), ("up", 0),
+            ("G", 49), ("j", 49), ("g", 0), ("end", 49), ("home", 0),
+        ):  # fmt: skip
+            await stage.press(key)
+            assert selected(stage, stage.peers).split()[0] == f"10.0.1.{expected}", key
 
 
 async def test_a_page_is_what_is_visible() -> None:
@@ -41,6 +34,8 @@ async def test_a_page_is_what_is_visible() -> None:
         await stage.press("pagedown")
         assert last_visible in names(stage)
         assert selected(stage, stage.peers).split()[0] in (last_visible, names(stage)[-1])
+        await stage.press("pageup")
+        assert selected(stage, stage.peers).split()[0] == "10.0.1.0"
 
 
 async def test_a_click_selects() -> None:
@@ -76,15 +71,15 @@ BY_COLUMN = {
 }
 
 
-@pytest.mark.parametrize(("title", "expected"), BY_COLUMN.items(), ids=BY_COLUMN)
-async def test_a_click_on_a_head_sorts_and_one_more_reverses(title: str, expected: list[str]) -> None:
+async def test_a_click_on_a_head_sorts_and_one_more_reverses() -> None:
     async with monitor(lab()) as stage:
-        await stage.click(stage.peers, title)
-        assert f"{title}▼" in head(stage, stage.peers)
-        assert names(stage) == expected
-        await stage.click(stage.peers, title)
-        assert f"{title}▲" in head(stage, stage.peers)
-        assert names(stage) == expected[::-1]
+        for title, expected in BY_COLUMN.items():
+            await stage.click(stage.peers, title)
+            assert f"{title}▼" in head(stage, stage.peers)
+            assert names(stage) == expected
+            await stage.click(stage.peers, title)
+            assert f"{title}▲" in head(stage, stage.peers)
+            assert names(stage) == expected[::-1]
 
 
 async def test_capital_s_reverses() -> None:
