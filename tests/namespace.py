@@ -170,3 +170,8 @@ def wait_until(condition: Callable[[], R | None], timeout: float = 10, what: str
             pytest.fail(f"waited {timeout:g} s in vain for: {what or condition}")
         time.sleep(0.002)
     return value
+
+
+def heed_interrupts() -> None:
+    """For a child's preexec_fn: a shell's background jobs, this test run too, are started with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

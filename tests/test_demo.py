@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.namespace import in_namespace, wait_until
+from tests.namespace import heed_interrupts, in_namespace, wait_until
 from twtop.demo import Lab, Plan
 from twtop.scenarios import BY_NAME, SCENARIOS
 
@@ -150,7 +150,8 @@ def test_batch_output_carries_what_the_load_says() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
     command = [*TWTOP, "demo", "client-closes", "-b", "-d", "0.2", "-o", "json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed_interrupts) as running:
         assert running.stdout
         assert running.stderr
         line = running.stdout.readline()
