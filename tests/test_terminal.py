@@ -125,6 +125,8 @@ def test_ctrl_c_leaves(twtop: Terminal, opened: str) -> None:
 @needs_tmux
 def test_a_hang_up_leaves_no_process(twtop: Terminal) -> None:
     pid = twtop.pid
+    for width, height in ((60, 20), (140, 45), (100, 30)):
+        twtop.resize(width, height)  # much to draw when it happens
     twtop.close()
     twtop.until(lambda: not runs(pid), "the process to end")
 

@@ -18,6 +18,9 @@ from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS, Key
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.widgets.table import Table
 
+HANG_UP_S = 3
+"""After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
+
 
 class TwtopApp(App[None]):
     """Runs until the user leaves; `return_code` is then the exit status."""
@@ -45,6 +48,8 @@ class TwtopApp(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
 
     def _end_by(self, number: signal.Signals) -> None:
+        if sys.platform != "win32" and number is signal.SIGHUP:
+            signal.alarm(HANG_UP_S)
         self.exit(return_code=128 + number)
 
     def action_interrupt(self) -> None:
