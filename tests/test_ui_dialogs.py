@@ -7,6 +7,7 @@ from tests.ui_scenes import lab
 from tests.ui_stage import Stage, monitor
 from twtop.ui.help import FILTERS
 from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS
+from twtop.ui.widgets.footer import KeyFooter
 
 KEYS = (*MONITOR_KEYS, *TABLE_KEYS)
 
@@ -98,6 +99,15 @@ async def test_the_palette_moves_the_selection() -> None:
         await stage.until_shown("Last row")
         await stage.press("enter")
         await stage.until(lambda: stage.peers.cursor == len(stage.peers.rows) - 1, "the last row to be selected")
+
+
+async def test_a_click_on_the_footer_presses_the_key() -> None:
+    async with monitor(lab()) as stage:
+        footer = stage.monitor.query_one(KeyFooter)
+        await stage.click(footer, "pause")
+        assert stage.shows("⏸ paused")
+        await stage.click(footer, "help")
+        assert stage.shows("twtop help")
 
 
 @pytest.mark.parametrize(("key", "status"), [("q", 0), ("ctrl+q", 0), ("ctrl+c", 130)])
