@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint screenshots bench clean
 .SILENT:
 .NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
 
@@ -16,6 +16,9 @@ lint: .venv/.dev
 	.venv/bin/ruff check -q
 	.venv/bin/ruff format -q --check
 	.venv/bin/mypy --no-error-summary
+
+screenshots: .venv/.dev
+	exec .venv/bin/python -m tests.screenshots
 
 bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)
