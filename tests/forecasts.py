@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.namespace import sysctl
+from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, View
 from twtop.history import History, fold
@@ -23,7 +24,7 @@ class Watch:
     """twtop's frames of this namespace, one a second at most."""
 
     def __init__(self) -> None:
-        self._history = History()
+        self._analyst, self._history = Analyst(), History()
         self._read_at = 0.0
 
     def frame(self) -> Frame | None:
@@ -31,9 +32,9 @@ class Watch:
         if time.monotonic() < self._read_at + READ_EVERY_S:
             return None
         self._read_at = time.monotonic()
-        snapshot = decode(read_sample())
-        self._history.advance(snapshot)
-        return fold(self._history, snapshot, View(), assign(snapshot.sockets, {}))
+        analysis = self._analyst.analyse(decode(read_sample()))
+        self._history.advance(analysis.snapshot)
+        return fold(self._history, analysis, View(), assign(analysis.snapshot.sockets, {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tests.sockdiag import Block, make_sample
+from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, View
 from twtop.history import History, fold
@@ -20,11 +21,11 @@ NOBODY: Owners = {}
 
 def frames(*samples: Sample, view: View = PLAIN, owners: Owners = NOBODY) -> list[Frame]:
     """One Frame for each sample, all with one history."""
-    history, found = History(), []
+    analyst, history, found = Analyst(), History(), []
     for sample in samples:
-        snapshot = decode(sample)
-        history.advance(snapshot)
-        found.append(fold(history, snapshot, view, assign(snapshot.sockets, owners)))
+        analysis = analyst.analyse(decode(sample))
+        history.advance(analysis.snapshot)
+        found.append(fold(history, analysis, view, assign(analysis.snapshot.sockets, owners)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from queue import Empty, Queue
@@ -16,7 +16,8 @@ from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.groups import GroupBy
 from twtop.model import Process
-from twtop.probe import CollectError, Sample
+from twtop.probe import Ask, CollectError, Sample
+from twtop.sources import Source
 
 AT_ONCE_S, NEVER_S = 0.001, 3600
 PATIENCE_S = 10
@@ -36,10 +37,10 @@ class Kernel:
         self._begun: Queue[float] = Queue()
         self._answers: Queue[Answer] = Queue()
 
-    def open(self) -> Callable[[], Sample]:
+    def open(self) -> Source:
         return self.read
 
-    def read(self) -> Sample:
+    def read(self, _: Ask) -> Sample:
         self.reads += 1
         self._begun.put(time.monotonic())
         answer = self._answers.get(timeout=PATIENCE_S)
@@ -229,11 +230,11 @@ def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: De
     assert not kernel.begins()
 
 
-@pytest.mark.parametrize("name", ["decode", "fold", "assign", "socket_owners"])
+@pytest.mark.parametrize("name", ["sampler.decode", "engine.fold", "engine.assign", "engine.socket_owners"])
 def test_a_defect_of_ours_is_told(
     engine: Engine, kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(engine_module, name, fail)
+    monkeypatch.setattr(f"twtop.{name}", fail)
     engine.start()
     kernel.answer()
     news = [desk.news.get(timeout=PATIENCE_S)]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from twtop.factorize import MULTIPLIERS, factorize, pair
+from twtop.factorize import MULTIPLIERS, factorize, fused
 
 # Found by lattice reduction: this step moves a product with any of the multipliers by less than 2**48 of 2**64, so
 # its multiples share a slot in each of the hash tables. New multipliers need a new step.
@@ -53,8 +53,9 @@ def test_no_keys_have_no_codes() -> None:
     assert len(codes) == len(rows) == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**32 - 1)), max_size=20))
-def test_a_pair_is_both_numbers(numbers: list[tuple[int, int]]) -> None:
-    high = np.array([high for high, _ in numbers], np.int32)
-    low = np.array([low for _, low in numbers], np.uint32)
-    assert pair(high, low, 32).tolist() == [high << 32 | low for high, low in numbers]
+@given(st.lists(st.tuples(*[st.integers(0, 3) | st.integers(0, 2**31 - 1)] * 4), max_size=40))
+def test_fused_keys_are_equal_where_all_columns_are(rows: list[tuple[int, int, int, int]]) -> None:
+    columns = np.array(rows, np.int32).reshape(-1, 4).T
+    keys = fused(*((column, 31) for column in columns))
+    for at, row in enumerate(rows):
+        assert [key == keys[at] for key in keys.tolist()] == [other == row for other in rows]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from tests.reading import Reading, described
 from tests.sockdiag import Block, many
 from twtop.exhaustion import full_in_s
-from twtop.history import History
-from twtop.rates import Rates
+from twtop.rates import Past, Rates
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
@@ -55,12 +54,10 @@ class Load:
 
 def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tuple[float, Reading, int | None]]:
     """(moment, what twtop says, row of the destination), each with the past that the history keeps."""
-    history = History()
+    past = Past()
     for now in moments:
-        reading = described(
-            *load.at(now, size), at=now, past=history.live(1000 + now), port_range=(LOW, LOW + size - 1)
-        )
-        history.leave(reading.live())
+        reading = described(*load.at(now, size), at=now, past=past.before(1000 + now), port_range=(LOW, LOW + size - 1))
+        past.keep(reading.live())
         yield now, reading, reading.find(DESTINATION)
 
 
@@ -109,11 +106,11 @@ def test_a_random_load_does_not_flicker() -> None:
 def test_a_pool_that_breathes_is_no_load() -> None:
     """A thousand connections, some more or fewer by chance."""
     random = np.random.default_rng(6)
-    history = History()
+    past = Past()
     for second in range(30):
         pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW, LOW + 1000 + int(random.integers(-20, 21))))
-        seen = described(pool, at=second, past=history.live(1000 + second), port_range=(LOW, LOW + 1999))
-        history.leave(seen.live())
+        seen = described(pool, at=second, past=past.before(1000 + second), port_range=(LOW, LOW + 1999))
+        past.keep(seen.live())
         assert seen.budget.new_per_s[0] < 20
         assert seen.budget.full_in_s[0] == NEVER
 
@@ -186,13 +183,13 @@ def test_without_timers_no_rate_is_known() -> None:
 
 def test_every_destination_has_its_own_past() -> None:
     """One comes, one goes, one stays: the numbers of their rows change from dump to dump."""
-    history = History()
+    past = Past()
     stays, grows = many("10.0.0.1", "10.0.0.6:443", lports=range(LOW, LOW + 500)), steadily(50, 5, 100)
     goes = many("10.0.0.1", "10.0.0.7:443", lports=range(LOW, LOW + 100))
     for second in range(16):
         blocks = [*([goes] if second < 9 else []), stays, *Load(grows, NEVER).at(second)][:: 1 - 2 * (second % 2)]
-        seen = described(*blocks, at=second, past=history.live(1000 + second), port_range=(LOW, HIGH))
-        history.leave(seen.live())
+        seen = described(*blocks, at=second, past=past.before(1000 + second), port_range=(LOW, HIGH))
+        past.keep(seen.live())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budget.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.frames import NOBODY, filtered, frame, frames
 from tests.sockdiag import Block, make_sample, many, sock
+from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy, Key
@@ -157,15 +158,16 @@ class Run:
     """A run of twtop whose user changes the view."""
 
     def __init__(self) -> None:
-        self.history, self.ticks = History(), 0
+        self.analyst, self.history, self.ticks = Analyst(), History(), 0
 
     def tick(self) -> None:
-        self.snapshot = decode(make_sample(waiting(10 + self.ticks), sock("1.1.1.1:1", "2.2.2.2:2"), at=self.ticks))
-        self.history.advance(self.snapshot)
+        sample = make_sample(waiting(10 + self.ticks), sock("1.1.1.1:1", "2.2.2.2:2"), at=self.ticks)
+        self.analysis = self.analyst.analyse(decode(sample))
+        self.history.advance(self.analysis.snapshot)
         self.ticks += 1
 
     def show(self, view: View) -> Frame:
-        return fold(self.history, self.snapshot, view, assign(self.snapshot.sockets, NOBODY))
+        return fold(self.history, self.analysis, view, assign(self.analysis.snapshot.sockets, NOBODY))
 
 
 def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:

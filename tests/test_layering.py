@@ -18,8 +18,8 @@ ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
     *("groups", "ordering", "costs", "verdicts", "query", "query_parser"),
 }
-FRAME = ANALYSIS | {"frame", "history"}
-SOURCE = {"model", "probe", "decode", "processes", "sources"}
+FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
+SOURCE = {"model", "probe", "decode", "processes", "sources", "sampler"}
 
 # What a module of twtop may import of twtop, lowest first. A package has one row, and is free within.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -46,10 +46,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ordering": ANALYSIS,
     "costs": ANALYSIS,
     "portmap": ANALYSIS,
+    "analysis": ANALYSIS,
     "frame": ANALYSIS,
+    "selection": ANALYSIS | {"analysis", "frame"},
     "history": FRAME,
     "fixes": FRAME,
     "explain": FRAME | {"fixes"},
+    "sampler": ANALYSIS | SOURCE | {"analysis"},
     "engine": FRAME | SOURCE,
     "document": FRAME,
     "report": FRAME | {"document"},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.namespace import run_in_namespace, sysctl
+from twtop.analysis import analyse
 from twtop.decode import decode
 from twtop.frame import View
 from twtop.history import History, fold
@@ -63,9 +64,9 @@ def fill_the_range() -> Run:
 
 
 def claim(used: int) -> Claim:
-    history, snapshot = History(), decode(read_sample())
-    history.advance(snapshot)
-    groups = fold(history, snapshot, View(), assign(snapshot.sockets, {})).groups
+    history, analysis = History(), analyse(decode(read_sample()))
+    history.advance(analysis.snapshot)
+    groups = fold(history, analysis, View(), assign(analysis.snapshot.sockets, {})).groups
     (place,) = np.flatnonzero(groups.places.direction == Direction.OUTBOUND)
     assert groups.budgets.used[place] == used
     return Claim(used, bool(groups.budgets.past_cliff[place]), float(groups.budgets.probes_per_connect[place]))

@@ -25,7 +25,7 @@ from twtop.ui.app import TwtopApp
 def open_source():
     samples = iter([open_local()()])
 
-    def read():
+    def read(ask):
         for sample in samples:
             return sample
         raise RuntimeError("a defect on purpose")

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.sockdiag import Block, make_sample, many, sock
 from twtop.model import Process
-from twtop.probe import Sample
+from twtop.probe import Ask, Sample
 from twtop.sources import Source
 
 RANGE = (32768, 33767)
@@ -50,7 +50,7 @@ class Script:
     def reads(self) -> int:
         return len(self.read_at)
 
-    def _read(self) -> Sample:
+    def _read(self, _: Ask) -> Sample:
         self.read_at.append(time.monotonic())
         tick = self._ticks[min(self.reads, len(self._ticks)) - 1]
         if isinstance(tick, Exception):

@@ -23,10 +23,13 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     verdicts        what this many TIME_WAIT cost here: six answers
     query           the filter language: tree, normal form, mask (grammar in query.lark)
     query_parser    its text → tree, and errors that point at the column
+    analysis        what a dump tells whatever the view
     frame           View, what is asked for, and Frame, the answer
+    selection       what a view picks from it
     history         ring buffers; fold
     explain         the common claims about TIME_WAIT against this machine's numbers
     fixes           what would help here, and what it would change
+    sampler         a source read at a bounded cost
     engine          the threads that turn a source into Frames
     text            numbers, addresses and outside names as text
     document        Frame → plain values, schema twtop/1

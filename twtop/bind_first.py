@@ -9,13 +9,11 @@ destination anew, and so uses ports twice by chance.
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twtop.destinations import Destinations
-from twtop.factorize import factorize, pair
-from twtop.model import Codes, Direction, Mask, Sockets, freeze
+from twtop.factorize import distinct, factorize, fused
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
 from twtop.port_space import PortSpace
-from twtop.timers import Floats
 
 EXPECTED_SHARE = 0.2
 """Part of the sockets that connect() would have put on a port in use already, from which their lack tells something.
@@ -26,8 +24,6 @@ simulations of two to eighty of them connect() never came below three fifths of 
 
 EXPECTED_SOCKETS = 16
 SEEN_OF_EXPECTED = 0.25
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +61,10 @@ def bind_first(sockets: Sockets, space: PortSpace, places: Destinations) -> Bind
     first, second = space.first_parity, space.capacity - space.first_parity
     beyond = np.maximum(held[used] - first, 0)
     by_connect = _distinct(owner, held[used] - beyond, first, count) + _distinct(owner, beyond, second, count)
-    _, bearer = factorize(pair(sockets.local[rows], sockets.lport[rows], 16))
     number = np.zeros(len(sockets.addresses), np.int32)
     number[local] = np.arange(count)
-    ports = np.bincount(number[sockets.local[rows][bearer]], minlength=count)
+    taken = distinct(fused((number[sockets.local[rows]], 32), (sockets.lport[rows], 16)))
+    ports = np.bincount((taken >> np.uint64(16)).astype(np.intp), minlength=count)
     expected, seen = total - by_connect, total - ports
     telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
     return BindFirst(

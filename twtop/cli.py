@@ -12,7 +12,6 @@ from itertools import islice
 from typing import NoReturn
 
 from twtop.arguments import USAGE, arguments, complain
-from twtop.decode import decode
 from twtop.demo import Lab, Plan
 from twtop.engine import Engine
 from twtop.explain import as_text, explain
@@ -24,6 +23,7 @@ from twtop.probe import CollectError
 from twtop.processes import assign, socket_owners
 from twtop.query import needs_owners
 from twtop.report import REPORTS, Report
+from twtop.sampler import Sampler
 from twtop.scenarios import BY_NAME, SCENARIOS
 from twtop.sources import OpenSource, open_local
 
@@ -101,16 +101,16 @@ def _explain(open_source: OpenSource, view: View, options: argparse.Namespace) -
 
 def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
     """A frame each `--delay`, without end."""
-    read, history = open_source(), History()
+    sampler, history = Sampler(open_source()), History()
     wants_owners = options.sockets or view.group_by is GroupBy.PROCESS or needs_owners(view.query)
     due = time.monotonic()
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         due = time.monotonic() + options.delay
-        snapshot = decode(read())
-        history.advance(snapshot)
-        owners = assign(snapshot.sockets, socket_owners() if wants_owners else {})
-        yield fold(history, snapshot, view, owners)
+        analysis = sampler.tick(options.delay)
+        history.advance(analysis.snapshot)
+        owners = assign(analysis.snapshot.sockets, socket_owners() if wants_owners else {})
+        yield fold(history, analysis, view, owners)
 
 
 def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -> int:

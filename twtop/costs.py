@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twtop.factorize import factorize, pair
+from twtop.factorize import distinct, fused
 from twtop.model import Snapshot, Sockets, TcpState
 
 TIMEWAIT_BYTES = 256
@@ -37,9 +37,9 @@ def memory_formula(sockets: Sockets) -> int:
     """Bytes of the timewait objects, and of the bind buckets of their ports and (port, address) pairs."""
     rows = sockets.is_time_wait
     ports = sockets.lport[rows]
-    _, bearers = factorize(pair(sockets.local[rows], ports, 16))
+    pairs = distinct(fused((sockets.local[rows], sockets.addresses.bits), (ports, 16)))
     distinct_ports = int(np.count_nonzero(np.bincount(ports)))
-    return TIMEWAIT_BYTES * len(ports) + BIND_BUCKET_BYTES * (distinct_ports + len(bearers))
+    return TIMEWAIT_BYTES * len(ports) + BIND_BUCKET_BYTES * (distinct_ports + len(pairs))
 
 
 def ehash_load(snapshot: Snapshot) -> float | None:

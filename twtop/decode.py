@@ -5,15 +5,26 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.factorize import factorize, pair
-from twtop.model import MAPPED, PORTS, Addresses, Limits, Rows, Snapshot, Sockets, Timer
-from twtop.probe import HEADER, TCPDIAG_GETSOCK, CollectError, Sample
+from twtop.factorize import Column, distinct, factorize, fused
+from twtop.model import MAPPED, PORTS, Addresses, Codes, Limits, Mask, Snapshot, Sockets, Timer
+from twtop.probe import TCPDIAG_GETSOCK, CollectError, Sample
 
 NLM_F_MULTI = 0x2
-KIND = TCPDIAG_GETSOCK | NLM_F_MULTI << 16
-KIND_BITS = 0xFFCF_FFFF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
+KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
 AF_INET, AF_INET6 = 2, 10  # Linux's numbers, whatever machine replays the sample
-MESSAGE_BYTES = HEADER.size + 72  # struct nlmsghdr and struct inet_diag_msg, before any attribute
+MESSAGE = np.dtype(
+    [
+        *(("length", "=u4"), ("type", "=u2"), ("flags", "=u2"), ("sequence", "=u4"), ("pid", "=u4")),
+        *(("family", "u1"), ("state", "u1"), ("timer", "u1"), ("retransmits", "u1")),
+        *(("lport", ">u2"), ("rport", ">u2"), ("local", ">u4", 4), ("remote", ">u4", 4), ("device", "=u4")),
+        *(("cookie", "=u8"), ("expires", "=u4"), ("rqueue", "=u4"), ("wqueue", "=u4")),
+        *(("uid", "=u4"), ("inode", "=u4")),
+    ]
+)
+"""struct nlmsghdr and struct inet_diag_msg (linux/inet_diag.h), before any attribute."""
+
+WORD = 4
+SEQUENCE_WORD, PID_WORD = 2, 3
 EXT_COUNTERS = frozenset(
     {
         "TW", "TWKilled", "TWRecycled", "TCPTimeWaitOverflow",
@@ -23,21 +34,26 @@ EXT_COUNTERS = frozenset(
 )  # fmt: skip
 TCP_COUNTERS = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "OutRsts", "RetransSegs"})
 
-Words = NDArray[np.uint32]
+Bytes = bytes | memoryview
 
 
-def decode(sample: Sample) -> Snapshot:
-    """Raises CollectError, with one clear line, when the bytes are not a sock_diag dump of TCP sockets."""
+def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
+    """A sample without sockets takes those of the snapshot before it.
+
+    Raises CollectError, with one clear line, when the bytes are not a sock_diag dump of TCP sockets.
+    """
+    stale = before if sample.dump is None else None
     return Snapshot(
         time=sample.time,
         mono=sample.mono,
+        dumped=stale.dumped if stale else sample.mono,
         cpu=sample.cpu,
         collect_s=sample.collect_s,
         host=sample.host,
         kernel=sample.kernel,
         netns=sample.netns,
         source=sample.source,
-        sockets=decode_dump(sample.dump),
+        sockets=stale.sockets if stale else decode_dump(sample.dump or b""),
         limits=decode_limits(sample.files),
         counters=decode_counters(sample.files),
         gauges=decode_gauges(sample.files),
@@ -45,99 +61,96 @@ def decode(sample: Sample) -> Snapshot:
     )
 
 
-def decode_dump(dump: bytes) -> Sockets:
+def decode_dump(dump: Bytes) -> Sockets:
     """Netlink messages of any length → columns; a socket that was seen twice is kept once."""
-    if len(dump) % 4:
+    if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
-    words: Words = np.frombuffer(dump, np.uint32)
-    return _without_repeats(_columns(words, _message_starts(words)))
+    return _without_repeats(_columns(_messages(dump)))
 
 
-def _message_starts(words: Words) -> Rows:
-    """Word index of each message, found by its header and not by walking.
+def _messages(dump: Bytes) -> NDArray[np.void]:
+    """The messages of a dump as records, found by their headers and not by walking.
 
-    A header shows by type, the dump's random sequence number and port id; then the lengths must lead from each
+    A header shows by the dump's random sequence number, type and port id; then the lengths must lead from each
     message to the next without a gap, which leaves no room for a mistake.
     """
+    words = np.frombuffer(dump, np.uint32)
     if not len(words):
-        return np.empty(0, np.intp)
-    if len(words) * 4 < MESSAGE_BYTES:
-        raise CollectError(f"socket dump is cut off: {len(words) * 4} bytes are less than one message")
-    starts: Rows = np.flatnonzero((words & np.uint32(KIND_BITS)) == KIND) - 1
-    starts = starts[(starts >= 0) & (starts <= len(words) - MESSAGE_BYTES // 4)]
-    starts = starts[(words[starts + 2] == words[2]) & (words[starts + 3] == words[3])]
-    lengths = words[starts].astype(np.int64)
-    ends = starts + np.where(lengths < MESSAGE_BYTES, 0, (lengths + 3) // 4)  # too short to be one: ends nowhere
+        return np.empty(0, MESSAGE)
+    if len(dump) < MESSAGE.itemsize:
+        raise CollectError(f"socket dump is cut off: {len(dump)} bytes are less than one message")
+    room = len(words) - MESSAGE.itemsize // WORD + 1
+    starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
+    starts = starts[(starts >= 0) & (starts < room)]
+    # As plain bytes: numpy copies these whole, but records field by field.
+    places = np.ndarray(room, f"V{MESSAGE.itemsize}", dump, strides=(WORD,))
+    messages = places[starts].view(MESSAGE)
+    genuine = (messages["type"] == TCPDIAG_GETSOCK) & (messages["pid"] == words[PID_WORD])
+    genuine &= messages["flags"] & KNOWN_FLAGS == NLM_F_MULTI
+    if not genuine.all():
+        starts, messages = starts[genuine], messages[genuine]
+    lengths = messages["length"].astype(np.int64)
+    ends = starts + np.where(lengths < MESSAGE.itemsize, 0, (lengths + 3) // WORD)  # too short to be one: ends nowhere
     expected = np.append(starts[1:], len(words))
     if not len(starts) or starts[0] != 0 or (ends != expected).any():
-        broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * 4
-        raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(words) * 4}")
-    return starts
+        broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
+        raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(dump)}")
+    return messages
 
 
-def _columns(words: Words, starts: Rows) -> Sockets:
-    """Fields of struct inet_diag_msg (linux/inet_diag.h), gathered word by word."""
-    kind = words[starts + 4].view(np.uint8).reshape(-1, 4)
-    ports = words[starts + 5].view(">u2").reshape(-1, 2).astype(np.uint16)
-    family, state, timer = kind[:, 0], kind[:, 1].copy(), kind[:, 2].copy()
-    if (family[(family != AF_INET) & (family != AF_INET6)]).size or (state == 0).any() or (state > 11).any():
-        raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
+def _columns(messages: NDArray[np.void]) -> Sockets:
+    family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
     ipv6 = family == AF_INET6
-    sides = [_address_halves(words, starts + offset, ipv6) for offset in (6, 10)]
+    if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > 11).any():
+        raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
+    sides = [_address_halves(messages[name], ipv6) for name in ("local", "remote")]
     hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
-    codes, addresses = _intern(hi, lo)
-    left = np.minimum(words[starts + 17], np.uint32(2**31 - 1)).astype(np.int32)
+    codes, addresses = _intern(hi, lo, bool(ipv6.any()))
+    left = np.minimum(messages["expires"], np.uint32(2**31 - 1)).astype(np.int32)
     return Sockets(
         addresses=addresses,
         state=state,
         timer=timer,
-        local=codes[: len(starts)],
-        remote=codes[len(starts) :],
-        lport=ports[:, 0].copy(),
-        rport=ports[:, 1].copy(),
+        local=codes[: len(messages)],
+        remote=codes[len(messages) :],
+        lport=messages["lport"].astype(np.uint16),
+        rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
-        device=words[starts + 14],
-        rqueue=words[starts + 18],
-        wqueue=words[starts + 19],
-        uid=words[starts + 20],
-        inode=words[starts + 21],
+        **{name: messages[name].copy() for name in ("device", "rqueue", "wqueue", "uid", "inode")},
     )
 
 
-def _address_halves(
-    words: Words, at: NDArray[np.intp], ipv6: NDArray[np.bool_]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Two 64-bit halves of the addresses that begin at these words; IPv4 becomes ::ffff:a.b.c.d."""
-    first = words[at].byteswap().astype(np.uint64)
-    hi = np.zeros(len(at), np.uint64)
-    lo = first | np.uint64(MAPPED)
+def _address_halves(words: NDArray[np.uint32], ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Two 64-bit halves of addresses of four words each (rows, 4); IPv4 becomes ::ffff:a.b.c.d."""
+    hi = np.zeros(len(words), np.uint64)
+    lo = words[:, 0].astype(np.uint64)
+    lo |= np.uint64(MAPPED)
     if ipv6.any():
-        rows = at[ipv6]
-        second, third, fourth = (words[rows + k].byteswap().astype(np.uint64) for k in (1, 2, 3))
-        hi[ipv6] = first[ipv6] << np.uint64(32) | second
+        first, second, third, fourth = (words[ipv6, k].astype(np.uint64) for k in range(4))
+        hi[ipv6] = first << np.uint64(32) | second
         lo[ipv6] = third << np.uint64(32) | fourth
     return hi, lo
 
 
-def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64]) -> tuple[NDArray[np.int32], Addresses]:
+def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple[Codes, Addresses]:
     codes, rows = factorize(lo)
-    if hi.any():
+    if ipv6:
         upper, _ = factorize(hi)
-        codes, rows = factorize(pair(upper, codes, 32))
+        codes, rows = factorize(fused((upper, 32), (codes, 32)))
     return codes, Addresses(hi[rows], lo[rows])
 
 
 def _without_repeats(sockets: Sockets) -> Sockets:
     """A socket that changes while the dump walks may be met twice. Listeners may share a tuple (SO_REUSEPORT)."""
-    ends, _ = factorize(pair(sockets.local, sockets.remote, 32))
-    keys = pair(ends, pair(sockets.lport, sockets.rport, 16), 32)
+    bits = sockets.addresses.bits
+    columns: list[Column] = [(sockets.local, bits), (sockets.remote, bits)]
+    columns += [(sockets.lport, 16), (sockets.rport, 16)]
     if sockets.device.any():
-        device, _ = factorize(sockets.device.astype(np.uint64))
-        codes, _ = factorize(keys)
-        keys = pair(device, codes, 32)
-    _, rows = factorize(keys)
-    if len(rows) == len(sockets):
+        columns.insert(0, (sockets.device, 32))
+    keys = fused(*columns)
+    if len(distinct(keys)) == len(keys):
         return sockets
+    _, rows = factorize(keys)
     keep = ~sockets.is_connection
     keep[rows] = True
     return sockets.take(keep)

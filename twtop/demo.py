@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from twtop import namespace
 from twtop.load import Met, failures, run
-from twtop.probe import Sample, read_sample
+from twtop.probe import Ask, Room, Sample, read_sample
 from twtop.scenarios import NETWORKS, Scenario
 from twtop.sources import Source
 
@@ -41,6 +41,7 @@ class Lab:
             namespace.sysctl(name, value)
         self._said = b""
         self._line = ""
+        self._room = Room()
         self._reports, sender = os.pipe()
         self.child = os.fork()
         if self.child == 0:
@@ -79,8 +80,8 @@ class Lab:
         except ChildProcessError:
             return True
 
-    def _read(self) -> Sample:
-        return replace(read_sample(), load=self.report())
+    def _read(self, ask: Ask) -> Sample:
+        return replace(read_sample(ask=ask, room=self._room), load=self.report())
 
 
 def _work(plan: Plan, sender: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.directions import directions
-from twtop.factorize import factorize, pair
+from twtop.factorize import factorize, fused
 from twtop.model import Addresses, Codes, Direction, Sockets, freeze
 from twtop.port_space import PortSpace
 
@@ -51,8 +51,9 @@ def find_destinations(sockets: Sockets, space: PortSpace | None) -> Destinations
     rows = np.flatnonzero(sockets.is_connection)
     side = directions(sockets, space)[rows]
     port = np.where(side == Direction.INBOUND, sockets.lport[rows], sockets.rport[rows])
-    ends, _ = factorize(pair(sockets.local[rows], sockets.remote[rows], 32))
-    numbers, first = factorize(pair(ends, pair(side, port, 16), 32))
+    bits = sockets.addresses.bits
+    ends = (sockets.local[rows], bits), (sockets.remote[rows], bits)
+    numbers, first = factorize(fused(*ends, (port, 16), (side, 2)))
     code = np.full(len(sockets), -1, np.int32)
     code[rows] = numbers
     bearer = rows[first]

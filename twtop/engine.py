@@ -1,7 +1,7 @@
 """The threads that turn a source into Frames, so that whoever draws never waits for the kernel.
 
-One thread reads and decodes at the interval; one folds whenever there is a new snapshot or another view is wanted,
-so that a keystroke is answered from the last snapshot even while a dump is under way; one looks up owners.
+One thread reads and analyses at the interval; one folds whenever there is a new analysis or another view is wanted,
+so that a keystroke is answered from the last one even while a dump is under way; one looks up owners.
 """
 
 import threading
@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from twtop.decode import decode
+from twtop.analysis import Analysis
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.model import Process, Snapshot
+from twtop.model import Process
 from twtop.probe import CollectError
 from twtop.processes import assign, socket_owners
+from twtop.sampler import BUDGET, Sampler
 from twtop.sources import OpenSource
 
 OWNERS_EVERY_S = 5.0
@@ -49,14 +50,16 @@ class Engine:
         on_frame: Callable[[Frame], object],
         on_fault: Callable[[str], object],
         on_defect: Callable[[Exception], object],
+        budget: float = BUDGET,
     ) -> None:
         self._open_source = open_source
         self._wish = Wish(view, interval)
+        self._budget = budget
         self._on_frame = on_frame
         self._on_fault = on_fault
         self._on_defect = on_defect
         self._changed = threading.Condition()
-        self._snapshot: Snapshot | None = None
+        self._analysis: Analysis | None = None
         self._owners: Mapping[int, Process] = {}
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
@@ -104,18 +107,18 @@ class Engine:
             self._tell(self._on_defect, error)
 
     def _collect(self) -> None:
-        read = self._open_source()
+        sampler = Sampler(self._open_source(), self._budget)
         started, refreshes = -self._wish.interval, 0
         while (wish := self._until_due(started, refreshes)) and not wish.stopped:
-            started, refreshes = time.monotonic(), wish.refreshes
+            asked, started, refreshes = wish.refreshes > refreshes, time.monotonic(), wish.refreshes
             try:
-                snapshot = decode(read())
+                analysis = sampler.tick(wish.interval, now=asked)
             except CollectError as error:
                 self._tell(self._on_fault, str(error))
                 continue
             with self._changed:
-                if self._snapshot is None or wish.paused or not self._wish.paused:  # else what is seen was frozen since
-                    self._snapshot = snapshot
+                if self._analysis is None or wish.paused or not self._wish.paused:  # else what is seen was frozen since
+                    self._analysis = analysis
                     self._changed.notify_all()
 
     def _until_due(self, started: float, refreshes: int) -> Wish:
@@ -130,23 +133,23 @@ class Engine:
 
     def _fold(self) -> None:
         history = History()
-        snapshot: Snapshot | None = None
+        analysis: Analysis | None = None
         view: View | None = None
-        while work := self._until_news(snapshot, view):
+        while work := self._until_news(analysis, view):
             fresh, view, owners = work
-            if fresh is not snapshot:
-                history.advance(fresh)
-            snapshot = fresh
-            self._tell(self._on_frame, fold(history, snapshot, view, assign(snapshot.sockets, owners)))
+            if fresh is not analysis:
+                history.advance(fresh.snapshot)
+            analysis = fresh
+            self._tell(self._on_frame, fold(history, analysis, view, assign(analysis.snapshot.sockets, owners)))
 
     def _until_news(
-        self, folded: Snapshot | None, viewed: View | None
-    ) -> tuple[Snapshot, View, Mapping[int, Process]] | None:
-        """Wait for a new snapshot or another view; None when the engine stops."""
+        self, folded: Analysis | None, viewed: View | None
+    ) -> tuple[Analysis, View, Mapping[int, Process]] | None:
+        """Wait for a new analysis or another view; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
-                if self._snapshot and (self._snapshot is not folded or self._wish.view != viewed):
-                    return self._snapshot, self._wish.view, self._owners
+                if self._analysis and (self._analysis is not folded or self._wish.view != viewed):
+                    return self._analysis, self._wish.view, self._owners
                 self._changed.wait()
         return None
 

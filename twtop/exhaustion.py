@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from twtop.model import Codes, Mask
-from twtop.rates import Floats, Rates
+from twtop.model import Codes, Floats, Mask
+from twtop.rates import Rates
 
 
 def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:

@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 from twtop.model import Codes, Rows
 
 MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD)
+KEY_BITS = 64
+
+Column = tuple[NDArray[np.integer], int]
+"""Numbers from 0 and how many bits hold each of them."""
 
 
 def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
@@ -19,29 +23,55 @@ def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
     (True, 2)
     """
     count = len(keys)
-    bits = max(8, (2 * count).bit_length())
-    speaker = np.empty(count, np.int32)
-    pending = np.arange(count, dtype=np.int32)
-    for multiplier in MULTIPLIERS:
-        if not len(pending):
+    everyone = np.arange(count, dtype=np.int32)
+    speaker, lost = _speakers(keys, everyone, MULTIPLIERS[0])
+    for multiplier in MULTIPLIERS[1:]:
+        if not len(lost):
             break
-        wanted = keys[pending] if len(pending) < count else keys
-        slot = (wanted * np.uint64(multiplier)) >> np.uint64(64 - bits)
-        table = np.empty(1 << bits, np.int32)
-        table[slot] = pending
-        winner = table[slot]
-        settled = keys[winner] == wanted
-        speaker[pending[settled]] = winner[settled]
-        pending = pending[~settled]
-    if len(pending):  # keys made to collide: sorting has no worst case
-        _, first, inverse = np.unique(keys[pending], return_index=True, return_inverse=True)
-        speaker[pending] = pending[first][inverse]
-    rows = np.flatnonzero(speaker == np.arange(count, dtype=np.int32))
+        speaker[lost], still = _speakers(keys[lost], lost, multiplier)
+        lost = lost[still]
+    if len(lost):  # keys made to collide: sorting has no worst case
+        _, first, inverse = np.unique(keys[lost], return_index=True, return_inverse=True)
+        speaker[lost] = lost[first][inverse]
+    rows = np.flatnonzero(speaker == everyone)
     number = np.empty(count, np.int32)
     number[rows] = np.arange(len(rows), dtype=np.int32)
     return number[speaker], rows
 
 
-def pair(high: NDArray[np.integer], low: NDArray[np.integer], low_bits: int) -> NDArray[np.uint64]:
-    """Two columns of non-negative numbers as one key; `low` must fit in `low_bits`."""
-    return high.astype(np.uint64) << np.uint64(low_bits) | low.astype(np.uint64)
+def _speakers(keys: NDArray[np.uint64], names: NDArray[np.integer], multiplier: int) -> tuple[Codes, Rows]:
+    """(name of who won each key's slot; rows whose slot went to another key)."""
+    bits = max(8, (2 * len(keys)).bit_length())
+    slot = (keys * np.uint64(multiplier)) >> np.uint64(KEY_BITS - bits)
+    table = np.empty(1 << bits, np.int32)
+    table[slot] = np.arange(len(keys), dtype=np.int32)
+    winner = table[slot]
+    return names[winner].astype(np.int32, copy=False), np.flatnonzero(keys[winner] != keys)
+
+
+def fused(*columns: Column) -> NDArray[np.uint64]:
+    """Several columns as one key: equal rows have equal keys, and no others do.
+
+    >>> fused((np.array([1, 2]), 8), (np.array([3, 255]), 8)).tolist()
+    [259, 767]
+    """
+    key, used = columns[0][0].astype(np.uint64), columns[0][1]
+    for values, bits in columns[1:]:
+        if used + bits > KEY_BITS:
+            codes, rows = factorize(key)
+            key, used = codes.astype(np.uint64), len(rows).bit_length()
+        key <<= np.uint64(bits)
+        key |= values.astype(np.uint64)
+        used += bits
+    return key
+
+
+def distinct(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Each key once, in ascending order; sorting in place is faster here than hashing where no codes are wanted.
+
+    >>> distinct(np.array([7, 9, 7], np.uint64)).tolist()
+    [7, 9]
+    """
+    in_order = np.sort(keys)
+    once: NDArray[np.uint64] = in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(keys)]]
+    return once

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from twtop.bind_first import BindFirst
 from twtop.costs import Memory
-from twtop.groups import Counts, GroupBy, Groups, Key
-from twtop.model import Mask, Owners, Rows, Snapshot, freeze
+from twtop.groups import GroupBy, Groups, Key
+from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
 from twtop.ordering import GroupSort
 from twtop.portmap import PortMap
 from twtop.query import Everything, Query

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.destinations import Destinations
-from twtop.factorize import factorize, pair
-from twtop.model import TIMEWAIT_MS, Addresses, Codes, Direction, Mask, Owners, Snapshot, freeze
-from twtop.ports import Budgets, Floats
+from twtop.factorize import factorize, fused
+from twtop.model import TIMEWAIT_MS, Addresses, Codes, Counts, Direction, Floats, Mask, Owners, Snapshot, freeze
+from twtop.ports import Budgets
 from twtop.timers import RATE_WINDOW_S
 
 STATES = 12
@@ -22,8 +22,6 @@ RATE_STEPS = RATE_WINDOW_S * 1000 // SPARK_STEP_MS
 
 IPV4_PREFIX, IPV6_PREFIX = 120, 64
 """/24 of IPv4 as kept here, and /64 of IPv6: the usual size of a subnet."""
-
-Counts = NDArray[np.int64]
 
 
 class GroupBy(enum.StrEnum):
@@ -163,7 +161,7 @@ def group(
     name_of, names = process_names(owners)
     if by is GroupBy.PROCESS:
         owner = name_of[owners.process[rows]]
-        leaf, bearer = factorize(pair(owner, places.code[rows], 32))
+        leaf, bearer = factorize(fused((owner, 32), (places.code[rows], 32)))
         destination = places.code[rows][bearer].astype(np.intp)
         member, process = owner[bearer].astype(np.uint64), owner[bearer]
     else:
@@ -221,15 +219,15 @@ def _membership(places: Destinations, addresses: Addresses, by: GroupBy) -> NDAr
     """A number per destination, equal where destinations share a row."""
     match by:
         case GroupBy.PEER:
-            return pair(places.remote, places.direction, 8)
+            return fused((places.remote, 32), (places.direction, 8))
         case GroupBy.SERVICE:
-            return pair(places.port, places.direction, 8)
+            return fused((places.port, 16), (places.direction, 8))
         case GroupBy.PREFIX:
             host = np.where(addresses.is_ipv4, np.uint64(0xFF), np.uint64(0xFFFF_FFFF_FFFF_FFFF))
             upper, _ = factorize(addresses.hi)
             lower, _ = factorize(addresses.lo & ~host)
-            network, _ = factorize(pair(upper, lower, 32))
-            return pair(network[places.remote], places.direction, 8)
+            network, _ = factorize(fused((upper, 32), (lower, 32)))
+            return fused((network[places.remote], 32), (places.direction, 8))
         case _:
             return np.arange(len(places), dtype=np.uint64)
 

@@ -5,7 +5,7 @@ Everything is immutable; arrays are read-only and one entry long per socket unle
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Codes = NDArray[np.int32]
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 MAPPED = 0xFFFF << 32
 """Low half of ::ffff:0.0.0.0, under which every IPv4 address is kept."""
@@ -79,6 +81,11 @@ class Addresses:
     def __len__(self) -> int:
         return len(self.lo)
 
+    @property
+    def bits(self) -> int:
+        """How many bits an index into these addresses takes."""
+        return len(self).bit_length()
+
     def integer(self, index: int) -> int:
         """One address as a 128-bit number."""
         return int(self.hi[index]) << 64 | int(self.lo[index])
@@ -121,6 +128,10 @@ class Sockets:
 
     `timer_ms` is the time left on `timer` in ms, −1 where no timer runs or it is unknown. A TIME_WAIT has uid 0
     and inode 0, which means no owner (inet_twsk_diag_fill). `device` is the interface a socket is bound to, 0 for none.
+
+    `is_time_wait` leaves out the FIN_WAIT2 that are timewait objects too; `is_connection` are sockets with a peer,
+    neither listening nor merely bound; `age_ms` is the time since a TIME_WAIT was entered, −1 for every other socket
+    and for an unknown timer.
     """
 
     addresses: Addresses
@@ -136,8 +147,17 @@ class Sockets:
     wqueue: NDArray[np.uint32]
     uid: NDArray[np.uint32]
     inode: NDArray[np.uint32]
+    is_time_wait: Mask = field(init=False)
+    is_connection: Mask = field(init=False)
+    age_ms: Codes = field(init=False)
 
     def __post_init__(self) -> None:
+        # What every analysis asks for, some of them several times.
+        waits = self.state == TcpState.TIME_WAIT
+        age = np.where(waits & (self.timer_ms >= 0), np.maximum(TIMEWAIT_MS - self.timer_ms, 0), np.int32(-1))
+        object.__setattr__(self, "is_time_wait", waits)
+        object.__setattr__(self, "is_connection", (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE))
+        object.__setattr__(self, "age_ms", age)
         freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
 
     def __len__(self) -> int:
@@ -145,25 +165,7 @@ class Sockets:
 
     def take(self, rows: Rows | Mask) -> "Sockets":
         """The same table with only these rows, in this order."""
-        return Sockets(self.addresses, *(getattr(self, f.name)[rows] for f in fields(self)[1:]))
-
-    @property
-    def is_time_wait(self) -> Mask:
-        """True TIME_WAIT, without the FIN_WAIT2 that are timewait objects too."""
-        rows: Mask = self.state == TcpState.TIME_WAIT
-        return rows
-
-    @property
-    def is_connection(self) -> Mask:
-        """Sockets with a peer: neither listening nor merely bound."""
-        rows: Mask = (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE)
-        return rows
-
-    @property
-    def age_ms(self) -> Codes:
-        """Milliseconds since each TIME_WAIT was entered; −1 for every other socket and for an unknown timer."""
-        known = self.is_time_wait & (self.timer_ms >= 0)
-        return np.where(known, np.maximum(TIMEWAIT_MS - self.timer_ms, 0), -1).astype(np.int32)
+        return Sockets(self.addresses, *(getattr(self, f.name)[rows] for f in fields(self)[1:] if f.init))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown."""
+    """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown.
+
+    `sockets` are as they were at `dumped`, on the clock of `mono`: the same moment, or an earlier one where only the
+    counters were read.
+    """
 
     time: float
     mono: float
+    dumped: float
     cpu: float
     collect_s: float
     host: str
@@ -200,6 +207,11 @@ class Snapshot:
     counters: Mapping[str, int]
     gauges: Mapping[str, int]
     load: str = ""
+
+    @property
+    def age_s(self) -> float:
+        """How old the sockets are."""
+        return self.mono - self.dumped
 
 
 @dataclass(frozen=True, slots=True)

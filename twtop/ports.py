@@ -8,16 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twtop.destinations import Destinations, Names
 from twtop.exhaustion import full_in_s, max_per_s
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Addresses, Codes, Direction, Limits, Mask, Snapshot, Sockets, freeze
+from twtop.model import (
+    EPHEMERAL_CLIENT_PORTS,
+    Addresses,
+    Codes,
+    Direction,
+    Floats,
+    Limits,
+    Mask,
+    Snapshot,
+    Sockets,
+    freeze,
+)
 from twtop.port_space import PortSpace
 from twtop.rates import Live, live, measure
 from twtop.timers import Wheel, mean_life_s
-
-Floats = NDArray[np.float64]
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""

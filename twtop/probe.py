@@ -18,7 +18,9 @@ TCPDIAG_GETSOCK = 18
 NLM_F_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
+INET_DIAG_REQ_BYTECODE = 1
 CHUNK = 1 << 16  # the kernel fills at most 32 KiB a message batch
+ROOMY = 8
 RECEIVE_TIMEOUT_S = 5
 HEADER = struct.Struct("=IHHII")
 DONE_SIZE = HEADER.size + 4
@@ -44,13 +46,26 @@ class CollectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Which sockets to read: a bit `1 << state` for each wanted state, and of these only what `bytecode` lets pass
+    (INET_DIAG_REQ_BYTECODE; empty lets all pass). Without any state the sockets are not read at all."""
+
+    states: int = ALL_STATES
+    bytecode: bytes = b""
+
+
+ALL_SOCKETS = Ask()
+COUNTERS_ONLY = Ask(states=0)
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One raw reading of one network namespace.
 
-    `dump` is a whole sock_diag answer without its closing message. `files` maps a path below /proc to its
-    text; a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu`
-    (this process's own CPU time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a
-    load that twtop itself runs says of its connect() calls.
+    `dump` is a sock_diag answer without its closing message, None where sockets were not read; `ask` is what it
+    answers. `files` maps a path below /proc to its text; a file that is missing or unreadable is absent. `time` is
+    Unix seconds, `mono` and `cpu` (this process's own CPU time) are seconds on their clocks, `collect_s` is what the
+    reading took. `load` is what a load that twtop itself runs says of its connect() calls.
     """
 
     time: float
@@ -61,18 +76,50 @@ class Sample:
     kernel: str
     netns: str
     source: str
-    dump: bytes = field(repr=False)
+    dump: bytes | memoryview | None = field(repr=False)
     files: dict[str, str] = field(repr=False)
     load: str = ""
+    ask: Ask = ALL_SOCKETS
 
 
-def read_sample(proc: str = "/proc") -> Sample:
+class Room:
+    """Memory for a dump that is used again by the next one: fresh pages would cost a tenth of the reading."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(CHUNK)
+        self._used = 0
+
+    def clear(self) -> None:
+        """Begin a new dump; what was handed out before is overwritten by it."""
+        if self._used * ROOMY < len(self._buffer):
+            self._buffer = bytearray(max(CHUNK, 2 * self._used))
+        self._used = 0
+
+    def free(self) -> memoryview:
+        """Room for one more chunk at least."""
+        if len(self._buffer) - self._used < CHUNK:
+            larger = bytearray(2 * len(self._buffer))
+            larger[: self._used] = memoryview(self._buffer)[: self._used]
+            self._buffer = larger
+        return memoryview(self._buffer)[self._used :]
+
+    def keep(self, size: int) -> None:
+        """The first bytes of what was free are part of the dump now."""
+        self._used += size
+
+    @property
+    def dump(self) -> memoryview:
+        return memoryview(self._buffer)[: self._used]
+
+
+def read_sample(proc: str = "/proc", ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Sample:
     """Read sockets, counters, sysctls and clocks of the calling thread's network namespace.
 
-    Raises CollectError when the socket table cannot be read; a missing counter file is no error.
+    With `room` the sample's dump lies there, and lasts until the next reading into it. Raises CollectError when the
+    socket table cannot be read; a missing counter file is no error.
     """
     now, start = time.time(), time.monotonic()
-    dump = dump_sockets()
+    dump = dump_sockets(ask, room) if ask.states else None
     files = dict(read_files(proc))
     return Sample(
         time=now,
@@ -85,31 +132,39 @@ def read_sample(proc: str = "/proc") -> Sample:
         source="sock_diag",
         dump=dump,
         files=files,
+        ask=ask,
     )
 
 
-def dump_sockets() -> bytes:
-    """All TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
+def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> bytes | memoryview:
+    """TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
 
     The legacy request type is the one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in net/ipv4/inet_diag.c).
     """
     sequence = secrets.randbits(31) | 1
-    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ALL_STATES, 0)  # struct inet_diag_req
+    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ask.states, 0)  # struct inet_diag_req
+    if ask.bytecode:
+        body += struct.pack("=HH", 4 + len(ask.bytecode), INET_DIAG_REQ_BYTECODE) + ask.bytecode
     request = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body
+    place = room or Room()
+    place.clear()
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as netlink:
             netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", RECEIVE_TIMEOUT_S, 0))
             netlink.send(request)
-            return b"".join(_answer(netlink, sequence))
+            _receive(netlink, sequence, place)
     except OSError as error:
         raise CollectError(_advice(error)) from error
+    return place.dump if room else bytes(place.dump)
 
 
-def _answer(netlink: socket.socket, sequence: int) -> Iterator[bytes]:
+def _receive(netlink: socket.socket, sequence: int, room: Room) -> None:
     while True:
-        chunk = netlink.recv(CHUNK)
-        if len(chunk) < DONE_SIZE:
-            raise CollectError(f"sock_diag sent a message of {len(chunk)} bytes; expected at least {DONE_SIZE}")
+        free = room.free()
+        size = netlink.recv_into(free)
+        chunk = free[:size]
+        if size < DONE_SIZE:
+            raise CollectError(f"sock_diag sent a message of {size} bytes; expected at least {DONE_SIZE}")
         _, kind, _, answered, _ = HEADER.unpack_from(chunk)
         if answered != sequence:
             continue
@@ -119,12 +174,12 @@ def _answer(netlink: socket.socket, sequence: int) -> Iterator[bytes]:
         length, kind, _, answered, _ = HEADER.unpack_from(done)
         if (length, kind, answered) == (DONE_SIZE, NLMSG_DONE, sequence):
             _raise_status(done)
-            yield chunk[:-DONE_SIZE]
+            room.keep(size - DONE_SIZE)
             return
-        yield chunk
+        room.keep(size)
 
 
-def _raise_status(message: bytes) -> None:
+def _raise_status(message: memoryview) -> None:
     """A dump that fails at its start or midway says so in its closing message (netlink_dump in af_netlink.c)."""
     (status,) = struct.unpack_from("=i", message, HEADER.size)
     if status < 0:

@@ -6,22 +6,20 @@ socket needs to be found again. What comes and goes without a TIME_WAIT, as wher
 it does in the budget.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twtop.destinations import Names
-from twtop.model import Codes, freeze
+from twtop.model import Codes, Floats, freeze
 
 LONG_S, SHORT_S = 10, 3
 """Rates are means over the long span, so that they do not flicker; over the short one where the two disagree."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 """How far beyond chance, in standard deviations of a count, two spans disagree, or connections grow for good."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +44,22 @@ class Live:
 def live(mono: float, names: Names, count: Floats) -> Live:
     order = np.argsort(names)
     return Live(mono, names[order], count[order])
+
+
+class Past:
+    """What the dumps of the last seconds left."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Live] = deque()
+
+    def before(self, mono: float) -> tuple[Live, ...]:
+        """Oldest first: of the last seconds before `mono`, and the last one before those."""
+        while len(self._kept) > 1 and self._kept[1].mono <= mono - LONG_S:
+            self._kept.popleft()
+        return tuple(each for each in self._kept if each.mono < mono)
+
+    def keep(self, live: Live) -> None:
+        self._kept.append(live)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import TIMEWAIT_MS
+from twtop.model import TIMEWAIT_MS, Counts, Floats
 
 MINUTE_S = 60
 RATE_WINDOW_S = 6
@@ -26,9 +26,6 @@ INITIAL_JIFFIES_S = -300
 
 BOOT_S = 0.2
 """Jiffies are first counted this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
-
-Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +127,17 @@ def forecast(count: int, due: Counts, entered_per_s: float) -> Floats:
 def rate(entered: Counts) -> float:
     """Entries per second now, from the entries of each second, oldest first."""
     return float(entered[-RATE_WINDOW_S:].sum()) / RATE_WINDOW_S
+
+
+def carried(entered: Counts, due: Counts, age_s: float, entered_per_s: float) -> tuple[Counts, Counts]:
+    """Entries and releases that stood so `age_s` ago, as they are now: what moved in since came at this rate.
+
+    >>> entered, due = carried(np.arange(60), np.arange(60), age_s=2.3, entered_per_s=7.0)
+    >>> entered[[0, -1]].tolist(), due[[0, -1]].tolist()
+    ([2, 7], [2, 7])
+    """
+    seconds = min(int(age_s), MINUTE_S)
+    if not seconds:
+        return entered, due
+    since = np.full(seconds, round(entered_per_s))
+    return np.append(entered[seconds:], since), np.append(due[seconds:], since)

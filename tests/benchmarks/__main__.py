@@ -11,12 +11,15 @@ from collections.abc import Callable
 import psutil
 
 from tests.namespace import run_in_namespace, sysctl
+from twtop.analysis import analyse
 from twtop.decode import decode
-from twtop.frame import View
+from twtop.frame import Frame, View
 from twtop.history import History, fold
 from twtop.load import Met, Server, client_closes, connect
-from twtop.probe import read_sample
+from twtop.model import Snapshot
+from twtop.probe import ALL_SOCKETS, read_sample
 from twtop.processes import assign
+from twtop.sources import open_local
 
 PORTS, ADDRESSES = 25, 200
 """5,000 destinations: this many listening ports on this many addresses."""
@@ -58,19 +61,20 @@ def measure(count: int) -> dict[str, float]:
     hold(count)
     sample = read_sample()
     snapshot = decode(sample)
-    history = History()
+    history, read = History(), open_local()
     history.advance(snapshot)
-    owners = assign(snapshot.sockets, {})
+
+    def figures(snapshot: Snapshot) -> Frame:
+        return fold(history, analyse(snapshot), View(), assign(snapshot.sockets, {}))
 
     def whole() -> None:
-        fresh = decode(read_sample())
-        fold(history, fresh, View(), assign(fresh.sockets, {}))
+        figures(decode(read(ALL_SOCKETS)))
 
     rows = {
         "twtop: dump, decode, fold": milliseconds(whole),
-        "  dump": milliseconds(read_sample),
+        "  dump": milliseconds(lambda: read(ALL_SOCKETS)),
         "  decode": milliseconds(lambda: decode(sample)),
-        "  group, budget, forecast": milliseconds(lambda: fold(history, snapshot, View(), owners)),
+        "  group, budget, forecast": milliseconds(lambda: figures(snapshot)),
     }
     if shutil.which("ss"):
         rows["ss -tanoH"] = milliseconds(command("ss -tanoH"))

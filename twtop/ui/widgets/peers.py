@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.groups import SPARK_STEPS, Counts, GroupBy, Groups, Key, label
-from twtop.model import Direction, TcpState
+from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, label
+from twtop.model import Counts, Direction, TcpState
 from twtop.ordering import GroupSort, ordered
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge

@@ -5,7 +5,7 @@ import enum
 from rich.text import Text
 
 from twtop.frame import Frame, TimeWait
-from twtop.groups import Counts
+from twtop.model import Counts
 from twtop.timers import MINUTE_S
 from twtop.ui.lines import Tone, TonePainter
 from twtop.ui.plot import Curve, Plot, draw

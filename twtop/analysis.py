@@ -1,0 +1,81 @@
+"""Snapshot → Analysis: what a dump tells whatever the view, so that another view costs only what it picks."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.bind_first import BindFirst, bind_first
+from twtop.costs import Memory, memory
+from twtop.destinations import Destinations, find_destinations
+from twtop.model import Counts, Rows, Snapshot, freeze
+from twtop.port_space import PortSpace, port_space
+from twtop.ports import Budgets, budgets
+from twtop.rates import Live, Past
+from twtop.timers import Wheel, entries, releases, wheel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """`space` and `binders` are None where the port range is unknown.
+
+    `direction` is per socket. `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump;
+    `waiting` are their rows.
+    """
+
+    snapshot: Snapshot
+    space: PortSpace | None
+    places: Destinations
+    direction: NDArray[np.uint8]
+    clock: Wheel
+    budget: Budgets
+    binders: BindFirst | None
+    memory: Memory
+    waiting: Rows
+    entered: Counts
+    releases: Counts
+
+    def __post_init__(self) -> None:
+        freeze(self.direction, self.waiting, self.entered, self.releases)
+
+
+class Analyst:
+    """Analyses one snapshot after the other; remembers what the dumps of the last seconds left."""
+
+    def __init__(self) -> None:
+        self._last: Analysis | None = None
+        self._past = Past()
+
+    def analyse(self, snapshot: Snapshot) -> Analysis:
+        """Only new sockets cost something."""
+        last = self._last
+        if last is not None and last.snapshot.sockets is snapshot.sockets:
+            self._last = replace(last, snapshot=snapshot)
+        else:
+            self._last = analyse(snapshot, self._past.before(snapshot.dumped))
+            names = self._last.places.names(snapshot.sockets.addresses)
+            self._past.keep(self._last.budget.live(snapshot.dumped, names))
+        return self._last
+
+
+def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
+    """One dump on its own; `past` is what earlier ones left, oldest first."""
+    sockets = snapshot.sockets
+    waiting = np.flatnonzero(sockets.is_time_wait)
+    left_ms = sockets.timer_ms[waiting]
+    clock = wheel(left_ms, snapshot.dumped)
+    space = port_space(snapshot.limits, sockets)
+    places = find_destinations(sockets, space)
+    return Analysis(
+        snapshot=snapshot,
+        space=space,
+        places=places,
+        direction=places.per_socket(),
+        clock=clock,
+        budget=budgets(snapshot, space, places, clock, past),
+        binders=bind_first(sockets, space, places) if space else None,
+        memory=memory(snapshot),
+        waiting=waiting,
+        entered=entries(sockets.age_ms[waiting]),
+        releases=releases(left_ms, clock),
+    )

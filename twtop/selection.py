@@ -1,0 +1,98 @@
+"""What a view picks from the sockets of a dump: its groups, its single sockets, its port map."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.analysis import Analysis
+from twtop.frame import SocketSort, View
+from twtop.groups import STATES, Groups, group, members, process_names, urgency
+from twtop.model import Counts, Direction, Mask, Owners, Rows, Sockets
+from twtop.portmap import PortMap, port_map
+from twtop.query import Everything, mask
+from twtop.timers import entries, releases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
+    of their TIME_WAIT. `drill` are rows of sockets in the order asked for."""
+
+    analysis: Analysis
+    view: View
+    owners: Owners
+    shown: Mask
+    groups: Groups
+    count: Counts
+    entered: Counts
+    releases: Counts
+    drill: Rows
+    port_map: PortMap | None
+
+    def answers(self, analysis: Analysis, view: View, owners: Owners) -> bool:
+        """Whether a selection for these would be the same."""
+        sockets = self.analysis.snapshot.sockets is analysis.snapshot.sockets
+        return sockets and self.view == view and self.owners is owners
+
+
+def select(analysis: Analysis, view: View, owners: Owners) -> Selection:
+    snapshot, places = analysis.snapshot, analysis.places
+    sockets = snapshot.sockets
+    shown = mask(view.query, sockets, analysis.direction, owners)
+    entered, due = analysis.entered, analysis.releases
+    if not isinstance(view.query, Everything):
+        waiting = analysis.waiting[shown[analysis.waiting]]
+        entered, due = entries(sockets.age_ms[waiting]), releases(sockets.timer_ms[waiting], analysis.clock)
+    drill = np.empty(0, np.intp)
+    if view.drill:
+        drill = _drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
+    return Selection(
+        analysis=analysis,
+        view=view,
+        owners=owners,
+        shown=shown,
+        groups=group(snapshot, places, analysis.budget, shown, view.group_by, owners),
+        count=np.bincount(sockets.state[shown], minlength=STATES),
+        entered=entered,
+        releases=due,
+        drill=drill,
+        port_map=_port_map(analysis, drill),
+    )
+
+
+def _port_map(analysis: Analysis, drill: Rows) -> PortMap | None:
+    """Of the most pressed outbound destination among the drilled sockets."""
+    places, space = analysis.places, analysis.space
+    chosen = np.zeros(len(places), np.bool_)
+    chosen[places.code[drill]] = True
+    chosen &= places.direction == Direction.OUTBOUND
+    if space is None or not chosen.any():
+        return None
+    worst = int(np.argmax(np.where(chosen, urgency(places, analysis.budget), -1.0)))
+    return port_map(analysis.snapshot, space, places, worst)
+
+
+def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
+    rows = np.flatnonzero(chosen)
+    keys = _socket_keys(sockets.take(rows), owners.process[rows], owners, view.socket_sort).astype(np.float64)
+    return rows[np.argsort(-keys if view.reverse else keys, kind="stable")]
+
+
+def _socket_keys(sockets: Sockets, process: NDArray[np.int32], owners: Owners, by: SocketSort) -> NDArray[np.number]:
+    """The smallest stands first; NaN is unknown and stands last, in reverse too."""
+    match by:
+        case SocketSort.REMAINING:
+            return np.where(sockets.timer_ms < 0, np.nan, sockets.timer_ms)
+        case SocketSort.AGE:
+            return np.where(sockets.age_ms < 0, np.nan, sockets.age_ms)
+        case SocketSort.LOCAL:
+            return sockets.addresses.rank[sockets.local].astype(np.int64) << 16 | sockets.lport
+        case SocketSort.REMOTE:
+            return sockets.addresses.rank[sockets.remote].astype(np.int64) << 16 | sockets.rport
+        case SocketSort.STATE:
+            return sockets.state
+        case SocketSort.PROCESS:
+            name_of, names = process_names(owners)
+            name = name_of[process]
+            return np.where(name == len(names) - 1, np.nan, name)
