@@ -6,11 +6,12 @@ from functools import cache
 from typing import NoReturn
 
 from tests.stories import Story
+from twtop.analysis import Analysis, Analyst
 from twtop.decode import decode
 from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.model import Snapshot
+from twtop.probe import Ask
 from twtop.processes import assign
 from twtop.sources import Source
 
@@ -23,22 +24,22 @@ class Past:
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self._history = History()
+        self._analyst, self._history = Analyst(), History()
         self._second = 0
-        self._latest: Snapshot | None = None
+        self._latest: Analysis | None = None
 
     def go_on(self, seconds: int, view: View) -> None:
         """A tick each second."""
         for _ in range(seconds):
             self._second += 1
-            self._latest = decode(self._story.sample(self._second))
-            self._history.advance(self._latest)
+            self._latest = self._analyst.analyse(decode(self._story.sample(self._second)))
+            self._history.advance(self._latest.snapshot)
             self.fold(view)
 
     def fold(self, view: View) -> Frame:
         """What is seen now."""
         assert self._latest is not None
-        return fold(self._history, self._latest, view, assign(self._latest.sockets, self._story.owners))
+        return fold(self._history, self._latest, view, assign(self._latest.snapshot.sockets, self._story.owners))
 
 
 @cache
@@ -84,7 +85,7 @@ class Still(Engine):
 
 
 def _no_source() -> Source:
-    def read() -> NoReturn:
+    def read(_: Ask) -> NoReturn:
         raise NotImplementedError
 
     return read
