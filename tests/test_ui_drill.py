@@ -116,7 +116,7 @@ async def test_tab_goes_between_the_panels() -> None:
     async with monitor(lab()) as stage:
         await drill(stage, "830")
         first = selected(stage, stage.sockets)
-        await stage.press("tab", "down")
+        await stage.press("shift+tab", "down")
         assert selected(stage, stage.peers).split()[0] == "10.0.0.6"
         assert selected(stage, stage.sockets) == first
         await stage.press("enter")

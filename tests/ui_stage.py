@@ -14,6 +14,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets._tooltip import Tooltip
 
 from tests.ui_scenes import Script, Tick
 from twtop.engine import Engine
@@ -124,15 +125,25 @@ class Stage:
         await self.until(lambda: self.frame.tick > before, "the next tick")
         await self.pilot.pause()
 
-    async def click(self, widget: Widget, text: str, times: int = 1) -> None:
-        """Click where this widget shows this text."""
+    def where(self, widget: Widget, text: str) -> tuple[int, int]:
+        """The cell of the screen where this widget shows this text first."""
         region = widget.content_region
         for y in range(region.height):
             x = self.strips[region.y + y].crop(region.x, region.right).text.find(text)
             if x >= 0:
-                await self.pilot.click(offset=(region.x + x, region.y + y), times=times)
-                return
-        pytest.fail(f"no {text!r} to click on\n{self.text}")
+                return region.x + x, region.y + y
+        return pytest.fail(f"no {text!r} in {widget}\n{self.text}")
+
+    async def click(self, widget: Widget, text: str, times: int = 1) -> None:
+        """Click where this widget shows this text."""
+        await self.pilot.click(offset=self.where(widget, text), times=times)
+
+    async def hover(self, widget: Widget, text: str) -> None:
+        """Take the mouse off the tip that may cover it, then rest it where this widget shows this text."""
+        tip = self.monitor.query_one(Tooltip)
+        await self.pilot.hover(offset=(0, 0))
+        await self.until(lambda: not tip.display, "no tip")
+        await self.pilot.hover(offset=self.where(widget, text))
 
     async def wheel_down(self, widget: Widget) -> None:
         """Turn the mouse wheel by one notch in the middle of a widget."""
@@ -153,7 +164,7 @@ async def monitor(
     script = Script(ticks)
     app = TwtopApp(partial(Engine, script), view or View(), interval)
     with patch("twtop.engine.socket_owners", lambda: owners or {}):
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)
             stage = Stage(pilot, app, app.screen, script)
             await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")

@@ -14,9 +14,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from twtop.frame import View
-from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS, Key
+from twtop.ui.keys import MONITOR_KEYS, Key
+from twtop.ui.lines import TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
-from twtop.ui.widgets.table import Table
 
 HANG_UP_S = 3
 """After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
@@ -68,8 +68,8 @@ class TwtopApp(App[None]):
             yield from super().get_system_commands(screen)
             return
         yield from (_command(key, screen) for key in MONITOR_KEYS)
-        if isinstance(screen.focused, Table):
-            yield from (_command(key, screen.focused) for key in TABLE_KEYS)
+        if isinstance(screen.focused, TonePainter):
+            yield from (_command(key, screen.focused) for key in screen.focused.KEYS)
         own = {key.label for key in MONITOR_KEYS}
         yield from (each for each in super().get_system_commands(screen) if each.title.lower() not in own)
 

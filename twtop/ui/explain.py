@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from twtop.explain import Explanation, Truth
+from twtop.verdicts import Verdict
 
 STYLES = {Truth.FALSE: "$text-error bold", Truth.PARTLY: "$text-warning bold", Truth.TRUE: "$text-success bold"}
 
@@ -19,9 +20,10 @@ class ExplainScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,w,enter", "dismiss", "close")]
 
-    def __init__(self, explanation: Explanation) -> None:
+    def __init__(self, explanation: Explanation, verdicts: tuple[Verdict, ...]) -> None:
         super().__init__()
         self._explanation = explanation
+        self._verdicts = verdicts
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="modal") as panel:
@@ -37,6 +39,12 @@ class ExplainScreen(ModalScreen[None]):
             yield Static(Content.styled("What would help here" if fixes else "Nothing is short here", "bold"))
             for order, fix in enumerate(fixes, 1):
                 yield Static(Content.assemble(f"{order}. ", (fix.what, "bold"), "\n   ", fix.effect), classes="body")
+            yield Static(Content.styled("The verdicts of the strip", "bold"))
+            for verdict in self._verdicts:
+                name = verdict.id.upper().replace("_", " ")
+                yield Static(
+                    Content.assemble((f"{name}  ", "bold"), verdict.level.upper(), "\n", verdict.text), classes="body"
+                )
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

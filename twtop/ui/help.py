@@ -1,4 +1,4 @@
-"""The help panel: every key, and the filter language."""
+"""The help panel: every key, the filter language, every column."""
 
 from typing import ClassVar
 
@@ -10,7 +10,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from twtop.ui.keys import MONITOR_KEYS, TABLE_KEYS
+from twtop.ui.keys import ALL_KEYS
+from twtop.ui.widgets.peers import PEER_COLUMNS
+from twtop.ui.widgets.sockets import SOCKET_COLUMNS
 
 FILTERS = (
     ("8080", "a port on either side"),
@@ -37,9 +39,12 @@ class HelpScreen(ModalScreen[None]):
             panel.border_title = "twtop help"
             panel.border_subtitle = "Esc closes"
             yield Static(Text("Keys", style="bold"))
-            yield Static(_pairs([(key.cap, key.help) for key in (*MONITOR_KEYS, *TABLE_KEYS)]))
+            yield Static(_pairs([(key.cap, key.help) for key in ALL_KEYS]))
             yield Static(Text("\nThe filter language", style="bold"))
             yield Static(_pairs(FILTERS))
+            for title, columns in (("The peers", PEER_COLUMNS), ("Single sockets", SOCKET_COLUMNS)):
+                yield Static(Text(f"\n{title}", style="bold"))
+                yield Static(_pairs([(column.title, column.help) for column in columns]))
             yield Static(_notes())
 
     def on_mount(self) -> None:

@@ -42,15 +42,24 @@ MONITOR_KEYS = (
     Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop; Ctrl-C too, with exit status 130", 10),
 )  # fmt: skip
 
-TABLE_KEYS = (
+MOVE_KEYS = (
     Key("up,k", "↑ k", "move(-1)", "up", "One row up"),
     Key("down,j", "↓ j", "move(1)", "down", "One row down"),
+)
+
+TABLE_KEYS = (
+    *MOVE_KEYS,
     Key("pageup", "PgUp", "page(-1)", "page up", "One page up"),
     Key("pagedown", "PgDn", "page(1)", "page down", "One page down"),
     Key("g,home", "g", "first", "first row", "First row"),
     Key("G,upper_g,end", "G", "last", "last row", "Last row"),
     Key("tab", "Tab", "screen.focus_next", "next panel", "Next panel"),
 )
+
+CHOOSE = Key("enter,space", "⏎", "choose", "only this state", "In the States panel: filter by the state; again: back")
+STATE_KEYS = (*MOVE_KEYS, CHOOSE)
+
+ALL_KEYS = (*MONITOR_KEYS, *TABLE_KEYS, CHOOSE)
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:

@@ -10,7 +10,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+from twtop.ui.keys import Key
+from twtop.ui.tips import Tips
 
 
 class Tone(enum.StrEnum):
@@ -71,34 +73,55 @@ def merged(spans: list[Span]) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a one-line panel; where room is short those of low priority go first."""
+    """A piece of a one-line panel; where room is short those of low priority go first. `tip` explains it."""
 
     line: Line
     priority: int = 0
+    tip: str = ""
 
 
-def fit(parts: Sequence[Part], width: int, gap: Span = ("  ", Tone.PLAIN)) -> Line:
+GAP = ("  ", Tone.PLAIN)
+
+
+def fit(parts: Sequence[Part], width: int, gap: Span = GAP) -> Line:
     """The parts that fit into `width`, in their order.
 
     >>> fit([Part((("ab", Tone.PLAIN),), 1), Part((("cdef", Tone.PLAIN),), 2)], 5)
     (('cdef', <Tone.PLAIN: 'plain'>),)
     """
-    kept = list(parts)
-    while kept and sum(width_of(part.line) for part in kept) + cell_len(gap[0]) * (len(kept) - 1) > width:
-        least = min(range(len(kept)), key=lambda i: (kept[i].priority, -i))
-        if len(kept) == 1:
-            return aligned(kept[0].line, width)
-        del kept[least]
+    kept = _kept(parts, width, gap)
+    if len(kept) == 1 and width_of(kept[0].line) > width:
+        return aligned(kept[0].line, width)
     line: list[Span] = []
     for part in kept:
         line += [gap, *part.line] if line else part.line
     return tuple(line)
 
 
-class TonePainter(Widget):
+def part_at(x: int, parts: Sequence[Part], width: int, gap: Span = GAP) -> Part | None:
+    """The part that `fit` puts into cell `x`."""
+    start = 0
+    for part in _kept(parts, width, gap):
+        end = start + width_of(part.line)
+        if start <= x < end:
+            return part
+        start = end + cell_len(gap[0])
+    return None
+
+
+def _kept(parts: Sequence[Part], width: int, gap: Span) -> list[Part]:
+    kept = list(parts)
+    while len(kept) > 1 and sum(width_of(part.line) for part in kept) + cell_len(gap[0]) * (len(kept) - 1) > width:
+        del kept[min(range(len(kept)), key=lambda i: (kept[i].priority, -i))]
+    return kept
+
+
+class TonePainter(Tips):
     """A widget that paints lines; its tones come from the style sheet."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    KEYS: ClassVar[tuple[Key, ...]] = ()
+    """What it does while it has the focus."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

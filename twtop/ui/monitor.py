@@ -21,6 +21,7 @@ from twtop.ui.explain import ExplainScreen
 from twtop.ui.help import HelpScreen
 from twtop.ui.keys import MONITOR_KEYS, bindings
 from twtop.ui.messages import Defect, Fault, FrameReady
+from twtop.ui.state_filter import with_state
 from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
 from twtop.ui.widgets.header import Header
@@ -143,6 +144,9 @@ class Monitor(Screen[None]):
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()
 
+    def on_states_panel_chosen(self, message: StatesPanel.Chosen) -> None:
+        self.query_one(FilterBar).put(with_state(self.wanted.query, message.state))
+
     def action_drill(self) -> None:
         if self.focused is self._sockets:
             self._close_sockets()
@@ -163,7 +167,7 @@ class Monitor(Screen[None]):
         if self._drilled:
             self._close_sockets()
         elif not isinstance(self.wanted.query, Everything):
-            self.query_one(FilterBar).clear()
+            self.query_one(FilterBar).put(Everything())
 
     def action_expand(self) -> None:
         self._peers.toggle()
@@ -200,7 +204,7 @@ class Monitor(Screen[None]):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(explain(self.frame)))
+            self.app.push_screen(ExplainScreen(explain(self.frame), self.frame.verdicts))
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())

@@ -6,7 +6,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from twtop.query import Query, parse
+from twtop.query import Query, parse, unparse
 from twtop.query_parser import QueryError
 
 HINT = "⏎ keep  Esc restore    8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s"
@@ -55,10 +55,12 @@ class FilterBar(Vertical):
         self.post_message(self.Changed(query))
         self.post_message(self.Closed())
 
-    def clear(self) -> None:
-        """No filter any more."""
-        self.text = ""
-        self.post_message(self.Changed(parse("")))
+    def put(self, query: Query) -> None:
+        """Another filter in force, chosen elsewhere."""
+        self.text = unparse(query)
+        if self.display:
+            self.query_one(Input).value = self.text
+        self.post_message(self.Changed(query))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -1,41 +1,83 @@
-"""The eleven TCP states: count, change per second, sparkline."""
+"""The eleven TCP states: count, change per second, sparkline; each can be filtered by."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Offset
+from textual.message import Message
+from textual.strip import Strip
 
 from twtop import text
 from twtop.frame import Frame
 from twtop.model import TcpState
-from twtop.ui.lines import Line, LinePanel, Tone, aligned
+from twtop.ui.keys import STATE_KEYS, bindings
+from twtop.ui.lines import TONE_CLASSES, Line, LinePanel, Tone, aligned
+from twtop.ui.state_filter import kept_state
 
 NAME, COUNT, CHANGE = 11, 9, 8
 
+TIPS = {
+    TcpState.ESTABLISHED: "Open in both directions.",
+    TcpState.SYN_SENT: "connect() sent its SYN and waits for the answer.",
+    TcpState.SYN_RECV: "A SYN came and was answered; the client's ACK is awaited.",
+    TcpState.FIN_WAIT1: "Closed here; the peer has not acknowledged that yet.",
+    TcpState.FIN_WAIT2: "Closed here; the peer has not closed yet. Without an owner it ends within tcp_fin_timeout.",
+    TcpState.TIME_WAIT: "Closed here first; the tuple is kept for 60 s, so that late segments meet no new connection.",
+    TcpState.CLOSE: "Bound to a local port, not connected.",
+    TcpState.CLOSE_WAIT: "The peer closed; the application here has not. Many for long are a leak of descriptors.",
+    TcpState.LAST_ACK: "The peer closed first, then this side; its last ACK is awaited.",
+    TcpState.LISTEN: "Waits for connections.",
+    TcpState.CLOSING: "Both sides closed at once; the peer's ACK is awaited.",
+}
 
-class StatesPanel(LinePanel):
+
+class StatesPanel(LinePanel, can_focus=True):
     """All states where there is room; else those that occur, TIME_WAIT always."""
+
+    KEYS = STATE_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(STATE_KEYS)]
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"table--cursor"}
+
+    class Chosen(Message):
+        """This state was clicked, or Enter pressed on it."""
+
+        def __init__(self, state: TcpState) -> None:
+            super().__init__()
+            self.state = state
 
     def __init__(self) -> None:
         super().__init__(id="states")
         self.border_title = "States"
         self._frame: Frame | None = None
+        self._states: list[TcpState] = []
+        self._cursor = TcpState.TIME_WAIT
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's states."""
         self._frame = frame
+        kept = kept_state(frame.view.query)
+        self.border_subtitle = f"only {kept.name}" if kept else ""
         self.on_resize()
 
     def on_resize(self) -> None:
         if self._frame is None:
             return
-        count = self._frame.states.count
+        count, kept = self._frame.states.count, kept_state(self._frame.view.query)
         states = list(TcpState)
         hidden = 0
         if self.size.height < len(states):
             room = max(1, self.size.height - 1)
-            ranked = sorted(states, key=lambda state: (state is not TcpState.TIME_WAIT, -int(count[state])))
+            ranked = sorted(states, key=lambda state: (state not in (TcpState.TIME_WAIT, kept), -int(count[state])))
             states = [state for state in states if state in ranked[:room]]
             hidden = len(TcpState) - len(states)
         lines = [self._line(state) for state in states]
         if hidden:
             rest = sum(int(count[state]) for state in TcpState if state not in states)
             lines.append(((f"{hidden} other states: {rest:,}", Tone.DIM),))
+        self._states = states
+        if self._cursor not in states:
+            self._cursor = kept if kept in states else TcpState.TIME_WAIT
         self.show(lines)
 
     def _line(self, state: TcpState) -> Line:
@@ -51,3 +93,30 @@ class StatesPanel(LinePanel):
             *aligned(((change, Tone.DIM),), CHANGE + 1, right=True),
             (" " + text.sparkline(rows.series[:, state].tolist(), spark) if spark else "", tone),
         )
+
+    def render_line(self, y: int) -> Strip:
+        """Textual's line API; the cursor is only seen while the keys go here."""
+        if not self.has_focus or self._states[y : y + 1] != [self._cursor]:
+            return super().render_line(y)
+        return self.paint(self.lines[y], self.size.width, self.rich_style + self.component_style("table--cursor"))
+
+    def tip_at(self, at: Offset) -> str:
+        return TIPS[self._states[at.y]] if at.y < len(self._states) else ""
+
+    def on_click(self, event: events.Click) -> None:
+        at = event.get_content_offset(self)
+        if at is not None and at.y < len(self._states):
+            self._move_to(at.y)
+            self.action_choose()
+
+    def action_move(self, lines: int) -> None:
+        if self._states:
+            self._move_to(self._states.index(self._cursor) + lines)
+
+    def action_choose(self) -> None:
+        if self._states:
+            self.post_message(self.Chosen(self._cursor))
+
+    def _move_to(self, line: int) -> None:
+        self._cursor = self._states[max(0, min(line, len(self._states) - 1))]
+        self.refresh()

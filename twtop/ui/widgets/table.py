@@ -5,12 +5,12 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from twtop.ui.columns import Column, Placed, place
+from twtop.ui.columns import GAP, Column, Placed, place
 from twtop.ui.keys import TABLE_KEYS, bindings
 from twtop.ui.lines import TONE_CLASSES, Line, Tone, TonePainter, aligned
 
@@ -46,6 +46,7 @@ class NoRows(Generic[Row]):
 class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     """A head that stays and rows below it, by the line API."""
 
+    KEYS = TABLE_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE_KEYS)]
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"table--head", "table--cursor"}
 
@@ -210,14 +211,21 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if wanted != top:
             self.scroll_to(y=wanted, animate=False, force=True)
 
+    def _column_at(self, x: int) -> Column[Row] | None:
+        return next((each.column for each in self._placed if each.x <= x < each.x + each.width + GAP), None)
+
+    def tip_at(self, at: Offset) -> str:
+        """The head explains its column."""
+        column = self._column_at(at.x) if at.y == 0 else None
+        return column.help if column else ""
+
     def on_click(self, event: events.Click) -> None:
         position = event.get_content_offset(self)
         if position is None:
             return
         if position.y == 0:
-            for placed in self._placed:
-                if placed.x <= position.x < placed.x + placed.width + 1:
-                    self.post_message(self.HeadClicked(self, placed.column))
+            if (column := self._column_at(position.x)) is not None:
+                self.post_message(self.HeadClicked(self, column))
             return
         index = position.y - 1 + self.scroll_offset.y
         if index < len(self.rows):
