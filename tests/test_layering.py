@@ -19,7 +19,7 @@ ANALYSIS = BASE | {
     *("groups", "ordering", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
-SOURCE = {"model", "probe", "decode", "processes", "sources", "sampler"}
+SOURCE = {"model", "probe", "decode", "psutil_source", "processes", "sources", "netns", "netns_listing", "sampler"}
 
 # What a module of twtop may import of twtop, lowest first. A package has one row, and is free within.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -28,7 +28,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "factorize": {"model"},
     "text": {"model"},
-    "decode": {"model", "factorize", "probe"},
+    "socket_table": {"model", "factorize"},
+    "decode_procfs": {"model", "probe", "socket_table"},
+    "psutil_source": {"model", "probe", "socket_table"},
+    "decode": {"model", "probe", "socket_table", "decode_procfs", "psutil_source"},
+    "netns": BASE | {"namespace", "probe"},
+    "netns_listing": BASE | {"netns", "probe"},
     "processes": BASE | {"probe"},
     "sources": SOURCE,
     "port_space": BASE,
@@ -60,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": set(),
     "scenarios": {"load", "namespace"},
     "demo": {"namespace", "load", "scenarios", "probe", "sources"},
-    "arguments": FRAME | {"document", "report", "scenarios"},
+    "arguments": FRAME | {"document", "report", "scenarios", "sources"},
     "ui": FRAME | {"engine", "explain", "fixes"},
     "cli": FRAME
     | SOURCE
@@ -73,7 +78,7 @@ USERS: dict[str, set[str]] = {
     "lark": {"query", "query_parser"},
     "numpy": set(MAY_IMPORT) - {"__init__", "__main__", "probe"},
     "plotext": {"ui"},
-    "psutil": {"processes", "sources"},
+    "psutil": {"processes", "psutil_source"},
     "rich": {"ui"},
     "textual": {"ui"},
 }

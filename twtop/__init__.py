@@ -3,8 +3,13 @@
 One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold→ Frame → screen, text, JSON, CSV.
 
     probe           kernel → Sample: raw netlink bytes, /proc text and clocks; standard library only
+    psutil_source   sockets by psutil, where the kernel is not Linux
+    netns           another network namespace: finding it, entering it, and whether it is still there
+    netns_listing   the network namespaces of this box, and who lives in each
     sources         where Samples come from
     decode          Sample → Snapshot
+    decode_procfs   the text of /proc/net/tcp and tcp6 → columns
+    socket_table    columns as a source gives them → Sockets
     model           states, addresses, sockets, limits, owners
     factorize       the group-by under every table: equal keys → equal small numbers
     processes       who owns which socket

@@ -13,6 +13,7 @@ from twtop.query import Everything, Query, parse
 from twtop.query_parser import QueryError
 from twtop.report import REPORTS
 from twtop.scenarios import BY_NAME, DEFAULT
+from twtop.sources import AUTO, KINDS
 from twtop.text import printable
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -26,6 +27,8 @@ LONGEST_COMPLAINT = 400
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Parse the words of a command line, the process's own by default; bad usage exits with 2 and one line."""
     options = _parser().parse_args(given)
+    if options.command == "demo" and options.netns is not None:
+        _parser().error("the demo has a network namespace of its own: leave out -N")
     if options.once:
         options.batch, options.iterations = True, 1
     return options
@@ -103,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
-    parser.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS, output="text")
+    parser.set_defaults(
+        delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS, output="text", source=AUTO
+    )
     _add_common(parser)
     parser.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -115,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (explain, demo):
         _add_common(command)
+    for command in (parser, explain):
+        told = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
+        command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=told)
     _add_demo(demo)
     return parser
 
@@ -130,6 +138,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("-1", dest="once", action="store_true", help="the same as -b -n 1")
     add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
     add("--sockets", action="store_true", help="with -b: every single socket too")
+    add("--source", choices=KINDS, help="how sockets are read (default auto: the best that works)")
     add("--ascii", action="store_true", help="draw with ASCII characters only")
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import NoReturn
 
+from twtop import netns
 from twtop.arguments import USAGE, arguments, complain
 from twtop.demo import Lab, Plan
 from twtop.engine import Engine
@@ -25,7 +26,7 @@ from twtop.query import needs_owners
 from twtop.report import REPORTS, Report
 from twtop.sampler import Sampler
 from twtop.scenarios import BY_NAME, SCENARIOS
-from twtop.sources import OpenSource, open_local
+from twtop.sources import OpenSource, open_source
 
 DONE, UNREADABLE = 0, 1
 
@@ -35,7 +36,18 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     options = arguments(given)
     if options.command == "demo":
         sys.exit(_demo(options))
-    sys.exit(_watch(open_local, options))
+    sys.exit(_look(options))
+
+
+def _look(options: argparse.Namespace) -> int:
+    """Watch this network namespace, or the one that -N names."""
+    try:
+        place = None if options.netns is None else netns.find(options.netns)
+        if place is not None:
+            netns.try_to_enter(place)  # before the screen is taken over
+    except CollectError as error:
+        return complain(str(error), UNREADABLE)
+    return _watch(open_source(options.source, place), options)
 
 
 def _watch(open_source: OpenSource, options: argparse.Namespace) -> int:
@@ -71,7 +83,7 @@ def _demo(options: argparse.Namespace) -> int:
         return complain(str(error), UNREADABLE)
     try:
         lab.wait_for_load()
-        return _watch(lab.open, options)
+        return _watch(partial(lab.open, open_source(options.source)), options)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -103,11 +115,14 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
     """A frame each `--delay`, without end."""
     sampler, history = Sampler(open_source()), History()
     wants_owners = options.sockets or view.group_by is GroupBy.PROCESS or needs_owners(view.query)
-    due = time.monotonic()
+    due, told = time.monotonic(), False
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         due = time.monotonic() + options.delay
         analysis = sampler.tick(options.delay)
+        if analysis.snapshot.notice and not told:
+            complain(analysis.snapshot.notice, DONE)
+            told = True
         history.advance(analysis.snapshot)
         owners = assign(analysis.snapshot.sockets, socket_owners() if wants_owners else {})
         yield fold(history, analysis, view, owners)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.factorize import distinct, fused
-from twtop.model import Snapshot, Sockets, TcpState
+from twtop.model import UNKNOWN_QUEUE, Snapshot, Sockets, TcpState
 
 TIMEWAIT_BYTES = 256
 """Slab object size of tw_sock_TCP and tw_sock_TCPv6."""
@@ -51,9 +51,10 @@ def ehash_load(snapshot: Snapshot) -> float | None:
 def accept_queue(sockets: Sockets) -> float | None:
     """Fill of the fullest accept queue: a LISTEN socket's rqueue is its length, wqueue its backlog (tcp_diag_get_info).
 
-    None without a listener. A backlog of 0 still holds one connection (sk_acceptq_is_full compares by >).
+    None without a listener whose backlog is known. A backlog of 0 still holds one connection (sk_acceptq_is_full
+    compares by >).
     """
-    rows = sockets.state == TcpState.LISTEN
+    rows = (sockets.state == TcpState.LISTEN) & (sockets.wqueue != UNKNOWN_QUEUE)
     if not rows.any():
         return None
     return float((sockets.rqueue[rows] / (sockets.wqueue[rows].astype(np.int64) + 1)).max())

@@ -1,13 +1,16 @@
 """Sample → Snapshot: raw bytes and text become columns and named numbers. Pure."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.factorize import Column, distinct, factorize, fused
-from twtop.model import MAPPED, PORTS, Addresses, Codes, Limits, Mask, Snapshot, Sockets, Timer
-from twtop.probe import TCPDIAG_GETSOCK, CollectError, Sample
+from twtop.decode_procfs import CLOCK_TICK_MS, decode_tables
+from twtop.model import PORTS, Limits, Snapshot, Sockets, Timer
+from twtop.probe import TCPDIAG_GETSOCK, CollectError, Dump, Sample
+from twtop.psutil_source import decode_rows
+from twtop.socket_table import socket_table
 
 NLM_F_MULTI = 0x2
 KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
@@ -34,13 +37,11 @@ EXT_COUNTERS = frozenset(
 )  # fmt: skip
 TCP_COUNTERS = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "OutRsts", "RetransSegs"})
 
-Bytes = bytes | memoryview
-
 
 def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
     """A sample without sockets takes those of the snapshot before it.
 
-    Raises CollectError, with one clear line, when the bytes are not a sock_diag dump of TCP sockets.
+    Raises CollectError, with one clear line, when the bytes are not what their source says of TCP sockets.
     """
     stale = before if sample.dump is None else None
     return Snapshot(
@@ -53,22 +54,25 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         kernel=sample.kernel,
         netns=sample.netns,
         source=sample.source,
-        sockets=stale.sockets if stale else decode_dump(sample.dump or b""),
+        sockets=stale.sockets if stale else DECODERS[sample.source](sample.dump or b""),
         limits=decode_limits(sample.files),
         counters=decode_counters(sample.files),
         gauges=decode_gauges(sample.files),
+        timer_unit_ms=TIMER_UNITS_MS.get(sample.source, 1),
         load=sample.load,
+        place=sample.place,
+        notice=sample.notice,
     )
 
 
-def decode_dump(dump: Bytes) -> Sockets:
+def decode_dump(dump: Dump) -> Sockets:
     """Netlink messages of any length → columns; a socket that was seen twice is kept once."""
     if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
-    return _without_repeats(_columns(_messages(dump)))
+    return _columns(_messages(dump))
 
 
-def _messages(dump: Bytes) -> NDArray[np.void]:
+def _messages(dump: Dump) -> NDArray[np.void]:
     """The messages of a dump as records, found by their headers and not by walking.
 
     A header shows by the dump's random sequence number, type and port id; then the lengths must lead from each
@@ -103,16 +107,13 @@ def _columns(messages: NDArray[np.void]) -> Sockets:
     ipv6 = family == AF_INET6
     if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > 11).any():
         raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
-    sides = [_address_halves(messages[name], ipv6) for name in ("local", "remote")]
-    hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
-    codes, addresses = _intern(hi, lo, bool(ipv6.any()))
     left = np.minimum(messages["expires"], np.uint32(2**31 - 1)).astype(np.int32)
-    return Sockets(
-        addresses=addresses,
+    return socket_table(
+        messages["local"],
+        messages["remote"],
+        ipv6,
         state=state,
         timer=timer,
-        local=codes[: len(messages)],
-        remote=codes[len(messages) :],
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
@@ -120,40 +121,12 @@ def _columns(messages: NDArray[np.void]) -> Sockets:
     )
 
 
-def _address_halves(words: NDArray[np.uint32], ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Two 64-bit halves of addresses of four words each (rows, 4); IPv4 becomes ::ffff:a.b.c.d."""
-    hi = np.zeros(len(words), np.uint64)
-    lo = words[:, 0].astype(np.uint64)
-    lo |= np.uint64(MAPPED)
-    if ipv6.any():
-        first, second, third, fourth = (words[ipv6, k].astype(np.uint64) for k in range(4))
-        hi[ipv6] = first << np.uint64(32) | second
-        lo[ipv6] = third << np.uint64(32) | fourth
-    return hi, lo
-
-
-def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple[Codes, Addresses]:
-    codes, rows = factorize(lo)
-    if ipv6:
-        upper, _ = factorize(hi)
-        codes, rows = factorize(fused((upper, 32), (codes, 32)))
-    return codes, Addresses(hi[rows], lo[rows])
-
-
-def _without_repeats(sockets: Sockets) -> Sockets:
-    """A socket that changes while the dump walks may be met twice. Listeners may share a tuple (SO_REUSEPORT)."""
-    bits = sockets.addresses.bits
-    columns: list[Column] = [(sockets.local, bits), (sockets.remote, bits)]
-    columns += [(sockets.lport, 16), (sockets.rport, 16)]
-    if sockets.device.any():
-        columns.insert(0, (sockets.device, 32))
-    keys = fused(*columns)
-    if len(distinct(keys)) == len(keys):
-        return sockets
-    _, rows = factorize(keys)
-    keep = ~sockets.is_connection
-    keep[rows] = True
-    return sockets.take(keep)
+DECODERS: dict[str, Callable[[Dump], Sockets]] = {
+    "sock_diag": decode_dump,
+    "procfs": decode_tables,
+    "psutil": decode_rows,
+}
+TIMER_UNITS_MS = {"procfs": CLOCK_TICK_MS}
 
 
 def decode_counters(files: dict[str, str]) -> dict[str, int]:

@@ -2,16 +2,14 @@
 
 import contextlib
 import os
-import resource
 import signal
 import time
 from dataclasses import dataclass, replace
 
 from twtop import namespace
 from twtop.load import Met, failures, run
-from twtop.probe import Ask, Room, Sample, read_sample
 from twtop.scenarios import NETWORKS, Scenario
-from twtop.sources import Source
+from twtop.sources import OpenSource, Source, open_local
 
 REPORT_EVERY_S = 0.5
 MOST_CONNECTIONS = 5_000_000
@@ -41,7 +39,6 @@ class Lab:
             namespace.sysctl(name, value)
         self._said = b""
         self._line = ""
-        self._room = Room()
         self._reports, sender = os.pipe()
         self.child = os.fork()
         if self.child == 0:
@@ -49,9 +46,10 @@ class Lab:
         os.close(sender)
         os.set_blocking(self._reports, False)
 
-    def open(self) -> Source:
+    def open(self, open_source: OpenSource = open_local) -> Source:
         """The namespace's sockets, each Sample with the load's own words."""
-        return self._read
+        read = open_source()
+        return lambda ask: replace(read(ask), load=self.report())
 
     def wait_for_load(self) -> None:
         """Return when the load has reported once."""
@@ -80,12 +78,11 @@ class Lab:
         except ChildProcessError:
             return True
 
-    def _read(self, ask: Ask) -> Sample:
-        return replace(read_sample(ask=ask, room=self._room), load=self.report())
-
 
 def _work(plan: Plan, sender: int) -> None:
     """The child: never returns."""
+    import resource  # Unix alone has it
+
     status = os.EX_SOFTWARE
     try:
         namespace.die_with_parent()

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 MAPPED = 0xFFFF << 32
 """Low half of ::ffff:0.0.0.0, under which every IPv4 address is kept."""
 
+UNKNOWN_QUEUE = 2**32 - 1
+"""In `wqueue` of a listener: how long its accept queue may get is unknown."""
+
 PORTS = 65536
 EPHEMERAL_CLIENT_PORTS = 64512
 """Ports 1024–65535: the most that one client address can use towards one server port."""
@@ -190,7 +193,7 @@ class Snapshot:
     """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown.
 
     `sockets` are as they were at `dumped`, on the clock of `mono`: the same moment, or an earlier one where only the
-    counters were read.
+    counters were read. Their timers come in whole units of `timer_unit_ms`.
     """
 
     time: float
@@ -206,7 +209,10 @@ class Snapshot:
     limits: Limits
     counters: Mapping[str, int]
     gauges: Mapping[str, int]
+    timer_unit_ms: int = 1
     load: str = ""
+    place: str = ""
+    notice: str = ""
 
     @property
     def age_s(self) -> float:

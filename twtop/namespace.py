@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -26,6 +25,8 @@ def enter() -> None:
 
     The user keeps the own uid; the process gets all capabilities over the new namespace alone (user_namespaces(7)).
     """
+    import fcntl  # Unix alone has it
+
     uid, gid = os.getuid(), os.getgid()
     try:
         call_libc("unshare", CLONE_NEWUSER | CLONE_NEWNET)

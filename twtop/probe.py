@@ -6,11 +6,12 @@ namespace or on another host. Nothing is interpreted here; `decode` does that.
 
 import errno
 import os
+import platform
 import secrets
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 NETLINK_SOCK_DIAG = 4
@@ -41,8 +42,22 @@ SYSCTLS = (
 )
 
 
+REFUSALS = {
+    "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'": {
+        *(errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOSYS, errno.EINVAL)
+    },
+    "reading sockets is forbidden here (seccomp or SELinux): allow AF_NETLINK sockets for twtop": {
+        *(errno.EPERM, errno.EACCES)
+    },
+}
+
+
 class CollectError(Exception):
     """The kernel could not be read, or what it said makes no sense. The text is one line for the user."""
+
+
+class Unavailable(CollectError):
+    """This way of reading the sockets does not exist here or is forbidden, now and later; another may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +69,7 @@ class Ask:
     bytecode: bytes = b""
 
 
+Dump = bytes | memoryview
 ALL_SOCKETS = Ask()
 COUNTERS_ONLY = Ask(states=0)
 
@@ -62,10 +78,12 @@ COUNTERS_ONLY = Ask(states=0)
 class Sample:
     """One raw reading of one network namespace.
 
-    `dump` is a sock_diag answer without its closing message, None where sockets were not read; `ask` is what it
-    answers. `files` maps a path below /proc to its text; a file that is missing or unreadable is absent. `time` is
-    Unix seconds, `mono` and `cpu` (this process's own CPU time) are seconds on their clocks, `collect_s` is what the
-    reading took. `load` is what a load that twtop itself runs says of its connect() calls.
+    `dump` is what `source` says of sockets, a sock_diag answer without its closing message or the text of the tables
+    of procfs, None where sockets were not read; `ask` is what it answers. `files` maps a path below /proc to its text;
+    a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu` (this process's own CPU
+    time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a load that twtop itself
+    runs says of its connect() calls, `place` what the user calls the namespace if it is not twtop's own, `notice` why
+    no better source was taken.
     """
 
     time: float
@@ -76,9 +94,11 @@ class Sample:
     kernel: str
     netns: str
     source: str
-    dump: bytes | memoryview | None = field(repr=False)
+    dump: Dump | None = field(repr=False)
     files: dict[str, str] = field(repr=False)
     load: str = ""
+    place: str = ""
+    notice: str = ""
     ask: Ask = ALL_SOCKETS
 
 
@@ -113,13 +133,23 @@ class Room:
 
 
 def read_sample(proc: str = "/proc", ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Sample:
-    """Read sockets, counters, sysctls and clocks of the calling thread's network namespace.
+    """Read sockets by sock_diag, counters, sysctls and clocks of the calling thread's network namespace.
 
     With `room` the sample's dump lies there, and lasts until the next reading into it. Raises CollectError when the
     socket table cannot be read; a missing counter file is no error.
     """
+    return take_sample("sock_diag", lambda: dump_sockets(ask, room), proc, ask)
+
+
+def read_procfs(proc: str = "/proc", ask: Ask = ALL_SOCKETS) -> Sample:
+    """The same, where the sockets are the text of net/tcp and net/tcp6: always all of them."""
+    return take_sample("procfs", lambda: read_tables(proc), proc, ALL_SOCKETS if ask.states else ask)
+
+
+def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, ask: Ask) -> Sample:
+    """A Sample around the sockets of a source, which are not read where `ask` wants none."""
     now, start = time.time(), time.monotonic()
-    dump = dump_sockets(ask, room) if ask.states else None
+    dump = read_sockets() if ask.states else None
     files = dict(read_files(proc))
     return Sample(
         time=now,
@@ -127,20 +157,22 @@ def read_sample(proc: str = "/proc", ask: Ask = ALL_SOCKETS, room: Room | None =
         cpu=time.process_time(),
         collect_s=time.monotonic() - start,
         host=socket.gethostname(),
-        kernel=os.uname().release,
+        kernel=platform.release(),
         netns=namespace_id(proc),
-        source="sock_diag",
+        source=source,
         dump=dump,
         files=files,
         ask=ask,
     )
 
 
-def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> bytes | memoryview:
+def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Dump:
     """TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
 
     The legacy request type is the one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in net/ipv4/inet_diag.c).
     """
+    if not hasattr(socket, "AF_NETLINK"):
+        raise Unavailable("only Linux has sock_diag")
     sequence = secrets.randbits(31) | 1
     body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ask.states, 0)  # struct inet_diag_req
     if ask.bytecode:
@@ -154,8 +186,27 @@ def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> bytes | me
             netlink.send(request)
             _receive(netlink, sequence, place)
     except OSError as error:
-        raise CollectError(_advice(error)) from error
+        raise _refusal(error) from error
     return place.dump if room else bytes(place.dump)
+
+
+def read_tables(proc: str) -> bytes:
+    """net/tcp, and net/tcp6 where there is IPv6, each with its line of heads."""
+    own = own_directory(proc)
+    try:
+        with open(f"{own}/net/tcp", "rb", buffering=0) as file:
+            tables = file.read()
+    except (FileNotFoundError, PermissionError) as error:
+        raise Unavailable(f"cannot read /proc/net/tcp: {error.strerror}") from error
+    except OSError as error:
+        raise CollectError(f"cannot read /proc/net/tcp: {error.strerror}") from error
+    try:
+        with open(f"{own}/net/tcp6", "rb", buffering=0) as file:
+            return tables + file.read()
+    except FileNotFoundError:
+        return tables
+    except OSError as error:
+        raise CollectError(f"cannot read /proc/net/tcp6: {error.strerror}") from error
 
 
 def _receive(netlink: socket.socket, sequence: int, room: Room) -> None:
@@ -186,16 +237,13 @@ def _raise_status(message: memoryview) -> None:
         raise OSError(-status, os.strerror(-status))
 
 
-def _advice(error: OSError) -> str:
-    match error.errno:
-        case errno.ENOENT | errno.EOPNOTSUPP | errno.EPROTONOSUPPORT | errno.EAFNOSUPPORT:
-            return "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'"
-        case errno.EAGAIN:
-            return f"sock_diag did not answer within {RECEIVE_TIMEOUT_S} s: the kernel is busy, try again"
-        case errno.EPERM | errno.EACCES:
-            return "reading sockets is forbidden here (seccomp or SELinux): allow AF_NETLINK sockets for twtop"
-        case _:
-            return f"cannot read sockets by sock_diag: {error.strerror or error}"
+def _refusal(error: OSError) -> CollectError:
+    for advice, codes in REFUSALS.items():
+        if error.errno in codes:
+            return Unavailable(advice)
+    if error.errno == errno.EAGAIN:
+        return CollectError(f"sock_diag did not answer within {RECEIVE_TIMEOUT_S} s: the kernel is busy, try again")
+    return CollectError(f"cannot read sockets by sock_diag: {error.strerror or error}")
 
 
 def read_files(proc: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,134 @@
+"""Another network namespace: found, entered by one thread, watched, and lost."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.elsewhere import hand, namespace_of, process_elsewhere
+from tests.namespace import in_namespace, sysctl
+from twtop import netns
+from twtop.decode import decode
+from twtop.probe import ALL_SOCKETS, CollectError
+from twtop.sources import Elsewhere, open_local, open_source
+
+LINE = r"\A[^\n]{20,140}\Z"
+
+
+@pytest.mark.parametrize("kind", ["auto", "sock_diag", "procfs"])
+@in_namespace
+def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
+    home = namespace_of()
+    with process_elsewhere() as child, hand() as sampler:
+        place = netns.find(str(child.pid))
+        read = open_source(kind, place)()
+        snapshots = [decode(sampler.do(partial(read, ALL_SOCKETS))) for _ in range(2)]
+        assert snapshots[0].netns == namespace_of(child.pid) != home
+        local = decode(open_local()(ALL_SOCKETS))
+    assert [snapshot.sockets.lport.tolist() for snapshot in snapshots] == [[8080], [8080]]
+    assert (snapshots[0].limits.tw_reuse, local.limits.tw_reuse) == (0, 2)
+    assert (snapshots[0].place, local.place) == (f"pid {child.pid}", "")
+    assert (local.netns, len(local.sockets)) == (home, 0)
+    assert namespace_of() == home
+
+
+@in_namespace
+def test_psutil_cannot_go_elsewhere() -> None:
+    with process_elsewhere() as child, hand() as sampler:
+        read = open_source("psutil", netns.find(str(child.pid)))()
+        with pytest.raises(CollectError, match="--source procfs"):
+            sampler.do(partial(read, ALL_SOCKETS))
+
+
+@in_namespace
+def test_a_namespace_that_is_gone_is_told_and_stays_gone() -> None:
+    """The thread inside would keep it alive for ever."""
+    with hand() as sampler:
+        with process_elsewhere() as child:
+            read = open_source(place=netns.find(str(child.pid)))()
+            sampler.do(partial(read, ALL_SOCKETS))
+        for _ in range(2):
+            with pytest.raises(CollectError, match=f"pid {child.pid} is gone: its process has ended"):
+                sampler.do(partial(read, ALL_SOCKETS))
+
+
+@in_namespace
+def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Path) -> None:
+    with process_elsewhere() as first, process_elsewhere() as second, hand() as sampler:
+        link = tmp_path / "link"
+        link.symlink_to(f"/proc/{first.pid}/ns/net")
+        read = open_source(place=netns.find(str(link)))()
+        assert sampler.do(partial(read, ALL_SOCKETS)).place.startswith(str(tmp_path)[:20])
+        link.unlink()
+        link.symlink_to(f"/proc/{second.pid}/ns/net")
+        with pytest.raises(CollectError, match="another one has its place now"):
+            sampler.do(partial(read, ALL_SOCKETS))
+
+
+@in_namespace
+def test_one_way_out_of_several_is_enough() -> None:
+    with hand() as sampler, process_elsewhere() as child:
+        paths = (f"/proc/{child.pid}/ns/net", f"/proc/{child.pid}/task/{child.pid}/ns/net")
+        read = Elsewhere(netns.Target("both", paths, "gone"), open_local())
+        sampler.do(partial(read, ALL_SOCKETS))
+        half_gone = netns.Target("x", ("/nonexistent", paths[1]), "gone")
+        assert netns.missing(half_gone, Path(paths[0]).stat().st_ino) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no-such-name", "there is no network namespace no-such-name: 'ip netns' has blue, red; -N takes a pid"),
+        ("4194305", "there is no process 4194305"),
+        ("/no/such/path", "there is no /no/such/path"),
+        ("/etc/passwd", "/etc/passwd is no network namespace"),
+        ("/etc/passwd/x", "there is no /etc/passwd/x"),
+        ("\x1b[2J", "there is no network namespace ␛[2J"),
+        ("a\0b", "there is no network namespace a␀b"),
+        ("plain", "is no network namespace"),
+    ],
+)
+def test_what_is_no_namespace_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    for name in ("blue", "red") if text != "plain" else ("plain",):
+        (tmp_path / name).touch()
+    with pytest.raises(CollectError, match=LINE) as caught:
+        netns.find(text, run=str(tmp_path))
+    assert said in str(caught.value)
+
+
+def test_ip_netns_that_has_none(tmp_path: Path) -> None:
+    with pytest.raises(CollectError, match="'ip netns' has none"):
+        netns.find("x", run=str(tmp_path / "nonexistent"))
+
+
+def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(netns, "call_libc", refuse)
+    with pytest.raises(CollectError, match=r"pid 1 .*: run twtop as root"):
+        netns.try_to_enter(netns.Target("pid 1", ("/proc/self/ns/net",), "gone"))
+
+
+@in_namespace
+def test_the_command_line_goes_elsewhere() -> None:
+    sysctl("net.ipv4.tcp_tw_reuse", 1)
+    with process_elsewhere() as child:
+        command = [sys.executable, "-m", "twtop", "-1", "-o", "json", "--sockets", "-N", f"/proc/{child.pid}/ns/net"]
+        ran = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (os.EX_OK, "")
+    value = json.loads(ran.stdout)
+    assert (value["limits"]["tw_reuse"], [each["lport"] for each in value["sockets"]]) == (0, [8080])
+
+
+@in_namespace
+def test_try_to_enter_moves_nobody() -> None:
+    home = namespace_of()
+    with process_elsewhere(listening=False) as child:
+        netns.try_to_enter(netns.find(str(child.pid)))
+    assert namespace_of() == home

@@ -1,0 +1,109 @@
+"""The network namespaces of this box, who lives in each, and how many TIME_WAIT they hold."""
+
+import os
+import re
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+
+from twtop import netns
+from twtop.model import Process
+from twtop.netns import RUN, Target
+from twtop.probe import CollectError, own_directory
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """`processes` are those inside that this user may see; `time_wait` is None where it cannot be counted.
+
+    `target` is None for twtop's own namespace, which it need not enter.
+    """
+
+    inode: int
+    target: Target | None
+    processes: tuple[Process, ...]
+    time_wait: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Twtop's own namespace first. So many `hidden` processes are other users': theirs may be missing."""
+
+    namespaces: tuple[Namespace, ...]
+    hidden: int
+
+
+def list_namespaces(run: str = RUN, proc: str = "/proc") -> Listing:
+    """Walks over all processes, 20 ms for 2,000; not for the thread that draws."""
+    own = os.stat(f"{proc}/self/ns/net")
+    inside: defaultdict[int, list[Process]] = defaultdict(list)
+    hidden = 0
+    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+        try:
+            inside[os.stat(f"{proc}/{pid}/ns/net").st_ino].append(Process(pid, _name(f"{proc}/{pid}/comm")))
+        except PermissionError:
+            hidden += 1
+        except OSError:  # it has ended
+            continue
+    called: dict[int, str] = {}
+    for name in netns.names(run):
+        try:
+            place = os.stat(f"{run}/{name}")
+        except OSError:
+            continue
+        if place.st_dev == own.st_dev:  # else a name whose namespace was unmounted
+            called.setdefault(place.st_ino, name)
+    found = []
+    for inode in {own.st_ino, *called, *inside}:
+        target = None if inode == own.st_ino else _target(called.get(inode), inside[inode], run, proc)
+        count = _time_wait(f"{proc}/self/net", inside[inode], target, proc)
+        found.append(Namespace(inode, target, tuple(inside[inode]), count))
+    found.sort(key=lambda each: (each.target is not None, -(each.time_wait or 0), each.inode))
+    return Listing(tuple(found), hidden)
+
+
+def _target(name: str | None, inside: list[Process], run: str, proc: str) -> Target:
+    """By its name if it has one, else by any process inside."""
+    paths = tuple(f"{proc}/{process.pid}/ns/net" for process in inside)
+    if name is not None:
+        return Target(name, (f"{run}/{name}", *paths), "it has no name and no process any more")
+    return Target(f"pid {inside[0].pid} ({inside[0].name})", paths, "its last process has ended")
+
+
+def _time_wait(own: str, inside: list[Process], target: Target | None, proc: str) -> int | None:
+    """Any process's counters may be read by anyone; a namespace without a process has to be entered."""
+    if target is None:
+        return _counted(own)
+    for process in inside:
+        if (count := _counted(f"{proc}/{process.pid}/net")) is not None:
+            return count
+    counts: list[int | None] = []
+
+    def inner() -> None:
+        try:
+            netns.enter(target)
+            counts.append(_counted(f"{own_directory(proc)}/net"))
+        except CollectError:
+            counts.append(None)
+
+    thread = threading.Thread(target=inner)
+    thread.start()
+    thread.join()
+    return counts[0]
+
+
+def _counted(directory: str) -> int | None:
+    try:
+        with open(f"{directory}/sockstat", encoding="ascii", errors="replace") as file:
+            found = re.search(r"^TCP:.* tw (\d{1,19})\b", file.read(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def _name(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().removesuffix("\n")
+    except OSError:
+        return ""
