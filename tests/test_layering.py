@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "twtop"
 BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
+    "peaks",
     *("groups", "ordering", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
@@ -41,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "directions": BASE | {"port_space"},
     "destinations": ANALYSIS,
     "rates": ANALYSIS,
+    "peaks": ANALYSIS,
     "exhaustion": ANALYSIS,
     "bind_first": ANALYSIS,
     "groups": ANALYSIS,

@@ -3,11 +3,12 @@
 import re
 
 from tests.sockdiag import many
-from tests.ui_scenes import CONNECTIONS, lab, owners, scene
+from tests.ui_scenes import CONNECTIONS, LISTENER, lab, owners, scene
 from tests.ui_stage import Stage, head, monitor, rows, selected
 from twtop.frame import View
 from twtop.groups import GroupBy
 from twtop.ordering import GroupSort
+from twtop.probe import Sample
 
 SECOND_PORT = many("10.0.0.1", "10.0.0.5:8443", "TIME_WAIT", lports=range(32768, 32778))
 FIFTY = scene(*(many("10.0.0.1", f"10.0.1.{n}:443", "TIME_WAIT", lports=range(32768, 32868 - n)) for n in range(50)))
@@ -153,3 +154,27 @@ async def test_y_copies_the_selected_socket() -> None:
         await stage.until_shown("830 sockets")
         await stage.press("y")
         assert stage.app.clipboard.split("\t")[1:3] == ["10.0.0.5:443", "TIME_WAIT"]
+
+
+def used(count: int, at: float) -> Sample:
+    busy = many("10.0.0.1", "10.0.0.5:443", lports=range(32768, 32768 + count))
+    return scene(busy, many("10.0.0.1:80", "10.0.0.9", rports=range(1024, 1024 + 32 * count)), LISTENER, at=at)
+
+
+def gauges(stage: Stage) -> list[str]:
+    return [re.findall(r"[█▓▒░│╎]{5,}", row)[0] for row in rows(stage, stage.peers)]
+
+
+async def test_the_gauge_holds_its_peak() -> None:
+    """Of ten cells the seventh is where 700 of 1,000 ports end; the inbound gauge has its own."""
+    async with monitor(used(700, 0), used(200, 1), scene(LISTENER, at=2), used(100, 3), used(900, 4)) as stage:
+        width = len(gauges(stage)[0])
+        assert [gauge.count("╎") for gauge in gauges(stage)] == [0, 0]
+        await stage.tick()
+        assert [gauge.find("╎") for gauge in gauges(stage)] == [-(-7 * width // 10) - 1, -(-224 * width // 645) - 1]
+        await stage.tick()
+        assert rows(stage, stage.peers) == ["no connections"]
+        await stage.tick()
+        assert gauges(stage)[0].find("╎") == -(-7 * width // 10) - 1
+        await stage.tick()
+        assert [gauge.count("╎") for gauge in gauges(stage)] == [0, 0]

@@ -19,6 +19,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     rates           how fast each destination takes ports
     exhaustion      when a budget will be full, and what rate it bears for ever
     ports           the port budget of each destination
+    peaks           the highest pressure of each destination in this run
     bind_first      clients that bind() before they connect(), whose budget is per local IP
     portmap         the range of one destination, port by port
     timers          entries of the last minute, releases of the next

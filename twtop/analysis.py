@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from twtop.bind_first import BindFirst, bind_first
 from twtop.costs import Memory, memory
 from twtop.destinations import Destinations, find_destinations
-from twtop.model import Counts, Rows, Snapshot, freeze
+from twtop.model import Counts, Floats, Rows, Snapshot, freeze
+from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
 from twtop.rates import Live, Past
@@ -20,7 +21,7 @@ class Analysis:
     """`space` and `binders` are None where the port range is unknown.
 
     `direction` is per socket. `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump;
-    `waiting` are their rows.
+    `waiting` are their rows. `peak` is the highest pressure of each destination in this run, NaN for unknown.
     """
 
     snapshot: Snapshot
@@ -29,6 +30,7 @@ class Analysis:
     direction: NDArray[np.uint8]
     clock: Wheel
     budget: Budgets
+    peak: Floats
     binders: BindFirst | None
     memory: Memory
     waiting: Rows
@@ -36,15 +38,16 @@ class Analysis:
     releases: Counts
 
     def __post_init__(self) -> None:
-        freeze(self.direction, self.waiting, self.entered, self.releases)
+        freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)
 
 
 class Analyst:
-    """Analyses one snapshot after the other; remembers what the dumps of the last seconds left."""
+    """Analyses one snapshot after the other; remembers what the dumps of the last seconds left, and peaks."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
         self._past = Past()
+        self._peaks = Peaks()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Only new sockets cost something."""
@@ -52,9 +55,10 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, snapshot=snapshot)
         else:
-            self._last = analyse(snapshot, self._past.before(snapshot.dumped))
-            names = self._last.places.names(snapshot.sockets.addresses)
-            self._past.keep(self._last.budget.live(snapshot.dumped, names))
+            found = analyse(snapshot, self._past.before(snapshot.dumped))
+            names = found.places.names(snapshot.sockets.addresses)
+            self._past.keep(found.budget.live(snapshot.dumped, names))
+            self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
         return self._last
 
 
@@ -66,13 +70,15 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     clock = wheel(left_ms, snapshot.dumped)
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
+    budget = budgets(snapshot, space, places, clock, past)
     return Analysis(
         snapshot=snapshot,
         space=space,
         places=places,
         direction=places.per_socket(),
         clock=clock,
-        budget=budgets(snapshot, space, places, clock, past),
+        budget=budget,
+        peak=budget.pressure,
         binders=bind_first(sockets, space, places) if space else None,
         memory=memory(snapshot),
         waiting=waiting,

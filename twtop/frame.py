@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twtop.bind_first import BindFirst
 from twtop.costs import Memory
 from twtop.groups import GroupBy, Groups, Key
-from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
+from twtop.model import Counts, Floats, Mask, Owners, Rows, Snapshot, freeze
 from twtop.ordering import GroupSort
 from twtop.portmap import PortMap
 from twtop.query import Everything, Query
@@ -77,7 +77,7 @@ class TimeWait:
 class Frame:
     """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
 
-    `bind_first` is None where the port range is unknown.
+    `peak` is the highest pressure of each destination in this run. `bind_first` is None where the range is unknown.
     `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
     of the most pressed outbound destination among them. `rates` are of the counters, per second, None on the first
     tick; `cpu` is twtop's own share of one CPU since the last tick.
@@ -88,6 +88,7 @@ class Frame:
     snapshot: Snapshot
     owners: Owners
     groups: Groups
+    peak: Floats
     bind_first: BindFirst | None
     states: StateRows
     total: TimeWait
@@ -101,4 +102,4 @@ class Frame:
     cpu: float | None
 
     def __post_init__(self) -> None:
-        freeze(self.shown, self.drill)
+        freeze(self.peak, self.shown, self.drill)

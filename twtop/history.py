@@ -128,6 +128,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         snapshot=snapshot,
         owners=owners,
         groups=chosen.groups,
+        peak=analysis.peak,
         bind_first=analysis.binders,
         states=_states(times, series),
         total=total,

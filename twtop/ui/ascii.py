@@ -11,6 +11,7 @@ DOTS = " .:-=+*##"
 TABLE = {
     **{ord(glyph): "-" for glyph in "─━═╌┄╴╶–—−▁▔"},
     **{ord(glyph): "|" for glyph in "│┃║┆▏▎▕▌▐"},
+    ord("╎"): "!",
     **{ord(glyph): "+" for glyph in "╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛"},
     **{ord(glyph): level for glyph, level in zip("▂▃▄▅▆▇", ".:-=+*", strict=True)},
     **{ord("█"): "#", ord("▓"): "=", ord("▒"): "~", ord("░"): ".", ord("×"): "x"},

@@ -63,5 +63,6 @@ def _pairs(rows: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Table:
 def _notes() -> Text:
     return Text(
         "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it\n"
-        "each connect() searches thousands of ports. “–” is unknown, “?” an unknown direction."
+        "each connect() searches thousands of ports; ╎ is the highest pressure so far. “–” is unknown, “?” an unknown\n"
+        "direction."
     )

@@ -35,10 +35,14 @@ PLURALS = {
 class PeerRow:
     """One visible row: a group, or with `leaf` one of its destinations."""
 
-    groups: Groups
+    frame: Frame
     group: int
     leaf: int | None
     expanded: bool
+
+    @property
+    def groups(self) -> Groups:
+        return self.frame.groups
 
     @property
     def key(self) -> Key:
@@ -72,8 +76,9 @@ class RowKey:
 class PeerRows:
     """Groups in sort order with the leaves of expanded ones between them; nothing is made before it is seen."""
 
-    def __init__(self, groups: Groups, order: NDArray[np.intp], expanded: frozenset[Key]) -> None:
-        self._groups = groups
+    def __init__(self, frame: Frame, order: NDArray[np.intp], expanded: frozenset[Key]) -> None:
+        self._frame = frame
+        groups = self._groups = frame.groups
         self._order = order
         self._open = np.zeros(len(groups), np.bool_)
         for key in expanded:
@@ -91,7 +96,7 @@ class PeerRows:
         group = int(self._order[at])
         inside = index - (int(self._ends[at - 1]) if at else 0)
         leaf = int(self._groups.first[group]) + inside - 1 if inside else None
-        return PeerRow(self._groups, group, leaf, bool(self._open[group]))
+        return PeerRow(self._frame, group, leaf, bool(self._open[group]))
 
     def key(self, index: int) -> Hashable:
         row = self.row(index)
@@ -152,7 +157,7 @@ def _ports(row: PeerRow, width: int) -> Line:
     if inbound and width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:
         words.append((recyclable, Tone.DIM))
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
-    return ((f"{port:<{PORT}} ", Tone.DIM), *gauge(groups, place, room), *words)
+    return ((f"{port:<{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
 
 
 def pressure_tone(pressure: float, past_cliff: bool) -> Tone:
@@ -211,18 +216,18 @@ class PeersTable(Table[PeerRow]):
         super().__init__(PEER_COLUMNS, "no connections", id="peers")
         self.sorted_by = next(column for column in PEER_COLUMNS if column.sort is sort)
         self.expanded: frozenset[Key] = frozenset()
-        self._groups: Groups | None = None
+        self._frame: Frame | None = None
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's groups."""
-        self._groups = frame.groups
+        self._frame = frame
         self.border_title = PLURALS[frame.view.group_by]
         self._arrange()
 
     def toggle(self) -> None:
         """Expand or fold the group under the cursor."""
-        if (row := self.selected) is not None and self._groups is not None:
-            self.expanded ^= {self._groups.key(row.group)}
+        if (row := self.selected) is not None:
+            self.expanded ^= {row.groups.key(row.group)}
             self._arrange()
 
     def sort_by(self, column: Column[PeerRow], reverse: bool) -> None:
@@ -231,6 +236,6 @@ class PeersTable(Table[PeerRow]):
         self._arrange()
 
     def _arrange(self) -> None:
-        if self._groups is not None and self.sorted_by is not None and isinstance(self.sorted_by.sort, GroupSort):
-            order = ordered(self._groups, self.sorted_by.sort, self.reverse)
-            self.show(PeerRows(self._groups, order, self.expanded))
+        if self._frame is not None and self.sorted_by is not None and isinstance(self.sorted_by.sort, GroupSort):
+            order = ordered(self._frame.groups, self.sorted_by.sort, self.reverse)
+            self.show(PeerRows(self._frame, order, self.expanded))
