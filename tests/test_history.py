@@ -251,8 +251,8 @@ def test_the_filter_holds_for_single_sockets_too() -> None:
     assert drilled(replace(filtered("tw"), drill=PEER)) == [2, 1]
 
 
-@pytest.mark.parametrize("key", [None, Key(remote=1), replace(PEER, port=99)])
-def test_no_group_has_no_single_sockets(key: Key | None) -> None:
+@pytest.mark.parametrize("key", [Key(remote=1), replace(PEER, port=99)])
+def test_no_group_has_no_single_sockets(key: Key) -> None:
     found = frame(*DRILLED, view=View(drill=key))
     assert (len(found.drill), found.port_map) == (0, None)
 
@@ -264,6 +264,8 @@ def test_no_group_has_no_single_sockets(key: Key | None) -> None:
         (replace(filtered("not 8080"), drill=Key(remote=PEER.remote)), 443),
         (View(drill=Key(process="curl")), 22),
         (View(drill=Key(port=80)), None),  # inbound
+        (View(), 8080),
+        (filtered("443"), 443),
     ],
 )
 def test_the_port_map_is_that_of_the_most_pressed_destination_among_them(view: View, port: int | None) -> None:
@@ -275,5 +277,5 @@ def test_the_port_map_is_that_of_the_most_pressed_destination_among_them(view: V
         many("10.0.0.1", "10.0.0.5:22", lports=range(40000, 40010), inode=2),
     ]
     found = frame(*blocks, view=view, owners=OWNERS)
-    assert len(found.drill)
+    assert bool(len(found.drill)) == bool(view.drill)
     assert (found.port_map and found.groups.places.port[found.port_map.place]) == port

@@ -17,7 +17,7 @@ BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
     "peaks",
-    *("groups", "ordering", "costs", "verdicts", "query", "query_parser"),
+    *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
 SOURCE = {"model", "probe", "decode", "psutil_source", "processes", "sources", "netns", "netns_listing", "sampler"}
@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "query": ANALYSIS,
     "query_parser": ANALYSIS,
     "ordering": ANALYSIS,
+    "scarcest": ANALYSIS,
     "costs": ANALYSIS,
     "portmap": ANALYSIS,
     "analysis": ANALYSIS,

@@ -15,7 +15,7 @@ async def test_a_fault_is_told_and_the_last_frame_stays(size: tuple[int, int]) -
         await stage.press("r")
         await stage.until_shown("✖ sock_diag answered")
         assert "✖" in stage.lines[0]
-        assert stage.shows("TIME_WAIT 1,630 ", "10.0.0.5", "83 %")
+        assert stage.shows("TIME_WAIT   1,630 ", "10.0.0.5", "83 %")
 
 
 async def test_the_next_good_tick_clears_it() -> None:
@@ -40,7 +40,7 @@ async def test_a_fault_before_the_first_frame() -> None:
     async with monitor(BUSY, lab()) as stage:
         assert "sock_diag answered: device or resource busy" in stage.lines[0]
         await stage.press("r")
-        await stage.until_shown("TIME_WAIT 1,630 ")
+        await stage.until_shown("TIME_WAIT   1,630 ")
         assert not stage.shows("busy")
 
 
@@ -48,7 +48,7 @@ async def test_keys_are_safe_before_the_first_frame() -> None:
     async with monitor(BUSY, lab()) as stage:
         await stage.press("j", "G", "enter", "space", "s", "S", "b", "t", "w", "m", "y", "p", "p", "escape")
         await stage.press("r")
-        await stage.until_shown("TIME_WAIT 1,630 ")
+        await stage.until_shown("TIME_WAIT   1,630 ")
 
 
 async def test_reading_goes_on_at_the_interval() -> None:

@@ -120,8 +120,8 @@ async def test_the_filter_holds_for_the_states_too() -> None:
         await stage.paste("established")
         await stage.press("enter")
         await until_listed(stage, "10.0.0.7")
-        assert stage.line("│TIME_WAIT").split()[1] == "0"
-        assert "TIME_WAIT 1,630 " in stage.lines[1]
+        assert stage.line(" TIME_WAIT       ").split()[1] == "0"
+        assert "TIME_WAIT   1,630 " in stage.lines[1]
 
 
 async def test_letters_are_text_and_not_keys() -> None:

@@ -61,7 +61,7 @@ async def test_s_sorts_by_the_next_column() -> None:
         for _ in range(9):
             await stage.press("s")
             seen += re.findall(r"([^ ]+)▼", head(stage, stage.peers))
-        assert seen == ["NEW/s", "MAX/s", "I", "s", "PEER", "DI", "TIME_WAIT", "OTHER", "destination)"]
+        assert seen == ["NEW/s", "MAX/s", "IN", "s", "PEER", "DIR", "TIME_WAIT", "OTHER", "destination)"]
 
 
 BY_COLUMN = {
@@ -112,7 +112,7 @@ async def test_b_goes_through_the_groupings() -> None:
         await stage.tick()
         for title, name in GROUPINGS.values():
             await stage.press("b")
-            await stage.until(lambda title=title: stage.shows(f"─ {title}"), f"the title {title}")  # type: ignore[misc]
+            await stage.until(lambda title=title: stage.shows(f"━ {title}"), f"the title {title}")  # type: ignore[misc]
             assert name in names(stage)
 
 

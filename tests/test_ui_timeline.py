@@ -8,7 +8,11 @@ from twtop.ui.widgets.timeline import Timeline
 
 async def test_t_goes_through_the_modes() -> None:
     async with monitor(lab()) as stage:
-        titles = ("entries per second in the last 60 s", "releases per second in the next 60 s", "4 min │ now │ 60 s")
+        titles = (
+            "entries per second in the last 60 s",
+            "releases per second in the next 60 s",
+            "last 1 min, next 60 s",
+        )
         for title in titles:
             await stage.press("t")
             await stage.until_shown(f"TIME_WAIT: {title}")
@@ -24,7 +28,7 @@ async def test_a_filter_has_its_own_timeline() -> None:
         await stage.press("slash")
         await stage.paste("443")
         await stage.press("enter")
-        await stage.until_shown("TIME_WAIT of the filter: 4 min")
+        await stage.until_shown("TIME_WAIT (filtered): last 1 min")
 
 
 async def test_m_counts_from_a_mark() -> None:
@@ -42,7 +46,7 @@ async def test_m_counts_from_a_mark() -> None:
 def marked_columns(stage: Stage) -> set[int]:
     """Where the timeline is painted in the colour of marks."""
     timeline = stage.monitor.query_one(Timeline)
-    region, colour = timeline.content_region, timeline.tone_style(Tone.KEY).color
+    region, colour = timeline.content_region, timeline.tone_style(Tone.TITLE).color
     columns = set()
     for strip in stage.strips[region.y : region.bottom]:
         x = 0
@@ -54,7 +58,7 @@ def marked_columns(stage: Stage) -> set[int]:
 
 
 async def test_a_mark_moves_away_from_now() -> None:
-    async with monitor(lab(), lab(at=60), lab(at=120)) as stage:
+    async with monitor(lab(), lab(at=30), lab(at=90)) as stage:
         assert marked_columns(stage) == set()
         await stage.press("m")
         await stage.tick()

@@ -25,6 +25,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     timers          entries of the last minute, releases of the next
     groups          destinations → groups by peer, destination, service, process, prefix
     ordering        in which order groups stand
+    scarcest        the one budget that is nearest to its end
     costs           what sockets cost the kernel: memory, hash chains, accept queues
     verdicts        what this many TIME_WAIT cost here: six answers
     query           the filter language: tree, normal form, mask (grammar in query.lark)

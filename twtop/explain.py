@@ -11,7 +11,7 @@ from twtop.costs import ESTABLISHED_BYTES, ehash_load
 from twtop.fixes import Fix, fixes
 from twtop.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
-from twtop.verdicts import worst_binder, worst_destination
+from twtop.scarcest import worst_binder, worst_destination
 
 
 class Truth(enum.StrEnum):

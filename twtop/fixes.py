@@ -9,7 +9,8 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.model import Direction, TcpState
 from twtop.ports import DEFAULT_REUSE_DELAY_MS
-from twtop.verdicts import SHARE_WARN, Level, worst_binder, worst_destination
+from twtop.scarcest import worst_binder, worst_destination
+from twtop.verdicts import SHARE_WARN, Level
 
 WIDEST = (1024, 65535)
 """Below 1024 only privileged programs should be given ports."""

@@ -79,8 +79,9 @@ class Frame:
 
     `peak` is the highest pressure of each destination in this run. `bind_first` is None where the range is unknown.
     `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
-    of the most pressed outbound destination among them. `rates` are of the counters, per second, None on the first
-    tick; `cpu` is twtop's own share of one CPU since the last tick.
+    of the most pressed outbound destination among them, or without a drill among those that the filter keeps.
+    `rates` are of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the
+    last tick.
     """
 
     tick: int

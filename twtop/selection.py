@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from twtop.analysis import Analysis
 from twtop.frame import SocketSort, View
 from twtop.groups import STATES, Groups, group, members, process_names, urgency
-from twtop.model import Counts, Direction, Mask, Owners, Rows, Sockets
+from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
 from twtop.portmap import PortMap, port_map
 from twtop.query import Everything, mask
 from twtop.timers import entries, releases
@@ -44,6 +44,7 @@ def select(analysis: Analysis, view: View, owners: Owners) -> Selection:
     if not isinstance(view.query, Everything):
         waiting = analysis.waiting[shown[analysis.waiting]]
         entered, due = entries(sockets.age_ms[waiting]), releases(sockets.timer_ms[waiting], analysis.clock)
+    groups = group(snapshot, places, analysis.budget, shown, view.group_by, owners)
     drill = np.empty(0, np.intp)
     if view.drill:
         drill = _drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
@@ -52,20 +53,20 @@ def select(analysis: Analysis, view: View, owners: Owners) -> Selection:
         view=view,
         owners=owners,
         shown=shown,
-        groups=group(snapshot, places, analysis.budget, shown, view.group_by, owners),
+        groups=groups,
         count=np.bincount(sockets.state[shown], minlength=STATES),
         entered=entered,
         releases=due,
         drill=drill,
-        port_map=_port_map(analysis, drill),
+        port_map=_port_map(analysis, places.code[drill] if view.drill else groups.destination),
     )
 
 
-def _port_map(analysis: Analysis, drill: Rows) -> PortMap | None:
-    """Of the most pressed outbound destination among the drilled sockets."""
+def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
+    """Of the most pressed outbound destination among these."""
     places, space = analysis.places, analysis.space
     chosen = np.zeros(len(places), np.bool_)
-    chosen[places.code[drill]] = True
+    chosen[among] = True
     chosen &= places.direction == Direction.OUTBOUND
     if space is None or not chosen.any():
         return None

@@ -59,6 +59,16 @@ def rate(value: float | None) -> str:
     return f"{value:.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
 
 
+def rate_on_point(value: float | None) -> str:
+    """The same with room for the decimal that is not there, so that a column of rates stands on its points.
+
+    >>> rate_on_point(0.25), rate_on_point(1204.2)
+    ('0.2', '1,204  ')
+    """
+    shown = rate(value)
+    return shown if "." in shown or len(shown) > 5 else f"{shown}  "
+
+
 def percent(share: float | None) -> str:
     """A share of one in whole percent; 100 % only when it is really full.
 
@@ -89,14 +99,14 @@ def seconds(value: float | None) -> str:
 def full_in(value: float | None) -> str:
     """Time to full in whole seconds; infinity is never, NaN and None are unknown.
 
-    >>> full_in(41.4), full_in(math.inf), full_in(0)
-    ('41 s', 'never', 'now')
+    >>> full_in(41.4), full_in(math.inf), full_in(0), full_in(18_000)
+    ('41 s', 'never', 'now', '5 h')
     """
     if value is None or math.isnan(value):
         return UNKNOWN
     if math.isinf(value):
         return "never"
-    return "now" if value < 0.5 else f"{value:.0f} s" if value < 600 else f"{value / 60:.0f} min"
+    return "now" if value < 0.5 else f"{value:,.0f} s" if value < 9_999.5 else f"{value / 3600:,.0f} h"
 
 
 def size(value: float | None) -> str:
@@ -112,6 +122,15 @@ def size(value: float | None) -> str:
             break
         value /= 1024
     return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def mebibytes(value: float | None) -> str:
+    """Bytes, always in the same unit, where figures change from tick to tick.
+
+    >>> mebibytes(26843545), mebibytes(900)
+    ('25.6 MiB', '0.0 MiB')
+    """
+    return UNKNOWN if value is None or math.isnan(value) else f"{value / 2**20:,.1f} MiB"
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:

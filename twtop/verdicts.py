@@ -1,6 +1,7 @@
 """What this many TIME_WAIT cost here, now: six short answers, each with its level and its live number."""
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from twtop import text
 from twtop.bind_first import BindFirst
 from twtop.costs import Memory, accept_queue
 from twtop.destinations import Destinations
-from twtop.model import Direction, Snapshot, TcpState
+from twtop.model import Snapshot, TcpState
 from twtop.ports import Budgets
+from twtop.scarcest import Scarcest, scarcest
 
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
 SOON_S = 60
@@ -55,21 +57,15 @@ def verdicts(
     growth_per_s: float | None,
 ) -> tuple[Verdict, ...]:
     """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
-    worst = worst_destination(places, budget)
+    worst = scarcest(places, budget, binders, snapshot.sockets.addresses)
     return (
-        _ports(snapshot, places, budget, binders, worst),
+        _ports(snapshot, budget, worst),
         _connect_cost(snapshot, budget, worst),
         _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
         _fds(snapshot),
         _drops(snapshot, rates),
     )
-
-
-def worst_destination(places: Destinations, budget: Budgets) -> int | None:
-    """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
-    pressure = np.where(places.direction == Direction.OUTBOUND, budget.pressure, np.nan)
-    return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
 
 
 def _unknown(id: str, what: str) -> Verdict:
@@ -80,54 +76,48 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
     return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
-def worst_binder(binders: BindFirst | None) -> int | None:
-    """The local address that binds before it connects and is nearest to the end of its one budget, if there is one."""
-    if binders is None or not binders.holds.any():
-        return None
-    return int(np.argmax(np.where(binders.holds, binders.pressure, -1.0)))
-
-
-def _ports(
-    snapshot: Snapshot, places: Destinations, budget: Budgets, binders: BindFirst | None, worst: int | None
-) -> Verdict:
+def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
     if snapshot.limits.port_range is None:
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
-    binder = worst_binder(binders)
-    if binders is not None and binder is not None and binders.pressure[binder] >= budget.pressure[worst]:
-        return _bound_ports(snapshot, binders, binder)
-    pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
-    level = Level.CRITICAL if full_in <= SOON_S else _level(pressure)
-    if budget.past_cliff[worst] and level is Level.OK:
+    if worst.place is None:
+        return _bound_ports(worst)
+    level = Level.CRITICAL if worst.full_in_s <= SOON_S else _level(worst.pressure)
+    if budget.past_cliff[worst.place] and level is Level.OK:
         level = Level.WARN
-    peer = text.endpoint(snapshot.sockets.addresses.integer(places.remote[worst]), int(places.port[worst]))
-    left = max(0.0, budget.capacity[worst] - budget.used[worst] + np.nan_to_num(budget.reusable[worst]))
-    when = "full now" if full_in == 0 else f"full in {text.full_in(full_in)}" if np.isfinite(full_in) else ""
+    left = max(0.0, worst.capacity * (1 - worst.pressure))
     return Verdict(
         "ports",
         level,
-        pressure,
-        f"{text.percent(pressure)} {peer}" + (f", {when}" if when else ""),
-        f"{peer} holds {text.count(budget.used[worst])} of {text.count(budget.capacity[worst])} local ports; "
-        f"{text.count(left)} more connections can be made, {when or 'never full at this rate'}.",
+        worst.pressure,
+        text.percent(worst.pressure),
+        f"{worst.name} holds {text.count(worst.used)} of {text.count(worst.capacity)} local ports; "
+        f"{text.count(left)} more connections can be made, {when_full(worst.full_in_s) or 'never full at this rate'}.",
     )
 
 
-def _bound_ports(snapshot: Snapshot, binders: BindFirst, binder: int) -> Verdict:
-    pressure = float(binders.pressure[binder])
-    address = text.address(snapshot.sockets.addresses.integer(binders.local[binder]))
+def when_full(full_in_s: float) -> str:
+    """When a budget will be full, in two to four words; empty for never and for unknown.
+
+    >>> when_full(0), when_full(41.2), when_full(math.inf)
+    ('full now', 'full in 41 s', '')
+    """
+    return "full now" if full_in_s == 0 else f"full in {text.full_in(full_in_s)}" if math.isfinite(full_in_s) else ""
+
+
+def _bound_ports(worst: Scarcest) -> Verdict:
     return Verdict(
         "ports",
-        _level(pressure),
-        pressure,
-        f"{text.percent(pressure)} {address}, bound first",
-        f"{address} binds before it connects, so its {text.count(binders.destinations[binder])} destinations share one "
-        f"budget: {text.count(binders.ports[binder])} ports are held, and at the end bind() fails with EADDRINUSE.",
+        _level(worst.pressure),
+        worst.pressure,
+        text.percent(worst.pressure),
+        f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations "
+        f"share one budget: {text.count(worst.used)} ports are held, and at the end bind() fails with EADDRINUSE.",
     )
 
 
-def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: int | None) -> Verdict:
+def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
     if snapshot.limits.port_range is None:
         return _unknown("connect_cost", "The local port range")
     if worst is None:
@@ -175,10 +165,10 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     if memory.slabs is not None:
         what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
     if not total:
-        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}; of how much is unknown.")
+        return Verdict("memory", Level.UNKNOWN, value, text.mebibytes(memory.here), f"{what}; of how much is unknown.")
     level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
     share = f"{value / total:.2%} of its {text.size(total)}"
-    return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")
+    return Verdict("memory", level, value, text.mebibytes(memory.here), f"{what}: {share}.")
 
 
 def _fds(snapshot: Snapshot) -> Verdict:
@@ -195,7 +185,7 @@ def _fds(snapshot: Snapshot) -> Verdict:
         "fds",
         level,
         used / most,
-        f"{text.count(forgotten)} in CLOSE_WAIT" if level is Level.WARN and forgotten >= LEAK else "0 held",
+        f"{text.count(forgotten)} CLOSE_WAIT" if level is Level.WARN and forgotten >= LEAK else "0 held",
         f"TIME_WAIT hold no file descriptor{leak}; the system has {text.count(used)} of {text.count(most)} files open.",
     )
 

@@ -36,7 +36,7 @@ class TwtopApp(App[None]):
         super().__init__()
         self._line_filters = filters
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall"), (50, "-huge")]
         self._make_engine = make_engine
         self._view = view
         self._interval = interval

@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -30,6 +31,8 @@ class Tone(enum.StrEnum):
     OK = "ok"
     WARN = "warn"
     CRITICAL = "critical"
+    ALARM = "alarm"
+    FORECAST = "forecast"
     KEY = "key"
 
 
@@ -116,6 +119,12 @@ def _kept(parts: Sequence[Part], width: int, gap: Span) -> list[Part]:
     return kept
 
 
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Both ends of a line of `width` cells."""
+    gap = max(1, width - width_of(left) - width_of(right))
+    return (*left, (" " * gap, Tone.PLAIN), *right)
+
+
 class TonePainter(Tips):
     """A widget that paints lines; its tones come from the style sheet."""
 
@@ -126,6 +135,10 @@ class TonePainter(Tips):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._component_cache: dict[str, Style] = {}
+
+    def entitle(self, title: str) -> None:
+        """Name the panel on its upper edge; the title may hold outside names."""
+        self.border_title = Content(f" {title} ")
 
     def paint(self, line: Line, width: int, base: Style) -> Strip:
         """One strip of exactly `width` cells."""

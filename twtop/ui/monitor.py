@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Container, Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -25,6 +24,7 @@ from twtop.ui.state_filter import with_state
 from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
 from twtop.ui.widgets.header import Header
+from twtop.ui.widgets.headline import Headline
 from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
 from twtop.ui.widgets.port_map import PortMapPanel
 from twtop.ui.widgets.sockets import SocketsTable
@@ -63,15 +63,15 @@ class Monitor(Screen[None]):
     def compose(self) -> ComposeResult:
         query = self.wanted.query
         yield Header()
+        yield Headline()
         yield VerdictStrip()
         with Horizontal(id="top"):
             yield StatesPanel()
             yield Timeline()
         with Container(id="tables"):
             yield PeersTable(self.wanted.group_sort)
-            with Vertical(id="drill"):
-                yield SocketsTable()
-                yield PortMapPanel()
+            yield SocketsTable()
+        yield PortMapPanel()
         yield FilterBar("" if isinstance(query, Everything) else unparse(query))
         yield KeyFooter()
 
@@ -96,6 +96,7 @@ class Monitor(Screen[None]):
         if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
             self._header.fault = ""
         self._header.draw()
+        self.query_one(Headline).show_frame(frame)
         self.query_one(VerdictStrip).show_frame(frame)
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
@@ -126,7 +127,7 @@ class Monitor(Screen[None]):
 
     def _show_filter(self) -> None:
         query = self.wanted.query
-        self._peers.border_subtitle = Content("" if isinstance(query, Everything) else f"filter: {unparse(query)}")
+        self._peers.show_filter("" if isinstance(query, Everything) else unparse(query))
 
     def on_filter_bar_closed(self) -> None:
         (self._sockets if self._drilled else self._peers).focus()

@@ -5,11 +5,10 @@ from datetime import datetime
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.ui.gauge import BLOCKS, bar
-from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, merged, width_of
-from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN
+from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, spread, width_of
 
-BAR = 10
+RATE = 5
+"""Cells for `1,204` per second."""
 
 
 class Header(LinePanel):
@@ -28,7 +27,7 @@ class Header(LinePanel):
         width = self.size.width
         load = self.frame.snapshot.load if self.frame else ""
         self.set_class(bool(load), "loaded")
-        told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.KEY))
+        told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.PLAIN))
         self.show((self._box(width), self._figures(width), *([aligned(told, width)] if load else [])))
 
     def on_resize(self) -> None:
@@ -51,14 +50,14 @@ class Header(LinePanel):
         if self.mark is not None:
             left.append(Part(((f"mark {text.seconds(snapshot.mono - self.mark)}", Tone.KEY),), 7))
         right = self._status(max(0, width - 24))
-        return _spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
+        return spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
 
     def _status(self, width: int) -> Line:
         if self.frame is None:
             return ()
         clock = f"{datetime.fromtimestamp(self.frame.snapshot.time):%H:%M:%S}"
         if self.fault:
-            return fit([Part(((f"✖ {self.fault}", Tone.CRITICAL),), 2), Part(((clock, Tone.DIM),), 1)], width)
+            return fit([Part(((f" ✖ {self.fault} ", Tone.ALARM),), 2), Part(((clock, Tone.DIM),), 1)], width)
         if self.paused:
             age = text.seconds(max(0, int(time.time() - self.frame.snapshot.time))).replace(".0", "")
             return (("⏸ paused ", Tone.WARN), (f"frame is {age} old  ", Tone.WARN), (clock, Tone.DIM))
@@ -69,33 +68,21 @@ class Header(LinePanel):
             return ()
         total, limit = self.frame.total, self.frame.snapshot.limits.max_tw_buckets
         parts = [
-            Part((("TIME_WAIT ", Tone.DIM), (text.count(total.count), Tone.TIME_WAIT)), 9),
-            Part(
-                (
-                    (f"▲ {text.rate(total.entered_per_s)}/s in  ", Tone.PLAIN),
-                    (f"▼ {text.rate(total.left_per_s)}/s out", Tone.PLAIN),
-                ),
-                8,
-            ),
+            Part((("TIME_WAIT ", Tone.DIM), (f"{text.count(total.count):>7}", Tone.TIME_WAIT)), 9),
+            Part(_rate("", "/s in", total.entered_per_s), 8),
+            Part(_rate("", "/s out", total.left_per_s), 7),
         ]
         if limit:
-            share = total.count / limit
-            tone = Tone.CRITICAL if share >= SHARE_CRITICAL else Tone.WARN if share >= SHARE_WARN else Tone.PLAIN
-            cells = bar((total.count, Tone.TIME_WAIT), total=limit, width=BAR)
-            drawn = merged([(BLOCKS[cell], cell) for cell in cells])
             parts.append(Part((("limit ", Tone.DIM), (text.count(limit), Tone.PLAIN)), 5))
-            parts.append(Part((*drawn, (f" {text.percent(share)}", tone)), 6))
-        parts.append(Part(((text.size(self.frame.memory.here), Tone.PLAIN),), 4))
-        for name, title in (("TWRecycled", "reused"), ("TCPTimeWaitOverflow", "overflow")):
-            per_s = self.frame.rates.get(name)
-            parts.append(Part(((f"{title} ", Tone.DIM), (f"{text.rate(per_s)}/s", Tone.PLAIN)), 3))
+        for name, title in (("TWRecycled", "reused "), ("TCPTimeWaitOverflow", "overflow ")):
+            parts.append(Part(_rate(title, "/s", self.frame.rates.get(name)), 3))
         return fit(parts, width, ("   ", Tone.PLAIN))
 
 
-def _spread(left: Line, right: Line, width: int) -> Line:
-    gap = max(1, width - width_of(left) - width_of(right))
-    return (*left, (" " * gap, Tone.PLAIN), *right)
+def _rate(title: str, unit: str, per_s: float | None) -> Line:
+    """A figure of fixed width, so that what is beside it stays where it is."""
+    return ((title, Tone.DIM), (f"{text.rate(per_s):>{RATE}}", Tone.PLAIN), (unit, Tone.DIM))
 
 
 def _fault_tone(fault: str) -> Tone:
-    return Tone.CRITICAL if fault else Tone.DIM
+    return Tone.ALARM if fault else Tone.DIM

@@ -15,12 +15,13 @@ from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
 from twtop.ui.lines import Line, Span, Tone, width_of
 from twtop.ui.widgets.table import Table
+from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN, SOON_S
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
 PORT, FIGURES, SHARE = 6, 15, 7
 """Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 83 %`."""
 
-NARROW_GAUGE, WIDEST_GAUGE = 8, 24
+NARROW_GAUGE, WIDEST_GAUGE = 8, 60
 
 PLURALS = {
     GroupBy.PEER: "Peers",
@@ -146,7 +147,7 @@ def _ports(row: PeerRow, width: int) -> Line:
     budget, port = groups.budgets, f":{groups.places.port[place]}"
     used, capacity = text.count(budget.used[place]), text.count(budget.capacity[place])
     if np.isnan(budget.capacity[place]):
-        return ((f"{port:<{PORT}} {used} used, budget unknown", Tone.DIM),)
+        return ((f"{port:>{PORT}} {used} used, budget unknown", Tone.DIM),)
     inbound = groups.places.direction[place] == Direction.INBOUND
     tone = Tone.PLAIN if inbound else pressure_tone(budget.pressure[place], bool(budget.past_cliff[place]))
     sign = {Tone.CRITICAL: "▲", Tone.WARN: "△"}.get(tone, " ")
@@ -157,25 +158,31 @@ def _ports(row: PeerRow, width: int) -> Line:
     if inbound and width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:
         words.append((recyclable, Tone.DIM))
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
-    return ((f"{port:<{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
+    return ((f"{port:>{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
 
 
 def pressure_tone(pressure: float, past_cliff: bool) -> Tone:
     """Critical from 80 %, warn from half the range, where each connect() begins to cost."""
-    return Tone.CRITICAL if pressure >= 0.8 else Tone.WARN if pressure >= 0.5 or past_cliff else Tone.PLAIN
+    return (
+        Tone.CRITICAL
+        if pressure >= SHARE_CRITICAL
+        else Tone.WARN
+        if pressure >= SHARE_WARN or past_cliff
+        else Tone.PLAIN
+    )
 
 
 def _new(row: PeerRow, _width: int) -> Line:
-    return ((text.rate(row.groups.budgets.new_per_s[row.place]), Tone.PLAIN),)
+    return ((text.rate_on_point(row.groups.budgets.new_per_s[row.place]), Tone.PLAIN),)
 
 
 def _most(row: PeerRow, _width: int) -> Line:
-    return ((text.rate(row.groups.budgets.max_per_s[row.place]), Tone.DIM),)
+    return ((text.rate_on_point(row.groups.budgets.max_per_s[row.place]), Tone.DIM),)
 
 
 def _full_in(row: PeerRow, _width: int) -> Line:
     full_in = float(row.groups.budgets.full_in_s[row.place])
-    tone = Tone.CRITICAL if full_in <= 60 else Tone.WARN if np.isfinite(full_in) else Tone.DIM
+    tone = Tone.CRITICAL if full_in <= SOON_S else Tone.WARN if np.isfinite(full_in) else Tone.DIM
     return ((text.full_in(full_in), tone),)
 
 
@@ -186,13 +193,13 @@ def _spark(row: PeerRow, width: int) -> Line:
 
 PRESSURE = Column[PeerRow](
     "ports", "PORTS (worst destination)", 39, _ports, "Local ports in use of those that connect() may pick",
-    most=64, least=25, right=False, priority=9, sort=GroupSort.PORTS,
+    most=100, least=25, right=False, priority=9, sort=GroupSort.PORTS,
 )  # fmt: skip
 PEER_COLUMNS = (
     Column[PeerRow]("peer", "PEER", 16, _name, "Remote address, or what the table is grouped by",
         most=42, right=False, priority=10, sort=GroupSort.PEER),
-    Column[PeerRow]("dir", "DIR", 3, _direction, "Who opened the connections: out is this box", right=False, priority=7,
-        sort=GroupSort.DIRECTION),
+    Column[PeerRow]("dir", "DIR", 4, _direction, "Who opened the connections: out is this box", least=3, right=False,
+        priority=7, sort=GroupSort.DIRECTION),
     Column[PeerRow]("time_wait", "TIME_WAIT", 10, _time_wait, "Sockets in TIME_WAIT", priority=8,
         sort=GroupSort.TIME_WAIT),
     Column[PeerRow]("other", "OTHER", 7, _other, "Sockets in all other states", priority=3,
@@ -200,9 +207,9 @@ PEER_COLUMNS = (
     PRESSURE,
     Column[PeerRow]("new", "NEW/s", 7, _new, "New connections per second", priority=5,
         sort=GroupSort.NEW),
-    Column[PeerRow]("max", "MAX/s", 6, _most, "The rate that this budget can carry for ever", priority=2,
+    Column[PeerRow]("max", "MAX/s", 7, _most, "The rate that this budget can carry for ever", priority=2,
         sort=GroupSort.MAX),
-    Column[PeerRow]("full_in", "FULL IN", 7, _full_in, "Until connect() fails, at this rate", priority=7,
+    Column[PeerRow]("full_in", "FULL IN", 8, _full_in, "Until connect() fails, at this rate", priority=7,
         sort=GroupSort.FULL_IN),
     Column[PeerRow]("last", "LAST 60 s", 10, _spark, "Entries into TIME_WAIT in the last minute", most=20, right=False,
         priority=3, sort=GroupSort.LAST_MINUTE),
@@ -217,12 +224,22 @@ class PeersTable(Table[PeerRow]):
         self.sorted_by = next(column for column in PEER_COLUMNS if column.sort is sort)
         self.expanded: frozenset[Key] = frozenset()
         self._frame: Frame | None = None
+        self._title, self._filter = "", ""
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's groups."""
         self._frame = frame
-        self.border_title = PLURALS[frame.view.group_by]
+        self._title = PLURALS[frame.view.group_by]
+        self._entitle()
         self._arrange()
+
+    def show_filter(self, filter: str) -> None:
+        """Name the filter in force beside the title; empty is none."""
+        self._filter = filter
+        self._entitle()
+
+    def _entitle(self) -> None:
+        self.entitle(self._title + (f" ── filter: {self._filter}" if self._filter else ""))
 
     def toggle(self) -> None:
         """Expand or fold the group under the cursor."""

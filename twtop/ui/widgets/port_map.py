@@ -38,7 +38,7 @@ class PortMapPanel(LinePanel):
         room = self.size.width - NAME
         block = max(1, -(-len(found.first) // max(1, room)))
         name = label(self._frame.groups.place_key(found.place))
-        self.border_title = f"Ports to {name} ── {text.count(block)} port{'s' * (block > 1)} a cell"
+        self.entitle(f"Ports to {name} ── {text.count(block)} port{'s' * (block > 1)} a cell")
         parities = ("even", "odd") if found.low % 2 == 0 else ("odd", "even")
         self.show(
             (

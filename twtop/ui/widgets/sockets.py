@@ -4,7 +4,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from textual.content import Content
 
 from twtop import text
 from twtop.frame import Frame, SocketSort
@@ -142,6 +141,5 @@ class SocketsTable(Table[SocketRow]):
         by = frame.view.socket_sort
         self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
         order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}"
-        name = label(frame.view.drill)  # a process may be called [bold]
-        self.border_title = Content(f"{name} ── {text.count(len(frame.drill))} sockets ── {order}")
+        self.entitle(f"{label(frame.view.drill)} ── {text.count(len(frame.drill))} sockets ── {order}")
         self.show(SocketRows(frame))

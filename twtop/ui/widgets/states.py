@@ -48,7 +48,7 @@ class StatesPanel(LinePanel, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id="states")
-        self.border_title = "States"
+        self.entitle("States")
         self._frame: Frame | None = None
         self._states: list[TcpState] = []
         self._cursor = TcpState.TIME_WAIT
@@ -85,13 +85,14 @@ class StatesPanel(LinePanel, can_focus=True):
         rows = self._frame.states
         count = int(rows.count[state])
         tone = Tone.TIME_WAIT if state is TcpState.TIME_WAIT else Tone.PLAIN if count else Tone.DIM
+        spark_tone = tone if state is TcpState.TIME_WAIT else Tone.FREE
         change = text.signed(float(rows.change_per_s[state]))
         spark = max(0, self.size.width - NAME - COUNT - CHANGE - 3)
         return (
             *aligned(((state.name, tone),), NAME),
             *aligned(((f"{count:,}", tone),), COUNT + 1, right=True),
             *aligned(((change, Tone.DIM),), CHANGE + 1, right=True),
-            (" " + text.sparkline(rows.series[:, state].tolist(), spark) if spark else "", tone),
+            (" " + text.sparkline(rows.series[:, state].tolist(), spark) if spark else "", spark_tone),
         )
 
     def render_line(self, y: int) -> Strip:

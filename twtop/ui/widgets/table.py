@@ -150,7 +150,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         for placed in self._placed:
             arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
-            title = placed.column.title[: placed.width - len(arrow)] + arrow
+            title = placed.column.title
+            title = (title if len(title) + len(arrow) <= placed.width else title.split(" (")[0]) + arrow
             spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
         return tuple(spans)
 

@@ -10,7 +10,9 @@ from twtop.timers import MINUTE_S
 from twtop.ui.lines import Tone, TonePainter
 from twtop.ui.plot import Curve, Plot, draw
 
-PAST_S = 240
+PASTS_S = (60, 120, 240)
+"""How far back it can show; from the start of a run on as little as holds all."""
+
 LIMIT_IN_SIGHT = 0.25
 """Share of the bucket limit from which its line is drawn; below it the curve would be flattened."""
 
@@ -60,29 +62,36 @@ class Timeline(TonePainter):
             case Mode.ENTRIES:
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
-                plot = _seconds(waiting.releases, 0, Tone.REUSABLE)
-        self.border_title = _title(self.mode, frame)
+                plot = _seconds(waiting.releases, 0, Tone.FORECAST)
+        self.entitle(_title(self.mode, frame))
         drawn = draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone})
         if drawn != self._drawn:
             self._drawn = drawn
             self.refresh()
 
 
+def past_s(waiting: TimeWait) -> int:
+    """The seconds of the past that are worth their room."""
+    age = -float(waiting.times[0]) if len(waiting.times) else 0.0
+    return next((seconds for seconds in PASTS_S if age <= seconds), PASTS_S[-1])
+
+
 def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
     """The count so far, and after “now” the forecast."""
-    past = waiting.times >= -PAST_S
+    start = -past_s(waiting)
+    past = waiting.times >= start
     near = limit is not None and waiting.count >= LIMIT_IN_SIGHT * limit
     ahead = [waiting.count, *waiting.forecast.tolist()]
     return Plot(
         curves=(
             Curve(waiting.times[past].tolist(), waiting.counts[past].tolist(), Tone.TIME_WAIT),
-            Curve(list(range(len(ahead))), ahead, Tone.REUSABLE),
+            Curve(list(range(len(ahead))), ahead, Tone.FORECAST),
         ),
-        start=-PAST_S,
+        start=start,
         end=MINUTE_S,
-        x_ticks=((-240, "-4 min"), (-180, "-3"), (-120, "-2"), (-60, "-1 min"), (0, "now"), (60, "+60 s")),
+        x_ticks=(*((at, f"{at // 60} min") for at in range(start, 0, 60)), (0, "now"), (60, "+60 s")),
         across=((float(limit), Tone.CRITICAL),) if limit and near else (),
-        down=((0.0, Tone.DIM), *((mark, Tone.KEY) for mark in marks if mark >= -PAST_S)),
+        down=((0.0, Tone.DIM), *((mark, Tone.TITLE) for mark in marks if mark >= start)),
     )
 
 
@@ -96,10 +105,10 @@ def _seconds(counts: Counts, start: int, tone: Tone) -> Plot:
 
 
 def _title(mode: Mode, frame: Frame) -> str:
-    what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT of the filter"
+    what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT (filtered)"
     match mode:
         case Mode.COUNT:
-            return f"{what}: 4 min │ now │ 60 s to come at this rate"
+            return f"{what}: last {past_s(frame.matching) // 60} min, next 60 s (forecast)"
         case Mode.ENTRIES:
             return f"{what}: entries per second in the last 60 s"
         case Mode.RELEASES:

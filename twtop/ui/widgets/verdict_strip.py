@@ -3,38 +3,70 @@
 from textual.geometry import Offset
 
 from twtop.frame import Frame
-from twtop.ui.lines import LinePanel, Part, Tone, fit, part_at
+from twtop.ui.lines import GAP, Line, LinePanel, Part, Tone, fit, part_at, width_of
 from twtop.verdicts import Level, Verdict
 
 TONES = {Level.OK: Tone.OK, Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL, Level.UNKNOWN: Tone.DIM}
-SIGNS = {Level.OK: "", Level.WARN: "△ ", Level.CRITICAL: "▲ ", Level.UNKNOWN: "? "}
+SIGNS = {Level.OK: "✓", Level.WARN: "△", Level.CRITICAL: "▲", Level.UNKNOWN: "?"}
 URGENCY = [Level.UNKNOWN, Level.OK, Level.WARN, Level.CRITICAL]
 TITLES = {"connect_cost": "CONNECT"}
-GAP = (" │ ", Tone.DIM)
+FIGURES = {"ports": 5, "connect_cost": 13, "buckets": 5, "memory": 10, "fds": 6, "drops": 6}
+"""Cells for each figure, so that its neighbours stay where they are when it grows."""
 
 
 class VerdictStrip(LinePanel):
-    """The six verdicts; where room is short the calm ones go first."""
+    """The six verdicts; where room is short the calm ones lose their figures, then their names."""
 
     def __init__(self) -> None:
         super().__init__(id="verdicts")
+        self._verdicts: tuple[Verdict, ...] = ()
         self._parts: list[Part] = []
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's verdicts."""
-        self._parts = [_part(verdict) for verdict in frame.verdicts]
+        self._verdicts = frame.verdicts
         self.on_resize()
 
     def on_resize(self) -> None:
-        self.show((fit(self._parts, self.size.width, GAP),))
+        width = self.size.width
+        forms = (_in_full(self._verdicts), _by_name(self._verdicts), _by_number(self._verdicts))
+        self._parts = next((parts for parts in forms if _width(parts) <= width), forms[-1])
+        self.show((fit(self._parts, width),))
 
     def tip_at(self, at: Offset) -> str:
-        found = part_at(at.x, self._parts, self.size.width, GAP)
+        found = part_at(at.x, self._parts, self.size.width)
         return found.tip if found else ""
 
 
-def _part(verdict: Verdict) -> Part:
+def _width(parts: list[Part]) -> int:
+    return sum(width_of(part.line) + len(GAP[0]) for part in parts) - len(GAP[0])
+
+
+def _in_full(verdicts: tuple[Verdict, ...]) -> list[Part]:
+    return [_part(verdict, FIGURES[verdict.id]) for verdict in verdicts]
+
+
+def _by_name(verdicts: tuple[Verdict, ...]) -> list[Part]:
+    return [Part(_name(verdict), tip=verdict.text) if _is_calm(verdict) else _part(verdict) for verdict in verdicts]
+
+
+def _by_number(verdicts: tuple[Verdict, ...]) -> list[Part]:
+    calm = [verdict for verdict in verdicts if _is_calm(verdict)]
+    told = "\n".join(verdict.text for verdict in calm)
+    more = Part(((f"{SIGNS[Level.OK]} ", Tone.OK), (f"{len(calm)} more", Tone.DIM)), URGENCY.index(Level.OK), told)
+    return [*(_part(verdict) for verdict in verdicts if not _is_calm(verdict)), *([more] if calm else [])]
+
+
+def _is_calm(verdict: Verdict) -> bool:
+    return verdict.level is Level.OK
+
+
+def _part(verdict: Verdict, room: int = 0) -> Part:
+    tone = Tone.PLAIN if _is_calm(verdict) else TONES[verdict.level]
+    figure = ((f" {verdict.short}", tone), (" " * (room - len(verdict.short)), Tone.PLAIN))
+    return Part((*_name(verdict), *figure), URGENCY.index(verdict.level), verdict.text)
+
+
+def _name(verdict: Verdict) -> Line:
     title = TITLES.get(verdict.id, verdict.id.upper())
-    figure = f"{SIGNS[verdict.level]}{verdict.short}"
-    line = ((f"{title} ", Tone.DIM), (figure, TONES[verdict.level]))
-    return Part(line, URGENCY.index(verdict.level), verdict.text)
+    return ((f"{SIGNS[verdict.level]} ", TONES[verdict.level]), (title, Tone.DIM))

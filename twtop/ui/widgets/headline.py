@@ -1,0 +1,112 @@
+"""The answer before any question: which budget is nearest to its end, how full it is, and when it will be full."""
+
+import math
+
+from textual.geometry import Offset
+
+from twtop import text
+from twtop.frame import Frame
+from twtop.scarcest import Scarcest, scarcest
+from twtop.ui.gauge import BLOCKS, bar, gauge
+from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, merged, spread, width_of
+from twtop.ui.widgets.verdict_strip import SIGNS
+from twtop.verdicts import SOON_S, Level, Verdict, when_full
+
+URGENT = (Level.CRITICAL, Level.WARN)
+TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}
+LEAST_GAUGE = 8
+WHEN = 15
+"""Cells for ` full in 600 s `."""
+
+SPACE = (" ", Tone.PLAIN)
+
+
+class Headline(LinePanel):
+    """The most urgent verdict: ports as figures, with a gauge below them if there are two lines, others in words."""
+
+    def __init__(self) -> None:
+        super().__init__(id="headline")
+        self._frame: Frame | None = None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame's worst."""
+        self._frame = frame
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        frame = self._frame
+        if frame is None:
+            return
+        verdict, groups = most_urgent(frame.verdicts), frame.groups
+        worst = scarcest(groups.places, groups.budgets, frame.bind_first, groups.addresses)
+        if verdict.id != "ports" or worst is None:
+            self.show((fit([Part(_sentence(verdict))], self.size.width),))
+        elif self.size.height > 1:
+            self.show((_words(worst, verdict.level, self.size.width), _drawn(frame, worst, self.size.width)))
+        else:
+            self.show((_beside(frame, worst, verdict.level, self.size.width),))
+
+    def tip_at(self, at: Offset) -> str:  # noqa: ARG002
+        return most_urgent(self._frame.verdicts).text if self._frame else ""
+
+
+def most_urgent(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The first of the worst; not the cost of connect(), which follows from the ports and says less."""
+    told = [verdict for verdict in verdicts if verdict.id != "connect_cost"]
+    return min(told, key=lambda verdict: (*URGENT, verdict.level).index(verdict.level))
+
+
+def _sentence(verdict: Verdict) -> Line:
+    return (
+        (f" {SIGNS[verdict.level]} {verdict.id.upper()} ", TONES.get(verdict.level, Tone.STRONG)),
+        (f" {verdict.text}", Tone.PLAIN),
+    )
+
+
+def _name(worst: Scarcest, level: Level) -> Line:
+    name = worst.name if worst.place is not None else f"{worst.name}, which binds first"
+    return ((f" {SIGNS[level]} {name} ", TONES.get(level, Tone.STRONG)),)
+
+
+def _share(worst: Scarcest) -> Line:
+    return ((f"{text.percent(worst.pressure):>5}", Tone.STRONG),)
+
+
+def _capacity(worst: Scarcest) -> Line:
+    return ((f" of {text.count(worst.capacity)} ports", Tone.PLAIN),)
+
+
+def _when(worst: Scarcest) -> Line:
+    """When it is full, in a place of fixed width; nothing is foretold of a client that binds first."""
+    if math.isnan(worst.full_in_s):
+        return ()
+    words = when_full(worst.full_in_s)
+    tone = Tone.ALARM if worst.full_in_s <= SOON_S else Tone.WARN if words else Tone.DIM
+    words = f" {words or 'never full'} "
+    return ((" " * (WHEN - len(words)), Tone.PLAIN), (words, tone))
+
+
+def _words(worst: Scarcest, level: Level, width: int) -> Line:
+    """The answer, and at the far end the two rates that explain it."""
+    parts = [Part(_name(worst, level), 9), Part((*_share(worst), *_capacity(worst)), 7), Part(_when(worst), 8)]
+    left = fit(parts, width)
+    pace = f"{text.rate(worst.new_per_s)}/s new, {text.rate(worst.max_per_s)}/s sustainable"
+    room = worst.place is not None and width_of(left) + len(pace) + 2 <= width
+    return spread(left, ((pace, Tone.DIM),), width) if room else left
+
+
+def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
+    """All in one line, the gauge in the room that is left."""
+    name, when = _name(worst, level), _when(worst)
+    for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
+        room = width - width_of((*name, *share, *when)) - 2
+        if room >= LEAST_GAUGE:
+            return (*name, SPACE, *_drawn(frame, worst, room), *share, SPACE, *when)
+    return fit([Part(name, 8), Part(_share(worst), 9), Part(when, 7)], width, SPACE)
+
+
+def _drawn(frame: Frame, worst: Scarcest, width: int) -> Line:
+    if worst.place is not None:
+        return gauge(frame.groups, worst.place, width, float(frame.peak[worst.place]))
+    tones = bar((worst.used, Tone.TIME_WAIT), total=worst.capacity, width=width)
+    return merged([(BLOCKS[tone], tone) for tone in tones])
