@@ -57,7 +57,7 @@ class StatesPanel(LinePanel, can_focus=True):
         """Draw this frame's states."""
         self._frame = frame
         kept = kept_state(frame.view.query)
-        self.border_subtitle = f"only {kept.name}" if kept else ""
+        self.entitle(f"States ── only {kept.name}" if kept else "States")
         self.on_resize()
 
     def on_resize(self) -> None:
