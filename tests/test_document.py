@@ -38,7 +38,10 @@ LIMITS = fields("tw_reuse:int? tw_reuse_delay_ms:int? timestamps:int? max_tw_buc
 LIMITS |= fields("ehash_entries:int?") | {"port_range": ([int, int], None), "reserved": ([...], None)}
 TIME_WAIT = fields("count:int limit:int? memory_bytes:int entered_per_s:number?")
 TIME_WAIT |= {"entered": [int] * 60, "releases": [int] * 60}
-SCHEMA = fields("schema:text time:text host:text kernel:text netns:text? source:text collect_ms:number filter:text?")
+SCHEMA = fields(
+    "schema:text time:text host:text kernel:text netns:text? place:text? notice:text? source:text"
+    " collect_ms:number filter:text?"
+)
 SCHEMA |= fields("load:text?") | {"limits": LIMITS, "states": STATES, "time_wait": TIME_WAIT}
 SCHEMA |= {"counters": {...: int}, "rates": {...: (float, None)}, "peers": [...], "verdicts": [...]}
 

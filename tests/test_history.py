@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.frames import NOBODY, filtered, frame, frames
+from tests.known import known
 from tests.sockdiag import Block, make_sample, many, sock
 from twtop.analysis import Analyst
 from twtop.decode import decode
@@ -116,17 +117,17 @@ def test_every_time_wait_was_entered_and_will_be_released() -> None:
     closed = sock("10.0.0.1:9", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=9)
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40005), remaining=60 - ages)
     total = frame(block, closed).total
-    assert (total.count, total.entered.sum(), total.releases.sum()) == (5, 4, 3)
-    assert len(total.entered) == len(total.releases) == len(total.forecast) == 60
-    assert np.flatnonzero(total.entered).tolist() == [0, 41, 59]
-    assert total.entered[[0, 41, 59]].tolist() == [1, 1, 2]
+    assert (total.count, known(total.entered).sum(), known(total.releases).sum()) == (5, 4, 3)
+    assert len(known(total.entered)) == len(known(total.releases)) == len(known(total.forecast)) == 60
+    assert np.flatnonzero(known(total.entered)).tolist() == [0, 41, 59]
+    assert known(total.entered)[[0, 41, 59]].tolist() == [1, 1, 2]
 
 
 def test_the_soonest_released_are_first() -> None:
     """A timer may be late by a step of the kernel's timer wheel, some seconds at most."""
     total = frame(waiting(7, remaining=2)).total
-    assert total.releases[2:8].sum() == 7
-    assert total.forecast[:2].tolist() == [7, 7]
+    assert known(total.releases)[2:8].sum() == 7
+    assert known(total.forecast)[:2].tolist() == [7, 7]
 
 
 # The past
@@ -206,7 +207,7 @@ def test_another_view_of_the_same_snapshot_is_no_tick() -> None:
 def test_a_filter_is_counted_beside_the_whole() -> None:
     found = frame(waiting(5), sock("10.0.0.1:9", "10.0.0.2:9", "TIME_WAIT"), view=filtered("443"))
     assert (found.matching.count, found.total.count) == (5, 6)
-    assert found.matching.entered.sum() == found.matching.releases.sum() == 5
+    assert known(found.matching.entered).sum() == known(found.matching.releases).sum() == 5
     assert found.shown.sum() == 5
 
 

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.known import known
 from twtop.model import TIMEWAIT_MS
 from twtop.timers import (
     BOOT_S,
     INITIAL_JIFFIES_S,
     Wheel,
+    carried,
     entries,
     forecast,
     mean_life_s,
@@ -81,7 +83,7 @@ def test_nothing_is_released_before_its_time_or_later_than_one_step_after(
 
 def test_releases_come_in_bursts() -> None:
     """One entered each 10 ms: the kernel frees the 100 s⁻¹ as 200 every other second."""
-    due = releases(np.arange(0, 60_000, 10, dtype=np.int32), Wheel(step_s=2.0, next_s=0.5))
+    due = known(releases(np.arange(0, 60_000, 10, dtype=np.int32), Wheel(step_s=2.0, next_s=0.5)))
     assert due[:4].tolist() == [50, 0, 200, 0]
     assert due.tolist()[4::2] == [200] * 28
     assert due.tolist()[5::2] == [0] * 28
@@ -90,7 +92,7 @@ def test_releases_come_in_bursts() -> None:
 @given(timers, steps, st.floats(0.001, 1))
 def test_what_is_left_after_a_minute_is_released_later(left: np.ndarray, step_s: float, turned: float) -> None:
     moves = Wheel(step_s, turned * step_s)
-    due = releases(left, moves)
+    due = known(releases(left, moves))
     assert len(due) == 60
     assert due.sum() == np.count_nonzero(moves.release_s(left) < 60)
     assert moves.release_s(left).max(initial=0) < moves.longest_s + 1e-6
@@ -99,7 +101,7 @@ def test_what_is_left_after_a_minute_is_released_later(left: np.ndarray, step_s:
 @given(timers)
 def test_entries_are_where_the_age_says(left: np.ndarray) -> None:
     age = TIMEWAIT_MS - left
-    entered = entries(np.append(age, -1).astype(np.int32))
+    entered = known(entries(age.astype(np.int32)))
     assert len(entered) == 60
     assert entered.sum() == np.count_nonzero(left)  # at 0 they entered more than a minute ago
     for second in (0, 1, 30, 59):
@@ -112,9 +114,23 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 
 def test_a_forecast_is_the_count_less_releases_plus_entries() -> None:
     due = releases(np.array([500, 1500, 59_000], np.int32), Wheel(step_s=2.0, next_s=2.0))
-    ahead = forecast(3, due, entered_per_s=0.5)
+    ahead = known(forecast(3, due, entered_per_s=0.5))
     assert ahead[:4].tolist() == [3.5, 4.0, 2.5, 3.0]
     assert ahead[-1] == 1 + 30
+
+
+def test_one_unknown_timer_makes_the_minute_unknown() -> None:
+    left = np.array([500, -1], np.int32)
+    due = releases(left, Wheel(step_s=2.0, next_s=2.0))
+    unknown = [due, entries(left), rate(entries(left)), forecast(2, due, 0.5), carried(due, 3, None)]
+    assert [each for each in unknown if each is not None] == []
+    assert forecast(2, np.zeros(60, np.int64), None) is None
+
+
+def test_timers_in_hundredths_hide_the_tick_rate() -> None:
+    """At 100 Hz sock_diag's own would look the same."""
+    left = np.arange(10, 60_000, 10, dtype=np.int32)
+    assert (wheel(left, 300.0).step_s, wheel(left, 300.0, unit_ms=10).step_s) == (5.12, 2.048)
 
 
 def test_the_mean_life_is_a_minute_and_half_a_step() -> None:

@@ -20,8 +20,9 @@ from twtop.timers import Wheel, entries, releases, wheel
 class Analysis:
     """`space` and `binders` are None where the port range is unknown.
 
-    `direction` is per socket. `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump;
-    `waiting` are their rows. `peak` is the highest pressure of each destination in this run, NaN for unknown.
+    `direction` is per socket. `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump,
+    None where one is unknown; `waiting` are their rows. `peak` is the highest pressure of each destination in this run,
+    NaN for unknown.
     """
 
     snapshot: Snapshot
@@ -34,8 +35,8 @@ class Analysis:
     binders: BindFirst | None
     memory: Memory
     waiting: Rows
-    entered: Counts
-    releases: Counts
+    entered: Counts | None
+    releases: Counts | None
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)
@@ -67,7 +68,7 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     sockets = snapshot.sockets
     waiting = np.flatnonzero(sockets.is_time_wait)
     left_ms = sockets.timer_ms[waiting]
-    clock = wheel(left_ms, snapshot.dumped)
+    clock = wheel(left_ms, snapshot.dumped, snapshot.timer_unit_ms)
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
     budget = budgets(snapshot, space, places, clock, past)

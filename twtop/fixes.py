@@ -34,7 +34,8 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """The outbound destination that is short of ports: `rate` new per second, `life` seconds that each port is held."""
+    """The outbound destination that is short of ports: `rate` new per second, NaN if unknown, and `life`, the seconds
+    that each port is held."""
 
     name: str
     local: str
@@ -53,6 +54,8 @@ class Pressed:
     def verdict(self, capacity: float) -> str:
         """What another capacity would mean at this rate."""
         most = max(0.0, capacity - self.live) / self.life
+        if math.isnan(self.rate):
+            return f"good for {text.rate(most)}/s; the rate of now is unknown without timers"
         if self.needed < capacity:
             return f"at this rate ({text.rate(self.rate)}/s) never full, up to {text.rate(most)}/s"
         return f"good for {text.rate(most)}/s, still short of {text.rate(self.rate)}/s"
@@ -134,7 +137,7 @@ def _other_side_closes(pressed: Pressed) -> Fix | None:
 
 
 def _keep_alive(pressed: Pressed) -> Fix | None:
-    if pressed.rate < 1:
+    if not pressed.rate >= 1:
         return None
     held = pressed.rate / REQUESTS_KEPT * pressed.life + pressed.live
     return Fix(
@@ -179,7 +182,9 @@ def _more_sources(pressed: Pressed) -> Fix | None:
 
 
 def _copies(pressed: Pressed) -> int:
-    """How many budgets carry this rate below the cliff at half of each; at least two."""
+    """How many budgets carry this rate below the cliff at half of each; at least two, and two where it is unknown."""
+    if math.isnan(pressed.rate):
+        return 2
     return max(2, math.ceil(pressed.needed / (pressed.capacity * SHARE_WARN)))
 
 
@@ -191,12 +196,11 @@ def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
     if not pressed.waiting or (limits.tw_reuse == 2 and pressed.loopback):
         return None
     delay_ms = DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
-    recent = min(pressed.waiting, pressed.rate * delay_ms / 1000)
+    old = pressed.waiting - np.minimum(pressed.waiting, pressed.rate * delay_ms / 1000)
     return Fix(
         "Set tcp_tw_reuse to 1",
         f"connect() may then take over TIME_WAIT older than {text.seconds(delay_ms / 1000)}: about "
-        f"{text.count(pressed.waiting - recent)} of the {text.count(pressed.waiting)} here at once; "
-        "it needs timestamps on both sides",
+        f"{text.count(old)} of the {text.count(pressed.waiting)} here at once; it needs timestamps on both sides",
     )
 
 

@@ -57,15 +57,15 @@ class TimeWait:
     """TIME_WAIT of some sockets: `entered`, `releases` and `forecast` (60,), `times` and `counts` (ticks,).
 
     `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to
-    come. Rates are per second, None when unknown.
+    come; these three are None where timers are unknown. Rates are per second, None when unknown.
     """
 
     count: int
     entered_per_s: float | None
     left_per_s: float | None
-    entered: Counts
-    releases: Counts
-    forecast: NDArray[np.float64]
+    entered: Counts | None
+    releases: Counts | None
+    forecast: NDArray[np.float64] | None
     times: NDArray[np.float64]
     counts: Counts
 

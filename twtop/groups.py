@@ -9,7 +9,19 @@ from numpy.typing import NDArray
 from twtop import text
 from twtop.destinations import Destinations
 from twtop.factorize import factorize, fused
-from twtop.model import TIMEWAIT_MS, Addresses, Codes, Counts, Direction, Floats, Mask, Owners, Snapshot, freeze
+from twtop.model import (
+    TIMEWAIT_MS,
+    Addresses,
+    Codes,
+    Counts,
+    Direction,
+    Floats,
+    Mask,
+    Owners,
+    Snapshot,
+    TcpState,
+    freeze,
+)
 from twtop.ports import Budgets
 from twtop.timers import RATE_WINDOW_S
 
@@ -90,9 +102,9 @@ class Groups:
 
     @property
     def entered_per_s(self) -> Floats:
-        """Recent TIME_WAIT entries per second of each group."""
-        recent: Floats = self.entered[:, -RATE_STEPS:].sum(axis=1) / RATE_WINDOW_S
-        return recent
+        """Recent TIME_WAIT entries per second of each group; NaN where timers are unknown."""
+        recent = self.entered[:, -RATE_STEPS:].sum(axis=1) / RATE_WINDOW_S
+        return np.where(has_timers(self.states, self.entered), recent, np.nan)
 
     def leaf_key(self, leaf: int) -> Key:
         """Names the sockets of one leaf."""
@@ -131,6 +143,12 @@ class Groups:
         """The group with this key, if it is still there."""
         rows = np.flatnonzero(_matching_places(self.places, self.addresses, key)[self.worst])
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
+
+
+def has_timers(states: Counts, entered: Counts) -> Mask:
+    """Of a row, or of each row: whether every TIME_WAIT has its step in the last minute, since its timer is known."""
+    complete: Mask = np.asarray(entered.sum(axis=-1) == states[..., TcpState.TIME_WAIT])
+    return complete
 
 
 def label(key: Key) -> str:

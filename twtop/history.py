@@ -1,5 +1,6 @@
 """The past of a run in ring buffers, and fold(): history + analysis + view → Frame."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,12 +22,21 @@ TICKS = 240
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
-    """What is kept of a past snapshot: its clock, its own cost and its counters."""
+    """What is kept of a past snapshot: its clock, its own cost and its counters.
+
+    `at_entry` is whether this kernel counts a TIME_WAIT when it begins.
+    """
 
     mono: float
     cpu: float
     counters: Mapping[str, int]
     tw: int | None
+    at_entry: bool = True
+
+
+COUNTED_AT_ENTRY = (5, 18)
+"""Since then TW and TWKilled count a TIME_WAIT that begins (__inet_twsk_schedule), before one whose timer ended it
+(tw_timer_handler)."""
 
 
 class History:
@@ -44,7 +54,8 @@ class History:
         """Take note of a new snapshot, before it is folded."""
         self.number += 1
         self.previous = self.latest
-        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, snapshot.gauges.get("tw"))
+        tw, at_entry = snapshot.gauges.get("tw"), _version(snapshot.kernel) >= COUNTED_AT_ENTRY
+        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, tw, at_entry)
         if not snapshot.age_s:
             self.dumped = self.latest
 
@@ -80,15 +91,20 @@ class History:
         }
 
     def flow(self) -> tuple[float | None, float | None]:
-        """TIME_WAIT (entries, exits) per second by the kernel's counters; None before the second tick."""
+        """TIME_WAIT (entries, exits) per second by the kernel's counters; None before the second tick.
+
+        Older kernels count exits: those by the timer, and apart from them those that connect() took over.
+        """
         now, before, rates = self.latest, self.previous, self.rates()
         entered, killed = rates.get("TW"), rates.get("TWKilled")
         if now is None or before is None or entered is None:
             return None, None
-        entered += killed or 0.0
-        if now.tw is None or before.tw is None:
-            return entered, None
-        return entered, max(entered - (now.tw - before.tw) / (now.mono - before.mono), 0.0)
+        counted = entered + (killed or 0.0)
+        growth = None if now.tw is None or before.tw is None else (now.tw - before.tw) / (now.mono - before.mono)
+        if now.at_entry:
+            return counted, None if growth is None else max(counted - growth, 0.0)
+        left = counted + (rates.get("TWRecycled") or 0.0)
+        return None if growth is None else max(left + growth, 0.0), left
 
     def grown(self) -> int:
         """TIME_WAIT more than when the sockets were read, by sockstat."""
@@ -143,6 +159,14 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
     )
 
 
+def _version(kernel: str) -> tuple[int, ...]:
+    """
+    >>> _version("5.15.0-91-generic"), _version("6.18.44"), _version("")
+    ((5, 15), (6, 18), ())
+    """
+    return tuple(int(part) for part in re.findall(r"\d+", kernel[:32])[:2])
+
+
 def _states(times: np.ndarray, series: Counts) -> StateRows:
     change = np.full(STATES, np.nan)
     if len(times) > 1:
@@ -154,20 +178,20 @@ def _time_wait(
     snapshot: Snapshot,
     times: np.ndarray,
     series: Counts,
-    entered: Counts,
-    due: Counts,
+    entered: Counts | None,
+    due: Counts | None,
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
     """`entered` and `due` as the timers stood when the sockets were read."""
     now_per_s = rate(entered) if entered_per_s is None else entered_per_s
-    entered, due = carried(entered, due, snapshot.age_s, now_per_s)
+    due = carried(due, snapshot.age_s, now_per_s)
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
         count=count,
         entered_per_s=now_per_s,
         left_per_s=left_per_s,
-        entered=entered,
+        entered=carried(entered, snapshot.age_s, now_per_s),
         releases=due,
         forecast=forecast(count, due, now_per_s),
         times=times - snapshot.mono,

@@ -65,10 +65,11 @@ class Direction(enum.IntEnum):
     INBOUND = 2
 
 
-def freeze(*arrays: NDArray[Any]) -> None:
+def freeze(*arrays: NDArray[Any] | None) -> None:
     """Make arrays read-only, so that threads can share them."""
     for array in arrays:
-        array.setflags(write=False)
+        if array is not None:
+            array.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -104,6 +104,7 @@ def budgets(
         member &= space.available[sockets.lport] | (places.per_socket() != Direction.OUTBOUND)
     time_wait = member & sockets.is_time_wait
     reuse = reusable_rows(snapshot.limits, sockets)
+    allowed = may_take_over(snapshot.limits, sockets.addresses, places.local, places.remote)
 
     def tally(rows: Mask) -> Floats:
         return np.bincount(code[rows], minlength=count).astype(np.float64)
@@ -117,12 +118,13 @@ def budgets(
     rows = np.flatnonzero(time_wait)
     rates = measure(code[rows], sockets.age_ms[rows], snapshot.mono, names, alive, past)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
-    hold_s, free_in_s = _release(snapshot, places, wheel)
+    known = outbound if allowed is None else outbound & (timed | ~allowed)
+    hold_s, free_in_s = _release(snapshot, places, wheel, allowed)
     busy = np.flatnonzero(time_wait & held)
     return Budgets(
         used=used,
         time_wait=waiting,
-        reusable=np.where(outbound, np.nan if reuse is None else tally(member & reuse), np.nan),
+        reusable=np.where(known, np.nan if reuse is None else tally(member & reuse), np.nan),
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
@@ -140,12 +142,14 @@ def budgets(
     )
 
 
-def _release(snapshot: Snapshot, places: Destinations, wheel: Wheel) -> tuple[Floats, Floats]:
-    """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s."""
+def _release(snapshot: Snapshot, places: Destinations, wheel: Wheel, allowed: Mask | None) -> tuple[Floats, Floats]:
+    """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s.
+
+    `allowed` are the destinations where connect() may take a TIME_WAIT over.
+    """
     sockets, limits = snapshot.sockets, snapshot.limits
     hold_s = np.full(len(places), mean_life_s(wheel.step_s))
     free_in_s = wheel.release_s(sockets.timer_ms)
-    allowed = may_take_over(limits, sockets.addresses, places.local, places.remote)
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)
         hold_s[allowed] = delay / 1000

@@ -10,6 +10,7 @@ import platform
 import secrets
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -157,7 +158,7 @@ def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, ask: A
         cpu=time.process_time(),
         collect_s=time.monotonic() - start,
         host=socket.gethostname(),
-        kernel=platform.release(),
+        kernel=platform.release() if sys.platform == "linux" else f"{platform.system()} {platform.release()}",
         netns=namespace_id(proc),
         source=source,
         dump=dump,

@@ -75,7 +75,9 @@ def _header(frame: Frame) -> Iterator[str]:
     limit = snapshot.limits.max_tw_buckets
     moment = datetime.fromtimestamp(snapshot.time).astimezone()
     took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
-    yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}  Linux {text.printable(snapshot.kernel)}  {took}"
+    kernel = f"{'' if snapshot.kernel[:1].isalpha() else 'Linux '}{text.printable(snapshot.kernel)}"
+    place = f"  netns {text.printable(snapshot.place)}" if snapshot.place else ""
+    yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}{place}  {kernel}  {took}"
     share = f" ({text.percent(total.count / limit)})" if limit else ""
     flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
     memory = text.size(frame.memory.here)

@@ -17,7 +17,7 @@ from twtop.timers import entries, releases
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
-    of their TIME_WAIT. `drill` are rows of sockets in the order asked for."""
+    of their TIME_WAIT, None where a timer is unknown. `drill` are rows of sockets in the order asked for."""
 
     analysis: Analysis
     view: View
@@ -25,8 +25,8 @@ class Selection:
     shown: Mask
     groups: Groups
     count: Counts
-    entered: Counts
-    releases: Counts
+    entered: Counts | None
+    releases: Counts | None
     drill: Rows
     port_map: PortMap | None
 

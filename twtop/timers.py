@@ -51,13 +51,15 @@ class Wheel:
         return TIMEWAIT_MS / 1000 + self.step_s
 
 
-def wheel(timer_ms: NDArray[np.int32], mono: float) -> Wheel:
+def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
     """The wheel of the kernel that showed these TIME_WAIT timers when CLOCK_MONOTONIC was at `mono` seconds.
+
+    Timers in units longer than 1 ms hide the length of a jiffy: then the usual 250 Hz are assumed.
 
     >>> wheel(np.empty(0, np.int32), mono=300 + BOOT_S + 5 * 2.048 + 2)
     Wheel(step_s=2.048, next_s=0.048)
     """
-    step_s = wheel_step_s(timer_ms)
+    step_s = wheel_step_s(timer_ms if unit_ms == 1 else timer_ms[:0])
     since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
     return Wheel(step_s, round(step_s - since, 3))
 
@@ -93,51 +95,60 @@ def mean_life_s(step_s: float) -> float:
     return TIMEWAIT_MS / 1000 + step_s / 2
 
 
-def entries(age_ms: NDArray[np.int32]) -> Counts:
+def entries(age_ms: NDArray[np.int32]) -> Counts | None:
     """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,); survivors only.
 
-    >>> entries(np.array([0, 999, 59_999, 60_000, -1], np.int32))[[0, 1, -1]].tolist()
+    `age_ms` are of TIME_WAIT; where one of them is unknown (−1), so is the answer.
+
+    >>> entries(np.array([0, 999, 59_999, 60_000], np.int32))[[0, 1, -1]].tolist()
     [1, 0, 2]
+    >>> entries(np.array([0, -1], np.int32)) is None
+    True
     """
-    age = age_ms[(age_ms >= 0) & (age_ms < MINUTE_S * 1000)]
-    return np.bincount(age // 1000, minlength=MINUTE_S)[::-1]
+    if (age_ms < 0).any():
+        return None
+    return np.bincount(age_ms[age_ms < MINUTE_S * 1000] // 1000, minlength=MINUTE_S)[::-1]
 
 
-def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts:
-    """TIME_WAIT released in each second of the next minute, soonest first: (60,).
+def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
+    """TIME_WAIT released in each second of the next minute, soonest first: (60,); None where a timer is unknown (−1).
 
     They come in bursts, and what entered just now leaves some seconds after that minute.
 
     >>> releases(np.array([0, 100, 59_900], np.int32), Wheel(step_s=2.0, next_s=1.5))[:3].tolist()
     [0, 2, 0]
     """
-    due = wheel.release_s(timer_ms[timer_ms >= 0])
+    if (timer_ms < 0).any():
+        return None
+    due = wheel.release_s(timer_ms)
     return np.bincount(due[due < MINUTE_S].astype(np.intp), minlength=MINUTE_S)
 
 
-def forecast(count: int, due: Counts, entered_per_s: float) -> Floats:
+def forecast(count: int, due: Counts | None, entered_per_s: float | None) -> Floats | None:
     """TIME_WAIT expected at the end of each second of the next minute, if entries go on as now: (60,).
+
+    None where releases or entries are unknown.
 
     >>> forecast(10, np.array([4, 2]), 1.0).tolist()
     [7.0, 6.0]
     """
+    if due is None or entered_per_s is None:
+        return None
     return count - np.cumsum(due) + entered_per_s * np.arange(1, len(due) + 1)
 
 
-def rate(entered: Counts) -> float:
+def rate(entered: Counts | None) -> float | None:
     """Entries per second now, from the entries of each second, oldest first."""
-    return float(entered[-RATE_WINDOW_S:].sum()) / RATE_WINDOW_S
+    return None if entered is None else float(entered[-RATE_WINDOW_S:].sum()) / RATE_WINDOW_S
 
 
-def carried(entered: Counts, due: Counts, age_s: float, entered_per_s: float) -> tuple[Counts, Counts]:
-    """Entries and releases that stood so `age_s` ago, as they are now: what moved in since came at this rate.
+def carried(counts: Counts | None, age_s: float, entered_per_s: float | None) -> Counts | None:
+    """Entries, or releases, that stood so `age_s` ago, as they are now: what moved in since came at this rate.
 
-    >>> entered, due = carried(np.arange(60), np.arange(60), age_s=2.3, entered_per_s=7.0)
-    >>> entered[[0, -1]].tolist(), due[[0, -1]].tolist()
-    ([2, 7], [2, 7])
+    >>> carried(np.arange(60), age_s=2.3, entered_per_s=7.0)[[0, -1]].tolist()
+    [2, 7]
     """
     seconds = min(int(age_s), MINUTE_S)
-    if not seconds:
-        return entered, due
-    since = np.full(seconds, round(entered_per_s))
-    return np.append(entered[seconds:], since), np.append(due[seconds:], since)
+    if not seconds or counts is None or entered_per_s is None:
+        return counts
+    return np.append(counts[seconds:], np.full(seconds, round(entered_per_s)))

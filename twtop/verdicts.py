@@ -87,13 +87,15 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
     if budget.past_cliff[worst.place] and level is Level.OK:
         level = Level.WARN
     left = max(0.0, worst.capacity * (1 - worst.pressure))
+    least = "at least " if np.isnan(budget.reusable[worst.place]) else ""
+    later = "when it is full is unknown without timers" if np.isnan(worst.full_in_s) else "never full at this rate"
     return Verdict(
         "ports",
         level,
         worst.pressure,
         text.percent(worst.pressure),
         f"{worst.name} holds {text.count(worst.used)} of {text.count(worst.capacity)} local ports; "
-        f"{text.count(left)} more connections can be made, {when_full(worst.full_in_s) or 'never full at this rate'}.",
+        f"{least}{text.count(left)} more connections can be made, {when_full(worst.full_in_s) or later}.",
     )
 
 

@@ -95,6 +95,8 @@ class Monitor(Screen[None]):
         frame = self._header.frame = message.frame
         if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
             self._header.fault = ""
+        if (notice := frame.snapshot.notice) and (before is None or before.snapshot.notice != notice):
+            self.notify(notice, title=f"Reading by {frame.snapshot.source}", timeout=10, markup=False)
         self._header.draw()
         self.query_one(Headline).show_frame(frame)
         self.query_one(VerdictStrip).show_frame(frame)

@@ -47,6 +47,8 @@ class Header(LinePanel):
             Part(((f"every {self.interval:g} s", Tone.DIM),), 5),
             Part(((f"cpu {cpu}", Tone.DIM),), 4),
         ]
+        if snapshot.place:
+            left.insert(2, Part((("netns ", Tone.DIM), (text.printable(snapshot.place, 32), Tone.KEY)), 8))
         if self.mark is not None:
             left.append(Part(((f"mark {text.seconds(snapshot.mono - self.mark)}", Tone.KEY),), 7))
         right = self._status(max(0, width - 24))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, label
+from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, has_timers, label
 from twtop.model import Counts, Direction, TcpState
 from twtop.ordering import GroupSort, ordered
 from twtop.ui.columns import Column
@@ -187,6 +187,8 @@ def _full_in(row: PeerRow, _width: int) -> Line:
 
 
 def _spark(row: PeerRow, width: int) -> Line:
+    if not has_timers(row.states, row.entered):
+        return ((text.UNKNOWN, Tone.DIM),)
     steps = row.entered if width >= SPARK_STEPS else row.entered.reshape(SPARK_STEPS // 2, 2).sum(axis=1)
     return ((text.sparkline(steps.tolist(), len(steps)), Tone.TIME_WAIT),)
 

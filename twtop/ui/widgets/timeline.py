@@ -81,7 +81,7 @@ def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
     start = -past_s(waiting)
     past = waiting.times >= start
     near = limit is not None and waiting.count >= LIMIT_IN_SIGHT * limit
-    ahead = [waiting.count, *waiting.forecast.tolist()]
+    ahead = [] if waiting.forecast is None else [waiting.count, *waiting.forecast.tolist()]
     return Plot(
         curves=(
             Curve(waiting.times[past].tolist(), waiting.counts[past].tolist(), Tone.TIME_WAIT),
@@ -95,20 +95,25 @@ def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
     )
 
 
-def _seconds(counts: Counts, start: int, tone: Tone) -> Plot:
-    """One value per second of a minute that begins at `start`."""
+def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
+    """One value per second of a minute that begins at `start`; nothing where they are unknown."""
     sign = "-" if start < 0 else "+"
     edge = (start, f"{sign}60 s") if start < 0 else (60, f"{sign}60 s")
     middle = (start + 30, f"{sign}30 s")
     x = [start + i * (MINUTE_S / (MINUTE_S - 1)) for i in range(MINUTE_S)]
-    return Plot((Curve(x, counts.tolist(), tone),), start, start + MINUTE_S, tuple(sorted((edge, middle, (0, "now")))))
+    curves = () if counts is None else (Curve(x, counts.tolist(), tone),)
+    return Plot(curves, start, start + MINUTE_S, tuple(sorted((edge, middle, (0, "now")))))
 
 
 def _title(mode: Mode, frame: Frame) -> str:
     what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT (filtered)"
+    last = f"last {past_s(frame.matching) // 60} min"
+    if frame.matching.releases is None:
+        unknown = f"unknown, since {frame.snapshot.source} shows no timers"
+        return f"{what}: {last}, the next is {unknown}" if mode is Mode.COUNT else f"{what}: {mode} are {unknown}"
     match mode:
         case Mode.COUNT:
-            return f"{what}: last {past_s(frame.matching) // 60} min, next 60 s (forecast)"
+            return f"{what}: {last}, next 60 s (forecast)"
         case Mode.ENTRIES:
             return f"{what}: entries per second in the last 60 s"
         case Mode.RELEASES:
