@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ from twtop import text
 from twtop.document import destination, document, peer, rfc3339, socket_rows
 from twtop.frame import Frame
 from twtop.groups import Groups, label
-from twtop.model import Direction, TcpState
+from twtop.model import Direction, Rows, TcpState
 from twtop.ordering import ordered
 from twtop.query import Everything, unparse
 
@@ -32,17 +32,29 @@ def to_json(frame: Frame, with_sockets: bool) -> str:
 def to_csv(frame: Frame, with_sockets: bool) -> str:
     """The peers table, or the single sockets, with a line of names before the first tick."""
     if with_sockets:
-        rows = list(socket_rows(frame, np.flatnonzero(frame.shown)))
-        names = ["local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"]
-        names += ["uid", "inode", "process", "inferred"]
-    else:
-        rows = [_csv_group(frame.groups, int(group)) for group in ordered(frame.groups, frame.view.group_sort)]
-        names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
-        names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
+        return sockets_csv(frame, np.flatnonzero(frame.shown), named=frame.tick == 1)
+    return peers_csv(frame, ordered(frame.groups, frame.view.group_sort), named=frame.tick == 1)
+
+
+def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
+    """These groups with the budget of their worst destinations, below a line of names."""
+    names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
+    names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
+    return _csv(frame, names, (_csv_group(frame.groups, int(group)) for group in order), named)
+
+
+def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
+    """These sockets, below a line of names."""
+    names = ["local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"]
+    names += ["uid", "inode", "process", "inferred"]
+    return _csv(frame, names, socket_rows(frame, rows), named)
+
+
+def _csv(frame: Frame, names: list[str], rows: Iterable[Mapping[str, object]], named: bool) -> str:
     stamp = rfc3339(frame.snapshot.time)
     out = io.StringIO()
     writer = csv.DictWriter(out, ["time", *names], extrasaction="ignore", lineterminator="\n")
-    if frame.tick == 1:
+    if named:
         writer.writeheader()
     for row in rows:
         writer.writerow({"time": stamp} | {name: _cell(row.get(name)) for name in names})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from twtop import text
 from twtop.frame import Frame
 from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, has_timers, label
-from twtop.model import Counts, Direction, TcpState
+from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.ordering import GroupSort, ordered
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
@@ -254,7 +254,11 @@ class PeersTable(Table[PeerRow]):
         self.order_by(column, reverse)
         self._arrange()
 
+    def order(self, groups: Groups) -> Rows:
+        """These groups as the table sorts them."""
+        by = self.sorted_by.sort if self.sorted_by else None
+        return ordered(groups, by if isinstance(by, GroupSort) else GroupSort.PORTS, self.reverse)
+
     def _arrange(self) -> None:
-        if self._frame is not None and self.sorted_by is not None and isinstance(self.sorted_by.sort, GroupSort):
-            order = ordered(self._frame.groups, self.sorted_by.sort, self.reverse)
-            self.show(PeerRows(self._frame, order, self.expanded))
+        if self._frame is not None:
+            self.show(PeerRows(self._frame, self.order(self._frame.groups), self.expanded))
