@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.holding import owned
 from tests.namespace import sysctl
 from twtop.analysis import Analyst
 from twtop.decode import decode
@@ -15,7 +16,6 @@ from twtop.history import History, fold
 from twtop.load import Met, Server, Stream, client_closes, connect, run
 from twtop.model import Direction
 from twtop.probe import read_sample
-from twtop.processes import assign
 
 READ_EVERY_S = 1.0
 
@@ -34,7 +34,7 @@ class Watch:
         self._read_at = time.monotonic()
         analysis = self._analyst.analyse(decode(read_sample()))
         self._history.advance(analysis.snapshot)
-        return fold(self._history, analysis, View(), assign(analysis.snapshot.sockets, {}))
+        return fold(self._history, analysis, View(), owned(analysis.snapshot.sockets))
 
 
 @dataclass(frozen=True, slots=True)

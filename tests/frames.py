@@ -1,35 +1,32 @@
 """Samples → Frames in one call, as a run of twtop would fold them."""
 
-from collections.abc import Mapping
-
+from tests.holding import ByInode
 from tests.sockdiag import Block, make_sample
 from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.model import Process
+from twtop.owners import Ledger
 from twtop.probe import Sample
-from twtop.processes import assign
+from twtop.processes import holders
 from twtop.query import parse
 
-Owners = Mapping[int, Process]
-"""Socket inode → process."""
-
 PLAIN = View()
-NOBODY: Owners = {}
+NOBODY: ByInode = {}
 
 
-def frames(*samples: Sample, view: View = PLAIN, owners: Owners = NOBODY) -> list[Frame]:
+def frames(*samples: Sample, view: View = PLAIN, owners: ByInode = NOBODY) -> list[Frame]:
     """One Frame for each sample, all with one history."""
-    analyst, history, found = Analyst(), History(), []
+    analyst, history, ledger, found = Analyst(), History(), Ledger(), []
     for sample in samples:
         analysis = analyst.analyse(decode(sample))
         history.advance(analysis.snapshot)
-        found.append(fold(history, analysis, view, assign(analysis.snapshot.sockets, owners)))
+        known = ledger.assign(analysis.snapshot.sockets, holders(owners.items()))
+        found.append(fold(history, analysis, view, known))
     return found
 
 
-def frame(*blocks: Block, view: View = PLAIN, owners: Owners = NOBODY) -> Frame:
+def frame(*blocks: Block, view: View = PLAIN, owners: ByInode = NOBODY) -> Frame:
     """The first Frame of a run, on a fresh kernel with these sockets."""
     return frames(make_sample(*blocks), view=view, owners=owners)[0]
 

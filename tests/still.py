@@ -11,8 +11,9 @@ from twtop.decode import decode
 from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.owners import Ledger
 from twtop.probe import Ask
-from twtop.processes import assign
+from twtop.processes import holders
 from twtop.sources import Source
 
 STEP_S = 10
@@ -24,7 +25,8 @@ class Past:
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self._analyst, self._history = Analyst(), History()
+        self._analyst, self._history, self._ledger = Analyst(), History(), Ledger()
+        self._holders = holders(story.owners.items())
         self._second = 0
         self._latest: Analysis | None = None
 
@@ -39,7 +41,8 @@ class Past:
     def fold(self, view: View) -> Frame:
         """What is seen now."""
         assert self._latest is not None
-        return fold(self._history, self._latest, view, assign(self._latest.snapshot.sockets, self._story.owners))
+        owners = self._ledger.assign(self._latest.snapshot.sockets, self._holders)
+        return fold(self._history, self._latest, view, owners)
 
 
 @cache

@@ -110,10 +110,12 @@ def test_sockets_can_be_grouped_sorted_and_filtered() -> None:
         ports.append(server.getsockname()[1])
         view = ["--group", "service", "--sort", "other", "-f", "not state listen and dir out"]
         rows = [*csv.DictReader(output("-1", "-o", "csv", *view).splitlines())]
-        owned = objects("-1", "--group", "process", "-f", "established")
+        owned = objects("-1", "--group", "process", "-f", "established", "--sockets")
     assert [(row["peer"], row["sockets"]) for row in rows] == [(f":{ports[1]}", "1"), (f":{ports[0]}", "3")]
     name = Path("/proc/self/comm").read_text().strip()
-    assert {peer["peer"]: peer["sockets"] for peer in owned[0]["peers"]} == {name: 1, "unknown process": 1}
+    assert {peer["peer"]: peer["sockets"] for peer in owned[0]["peers"]} == {name: 2}
+    accepted = {row["pid"]: row["inferred"] for row in owned[0]["sockets"]}
+    assert accepted == {os.getpid(): False, None: True}  # nobody has called accept() yet
     assert owned[0]["states"]["TIME_WAIT"] == 0
     assert owned[0]["filter"] == f"state {TcpState.ESTABLISHED.name.lower()}"
 

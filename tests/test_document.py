@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.frames import PLAIN, Owners, filtered, frame, frames
+from tests.frames import PLAIN, filtered, frame, frames
+from tests.holding import ByInode
 from tests.kernel_files import Sysctls
 from tests.sockdiag import EPOCH, make_sample, many, sock
 from twtop.frame import Frame, View
@@ -33,7 +34,7 @@ PEER = fields("peer:text direction:text sockets:int entered_per_s:number worst:i
 PEER |= {"states": STATES, "destinations": [...]}
 VERDICT = fields("id:text level:text value:number? text:text")
 SOCKET = fields("local:text lport:int remote:text rport:int state:text timer:text? remaining_s:number? age_s:number?")
-SOCKET |= fields("uid:int? inode:int? process:text? inferred:bool")
+SOCKET |= fields("uid:int? inode:int? process:text? pid:int? inferred:bool")
 LIMITS = fields("tw_reuse:int? tw_reuse_delay_ms:int? timestamps:int? max_tw_buckets:int? rfc1337:int?")
 LIMITS |= fields("ehash_entries:int?") | {"port_range": ([int, int], None), "reserved": ([...], None)}
 TIME_WAIT = fields("count:int limit:int? memory_bytes:int entered_per_s:number?")
@@ -91,7 +92,7 @@ SCENE = [
     sock("10.0.0.1:7", "10.0.0.7:9", "CLOSE_WAIT"),
 ]
 RANGE = Sysctls(port_range=(40000, 40099), tw_reuse=1)
-OWNERS: Owners = {1: Process(9, "wrk"), 4: Process(7, "nginx")}
+OWNERS: ByInode = {1: Process(9, "wrk"), 4: Process(7, "nginx")}
 MISSING = dict.fromkeys(make_sample().files)
 
 
@@ -266,13 +267,16 @@ def test_sockets_are_rows() -> None:
     assert len(value) == sum(len(block) for block in SCENE)
     rows = {tuple(row.pop(name) for name in ("local", "lport", "remote", "rport")): row for row in value}
     known = {
-        ("0.0.0.0", 80, "0.0.0.0", 0): {"state": "LISTEN", "uid": 33, "inode": 4, "process": "nginx"},
-        ("10.0.0.1", 40030, "10.0.0.5", 443): {"state": "ESTABLISHED", "uid": 1000, "inode": 1, "process": "wrk"},
-        ("10.0.0.1", 40000, "10.0.0.5", 443): {"state": "TIME_WAIT", "timer": "timewait"} | times(30, 30),
+        ("0.0.0.0", 80, "0.0.0.0", 0): {"state": "LISTEN", "uid": 33, "inode": 4, "process": "nginx", "pid": 7},
+        ("10.0.0.1", 40030, "10.0.0.5", 443): {"state": "ESTABLISHED", "uid": 1000, "inode": 1}
+        | {"process": "wrk", "pid": 9},
+        ("10.0.0.1", 40000, "10.0.0.5", 443): {"state": "TIME_WAIT", "timer": "timewait"}
+        | times(30, 30)
+        | {"process": "wrk", "inferred": True},
         ("fd00::1", 40000, "fd00::2", 22): {"state": "SYN_SENT", "timer": "retransmit", "uid": 0, "inode": 2}
         | times(0.8, None),
     }
-    unknown = dict.fromkeys(["timer", "remaining_s", "age_s", "uid", "inode", "process"]) | {"inferred": False}
+    unknown = dict.fromkeys(["timer", "remaining_s", "age_s", "uid", "inode", "process", "pid"]) | {"inferred": False}
     for ends, columns in known.items():
         assert rows[ends] == unknown | columns
 

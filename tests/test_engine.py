@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import Told
 from tests.sockdiag import make_sample, many
 from twtop import engine as engine_module
 from twtop.engine import Engine
@@ -81,9 +82,9 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def owners(monkeypatch: pytest.MonkeyPatch) -> dict[int, Process]:
-    """What the walk over /proc finds."""
+    """What the search in /proc finds."""
     found: dict[int, Process] = {}
-    monkeypatch.setattr(engine_module, "socket_owners", lambda: found)
+    monkeypatch.setattr(engine_module, "Search", lambda: Told(found))
     return found
 
 
@@ -230,7 +231,7 @@ def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: De
     assert not kernel.begins()
 
 
-@pytest.mark.parametrize("name", ["sampler.decode", "engine.fold", "engine.assign", "engine.socket_owners"])
+@pytest.mark.parametrize("name", ["sampler.decode", "engine.fold", "engine.Ledger", "engine.Search"])
 def test_a_defect_of_ours_is_told(
     engine: Engine, kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.frames import Owners, filtered, frame
+from tests.frames import filtered, frame
+from tests.holding import ByInode
 from tests.sockdiag import Block, many, sock
 from twtop.frame import Frame, View
 from twtop.groups import SPARK_STEPS, GroupBy, Key, label, members, urgency
@@ -132,7 +133,7 @@ def test_only_what_is_shown_is_counted_and_every_budget_is_whole(blocks: list[Bl
         np.testing.assert_array_equal(getattr(part.budgets, name), getattr(whole.budgets, name))
 
 
-def names(blocks: list[Block], by: GroupBy, owners: Owners = OWNERS) -> dict[str, int]:
+def names(blocks: list[Block], by: GroupBy, owners: ByInode = OWNERS) -> dict[str, int]:
     """What the first column says, and how many sockets are behind it."""
     groups = frame(*blocks, view=View(group_by=by), owners=owners).groups
     return {label(groups.key(group)): int(groups.states[group].sum()) for group in range(len(groups))}

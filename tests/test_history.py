@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.frames import NOBODY, filtered, frame, frames
+from tests.frames import filtered, frame, frames
+from tests.holding import owned
 from tests.known import known
 from tests.sockdiag import Block, make_sample, many, sock
 from twtop.analysis import Analyst
@@ -17,7 +18,6 @@ from twtop.groups import GroupBy, Key
 from twtop.history import TICKS, History, fold
 from twtop.model import Process, TcpState, Timer
 from twtop.probe import Sample
-from twtop.processes import assign
 
 NETSTAT = {"net/netstat": None}
 SOCKSTAT = {"net/sockstat": None}
@@ -168,7 +168,7 @@ class Run:
         self.ticks += 1
 
     def show(self, view: View) -> Frame:
-        return fold(self.history, self.analysis, view, assign(self.analysis.snapshot.sockets, NOBODY))
+        return fold(self.history, self.analysis, view, owned(self.analysis.snapshot.sockets))
 
 
 def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:

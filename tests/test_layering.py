@@ -20,7 +20,8 @@ ANALYSIS = BASE | {
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
-SOURCE = {"model", "probe", "decode", "psutil_source", "processes", "sources", "netns", "netns_listing", "sampler"}
+SOURCE = {"model", "probe", "decode", "psutil_source", "processes", "owners", "sources", "netns", "netns_listing"}
+SOURCE |= {"sampler"}
 
 # What a module of twtop may import of twtop, lowest first. A package has one row, and is free within.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "netns": BASE | {"namespace", "probe"},
     "netns_listing": BASE | {"netns", "probe"},
     "processes": BASE | {"probe"},
+    "owners": BASE | {"processes"},
     "sources": SOURCE,
     "port_space": BASE,
     "timers": BASE,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from tests.holding import owned
 from tests.namespace import run_in_namespace, sysctl
 from twtop.analysis import analyse
 from twtop.decode import decode
@@ -15,7 +16,6 @@ from twtop.history import History, fold
 from twtop.load import Met, Server, client_closes, connect
 from twtop.model import Direction
 from twtop.probe import read_sample
-from twtop.processes import assign
 
 LOW, SIZE = 40_000, 8192
 HALF = SIZE // 2
@@ -66,7 +66,7 @@ def fill_the_range() -> Run:
 def claim(used: int) -> Claim:
     history, analysis = History(), analyse(decode(read_sample()))
     history.advance(analysis.snapshot)
-    groups = fold(history, analysis, View(), assign(analysis.snapshot.sockets, {})).groups
+    groups = fold(history, analysis, View(), owned(analysis.snapshot.sockets)).groups
     (place,) = np.flatnonzero(groups.places.direction == Direction.OUTBOUND)
     assert groups.budgets.used[place] == used
     return Claim(used, bool(groups.budgets.past_cliff[place]), float(groups.budgets.probes_per_connect[place]))

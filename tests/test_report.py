@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.frames import PLAIN, Owners, filtered, frame, frames
+from tests.frames import PLAIN, filtered, frame, frames
+from tests.holding import ByInode
 from tests.kernel_files import Sysctls
 from tests.sockdiag import make_sample, many, sock
 from twtop.frame import Frame, View
@@ -27,7 +28,7 @@ SCENE = [
     sock("10.0.0.1:7", "10.0.0.7:9", "CLOSE_WAIT"),
 ]
 RANGE = Sysctls(port_range=(40000, 40099), tw_reuse=0)
-OWNERS: Owners = {1: Process(9, "wrk"), 4: Process(7, "nginx")}
+OWNERS: ByInode = {1: Process(9, "wrk"), 4: Process(7, "nginx")}
 NO_FILES = dict.fromkeys(make_sample().files)
 
 
@@ -40,7 +41,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def scene(view: View = PLAIN, owners: Owners = OWNERS) -> Frame:
+def scene(view: View = PLAIN, owners: ByInode = OWNERS) -> Frame:
     return frames(make_sample(*SCENE, **RANGE), view=view, owners=owners)[0]
 
 
@@ -102,7 +103,7 @@ def test_single_sockets_are_a_table_soonest_first() -> None:
     assert sockets == [
         "LOCAL                        REMOTE                       STATE        REMAINING      AGE  PROCESS",
         "10.0.0.1:40001               10.0.0.5:443                 TIME_WAIT        0.0 s   60.0 s  –",
-        "[fd00::1]:40000              [fd00::2]:22                 SYN_SENT         0.8 s        –  ssh",
+        "[fd00::1]:40000              [fd00::2]:22                 SYN_SENT         0.8 s        –  ssh 5",
         "10.0.0.1:40000               10.0.0.5:443                 TIME_WAIT       41.2 s   18.8 s  –",
         "10.0.0.1:7                   10.0.0.7:9                   CLOSE_WAIT           –        –  –",
     ]
@@ -110,7 +111,7 @@ def test_single_sockets_are_a_table_soonest_first() -> None:
 
 def test_a_listener_has_no_remote_end() -> None:
     (*_, row) = parts(scene(filtered("state listen")), True)[3]
-    assert row.split() == ["0.0.0.0:80", "0.0.0.0:*", "LISTEN", "–", "–", "nginx"]
+    assert row.split() == ["0.0.0.0:80", "0.0.0.0:*", "LISTEN", "–", "–", "nginx", "7"]
 
 
 def test_what_cannot_be_read_is_a_dash() -> None:
@@ -214,9 +215,9 @@ def test_a_group_in_csv() -> None:
 def test_a_socket_in_csv() -> None:
     rows = {(row["lport"], row["rport"]): [*row.values()][5:] for row in table(scene(), sockets=True)}
     assert len(rows) == sum(len(block) for block in SCENE)
-    assert rows["80", "0"] == ["LISTEN", "", "", "", "33", "4", "nginx", "False"]
-    assert rows["40000", "443"] == ["TIME_WAIT", "timewait", "41.2", "18.8", "", "", "", "False"]
-    assert rows["40000", "22"] == ["SYN_SENT", "retransmit", "0.8", "", "0", "2", "", "False"]
+    assert rows["80", "0"] == ["LISTEN", "", "", "", "33", "4", "nginx", "7", "False"]
+    assert rows["40000", "443"] == ["TIME_WAIT", "timewait", "41.2", "18.8", "", "", "wrk", "", "True"]
+    assert rows["40000", "22"] == ["SYN_SENT", "retransmit", "0.8", "", "0", "2", "", "", "False"]
 
 
 def test_csv_of_nothing_is_its_header() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets._tooltip import Tooltip
 
+from tests.holding import ByInode, Told
 from tests.ui_scenes import Script, Tick
 from twtop.engine import Engine
 from twtop.frame import Frame, View
-from twtop.model import Process
 from twtop.ui.app import TwtopApp
 from twtop.ui.monitor import Monitor
 from twtop.ui.widgets.peers import PeersTable
@@ -158,12 +158,12 @@ async def monitor(
     size: tuple[int, int] = (120, 40),
     view: View | None = None,
     interval: float = NEVER,
-    owners: Mapping[int, Process] | None = None,
+    owners: ByInode | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, once it has drawn the first of them (or said why it cannot)."""
     script = Script(ticks)
     app = TwtopApp(partial(Engine, script), view or View(), interval)
-    with patch("twtop.engine.socket_owners", lambda: owners or {}):
+    with patch("twtop.engine.Search", lambda: Told(owners or {})):
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)
             stage = Stage(pilot, app, app.screen, script)

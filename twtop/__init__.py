@@ -12,7 +12,8 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     socket_table    columns as a source gives them → Sockets
     model           states, addresses, sockets, limits, owners
     factorize       the group-by under every table: equal keys → equal small numbers
-    processes       who owns which socket
+    processes       who holds which socket: the search in /proc
+    owners          sockets + holders → owners, remembered and inferred ones too
     port_space      the local ports that connect() may pick
     directions      who opened each connection, as far as the table tells
     destinations    sockets → destinations, the owners of port budgets

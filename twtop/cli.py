@@ -17,12 +17,11 @@ from twtop.demo import Lab, Plan
 from twtop.engine import Engine
 from twtop.explain import as_text, explain
 from twtop.frame import Frame, View
-from twtop.groups import GroupBy
 from twtop.history import History, fold
 from twtop.namespace import NamespaceRefused
+from twtop.owners import Ledger, hint
 from twtop.probe import CollectError
-from twtop.processes import assign, socket_owners
-from twtop.query import needs_owners
+from twtop.processes import Search
 from twtop.report import REPORTS, Report
 from twtop.sampler import Sampler
 from twtop.scenarios import BY_NAME, SCENARIOS
@@ -114,8 +113,8 @@ def _explain(open_source: OpenSource, view: View, options: argparse.Namespace) -
 def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
     """A frame each `--delay`, without end."""
     sampler, history = Sampler(open_source()), History()
-    wants_owners = options.sockets or view.group_by is GroupBy.PROCESS or needs_owners(view.query)
-    due, told = time.monotonic(), False
+    search, ledger = Search(), Ledger()
+    due, told, hinted = time.monotonic(), False, False
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         due = time.monotonic() + options.delay
@@ -124,7 +123,14 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
             complain(analysis.snapshot.notice, DONE)
             told = True
         history.advance(analysis.snapshot)
-        owners = assign(analysis.snapshot.sockets, socket_owners() if wants_owners else {})
+        sockets = analysis.snapshot.sockets
+        if (options.sockets or view.needs_owners) and time.monotonic() >= search.rested_at:
+            search.want(sockets.inode)
+            search.finish()
+        owners = ledger.assign(sockets, search.holders)
+        if owners.hidden and not hinted:
+            complain(hint(owners.hidden), DONE)
+            hinted = True
         yield fold(history, analysis, view, owners)
 
 

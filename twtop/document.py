@@ -108,7 +108,10 @@ def destination(groups: Groups, place: int) -> dict[str, object]:
 
 
 def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
-    """Single sockets as the JSON has them; uid and inode are null where there is no owner, as for a TIME_WAIT."""
+    """Single sockets as the JSON has them; uid and inode are null where there is no holder, as for a TIME_WAIT.
+
+    Its process is then the one that was seen to hold it before, or is `inferred`, without a pid.
+    """
     sockets, owners = frame.snapshot.sockets, frame.owners
     names = [text.address(sockets.addresses.integer(i)) for i in range(len(sockets.addresses))]
     columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
@@ -130,6 +133,7 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
             "uid": None if unowned else uid,
             "inode": None if unowned else inode,
             "process": None if process < 0 else owners.processes[process].name,
+            "pid": None if process < 0 or inferred else owners.processes[process].pid,
             "inferred": inferred,
         }
 

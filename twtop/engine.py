@@ -1,25 +1,25 @@
 """The threads that turn a source into Frames, so that whoever draws never waits for the kernel.
 
 One thread reads and analyses at the interval; one folds whenever there is a new analysis or another view is wanted,
-so that a keystroke is answered from the last one even while a dump is under way; one looks up owners.
+so that a keystroke is answered from the last one even while a dump is under way; one searches for the processes that
+hold the sockets, slowly.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from twtop.analysis import Analysis
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.model import Process
+from twtop.model import Sockets
+from twtop.owners import Ledger
 from twtop.probe import CollectError
-from twtop.processes import assign, socket_owners
+from twtop.processes import NOBODY, Holders, Search
 from twtop.sampler import BUDGET, Sampler
 from twtop.sources import OpenSource
-
-OWNERS_EVERY_S = 5.0
 
 News = TypeVar("News")
 
@@ -33,6 +33,19 @@ class Wish:
     paused: bool = False
     refreshes: int = 0
     stopped: bool = False
+
+
+class Work(NamedTuple):
+    """What a Frame is made of."""
+
+    analysis: Analysis
+    view: View
+    holders: Holders
+
+    def differs(self, done: "Work") -> bool:
+        """Whether it makes another frame."""
+        known = self.holders is done.holders or not self.view.needs_owners
+        return self.analysis is not done.analysis or self.view != done.view or not known
 
 
 class Engine:
@@ -60,10 +73,10 @@ class Engine:
         self._on_defect = on_defect
         self._changed = threading.Condition()
         self._analysis: Analysis | None = None
-        self._owners: Mapping[int, Process] = {}
+        self._holders = NOBODY
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
-            for name, run in (("collect", self._collect), ("fold", self._fold), ("owners", self._look_up_owners))
+            for name, run in (("collect", self._collect), ("fold", self._fold), ("search", self._search))
         ]
 
     def start(self) -> None:
@@ -132,30 +145,46 @@ class Engine:
                 self._changed.wait(None if wish.paused else left)
 
     def _fold(self) -> None:
-        history = History()
-        analysis: Analysis | None = None
-        view: View | None = None
-        while work := self._until_news(analysis, view):
-            fresh, view, owners = work
-            if fresh is not analysis:
-                history.advance(fresh.snapshot)
-            analysis = fresh
-            self._tell(self._on_frame, fold(history, analysis, view, assign(analysis.snapshot.sockets, owners)))
+        history, ledger = History(), Ledger()
+        done: Work | None = None
+        while work := self._until_news(done):
+            analysis, view, holders = work
+            if done is None or analysis is not done.analysis:
+                history.advance(analysis.snapshot)
+            done = work
+            self._tell(self._on_frame, fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, holders)))
 
-    def _until_news(
-        self, folded: Analysis | None, viewed: View | None
-    ) -> tuple[Analysis, View, Mapping[int, Process]] | None:
-        """Wait for a new analysis or another view; None when the engine stops."""
+    def _until_news(self, done: Work | None) -> Work | None:
+        """Wait for a new analysis, another view or holders that it asks for; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
-                if self._analysis and (self._analysis is not folded or self._wish.view != viewed):
-                    return self._analysis, self._wish.view, self._owners
+                if self._analysis:
+                    work = Work(self._analysis, self._wish.view, self._holders)
+                    if done is None or work.differs(done):
+                        return work
                 self._changed.wait()
         return None
 
-    def _look_up_owners(self) -> None:
-        while not self._wish.stopped:
-            owners = socket_owners()
-            with self._changed:
-                self._owners = owners
-                self._changed.wait_for(lambda: self._wish.stopped, OWNERS_EVERY_S)
+    def _search(self) -> None:
+        search = Search()
+        wanted: Sockets | None = None
+        while (sockets := self._until_sought(wanted, search)) is not None:
+            if sockets is not wanted:
+                search.want(sockets.inode)
+                wanted = sockets
+            if search.advance():
+                with self._changed:
+                    self._holders = search.holders
+                    self._changed.notify_all()
+
+    def _until_sought(self, wanted: Sockets | None, search: Search) -> Sockets | None:
+        """Wait until there is something to search for and CPU time to do it; None when the engine stops."""
+        with self._changed:
+            while not self._wish.stopped:
+                sockets = self._analysis.snapshot.sockets if self._analysis else None
+                left = search.rested_at - time.monotonic()
+                sought = sockets is not wanted or not search.over
+                if sockets is not None and sought and left <= 0:
+                    return sockets
+                self._changed.wait(left if sought and left > 0 else None)
+        return None

@@ -13,7 +13,7 @@ from twtop.groups import GroupBy, Groups, Key
 from twtop.model import Counts, Floats, Mask, Owners, Rows, Snapshot, freeze
 from twtop.ordering import GroupSort
 from twtop.portmap import PortMap
-from twtop.query import Everything, Query
+from twtop.query import Everything, Query, needs_owners
 from twtop.verdicts import Verdict
 
 
@@ -38,6 +38,11 @@ class View:
     drill: Key | None = None
     socket_sort: SocketSort = SocketSort.REMAINING
     reverse: bool = False
+
+    @property
+    def needs_owners(self) -> bool:
+        """Whether the answer depends on who owns which socket."""
+        return self.drill is not None or self.group_by is GroupBy.PROCESS or needs_owners(self.query)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

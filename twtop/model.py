@@ -231,11 +231,17 @@ class Process:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Owners:
-    """Who holds each socket: an index into `processes`, −1 where unknown; `inferred` marks guesses from evidence."""
+    """Who holds each socket, or held it last: an index into `processes`, −1 where unknown.
+
+    `inferred` marks what was not seen but concluded from other sockets. An owner without that mark of a socket without
+    an inode was seen while the connection lived. `hidden` counts sockets of other users' processes, which may not be
+    read.
+    """
 
     process: Codes
     inferred: Mask
     processes: tuple[Process, ...]
+    hidden: int = 0
 
     def __post_init__(self) -> None:
         freeze(self.process, self.inferred)

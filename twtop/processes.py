@@ -1,60 +1,268 @@
-"""Who owns which socket: the walk over /proc/PID/fd, which only sees what this user may see."""
+"""Who holds which socket: a search in /proc/PID/fd that reads no more than it must, and that costs a share of one core.
 
+A walk over all descriptors costs about 3 µs each, so a large box takes most of a second: it is done in slices. Only
+sockets without a known holder are searched for. Processes that had such sockets before are read first, then new ones
+and those whose number of descriptors changed, then the others; the search ends when every socket is found.
+"""
+
+import math
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twtop.model import Owners, Process, Sockets
+from twtop.model import Codes, Mask, Process, Rows, freeze
 
+Inodes = NDArray[np.uint32]
 
-def socket_owners(proc: str = "/proc") -> dict[int, Process]:
-    """Socket inode → process, for every process whose descriptors may be read. A socket that several share goes to
-    the lowest pid."""
-    owners: dict[int, Process] = {}
-    for pid in sorted(int(name) for name in _entries(proc) if name.isdigit()):
-        inodes = list(_socket_inodes(f"{proc}/{pid}/fd"))
-        if inodes:
-            process = Process(pid, _name(f"{proc}/{pid}/comm"))
-            for inode in inodes:
-                owners.setdefault(inode, process)
-    return owners
+EAGER = 64
+"""How many processes that had new sockets are read again before any other."""
 
+AFRESH_S = 30
+"""A socket may be handed to another process, so all are searched for again after this long."""
 
-def assign(sockets: Sockets, by_inode: Mapping[int, Process]) -> Owners:
-    """The owner of each socket; a socket without one, as every TIME_WAIT is, stays unknown."""
-    processes = tuple(dict.fromkeys(by_inode.values()))
-    number = {process: i for i, process in enumerate(processes)}
-    known = np.array(sorted(by_inode), np.uint32)
-    codes = np.array([number[by_inode[int(inode)]] for inode in known], np.int32)
-    owner = np.full(len(sockets), -1, np.int32)
-    if len(known):
-        at = np.minimum(np.searchsorted(known, sockets.inode), len(known) - 1)
-        owner = np.where((known[at] == sockets.inode) & (sockets.inode != 0), codes[at], owner)
-    return Owners(owner, np.zeros(len(sockets), np.bool_), processes)
+SHARE, SAVED_S, SLICE_S = 0.05, 0.25, 0.02
+"""The search may take this much of one core, and may save up this much for a burst; it reads this long at a time."""
 
 
-def _entries(directory: str) -> list[str]:
-    """The names in a directory, none when it is gone or may not be read."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Holders:
+    """Who holds sockets: `inode` ascending, `process` an index into `processes` for each.
+
+    `hidden`, ascending too, are sockets that no readable process holds.
+    """
+
+    inode: Inodes
+    process: Codes
+    processes: tuple[Process, ...]
+    hidden: Inodes
+
+    def __post_init__(self) -> None:
+        freeze(self.inode, self.process, self.hidden)
+
+    def of(self, inodes: Inodes) -> Codes:
+        """The process of each inode, −1 where unknown; inode 0 is no socket's."""
+        order = np.argsort(inodes)
+        found = np.empty(len(inodes), np.int32)
+        found[order] = np.append(self.process, np.int32(-1))[index_of(inodes[order], self.inode)]
+        found[inodes == 0] = -1
+        return found
+
+
+NO_INODES = np.empty(0, np.uint32)
+NOBODY = Holders(NO_INODES, np.empty(0, np.int32), (), NO_INODES)
+
+
+def holders(found: Iterable[tuple[int, Process]], before: Holders = NOBODY) -> Holders:
+    """These (inode, process) beside those known before; of two that name the same inode the first counts."""
+    number = {process: i for i, process in enumerate(before.processes)}
+    pairs = [(inode, number.setdefault(process, len(number))) for inode, process in found]
+    inodes = np.append(np.array([inode for inode, _ in pairs], np.uint32), before.inode)
+    codes = np.append(np.array([code for _, code in pairs], np.int32), before.process)
+    distinct, first = np.unique(inodes, return_index=True)
+    used, process = np.unique(codes[first], return_inverse=True)
+    processes, hidden = tuple(number), before.hidden[~_among(before.hidden, distinct)]
+    return Holders(distinct, process.astype(np.int32), tuple(processes[code] for code in used), hidden)
+
+
+class Allowance:
+    """CPU seconds that may be spent: `share` of one core, of which `most` seconds can be saved up."""
+
+    def __init__(self, share: float, most: float, now: float) -> None:
+        self._share, self._most = share, most
+        self._left, self._at = most, now
+
+    def spend(self, cpu_s: float, now: float) -> None:
+        """Take this much at this moment, even if it is more than there is."""
+        self._left = min(self._most, self._left + (now - self._at) * self._share) - cpu_s
+        self._at = now
+
+    @property
+    def rested_at(self) -> float:
+        """When something is left again, or was."""
+        return self._at - min(0.0, self._left) / self._share
+
+
+class Search:
+    """`holders` are those of the sockets wanted last, as far as they are found.
+
+    `clock` gives the time and `cpu` the CPU time that this thread has taken, in seconds.
+    """
+
+    def __init__(
+        self,
+        proc: str = "/proc",
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.holders = NOBODY
+        self._proc, self._clock, self._cpu = proc, clock, cpu
+        self._allowance = Allowance(SHARE, SAVED_S, clock())
+        self._wanted = NO_INODES
+        self._missing: dict[int, int] = {}  # inode → how many walks had begun when it was first wanted
+        self._found: dict[int, Process] = {}
+        self._walks = 0
+        self._afresh_at = -1.0
+        self._bearers: dict[int, None] = {}  # pids that had what was missing, the latest last
+        self._sizes: dict[int, int] = {}
+        self._queue: deque[int] = deque()
+        self._walk: deque[int] | None = None  # pids that are left of the walk under way
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left to find."""
+        return not self._missing
+
+    @property
+    def rested_at(self) -> float:
+        """When the search may go on without taking more than its share of CPU time."""
+        return self._allowance.rested_at
+
+    def want(self, inodes: Inodes) -> None:
+        """Search for the holders of these from now on; those of the sockets wanted before stay known until the next."""
+        start, now = self._cpu(), self._clock()
+        before, self._wanted = self._wanted, _distinct(inodes)
+        known = self.holders
+        kept = _among(known.inode, self._wanted) | _among(known.inode, before)
+        hidden = known.hidden[_among(known.hidden, self._wanted)]
+        self.holders = replace(known, inode=known.inode[kept], process=known.process[kept], hidden=hidden)
+        missing = self._wanted
+        if now < self._afresh_at:
+            missing = missing[~_among(missing, known.inode) & ~_among(missing, hidden)]
+        else:
+            self._afresh_at = now + AFRESH_S
+        if self.over:
+            self._walk = None
+        self._missing = {inode: self._missing.get(inode, self._walks) for inode in missing.tolist()}
+        self._queue = deque(sorted(self._bearers))
+        self._allowance.spend(self._cpu() - start, now)
+
+    def advance(self, cpu_s: float = SLICE_S) -> bool:
+        """Read on for about so much CPU time, or until nothing is left to find; whether there is news of holders."""
+        start, before = self._cpu(), self.holders
+        while self._missing and self._cpu() < start + cpu_s:
+            if (pid := self._next()) is not None:
+                self._read(pid)
+        if self._found:
+            self.holders = holders(self._found.items(), self.holders)
+            self._found = {}
+        self._allowance.spend(self._cpu() - start, self._clock())
+        return self.holders is not before
+
+    def finish(self) -> None:
+        """Read on until nothing is left to find."""
+        while not self.over:
+            self.advance(math.inf)
+
+    def _next(self) -> int | None:
+        """The process to read next; None when a walk ended, which gives up what was wanted before it began."""
+        if self._queue:
+            return self._queue.popleft()
+        if self._walk is None:
+            self._walk = self._begin_walk()
+        if self._walk:
+            return self._walk.popleft()
+        self._walk = None
+        if nowhere := [inode for inode, walks in self._missing.items() if walks < self._walks]:
+            self._give_up(nowhere)
+        return None
+
+    def _begin_walk(self) -> deque[int]:
+        self._walks += 1
+        before = self._sizes
+        pids = sorted(int(name) for name in _entries(self._proc) if name.isdigit())
+        self._sizes = {pid: self._size(pid) for pid in pids}
+        return deque(sorted(pids, key=lambda pid: self._sizes[pid] == before.get(pid)))
+
+    def _size(self, pid: int) -> int:
+        """The number of descriptors, from Linux 6.2 on (proc_fd_getattr in fs/proc/fd.c); 0 before."""
+        try:
+            return os.stat(f"{self._proc}/{pid}/fd").st_size
+        except OSError:
+            return 0
+
+    def _read(self, pid: int) -> None:
+        found = self._missing.keys() & socket_inodes(f"{self._proc}/{pid}/fd")
+        self._bearers.pop(pid, None)
+        if found:
+            self._bearers[pid] = None
+            if len(self._bearers) > EAGER:
+                del self._bearers[next(iter(self._bearers))]
+            process = Process(pid, _name(f"{self._proc}/{pid}/comm"))
+            for inode in found:
+                self._found[inode] = process
+                del self._missing[inode]
+
+    def _give_up(self, inodes: list[int]) -> None:
+        """No readable process holds these any more."""
+        for inode in inodes:
+            del self._missing[inode]
+        hidden = np.union1d(self.holders.hidden, np.array(inodes, np.uint32))
+        kept = ~_among(self.holders.inode, hidden)
+        self.holders = replace(
+            self.holders, inode=self.holders.inode[kept], process=self.holders.process[kept], hidden=hidden
+        )
+
+
+def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
+    """The place of each wanted number in an ascending column, −1 where it is not; quick when they ascend too.
+
+    >>> index_of(np.array([2, 5, 9]), np.array([5, 9])).tolist()
+    [-1, 0, 1]
+    """
+    at = np.searchsorted(ascending, wanted)
+    inside = at < len(ascending)
+    inside[inside] = ascending[at[inside]] == wanted[inside]
+    return np.where(inside, at, -1)
+
+
+def _among(wanted: Inodes, ascending: Inodes) -> Mask:
+    there: Mask = index_of(wanted, ascending) >= 0
+    return there
+
+
+def _distinct(inodes: Inodes) -> Inodes:
+    """Ascending, without the 0 of sockets that have none."""
+    ascending: Inodes = np.sort(inodes)
+    first: Mask = np.diff(ascending, prepend=np.uint32(0)) != 0
+    return ascending[first]
+
+
+def socket_inodes(directory: str) -> set[int]:
+    """The inodes of a process's sockets, none when it is gone or may not be read."""
+    found: set[int] = set()
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return found
+    try:
+        for name in _entries(descriptor):
+            try:
+                target = os.readlink(name, dir_fd=descriptor)  # spares the kernel the way to the directory
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                found.add(int(target[8:-1]) & 0xFFFF_FFFF)  # sock_diag has 32 bits of it
+    finally:
+        os.close(descriptor)
+    return found
+
+
+def _entries(directory: str | int) -> list[str]:
     try:
         return os.listdir(directory)
     except OSError:
         return []
 
 
-def _socket_inodes(directory: str) -> Iterator[int]:
-    for descriptor in _entries(directory):
-        try:
-            target = os.readlink(f"{directory}/{descriptor}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            yield int(target[8:-1])
-
-
 def _name(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().removesuffix("\n")
+        with open(path, "rb") as file:
+            return file.read().removesuffix(b"\n").decode(errors="replace")
     except OSError:
         return ""

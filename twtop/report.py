@@ -46,7 +46,7 @@ def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
 def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
     """These sockets, below a line of names."""
     names = ["local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"]
-    names += ["uid", "inode", "process", "inferred"]
+    names += ["uid", "inode", "process", "pid", "inferred"]
     return _csv(frame, names, socket_rows(frame, rows), named)
 
 
@@ -154,8 +154,13 @@ def _socket_lines(frame: Frame) -> Iterator[str]:
         left, age = (
             f"{row[name]:.1f} s" if row[name] is not None else text.UNKNOWN for name in ("remaining_s", "age_s")
         )
-        process = text.UNKNOWN if row["process"] is None else text.printable(str(row["process"]))
-        yield f"{ends[0]:<28} {ends[1]:<28} {row['state']:<12} {left:>9} {age:>8}  {process}"
+        yield f"{ends[0]:<28} {ends[1]:<28} {row['state']:<12} {left:>9} {age:>8}  {_process(row)}"
+
+
+def _process(row: dict[str, object]) -> str:
+    if row["process"] is None:
+        return text.UNKNOWN
+    return f"{text.printable(str(row['process']))} {'(inferred)' if row['inferred'] else row['pid']}"
 
 
 def _endpoint(host: object, port: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import psutil
 
+from tests.holding import owned
 from tests.namespace import run_in_namespace, sysctl
 from twtop.analysis import analyse
 from twtop.decode import decode
@@ -18,7 +19,6 @@ from twtop.history import History, fold
 from twtop.load import Met, Server, client_closes, connect
 from twtop.model import Snapshot
 from twtop.probe import ALL_SOCKETS, read_sample
-from twtop.processes import assign
 from twtop.sources import open_local
 
 PORTS, ADDRESSES = 25, 200
@@ -65,7 +65,7 @@ def measure(count: int) -> dict[str, float]:
     history.advance(snapshot)
 
     def figures(snapshot: Snapshot) -> Frame:
-        return fold(history, analyse(snapshot), View(), assign(snapshot.sockets, {}))
+        return fold(history, analyse(snapshot), View(), owned(snapshot.sockets))
 
     def whole() -> None:
         figures(decode(read(ALL_SOCKETS)))

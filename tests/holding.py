@@ -1,0 +1,33 @@
+"""Who holds which socket, told and not searched for."""
+
+from collections.abc import Mapping
+
+from twtop.model import Owners, Process, Sockets
+from twtop.owners import Ledger
+from twtop.processes import NOBODY, Inodes, holders
+
+ByInode = Mapping[int, Process]
+"""Socket inode → process."""
+
+
+def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
+    """The owners in the first dump of a run."""
+    return Ledger().assign(sockets, holders((by_inode or {}).items()))
+
+
+class Told:
+    """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing."""
+
+    def __init__(self, by_inode: ByInode) -> None:
+        self.holders = NOBODY
+        self.over = True
+        self.rested_at = 0.0
+        self._by_inode = by_inode
+
+    def want(self, inodes: Inodes) -> None:  # noqa: ARG002
+        self.over = False
+
+    def advance(self) -> bool:
+        self.over = True
+        before, self.holders = self.holders, holders(self._by_inode.items())
+        return len(before.inode) != len(self.holders.inode)
