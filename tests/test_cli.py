@@ -16,6 +16,7 @@ import pytest
 
 from tests.judges import by_proc, proc_text
 from tests.namespace import heed_interrupts, in_namespace, sysctl, wait_until
+from tests.tcp_states import readable
 from twtop.model import TcpState
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +109,7 @@ def test_sockets_can_be_grouped_sorted_and_filtered() -> None:
     ports = [make_time_wait(3)]
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         ports.append(server.getsockname()[1])
+        wait_until(lambda: readable(server), what="a connection to accept")
         view = ["--group", "service", "--sort", "other", "-f", "not state listen and dir out"]
         rows = [*csv.DictReader(output("-1", "-o", "csv", *view).splitlines())]
         owned = objects("-1", "--group", "process", "-f", "established", "--sockets")

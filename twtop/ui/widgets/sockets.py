@@ -8,12 +8,13 @@ import numpy as np
 from twtop import text
 from twtop.frame import Frame, SocketSort
 from twtop.groups import Key, label
-from twtop.model import TIMEWAIT_MS, TcpState, Timer
+from twtop.model import TIMEWAIT_MS, Process, TcpState, Timer
 from twtop.ui.columns import Column
-from twtop.ui.lines import Line, Tone
+from twtop.ui.lines import Line, Tone, aligned, width_of
 from twtop.ui.widgets.table import Table
 
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
+INFERRED = " (inferred)"
 BAR = 10
 
 
@@ -27,6 +28,17 @@ class SocketRow:
     @property
     def left_ms(self) -> int:
         return int(self.frame.snapshot.sockets.timer_ms[self.index])
+
+    @property
+    def process(self) -> Process | None:
+        """Who holds the socket or held it, as far as that is known."""
+        owners = self.frame.owners
+        code = int(owners.process[self.index])
+        return None if code < 0 else owners.processes[code]
+
+    @property
+    def inferred(self) -> bool:
+        return bool(self.frame.owners.inferred[self.index])
 
     @property
     def state(self) -> TcpState:
@@ -99,13 +111,15 @@ def _age(row: SocketRow, _width: int) -> Line:
     return ((f"{age / 1000:.1f} s" if age >= 0 else text.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
 
 
-def _process(row: SocketRow, _width: int) -> Line:
-    owners = row.frame.owners
-    code = int(owners.process[row.index])
-    if code < 0:
+def _process(row: SocketRow, width: int) -> Line:
+    """The name gives way to what stands behind it: the pid, or that there is none to be sure of."""
+    if (process := row.process) is None:
         return ((text.UNKNOWN, Tone.DIM),)
-    process = owners.processes[code]
-    return ((f"{text.printable(process.name)} {process.pid}", Tone.PLAIN),)
+    name: Line = ((text.printable(process.name), Tone.PLAIN),)
+    behind = f" {process.pid}"
+    if row.inferred:
+        behind = INFERRED if width_of(name) + len(INFERRED) <= width else "?"
+    return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
 
 
 REMAINING = Column[SocketRow]("remaining", "REMAINING", 18, _remaining, "Time left on the timer", priority=9,
@@ -118,7 +132,8 @@ SOCKET_COLUMNS = (
     Column[SocketRow]("state", "STATE", 11, _state, "TCP state", right=False, priority=8, sort=SocketSort.STATE),
     REMAINING,
     Column[SocketRow]("age", "AGE", 7, _age, "Time since TIME_WAIT was entered", priority=6, sort=SocketSort.AGE),
-    Column[SocketRow]("process", "PROCESS", 10, _process, "Who holds the socket; a TIME_WAIT has no owner", most=24,
+    Column[SocketRow]("process", "PROCESS", 11, _process,
+        "Who holds the socket, or held it; without a pid or with ? it is inferred from other sockets", most=26,
         right=False, priority=4, sort=SocketSort.PROCESS),
 )  # fmt: skip
 
