@@ -129,10 +129,11 @@ async def test_only_visible_rows_are_formatted() -> None:
     async with monitor(draining(0, MANY), draining(5, MANY)) as stage:
         await drill(stage, f"{MANY:,}")
         counted = Counted(stage.sockets)
-        for action in (("down",), ("G",), ("pageup",), ("g",)):
+        for action in ("down", "G", "pageup", "pageup", "g"):
             counted.calls = 0
-            await stage.press(*action)
-            assert 0 < counted.calls <= 3 * stage.sockets.size.height, action
+            await stage.press(action)
+            assert counted.calls <= stage.sockets.size.height, action
+            assert counted.calls or action != "G"
         counted.calls = 0
         await stage.tick()
-        assert 0 < counted.calls <= 3 * stage.sockets.size.height
+        assert 0 < counted.calls <= stage.sockets.size.height

@@ -5,7 +5,7 @@ Behind a listener there is no such budget: there the peer's client ports are cou
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Budgets:
     connect() may take over; capacity − used + reusable connections can still be made (now and then one less, in a
     range of odd size: PortSpace.elusive). Past the cliff the first parity is full. Inbound: the peer's client ports.
 
+    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL.
     `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
     connections now open, the budget fills sooner or later.
     """
@@ -52,15 +53,13 @@ class Budgets:
     max_per_s: Floats
     full_in_s: Floats
     past_cliff: Mask
+    pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
-
-    @property
-    def pressure(self) -> Floats:
-        """(used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (self.used - np.nan_to_num(self.reusable)) / self.capacity
+            pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
+        object.__setattr__(self, "pressure", pressure)
+        freeze(*(getattr(self, f.name) for f in fields(self)))
 
     def live(self, mono: float, names: Names) -> Live:
         """What the next dump wants to know of this one, taken at `mono`, to tell how fast each budget fills."""

@@ -3,7 +3,6 @@
 import math
 import time
 from collections import deque
-from statistics import median
 
 from twtop.analysis import Analysis, Analyst
 from twtop.decode import decode
@@ -14,7 +13,7 @@ from twtop.sources import Source
 BUDGET = 0.1
 """Share of one CPU that reading sockets may cost, unless the user says otherwise."""
 
-SLACK = 0.2
+SLACK = 0.05
 """How far below a whole number of ticks the cost must fall before sockets are read more often again."""
 
 
@@ -27,7 +26,7 @@ class Pace:
         self._costs: deque[float] = deque(maxlen=3)
 
     def note(self, cost_s: float, interval_s: float) -> None:
-        """A reading took this much CPU time; the middle of the last three counts, lest one hiccup slow it down.
+        """A reading took this much CPU time; the least of the last three counts, lest one hiccup slow it down.
 
         >>> pace = Pace(0.1)
         >>> pace.note(0.25, interval_s=1.0), pace.ticks
@@ -36,7 +35,7 @@ class Pace:
         (None, 1)
         """
         self._costs.append(cost_s)
-        wanted = median(self._costs) / (self._budget * interval_s)
+        wanted = min(self._costs) / (self._budget * interval_s)
         if not self.ticks - 1 - SLACK < wanted <= self.ticks:
             self.ticks = max(1, math.ceil(wanted))
 
@@ -53,13 +52,14 @@ class Sampler:
 
     def tick(self, interval_s: float, now: bool = False) -> Analysis:
         """The next reading; with `now` of the sockets, whatever it costs. Raises CollectError."""
-        begun = time.thread_time()
+        begun, first = time.thread_time(), self._last is None
         self._ticks_left -= 1
-        due = now or self._last is None or self._ticks_left <= 0
+        due = first or now or self._ticks_left <= 0
         sample = self._read(ALL_SOCKETS if due else COUNTERS_ONLY)
         self._last = decode(sample, self._last)
         analysis = self._analyst.analyse(self._last)
         if sample.dump is not None:
-            self._pace.note(time.thread_time() - begun, interval_s)
+            if not first:  # that one is dearer: nothing is in memory yet
+                self._pace.note(time.thread_time() - begun, interval_s)
             self._ticks_left = self._pace.ticks
         return analysis

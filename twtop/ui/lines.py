@@ -63,7 +63,7 @@ def aligned(line: Line, width: int, right: bool = False) -> Line:
     return (*kept, ("…", Tone.DIM))[: len(kept) + 1] if width > 0 else ()
 
 
-def merged(spans: list[Span]) -> Line:
+def merged(spans: Sequence[Span]) -> Line:
     """Neighbours of one tone as one span."""
     line: list[Span] = []
     for text, tone in spans:
@@ -72,6 +72,24 @@ def merged(spans: list[Span]) -> Line:
         else:
             line.append((text, tone))
     return tuple(line)
+
+
+def changed_cells(before: Line, now: Line) -> tuple[int, int]:
+    """(first, behind the last) of the cells in which two lines of one width differ.
+
+    >>> plain = Tone.PLAIN
+    >>> changed_cells((("ab", plain), ("1", plain), ("z", plain)), (("ab", plain), ("2", plain), ("z", plain)))
+    (2, 3)
+    """
+    same = 0
+    for same, (old, new) in enumerate(zip(before, now, strict=False)):  # noqa: B007
+        if old != new:
+            break
+    tail = 0
+    while tail < min(len(before), len(now)) - same and before[-1 - tail] == now[-1 - tail]:
+        tail += 1
+    end = max(width_of(line) for line in (before, now))
+    return width_of(now[:same]), end - width_of(now[len(now) - tail :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +160,15 @@ class TonePainter(Tips):
 
     def paint(self, line: Line, width: int, base: Style) -> Strip:
         """One strip of exactly `width` cells."""
-        segments = [Segment(text, base + self.tone_style(tone)) for text, tone in line if text]
+        segments = [Segment(text, base + self.tone_style(tone)) for text, tone in merged(line) if text]
         return Strip(segments).adjust_cell_length(width, base)
+
+    @property
+    def ground(self) -> Style:
+        """The widget's own style, on which its lines are painted."""
+        if (known := self._component_cache.get("")) is None:
+            known = self._component_cache[""] = self.rich_style
+        return known
 
     def tone_style(self, tone: Tone) -> Style:
         """The colour of a tone over this widget's background."""
@@ -187,4 +212,4 @@ class LinePanel(TonePainter):
     def render_line(self, y: int) -> Strip:
         """Textual's line API."""
         line = self.lines[y] if y < len(self.lines) else ()
-        return self.paint(line, self.size.width, self.rich_style)
+        return self.paint(line, self.size.width, self.ground)

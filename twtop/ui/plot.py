@@ -1,18 +1,17 @@
-"""Curves → styled text, by plotext, which is loaded on the first call and not before."""
+"""Curves → lines, by plotext, which is loaded on the first call and not before."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.color import Color
-from rich.text import Text
 
 from twtop import text
-from twtop.ui.lines import Tone
+from twtop.ui.lines import Line, Tone, merged
 
 Y_TICKS = 4
-BACKGROUND = re.compile(r"\x1b\[48;[\d;]*m")
-"""plotext paints lines on white unless told another colour; here the panel's own shall show."""
+STYLED = re.compile(r"\x1b\[([\d;]*)m([^\x1b]*)")
+"""A colour and the characters in it. plotext paints lines on white; here the panel's own background shall show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Plot:
     down: tuple[tuple[float, Tone], ...] = ()
 
 
-def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> Text:
-    """The plot in `width` × `height` cells."""
+def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> tuple[Line, ...]:
+    """The plot in `width` × `height` cells; tones of one colour are one to it."""
     import plotext  # takes 0.2 s: after the first frame
 
     figure = plotext.figure
@@ -75,8 +74,23 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
             figure.draw(signal)
     for at, tone in plot.down:
         figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
-    drawn = BACKGROUND.sub("", figure.build().string())
-    return Text.from_ansi(drawn, no_wrap=True, end="")
+    tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
+    return tuple(_line(drawn, tones) for drawn in figure.build().string().splitlines()[:height])
+
+
+def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:
+    spans, tone = [], Tone.PLAIN
+    for code, characters in STYLED.findall("\x1b[0m" + drawn):
+        if not code.startswith("48;"):
+            tone = tones.get(code, Tone.PLAIN)
+        if characters:
+            spans.append((characters, tone))
+    return merged(spans)
+
+
+def _code(colour: tuple[int, int, int] | None) -> str:
+    """As terminals are told a colour (ISO 8613-6)."""
+    return "0" if colour is None else ";".join(map(str, (38, 2, *colour)))
 
 
 def _rgb(colour: Color | None) -> tuple[int, int, int] | None:

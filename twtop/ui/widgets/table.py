@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from twtop.ui.columns import GAP, Column, Placed, place
 from twtop.ui.keys import TABLE_KEYS, bindings
-from twtop.ui.lines import TONE_CLASSES, Line, Tone, TonePainter, aligned
+from twtop.ui.lines import TONE_CLASSES, Line, Tone, TonePainter, aligned, changed_cells
 
 Row = TypeVar("Row")
 Item = TypeVar("Item", covariant=True)
@@ -78,11 +78,13 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         self.reverse = False
         self._key: Hashable = None
         self._placed: list[Placed[Row]] = []
+        self._lines: dict[int, Line] = {}
         self._painted: dict[int, tuple[Line, bool]] = {}
 
     def show(self, rows: Rows[Row]) -> None:
         """Replace the rows; the cursor follows its row, and keeps its place on the screen while it can."""
         self.rows = rows
+        self._lines.clear()
         found = rows.find(self._key) if self._key is not None else None
         before = self.cursor
         self.cursor = max(0, min(before if found is None else found, len(rows) - 1))
@@ -123,19 +125,28 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         return "\t".join(cells)
 
     def _repaint_changed(self) -> None:
-        """Paint again only the lines that look different."""
+        """Paint again only what looks different."""
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
         for index in range(top, bottom):
-            if self._painted.get(index) != (self._line(index), index == self.cursor):
+            line, selected = self._painted.get(index, ((), None))
+            if selected is not (index == self.cursor):
                 self._refresh_row(index)
+            elif (now := self._line(index)) != line:
+                self._refresh_row(index, *changed_cells(line, now))
         self._painted = {index: look for index, look in self._painted.items() if top <= index < bottom}
 
-    def _refresh_row(self, index: int) -> None:
+    def _refresh_row(self, index: int, start: int = 0, end: int | None = None) -> None:
         y = index - self.scroll_offset.y + 1
         if 0 < y < self.size.height:
-            self.refresh(Region(0, y, self.scrollable_size.width, 1))
+            width = self.scrollable_size.width
+            self.refresh(Region(start, y, (width if end is None else min(end, width)) - start, 1))
 
     def _line(self, index: int) -> Line:
+        if (known := self._lines.get(index)) is None:
+            known = self._lines[index] = self._formatted(index)
+        return known
+
+    def _formatted(self, index: int) -> Line:
         if index >= len(self.rows):
             return ((self.empty, Tone.DIM),) if not len(self.rows) and index == 0 else ()
         row = self.rows.row(index)
@@ -159,16 +170,17 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         """Textual's line API; the head is the first line of the widget, not of the rows."""
         width = self.scrollable_size.width
         if y == 0:
-            return self.paint(self._head(), width, self.rich_style + self.component_style("table--head"))
+            return self.paint(self._head(), width, self.ground + self.component_style("table--head"))
         index = y - 1 + self.scroll_offset.y
         line, selected = self._painted[index] = (self._line(index), index == self.cursor)
-        base = self.rich_style
+        base = self.ground
         if selected and len(self.rows):
             base += self.component_style("table--cursor")
         return self.paint(line, width, base)
 
     def on_resize(self) -> None:
         self._placed = place(self.columns, self.scrollable_size.width)
+        self._lines.clear()
         self.virtual_size = Size(self.scrollable_size.width, len(self.rows) + 1)
         self._keep_cursor_visible()
         self.refresh()

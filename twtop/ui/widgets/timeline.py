@@ -2,12 +2,10 @@
 
 import enum
 
-from rich.text import Text
-
 from twtop.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.timers import MINUTE_S
-from twtop.ui.lines import Tone, TonePainter
+from twtop.ui.lines import LinePanel, Tone
 from twtop.ui.plot import Curve, Plot, draw
 
 PASTS_S = (60, 120, 240)
@@ -25,7 +23,7 @@ class Mode(enum.StrEnum):
     RELEASES = "releases per second"
 
 
-class Timeline(TonePainter):
+class Timeline(LinePanel):
     """Left of “now” is what was, right of it what the timers say will be."""
 
     def __init__(self) -> None:
@@ -33,7 +31,6 @@ class Timeline(TonePainter):
         self.mode = Mode.COUNT
         self.marks: tuple[float, ...] = ()
         self._frame: Frame | None = None
-        self._drawn = Text("")
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame; a hidden panel costs nothing."""
@@ -48,9 +45,6 @@ class Timeline(TonePainter):
     def on_resize(self) -> None:
         self._draw()
 
-    def render(self) -> Text:
-        return self._drawn
-
     def _draw(self) -> None:
         frame, width, height = self._frame, self.size.width, self.size.height
         if frame is None or width < 20 or height < 3:
@@ -64,10 +58,7 @@ class Timeline(TonePainter):
             case Mode.RELEASES:
                 plot = _seconds(waiting.releases, 0, Tone.FORECAST)
         self.entitle(_title(self.mode, frame))
-        drawn = draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone})
-        if drawn != self._drawn:
-            self._drawn = drawn
-            self.refresh()
+        self.show(draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone}))
 
 
 def past_s(waiting: TimeWait) -> int:
