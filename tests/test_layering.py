@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenarios": {"load", "namespace"},
     "demo": {"namespace", "load", "scenarios", "probe", "sources"},
     "arguments": FRAME | {"document", "report", "scenarios", "sources"},
-    "ui": FRAME | {"engine", "explain", "fixes", "document", "report"},
+    "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report"},
     "cli": FRAME
     | SOURCE
     | {"engine", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},

@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import NoReturn
 
-from twtop import netns
+from twtop import netns, sources
 from twtop.arguments import USAGE, arguments, complain
 from twtop.demo import Lab, Plan
 from twtop.engine import Engine
@@ -19,13 +19,14 @@ from twtop.explain import as_text, explain
 from twtop.frame import Frame, View
 from twtop.history import History, fold
 from twtop.namespace import NamespaceRefused
+from twtop.netns_listing import Namespace, list_namespaces
 from twtop.owners import Ledger, hint
 from twtop.probe import CollectError
 from twtop.processes import Search
 from twtop.report import REPORTS, Report
 from twtop.sampler import Sampler
 from twtop.scenarios import BY_NAME, SCENARIOS
-from twtop.sources import OpenSource, open_source
+from twtop.sources import OpenSource
 
 DONE, UNREADABLE = 0, 1
 
@@ -42,11 +43,11 @@ def _look(options: argparse.Namespace) -> int:
     """Watch this network namespace, or the one that -N names."""
     try:
         place = None if options.netns is None else netns.find(options.netns)
-        if place is not None:
-            netns.try_to_enter(place)  # before the screen is taken over
     except CollectError as error:
         return complain(str(error), UNREADABLE)
-    return _watch(open_source(options.source, place), options)
+    if place is not None and (refusal := netns.refusal(place)):  # before the screen is taken over
+        return complain(refusal, UNREADABLE)
+    return _watch(sources.open_source(options.source, place), options)
 
 
 def _watch(open_source: OpenSource, options: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def _demo(options: argparse.Namespace) -> int:
         return complain(str(error), UNREADABLE)
     try:
         lab.wait_for_load()
-        return _watch(partial(lab.open, open_source(options.source)), options)
+        return _watch(partial(lab.open, sources.open_source(options.source)), options)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
@@ -139,7 +140,18 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
     from twtop.ui.ascii import AsciiFilter
+    from twtop.ui.namespaces import Places
 
-    app = TwtopApp(partial(Engine, open_source), view, options.delay, [AsciiFilter()] if options.ascii else [])
+    home = open_source if options.netns is None else sources.open_source(options.source)
+
+    def engine(place: Namespace) -> Callable[..., Engine]:
+        return partial(Engine, sources.open_source(options.source, place.target) if place.target else home)
+
+    def refusal(place: Namespace) -> str | None:
+        return netns.refusal(place.target) if place.target else None
+
+    filters = [AsciiFilter()] if options.ascii else []
+    places = Places(list_namespaces, refusal, engine)
+    app = TwtopApp(partial(Engine, open_source), view, options.delay, filters, places)
     app.run()
     return app.return_code or DONE

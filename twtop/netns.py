@@ -80,21 +80,20 @@ def enter(target: Target) -> int:
         raise CollectError(f"cannot enter network namespace {target.name}: {error.strerror}") from error
 
 
-def try_to_enter(target: Target) -> None:
-    """Raises CollectError where `enter` would; the calling thread stays where it is."""
-    faults: list[CollectError] = []
+def refusal(target: Target) -> str | None:
+    """What `enter` would raise, as a line; None where it would not. The calling thread stays where it is."""
+    faults: list[str] = []
 
     def attempt() -> None:
         try:
             enter(target)
         except CollectError as fault:
-            faults.append(fault)
+            faults.append(str(fault))
 
     thread = threading.Thread(target=attempt)
     thread.start()
     thread.join()
-    for fault in faults:
-        raise fault
+    return faults[0] if faults else None
 
 
 def missing(target: Target, inode: int) -> str | None:

@@ -14,7 +14,8 @@ from twtop.probe import CollectError, own_directory
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """`processes` are those inside that this user may see; `time_wait` is None where it cannot be counted.
+    """`processes` are those inside that this user may see, without the kernel's own threads; `time_wait` is None where
+    it cannot be counted.
 
     `target` is None for twtop's own namespace, which it need not enter.
     """
@@ -27,7 +28,7 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Twtop's own namespace first. So many `hidden` processes are other users': theirs may be missing."""
+    """Twtop's own namespace first. So many `hidden` processes cannot be looked into: theirs may be missing."""
 
     namespaces: tuple[Namespace, ...]
     hidden: int
@@ -40,6 +41,7 @@ def list_namespaces(run: str = RUN, proc: str = "/proc") -> Listing:
     hidden = 0
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
+            os.readlink(f"{proc}/{pid}/exe")  # a thread of the kernel has none
             inside[os.stat(f"{proc}/{pid}/ns/net").st_ino].append(Process(pid, _name(f"{proc}/{pid}/comm")))
         except PermissionError:
             hidden += 1

@@ -17,6 +17,7 @@ from twtop.frame import View
 from twtop.ui.keys import MONITOR_KEYS, Key
 from twtop.ui.lines import TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
+from twtop.ui.namespaces import Places
 
 HANG_UP_S = 3
 """After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
@@ -31,7 +32,12 @@ class TwtopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
 
     def __init__(
-        self, make_engine: MakeEngine, view: View, interval: float, filters: Sequence[LineFilter] = ()
+        self,
+        make_engine: MakeEngine,
+        view: View,
+        interval: float,
+        filters: Sequence[LineFilter] = (),
+        places: Places | None = None,
     ) -> None:
         super().__init__()
         self._line_filters = filters
@@ -40,6 +46,7 @@ class TwtopApp(App[None]):
         self._make_engine = make_engine
         self._view = view
         self._interval = interval
+        self._places = places
 
     def on_load(self) -> None:
         """Signals end the app as a key does, so that the terminal is left as it was."""
@@ -57,7 +64,7 @@ class TwtopApp(App[None]):
         self._end_by(signal.SIGINT)
 
     def get_default_screen(self) -> Screen[None]:
-        return Monitor(self._make_engine, self._view, self._interval)
+        return Monitor(self._make_engine, self._view, self._interval, self._places)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual paints every line through these."""

@@ -31,6 +31,7 @@ MONITOR_KEYS = (
     Key("b", "b", "group_by", "group by", "Group by peer, destination, service, process or prefix", 6),
     Key("t", "t", "timeline", "timeline", "Timeline: count, entries per second, releases", 6),
     Key("w", "w", "explain", "what happens", "What happens at this many TIME_WAIT?", 8),
+    Key("N,upper_n", "N", "namespaces", "namespaces", "Network namespaces of this box: watch another, and come back"),
     Key("p,Z,upper_z", "p Z", "pause", "pause", "Freeze the view; everything stays navigable", 8),
     Key("plus,equals_sign", "+", "slower", "slower", "Longer interval"),
     Key("minus", "-", "faster", "faster", "Shorter interval"),

@@ -1,7 +1,10 @@
 """What the engine's threads tell the screen."""
 
+from collections.abc import Callable
+
 from textual.message import Message
 
+from twtop.engine import Engine
 from twtop.frame import Frame
 
 
@@ -18,6 +21,22 @@ class FrameReady(Message):
 
 class Fault(Message):
     """A tick brought no frame, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class Moved(Message):
+    """The engine of before has ended; this one makes another, of another network namespace."""
+
+    def __init__(self, make_engine: Callable[..., Engine]) -> None:
+        super().__init__()
+        self.make_engine = make_engine
+
+
+class Refused(Message):
+    """That namespace cannot be entered, and why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from twtop.engine import Engine
 from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy
+from twtop.netns_listing import Namespace
 from twtop.query import Everything, unparse
 from twtop.report import peers_csv, sockets_csv
 from twtop.text import printable
@@ -24,7 +25,8 @@ from twtop.ui.explain import ExplainScreen
 from twtop.ui.export import LONGEST_PATH, file_name, refusal, save_new
 from twtop.ui.help import HelpScreen
 from twtop.ui.keys import MONITOR_KEYS, bindings
-from twtop.ui.messages import Defect, Fault, FrameReady
+from twtop.ui.messages import Defect, Fault, FrameReady, Moved, Refused
+from twtop.ui.namespaces import NamespacesScreen, Places
 from twtop.ui.state_filter import with_state
 from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
@@ -51,15 +53,19 @@ class Monitor(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
 
-    def __init__(self, make_engine: MakeEngine, view: View, interval: float) -> None:
+    def __init__(self, make_engine: MakeEngine, view: View, interval: float, places: Places | None = None) -> None:
         super().__init__()
         self.wanted = view
         self.interval = interval
         self.paused = False
         self.frame: Frame | None = None
-        self._engine = make_engine(
-            view,
-            interval,
+        self._places = places
+        self._engine = self._made(make_engine)
+
+    def _made(self, make_engine: MakeEngine) -> Engine:
+        return make_engine(
+            self.wanted,
+            self.interval,
             lambda frame: self.post_message(FrameReady(frame)),
             lambda fault: self.post_message(Fault(fault)),
             lambda defect: self.post_message(Defect(defect)),
@@ -114,6 +120,21 @@ class Monitor(Screen[None]):
     def on_fault(self, message: Fault) -> None:
         self._header.fault = message.reason
         self._header.draw()
+
+    def on_moved(self, message: Moved) -> None:
+        """History starts anew with the new engine."""
+        if self._drilled:
+            self._close_sockets()
+        if self.paused:
+            self.action_pause()
+        self.frame = self._header.frame = None
+        self._header.fault = ""
+        self._header.draw()
+        self._engine = self._made(message.make_engine)
+        self._engine.start()
+
+    def on_refused(self, message: Refused) -> None:
+        self.notify(message.reason, severity="error", timeout=8, markup=False)
 
     def on_defect(self, message: Defect) -> None:
         raise message.error
@@ -213,6 +234,29 @@ class Monitor(Screen[None]):
     def action_explain(self) -> None:
         if self.frame is not None:
             self.app.push_screen(ExplainScreen(explain(self.frame), self.frame.verdicts))
+
+    def action_namespaces(self) -> None:
+        if self._places is None:
+            self.notify("this source has no other network namespaces", timeout=4)
+            return
+        netns = self.frame.snapshot.netns if self.frame else ""
+        watched = int(netns[5:-1]) if netns.startswith("net:[") else None
+        self.app.push_screen(NamespacesScreen(self._places, watched), self._go_to)
+
+    def _go_to(self, place: Namespace | None) -> None:
+        """Entering and ending the engine of before may take their time: in a thread."""
+        places = self._places
+        if place is None or places is None:
+            return
+
+        def move() -> None:
+            if (reason := places.refusal(place)) is not None:
+                self.post_message(Refused(reason))
+                return
+            self._engine.stop()
+            self.post_message(Moved(places.engine(place)))
+
+        self.run_worker(move, thread=True, exclusive=True, group="namespaces")
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())
