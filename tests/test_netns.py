@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.elsewhere import hand, namespace_of, process_elsewhere
 from tests.namespace import in_namespace, sysctl
 from twtop import netns
 from twtop.decode import decode
+from twtop.netns_listing import list_namespaces
 from twtop.probe import ALL_SOCKETS, CollectError
 from twtop.sources import Elsewhere, open_local, open_source
 
@@ -132,3 +135,32 @@ def test_asking_moves_nobody() -> None:
     with process_elsewhere(listening=False) as child:
         assert netns.refusal(netns.find(str(child.pid))) is None
     assert namespace_of() == home
+
+
+@pytest.fixture
+def named() -> Iterator[str]:
+    """A name of `ip netns`, which needs root over the machine; removed at the end at the latest."""
+    name = f"twtop-test-{os.getpid()}"
+    if (
+        not shutil.which("ip")
+        or subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("'ip netns' may not be used here")
+    try:
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+
+
+def test_a_name_of_ip_netns(named: str) -> None:
+    inode = Path(netns.RUN, named).stat().st_ino
+    with hand() as sampler:
+        read = open_source(place=netns.find(named))()
+        sample = sampler.do(partial(read, ALL_SOCKETS))
+        (listed,) = [each for each in list_namespaces().namespaces if each.inode == inode]
+        subprocess.run(["ip", "netns", "del", named], check=True)
+        with pytest.raises(CollectError, match="'ip netns' has no such name any more"):
+            sampler.do(partial(read, ALL_SOCKETS))
+    assert (sample.place, sample.netns) == (named, f"net:[{inode}]")
+    assert listed.target
+    assert (listed.target.name, listed.processes, listed.time_wait) == (named, (), 0)

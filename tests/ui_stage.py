@@ -20,8 +20,10 @@ from tests.holding import ByInode, Told
 from tests.ui_scenes import Script, Tick
 from twtop.engine import Engine
 from twtop.frame import Frame, View
+from twtop.sources import OpenSource
 from twtop.ui.app import TwtopApp
 from twtop.ui.monitor import Monitor
+from twtop.ui.namespaces import Places
 from twtop.ui.widgets.peers import PeersTable
 from twtop.ui.widgets.sockets import SocketsTable
 from twtop.ui.widgets.table import Table
@@ -159,10 +161,12 @@ async def monitor(
     view: View | None = None,
     interval: float = NEVER,
     owners: ByInode | None = None,
+    open_source: OpenSource | None = None,
+    places: Places | None = None,
 ) -> AsyncIterator[Stage]:
-    """The monitor over these ticks, once it has drawn the first of them (or said why it cannot)."""
+    """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script = Script(ticks)
-    app = TwtopApp(partial(Engine, script), view or View(), interval)
+    app = TwtopApp(partial(Engine, open_source or script), view or View(), interval, places=places)
     with patch("twtop.engine.Search", lambda: Told(owners or {})):
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)

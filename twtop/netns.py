@@ -75,7 +75,7 @@ def enter(target: Target) -> int:
     except PermissionError as error:
         raise CollectError(_forbidden(target)) from error
     except FileNotFoundError as error:
-        raise CollectError(f"network namespace {target.name} is gone: {target.how_gone}") from error
+        raise CollectError(f"netns {target.name} is gone: {target.how_gone}") from error
     except OSError as error:
         raise CollectError(f"cannot enter network namespace {target.name}: {error.strerror}") from error
 
@@ -107,7 +107,7 @@ def missing(target: Target, inode: int) -> str | None:
         except OSError:
             continue
     why = "another one has its place now" if others else target.how_gone
-    return f"network namespace {target.name} is gone: {why}"
+    return f"netns {target.name} is gone: {why}"
 
 
 def names(run: str = RUN) -> list[str]:
