@@ -1,4 +1,4 @@
-"""A real terminal, by tmux: a program in a network namespace of its own, its screen as text, and the keys to it."""
+"""A real terminal, by tmux: a program's screen as text, the keys and the mouse to it, and what it leaves behind."""
 
 import itertools
 import os
@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -15,38 +15,29 @@ from typing import TypeVar
 import pytest
 
 Value = TypeVar("Value")
+Words = Sequence[str | Path]
+"""A command line."""
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 30
+MARK = "TWTOP_TEST_TERMINAL"
+"""In the environment of all that a terminal runs."""
+
 POLL_S = 0.05
 MODES = "alternate_on cursor_flag wrap_flag keypad_flag mouse_any_flag mouse_all_flag mouse_button_flag mouse_sgr_flag"
 
-TIME_WAITS = 300
-TWTOP_WITH_TIME_WAIT = f"""
-import fcntl, os, socket, struct, sys
-from pathlib import Path
-
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-    fcntl.ioctl(control, 0x8914, struct.pack("16sH14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
-Path("/proc/sys/net/ipv4/tcp_tw_reuse").write_text("0")
-for address, count in (("127.0.0.5", {TIME_WAITS}), ("127.0.0.6", 40)):
-    with socket.create_server((address, 8443)) as server:
-        for _ in range(count):
-            client = socket.create_connection((address, 8443))
-            accepted, _ = server.accept()
-            client.close()
-            accepted.close()
-os.execv(sys.executable, [sys.executable, "-m", "twtop", *sys.argv[1:]])
-"""
-"""Outbound TIME_WAIT to two peers, then twtop with the arguments given, as the same process."""
+AS_BEFORE = {name: "1" if name in ("cursor_flag", "wrap_flag") else "0" for name in MODES.split()}
+"""The modes of a terminal that no program has changed."""
 
 SHELL = """
 unset COLUMNS LINES
-stty -a > "$1/stty-before"
+home=$1
+shift
+stty -a > "$home/stty-before"
 echo the-screen-before
-PYTHONPATH="$2" "$3" "$4" "$5"
-echo $? > "$1/status"
-stty -a > "$1/stty-after"
+"$@"
+echo $? > "$home/status"
+stty -a > "$home/stty-after"
 exec cat
 """
 
@@ -59,19 +50,30 @@ class Terminal:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._server = ["tmux", "-u", "-L", f"twtop-test-{os.getpid()}-{next(_numbers)}", "-f", os.devnull]
+        self._mark = f"twtop-test-{os.getpid()}-{next(_numbers)}"
+        self._server = ["tmux", "-u", "-L", self._mark, "-f", os.devnull]
 
-    def open(self, program: str, width: int, height: int) -> None:
-        script, shell = self._home / "program.py", self._home / "shell"
-        script.write_text(program)
+    def open(self, program: Words, width: int, height: int) -> None:
+        """Run the words of a command line."""
+        shell = self._home / "shell"
         shell.write_text(SHELL)
-        wrapper = self._home / "in-namespace"
-        wrapper.write_text('#!/bin/sh\nexec unshare -Urn "$@"\n')
-        wrapper.chmod(0o755)
-        words = ["sh", shell, self._home, ROOT, wrapper, sys.executable, script]
         self._tmux(
-            *("new-session", "-d", "-x", f"{width}", "-y", f"{height}", "-e", "LC_ALL=C.UTF-8"),
-            *(shlex.join(map(str, words)), ";", "set", "-g", "status", "off"),
+            *(
+                "new-session",
+                "-d",
+                "-c",
+                f"{self._home}",
+                "-x",
+                f"{width}",
+                "-y",
+                f"{height}",
+                "-e",
+                "LC_ALL=C.UTF-8",
+                "-e",
+                "PS1=$ ",
+            ),
+            *("-e", f"{MARK}={self._mark}", shlex.join(["sh", str(shell), str(self._home), *map(str, program)])),
+            *(";", "set", "-g", "status", "off", ";", "set", "-g", "set-clipboard", "on"),
         )
 
     def close(self) -> None:
@@ -85,12 +87,47 @@ class Terminal:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
 
+    def click(self, x: int, y: int, times: int = 1) -> None:
+        """Press and release the left button over a cell of the screen, which begins at 0, 0."""
+        for _ in range(times):
+            self._mouse(0, x, y, "M")
+            self._mouse(0, x, y, "m")
+
+    def wheel_down(self, x: int, y: int) -> None:
+        self._mouse(65, x, y, "M")
+
+    def _mouse(self, button: int, x: int, y: int, end: str) -> None:
+        """As xterm reports it in its mode 1006."""
+        self.type(f"\x1b[<{button};{x + 1};{y + 1}{end}")
+
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", f"{width}", "-y", f"{height}")
 
     @property
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p")
+
+    def _last_screen(self) -> str:
+        try:
+            return self.screen
+        except subprocess.CalledProcessError:
+            return "the terminal is closed"
+
+    @property
+    def everything(self) -> str:
+        """The screen and what was scrolled out of it."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
+
+    @property
+    def styled(self) -> str:
+        """The screen with its colours."""
+        return self._tmux("capture-pane", "-p", "-e")
+
+    @property
+    def clipboard(self) -> str:
+        """What the program copied last."""
+        buffers = self._tmux("list-buffers")
+        return self._tmux("show-buffer") if buffers else ""
 
     @property
     def modes(self) -> dict[str, str]:
@@ -101,25 +138,37 @@ class Terminal:
     @property
     def pid(self) -> int:
         """The program, which is the only child of the pane's shell."""
-        shell = self._tmux("display", "-p", "#{pane_pid}").strip()
-        (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
-        return int(child)
+        (program,) = children(int(self._tmux("display", "-p", "#{pane_pid}")))
+        return program
+
+    @property
+    def processes(self) -> list[int]:
+        """All that were started in this terminal and run, wherever they went; its own shell too."""
+        mark = f"{MARK}={self._mark}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0") and runs(int(folder.name)):
+                    found.append(int(folder.name))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+        return found
 
     def status(self) -> int:
         """Wait for the program to end, and give its exit status."""
-        text = self.until(lambda: self._noted("stty-after") and self._noted("status"), "the end of the program")
+        text = self.until(lambda: self.noted("stty-after") and self.noted("status"), "the end of the program")
         return int(text)
 
     def stty(self) -> tuple[str, str]:
         """The settings of the terminal before and after the program."""
-        return self._noted("stty-before"), self._noted("stty-after")
+        return self.noted("stty-before"), self.noted("stty-after")
 
     def until(self, condition: Callable[[], Value | None], what: str) -> Value:
         """The first true value of `condition`; fails when it has none within the limit."""
         deadline = time.monotonic() + LIMIT_S
         while not (value := condition()):
             if time.monotonic() > deadline:
-                pytest.fail(f"waited {LIMIT_S} s in vain for: {what}\n{self.screen}")
+                pytest.fail(f"waited {LIMIT_S} s in vain for: {what}\n{self._last_screen()}")
             time.sleep(POLL_S)
         return value
 
@@ -129,7 +178,8 @@ class Terminal:
     def until_gone(self, *texts: str) -> None:
         self.until(lambda: not any(text in self.screen for text in texts), f"no {texts} on the screen")
 
-    def _noted(self, name: str) -> str:
+    def noted(self, name: str) -> str:
+        """A file that the shell has written into `home`; empty before."""
         path = self._home / name
         return path.read_text() if path.exists() else ""
 
@@ -138,8 +188,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Path, program: str = TWTOP_WITH_TIME_WAIT, size: tuple[int, int] = (110, 36)) -> Iterator[Terminal]:
-    """A terminal that runs this Python program in a private network namespace."""
+def terminal(home: Path, program: Words, size: tuple[int, int] = (110, 36)) -> Iterator[Terminal]:
+    """A terminal that runs this program."""
     if subprocess.run(["unshare", "-Urn", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this kernel refuses private user and network namespaces")
     opened = Terminal(home)
@@ -148,6 +198,23 @@ def terminal(home: Path, program: str = TWTOP_WITH_TIME_WAIT, size: tuple[int, i
         yield opened
     finally:
         opened.close()
+
+
+def python(home: Path, program: str) -> Words:
+    """This Python program in a private network namespace."""
+    script = home / "program.py"
+    script.write_text(program)
+    return ["env", f"PYTHONPATH={ROOT}", "unshare", "-Urn", sys.executable, script]
+
+
+def demo(*options: str) -> Words:
+    """The installed program on a load of its own."""
+    return [Path(sys.executable).with_name("twtop"), "demo", *options]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started and has not reaped."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def runs(pid: int) -> bool:

@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from twtop.frame import View
-from twtop.ui.keys import MONITOR_KEYS, Key
+from twtop.ui.keys import MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.lines import TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.namespaces import Places
@@ -29,7 +29,10 @@ class TwtopApp(App[None]):
     CSS_PATH = "twtop.tcss"
     TITLE = "twtop"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "interrupt", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
+        *bindings((SUSPEND,)),
+    ]
 
     def __init__(
         self,
@@ -51,8 +54,16 @@ class TwtopApp(App[None]):
     def on_load(self) -> None:
         """Signals end the app as a key does, so that the terminal is left as it was."""
         if sys.platform != "win32":
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self._end_by, number)
+            loop = asyncio.get_running_loop()
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+                signal.SIGQUIT,
+                signal.SIGUSR1,
+                signal.SIGUSR2,
+            ):
+                loop.add_signal_handler(number, self._end_by, number)
 
     def _end_by(self, number: signal.Signals) -> None:
         if sys.platform != "win32" and number is signal.SIGHUP:

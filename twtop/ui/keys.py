@@ -21,6 +21,9 @@ class Key:
     at_once: bool = False
 
 
+SUSPEND = Key("ctrl+z", "Ctrl-Z", "app.suspend_process", "suspend", "To the shell; “fg” there comes back", at_once=True)
+"""Works over a panel too."""
+
 MONITOR_KEYS = (
     Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9,
         at_once=True),
@@ -43,6 +46,7 @@ MONITOR_KEYS = (
     Key("E,upper_e", "E", "save_screen", "save screen", "Save the screen as a picture (SVG) to a new file here"),
     Key("escape", "Esc", "back", "back", "One step back: close the filter, then the sockets, then drop the filter"),
     Key("question_mark,h,f1", "?", "help", "help", "This panel", 10),
+    SUSPEND,
     Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop; Ctrl-C too, with exit status 130", 10),
 )  # fmt: skip
 
