@@ -70,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": set(),
     "scenarios": {"load", "namespace"},
     "demo": {"namespace", "load", "scenarios", "probe", "sources"},
-    "arguments": FRAME | {"document", "report", "scenarios", "sources"},
+    "arguments": FRAME | {"document", "report", "sampler", "scenarios", "sources"},
     "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report"},
     "cli": FRAME
     | SOURCE

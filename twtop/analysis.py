@@ -20,9 +20,9 @@ from twtop.timers import Wheel, entries, releases, wheel
 class Analysis:
     """`space` and `binders` are None where the port range is unknown.
 
-    `direction` is per socket. `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump,
-    None where one is unknown; `waiting` are their rows. `peak` is the highest pressure of each destination in this run,
-    NaN for unknown.
+    The sockets are read anew `every_s` seconds. `direction` is per socket. `entered` and `releases` (60,) are of all
+    TIME_WAIT, as the timers stood in the dump, None where one is unknown; `waiting` are their rows. `peak` is the
+    highest pressure of each destination in this run, NaN for unknown.
     """
 
     snapshot: Snapshot
@@ -37,6 +37,7 @@ class Analysis:
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
+    every_s: float = 0.0
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)

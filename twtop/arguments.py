@@ -12,6 +12,7 @@ from twtop.ordering import GroupSort
 from twtop.query import Everything, Query, parse
 from twtop.query_parser import QueryError
 from twtop.report import REPORTS
+from twtop.sampler import BUDGET
 from twtop.scenarios import BY_NAME, DEFAULT
 from twtop.sources import AUTO, KINDS
 from twtop.text import printable
@@ -61,6 +62,10 @@ def _delay(text: str) -> float:
     return _number(text, FASTEST_S, SLOWEST_S, "seconds")
 
 
+def _budget(text: str) -> float:
+    return _number(text, 0.1, 100, "percent of one CPU") / 100
+
+
 def _iterations(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not int(text[:9]):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {printable(text)!r}")
@@ -106,9 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
-    parser.set_defaults(
-        delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS, output="text", source=AUTO
-    )
+    parser.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
+    parser.set_defaults(output="text", source=AUTO, budget=BUDGET)
     _add_common(parser)
     parser.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -139,6 +143,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
     add("--sockets", action="store_true", help="with -b: every single socket too")
     add("--source", choices=KINDS, help="how sockets are read (default auto: the best that works)")
+    add("--budget", type=_budget, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
     add("--ascii", action="store_true", help="draw with ASCII characters only")
 
 

@@ -113,7 +113,7 @@ def _explain(open_source: OpenSource, view: View, options: argparse.Namespace) -
 
 def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
     """A frame each `--delay`, without end."""
-    sampler, history = Sampler(open_source()), History()
+    sampler, history = Sampler(open_source(), options.budget), History()
     search, ledger = Search(), Ledger()
     due, told, hinted = time.monotonic(), False, False
     while True:
@@ -143,15 +143,16 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     from twtop.ui.namespaces import Places
 
     home = open_source if options.netns is None else sources.open_source(options.source)
+    make_engine = partial(Engine, budget=options.budget)
 
     def engine(place: Namespace) -> Callable[..., Engine]:
-        return partial(Engine, sources.open_source(options.source, place.target) if place.target else home)
+        return partial(make_engine, sources.open_source(options.source, place.target) if place.target else home)
 
     def refusal(place: Namespace) -> str | None:
         return netns.refusal(place.target) if place.target else None
 
     filters = [AsciiFilter()] if options.ascii else []
     places = Places(list_namespaces, refusal, engine)
-    app = TwtopApp(partial(Engine, open_source), view, options.delay, filters, places)
+    app = TwtopApp(partial(make_engine, open_source), view, options.delay, filters, places)
     app.run()
     return app.return_code or DONE

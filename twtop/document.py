@@ -39,6 +39,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "notice": snapshot.notice or None,
         "source": snapshot.source,
         "collect_ms": round(snapshot.collect_s * 1000, 1),
+        "sockets_age_s": round(snapshot.age_s, 3),
         "filter": None if isinstance(frame.view.query, Everything) else unparse(frame.view.query),
         "load": snapshot.load or None,
         "limits": asdict(limits),
@@ -115,10 +116,11 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
     sockets, owners = frame.snapshot.sockets, frame.owners
     names = [text.address(sockets.addresses.integer(i)) for i in range(len(sockets.addresses))]
     columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
-    columns += [sockets.local, sockets.lport, sockets.remote, sockets.rport, sockets.timer_ms, sockets.age_ms]
+    columns += [sockets.local, sockets.lport, sockets.remote, sockets.rport]
     columns += [sockets.uid, sockets.inode, owners.process, owners.inferred]
-    for state, timer, local, lport, remote, rport, left, age, uid, inode, process, inferred in zip(
-        *(column[rows].tolist() for column in columns), strict=True
+    times = frame.snapshot.times_ms(rows)
+    for state, timer, local, lport, remote, rport, uid, inode, process, inferred, left, age in zip(
+        *(column.tolist() for column in (*(column[rows] for column in columns), *times)), strict=True
     ):
         unowned = inode == 0  # sock_i_uid and inet_twsk_diag_fill then say uid 0, which is not root
         yield {

@@ -86,7 +86,7 @@ class Frame:
     `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
     of the most pressed outbound destination among them, or without a drill among those that the filter keeps.
     `rates` are of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the
-    last tick.
+    last tick; the sockets are read anew `every_s` seconds.
     """
 
     tick: int
@@ -106,6 +106,7 @@ class Frame:
     drill: Rows
     port_map: PortMap | None
     cpu: float | None
+    every_s: float
 
     def __post_init__(self) -> None:
         freeze(self.peak, self.shown, self.drill)

@@ -156,6 +156,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         drill=chosen.drill,
         port_map=chosen.port_map,
         cpu=history.cpu(),
+        every_s=analysis.every_s,
     )
 
 

@@ -220,6 +220,14 @@ class Snapshot:
         """How old the sockets are."""
         return self.mono - self.dumped
 
+    def times_ms(self, rows: Rows | Mask) -> tuple[Codes, Codes]:
+        """(time left, age) of these sockets, −1 for unknown. Timewait timers have gone on since the sockets were read;
+        any other is as it was, for it may have been set again."""
+        sockets = self.sockets
+        left, age, passed = sockets.timer_ms[rows], sockets.age_ms[rows], np.int32(self.age_s * 1000)
+        goes_on = (sockets.timer[rows] == Timer.TIMEWAIT) & (left >= 0)
+        return np.where(goes_on, np.maximum(left - passed, 0), left), np.where(age >= 0, age + passed, age)
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

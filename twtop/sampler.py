@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from dataclasses import replace
 
 from twtop.analysis import Analysis, Analyst
 from twtop.decode import decode
@@ -62,4 +63,4 @@ class Sampler:
             if not first:  # that one is dearer: nothing is in memory yet
                 self._pace.note(time.thread_time() - begun, interval_s)
             self._ticks_left = self._pace.ticks
-        return analysis
+        return replace(analysis, every_s=self._pace.ticks * interval_s)

@@ -47,6 +47,8 @@ class Header(LinePanel):
             Part(((f"every {self.interval:g} s", Tone.DIM),), 5),
             Part(((f"cpu {cpu}", Tone.DIM),), 4),
         ]
+        if self.frame.every_s > self.interval:
+            left.insert(5, Part(((f"sockets every {self.frame.every_s:g} s", Tone.WARN),), 5))
         if snapshot.place:
             left.insert(2, Part((("netns ", Tone.DIM), (text.printable(snapshot.place, 32), Tone.KEY)), 8))
         if self.mark is not None:

@@ -27,7 +27,11 @@ class SocketRow:
 
     @property
     def left_ms(self) -> int:
-        return int(self.frame.snapshot.sockets.timer_ms[self.index])
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[0][0])
+
+    @property
+    def age_ms(self) -> int:
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[1][0])
 
     @property
     def process(self) -> Process | None:
@@ -107,7 +111,7 @@ def _remaining(row: SocketRow, width: int) -> Line:
 
 
 def _age(row: SocketRow, _width: int) -> Line:
-    age = int(row.frame.snapshot.sockets.age_ms[row.index])
+    age = row.age_ms
     return ((f"{age / 1000:.1f} s" if age >= 0 else text.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
 
 
