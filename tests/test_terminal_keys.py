@@ -17,6 +17,10 @@ TMUX_NAMES = {
     **{"up": "Up", "down": "Down", "pageup": "PPage", "pagedown": "NPage", "home": "Home", "end": "End"},
     **{"ctrl+q": "C-q", "ctrl+z": "C-z"},
 }
+DIALOGS = {
+    **{"w": "What happens at", "N": "Network namespaces", "C-p": "Search for commands"},
+    **dict.fromkeys(("?", "h", "F1"), "twtop help"),
+}
 ELSEWHERE = {"C-z", "C-q"}
 """Keys that other tests press."""
 
@@ -69,7 +73,7 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @needs_tmux
-def test_every_key(session: Session) -> None:
+def test_every_key(session: Session, tmp_path: Path) -> None:
     press, terminal = session.press, session.terminal
     for key in ("/", "F4"):
         press(key, "Esc restore")
@@ -95,11 +99,9 @@ def test_every_key(session: Session) -> None:
     press("t", "entries per second")
     press("t", "releases per second")
     press("t", gone="releases per second")
-    for key, panel in (("w", "What happens at"), ("?", "twtop help"), ("h", "twtop help"), ("F1", "twtop help")):
+    for key, panel in DIALOGS.items():
         press(key, panel)
         press("Escape", gone=panel)
-    press("C-p", "Search for commands")
-    press("Escape", gone="Search for commands")
     for key, seconds in (("+", "2"), ("=", "3"), ("-", "2")):
         press(key, f"every {seconds} s")
     press("m", "mark")
@@ -116,8 +118,10 @@ def test_every_key(session: Session) -> None:
     for key in ("PPage", "NPage", "Tab"):
         session.press_for_change(key)
 
-    for unknown in _named() - session.pressed - ELSEWHERE - {"q"}:
-        session.press_for_change(unknown)
+    for key, kind in (("e", "csv"), ("E", "svg")):
+        session.press_until(key, lambda kind=kind: bool(list(tmp_path.glob(f"*.{kind}"))), "a file")  # type: ignore[misc]
+    for other in sorted(_named() - session.pressed - ELSEWHERE - {"q"}):
+        session.press_for_change(other)
     press("q")
     assert terminal.status() == 0
     assert "Traceback" not in terminal.everything
