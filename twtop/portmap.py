@@ -59,11 +59,18 @@ def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     ['TIME_WAIT', 'FREE', 'FREE', 'FREE']
     """
     width = max(0, min(width, len(kinds)))
-    owed = np.zeros(len(PortKind))
+    if not width:
+        return []
+    length, longer = divmod(len(kinds), width)
+    number = np.arange(width)
+    starts = number * length + np.minimum(number, longer)
+    held = np.add.reduceat(kinds[:, None] == np.arange(len(PortKind)), starts, dtype=np.float64)
+    shares = (held / np.diff(starts, append=len(kinds))[:, None]).tolist()
+    owed = [0.0] * len(PortKind)
     strip = []
-    for block in np.array_split(kinds, width) if width else []:
-        owed += np.bincount(block, minlength=len(PortKind)) / len(block)
-        kind = PortKind(int(np.argmax(owed)))
+    for share in shares:
+        owed = [before + more for before, more in zip(owed, share, strict=True)]
+        kind = max(PortKind, key=owed.__getitem__)
         owed[kind] -= 1
         strip.append(kind)
     return strip

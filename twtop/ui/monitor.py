@@ -5,11 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.widgets import Input
 
 from twtop.engine import Engine
@@ -39,6 +38,7 @@ from twtop.ui.widgets.states import StatesPanel
 from twtop.ui.widgets.table import Table
 from twtop.ui.widgets.timeline import Timeline
 from twtop.ui.widgets.verdict_strip import VerdictStrip
+from twtop.ui.zoom import ZoomScreen
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 
@@ -48,7 +48,7 @@ MakeEngine = Callable[
 """(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
 
 
-class Monitor(Screen[None]):
+class Monitor(ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
@@ -96,6 +96,10 @@ class Monitor(Screen[None]):
         self._engine.start()
         self.set_interval(1.0, self._tick_of_the_clock)
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(KeyFooter).show_for(event.size)
+        self.call_after_refresh(self.keep_focus)
+
     def on_unmount(self) -> None:
         self._engine.stop()
 
@@ -114,7 +118,10 @@ class Monitor(Screen[None]):
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
-        self.query_one(PortMapPanel).show_frame(frame)
+        ports = self.query_one(PortMapPanel)
+        ports.show_frame(frame)
+        if frame.port_map is None and self.maximized is ports:
+            self.action_zoom()
         self.call_after_refresh(self.query_one(Timeline).show_frame, frame)
 
     def on_fault(self, message: Fault) -> None:
@@ -158,7 +165,7 @@ class Monitor(Screen[None]):
         self._peers.show_filter("" if isinstance(query, Everything) else unparse(query))
 
     def on_filter_bar_closed(self) -> None:
-        (self._sockets if self._drilled else self._peers).focus()
+        (self.maximized or (self._sockets if self._drilled else self._peers)).focus()
 
     # Keys
 
@@ -193,7 +200,9 @@ class Monitor(Screen[None]):
         self._peers.focus()
 
     def action_back(self) -> None:
-        if self._drilled:
+        if self.maximized is not None:
+            self.action_zoom()
+        elif self._drilled:
             self._close_sockets()
         elif not isinstance(self.wanted.query, Everything):
             self.query_one(FilterBar).put(Everything())

@@ -1,4 +1,6 @@
-"""The port map of the drilled destination: two strips, one for each half that connect() searches, and a legend."""
+"""The port map of a destination: a strip for each half that connect() searches, in one row or more, and a legend."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,8 +20,8 @@ LOOKS = {
 NAME = 11
 
 
-class PortMapPanel(LinePanel):
-    """Shown while the drill-down is on an outbound destination."""
+class PortMapPanel(LinePanel, can_focus=True):
+    """Of the drilled destination; else of the most pressed one, where there is room."""
 
     def __init__(self) -> None:
         super().__init__(id="port-map")
@@ -35,22 +37,25 @@ class PortMapPanel(LinePanel):
         found = self._frame.port_map if self._frame else None
         if self._frame is None or found is None:
             return
-        room = self.size.width - NAME
-        block = max(1, -(-len(found.first) // max(1, room)))
+        room, rows = max(0, self.size.width - NAME), max(1, (self.size.height - 1) // 2)
+        block = max(1, -(-len(found.first) // max(1, room * rows)))
         name = label(self._frame.groups.place_key(found.place))
         self.entitle(f"Ports to {name} ── {text.count(block)} port{'s' * (block > 1)} a cell")
         parities = ("even", "odd") if found.low % 2 == 0 else ("odd", "even")
         self.show(
             (
-                _strip(f"{parities[0]} first", found.first, room),
-                _strip(f"{parities[1]} then", found.second, room),
+                *_strips(f"{parities[0]} first", found.first, room, rows),
+                *_strips(f"{parities[1]} then", found.second, room, rows),
                 _legend(found, self.size.width),
             )
         )
 
 
-def _strip(name: str, kinds: np.ndarray, width: int) -> Line:
-    return ((f"{name:<{NAME}}", Tone.DIM), *merged([LOOKS[kind][:2] for kind in cells(kinds, width)]))
+def _strips(name: str, kinds: np.ndarray, width: int, rows: int) -> Iterator[Line]:
+    """One parity in as many rows as there is room for; the name stands before the first."""
+    drawn = [LOOKS[kind][:2] for kind in cells(kinds, width * rows)]
+    for start in range(0, len(drawn), max(1, width)):
+        yield ((f"{name if not start else '':<{NAME}}", Tone.DIM), *merged(drawn[start : start + width]))
 
 
 def _legend(found: PortMap, width: int) -> Line:

@@ -23,7 +23,7 @@ class Mode(enum.StrEnum):
     RELEASES = "releases per second"
 
 
-class Timeline(LinePanel):
+class Timeline(LinePanel, can_focus=True):
     """Left of “now” is what was, right of it what the timers say will be."""
 
     def __init__(self) -> None:
