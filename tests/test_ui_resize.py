@@ -23,8 +23,8 @@ OPEN = {
 async def fits(stage: Stage, size: tuple[int, int]) -> None:
     """The screen takes this size, no cell more and none less."""
     await stage.pilot.resize_terminal(*size)
-    await stage.until(lambda: stage.app.size == size, f"{size}")
-    assert [strip.cell_length for strip in stage.strips] == [size[0]] * size[1]
+    cells = [size[0]] * size[1]
+    await stage.until(lambda: [strip.cell_length for strip in stage.strips] == cells, f"{size} filled")
 
 
 @pytest.mark.parametrize("keys", OPEN.values(), ids=OPEN)
