@@ -28,7 +28,7 @@ def proc_tables(*blocks: Block) -> dict[str, str]:
         )
         waits = row["timer"] == Timer.TIMEWAIT
         listens = row["state"] == TcpState.LISTEN
-        tail = "%pK" if waits else f"1 {0xFFFF888000000000:016x} 20 4 30 10 -1"
+        tail = f"{0:016x}" if waits else f"1 {0xFFFF888000000000:016x} 20 4 30 10 -1"
         line = (
             f"{len(table) - 1:4d}: {local}:{row['lport']:04X} {remote}:{row['rport']:04X} {row['state']:02X}"
             f" {0 if listens else row['wqueue']:08X}:{row['rqueue']:08X} {row['timer']:02X}:{row['expires'] // 10:08X}"

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 from pathlib import Path
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
@@ -25,6 +26,8 @@ def enter() -> None:
 
     The user keeps the own uid; the process gets all capabilities over the new namespace alone (user_namespaces(7)).
     """
+    if sys.platform != "linux":
+        raise NamespaceRefused("a private namespace for the load needs Linux")
     import fcntl  # Unix alone has it
 
     uid, gid = os.getuid(), os.getgid()

@@ -58,7 +58,7 @@ def _rows() -> Iterator[bytes]:
 def _is_elsewhere() -> bool:
     """psutil reads /proc/net, which is that of the process's first thread."""
     try:
-        return str(Path("/proc/self/ns/net").readlink()) != namespace_id("/proc")
+        return namespace_id("/proc") not in ("", str(Path("/proc/self/ns/net").readlink()))
     except OSError:
         return False
 

@@ -51,7 +51,7 @@ class BestOf:
         self._notice = ""
 
     def __call__(self, ask: Ask) -> Sample:
-        """Where none works, the error is the best one's: it says what to do."""
+        """Where none works, the error says of each why."""
         if self._settled is not None:
             return replace(self._settled(ask), notice=self._notice)
         refusals: dict[str, Unavailable] = {}
@@ -67,7 +67,9 @@ class BestOf:
                 told.append(BLIND_ON_MACOS)
             self._notice = "; ".join(told)
             return replace(sample, notice=self._notice)
-        raise next(iter(refusals.values()))
+        raise Unavailable(
+            "; ".join(f"{name}: {refused}" if len(refusals) > 1 else str(refused) for name, refused in refusals.items())
+        )
 
 
 class Elsewhere:
