@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": FRAME | SOURCE,
     "document": FRAME,
     "report": FRAME | {"document"},
+    "head_start": FRAME | {"engine"},
     "namespace": set(),
     "load": set(),
     "scenarios": {"load", "namespace"},
@@ -74,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report"},
     "cli": FRAME
     | SOURCE
-    | {"engine", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},
+    | {"engine", "head_start", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},
     "__main__": {"cli"},
 }
 

@@ -39,6 +39,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     fixes           what would help here, and what it would change
     sampler         a source read at a bounded cost
     engine          the threads that turn a source into Frames
+    head_start      an engine that reads while the screen is being loaded
     text            numbers, addresses and outside names as text
     document        Frame → plain values, schema twtop/1
     report          Frame → batch text, JSON, CSV

@@ -17,6 +17,7 @@ from twtop.demo import Lab, Plan
 from twtop.engine import Engine
 from twtop.explain import as_text, explain
 from twtop.frame import Frame, View
+from twtop.head_start import HeadStart
 from twtop.history import History, fold
 from twtop.namespace import NamespaceRefused
 from twtop.netns_listing import Namespace, list_namespaces
@@ -34,9 +35,10 @@ DONE, UNREADABLE = 0, 1
 def main(given: Sequence[str] | None = None) -> NoReturn:
     """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
     options = arguments(given)
-    if options.command == "demo":
-        sys.exit(_demo(options))
-    sys.exit(_look(options))
+    try:
+        sys.exit(_demo(options) if options.command == "demo" else _look(options))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def _look(options: argparse.Namespace) -> int:
@@ -65,8 +67,6 @@ def _watch(open_source: OpenSource, options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
         gone = isinstance(error, BrokenPipeError)
         return DONE if gone else complain(f"cannot write the output: {error.strerror}", UNREADABLE)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     return status
 
 
@@ -84,8 +84,6 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         lab.wait_for_load()
         return _watch(partial(lab.open, sources.open_source(options.source)), options)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     finally:
         lab.close()
 
@@ -138,12 +136,13 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
 def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
+    make_engine = partial(Engine, budget=options.budget)
+    early = HeadStart(partial(make_engine, open_source), view, options.delay)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
     from twtop.ui.ascii import AsciiFilter
     from twtop.ui.namespaces import Places
 
     home = open_source if options.netns is None else sources.open_source(options.source)
-    make_engine = partial(Engine, budget=options.budget)
 
     def engine(place: Namespace) -> Callable[..., Engine]:
         return partial(make_engine, sources.open_source(options.source, place.target) if place.target else home)
@@ -153,6 +152,6 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
 
     filters = [AsciiFilter()] if options.ascii else []
     places = Places(list_namespaces, refusal, engine)
-    app = TwtopApp(partial(make_engine, open_source), view, options.delay, filters, places)
+    app = TwtopApp(early, view, options.delay, filters, places)
     app.run()
     return app.return_code or DONE

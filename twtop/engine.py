@@ -80,8 +80,10 @@ class Engine:
         ]
 
     def start(self) -> None:
+        """Begin, unless it has begun."""
         for thread in self._threads:
-            thread.start()
+            if thread.ident is None:
+                thread.start()
 
     def stop(self) -> None:
         """End the threads; none of them calls back any more once this returns, even one that hangs in the kernel."""
