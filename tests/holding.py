@@ -1,6 +1,9 @@
 """Who holds which socket, told and not searched for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from twtop.model import Owners, Process, Sockets
 from twtop.owners import Ledger
@@ -16,18 +19,21 @@ def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
 
 
 class Told:
-    """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing."""
+    """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing.
 
-    def __init__(self, by_inode: ByInode) -> None:
+    `hidden` are the inodes that it does not find."""
+
+    def __init__(self, by_inode: ByInode, hidden: Iterable[int] = ()) -> None:
         self.holders = NOBODY
         self.over = True
         self.rested_at = 0.0
-        self._by_inode = by_inode
+        self._by_inode, self._hidden = by_inode, np.array([*hidden], np.uint32)
 
     def want(self, inodes: Inodes) -> None:  # noqa: ARG002
         self.over = False
 
     def advance(self) -> bool:
         self.over = True
-        before, self.holders = self.holders, holders(self._by_inode.items())
-        return len(before.inode) != len(self.holders.inode)
+        before = self.holders
+        self.holders = replace(holders(self._by_inode.items()), hidden=self._hidden)
+        return [*map(len, (before.inode, before.hidden))] != [*map(len, (self.holders.inode, self.holders.hidden))]

@@ -11,8 +11,10 @@ from twtop.decode import decode
 from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.model import Process
 from twtop.owners import Ledger
 from twtop.probe import Ask
+from twtop.process_detail import ProcessDetail
 from twtop.processes import holders
 from twtop.sources import Source
 
@@ -81,6 +83,11 @@ class Still(Engine):
     def show(self, view: View) -> None:
         self._view = view
         self._on_frame(self._past.fold(view))
+
+    def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
+        if process is not None:
+            command = (process.name, "-t2", "-c30", "-d60s", "https://10.0.0.5/")
+            on_detail(ProcessDetail(process, False, "alice", command, 68, 1024))
 
     def refresh(self) -> None:
         self._past.go_on(STEP_S, self._view)

@@ -18,6 +18,7 @@ from twtop.frame import Frame, View
 from twtop.groups import GroupBy
 from twtop.model import Process
 from twtop.probe import Ask, CollectError, Sample
+from twtop.process_detail import ProcessDetail
 from twtop.sources import Source
 
 AT_ONCE_S, NEVER_S = 0.001, 3600
@@ -263,6 +264,48 @@ def test_a_socket_has_its_owner_as_soon_as_that_is_known(
         assert found.tick < 1000
     assert found.owners.process[0] == 0
     assert found.owners.processes == (Process(7, "wrk"),)
+
+
+@pytest.mark.parametrize("by", [GroupBy.PROCESS, GroupBy.PEER])
+def test_the_same_sample_is_folded_again_where_owners_matter(
+    engine: Engine, kernel: Kernel, desk: Desk, owners: dict[int, Process], by: GroupBy
+) -> None:
+    owners[40000] = Process(7, "wrk")
+    engine.show(View(group_by=by))
+    engine.pause(True)
+    engine.refresh()
+    kernel.answer()
+    engine.start()
+    found = [desk.frame()]
+    if by is GroupBy.PROCESS and not found[0].owners.processes:  # the search may be as fast as the first frame
+        found.append(desk.frame())
+        assert found[1].owners.processes == (Process(7, "wrk"),)
+    assert {each.tick for each in found} == {1}
+    time.sleep(LONG_S)
+    assert desk.news.empty()
+
+
+def test_a_process_is_inspected_when_it_is_asked_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Queue[ProcessDetail] = Queue()
+    monkeypatch.setattr(engine_module, "read_detail", lambda process: ProcessDetail(process, user=process.name))
+    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", NEVER_S)
+    engine.start()
+    for name in ("wrk", "curl", "wrk"):
+        engine.inspect(Process(7, name), told.put)
+        assert told.get(timeout=PATIENCE_S).user == name
+    engine.inspect(None, told.put)
+    time.sleep(LONG_S)
+    assert told.empty()
+
+
+def test_a_process_is_inspected_again_and_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Queue[ProcessDetail] = Queue()
+    monkeypatch.setattr(engine_module, "read_detail", ProcessDetail)
+    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", AT_ONCE_S)
+    engine.start()
+    engine.inspect(Process(7, "wrk"), told.put)
+    for _ in range(3):
+        told.get(timeout=PATIENCE_S)
 
 
 def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> None:

@@ -20,7 +20,18 @@ ANALYSIS = BASE | {
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
-SOURCE = {"model", "probe", "decode", "psutil_source", "processes", "owners", "sources", "netns", "netns_listing"}
+SOURCE = {
+    "model",
+    "probe",
+    "decode",
+    "psutil_source",
+    "processes",
+    "process_detail",
+    "owners",
+    "sources",
+    "netns",
+    "netns_listing",
+}
 SOURCE |= {"sampler"}
 
 # What a module of twtop may import of twtop, lowest first. A package has one row, and is free within.
@@ -37,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "netns": BASE | {"namespace", "probe"},
     "netns_listing": BASE | {"netns", "probe"},
     "processes": BASE | {"probe"},
+    "process_detail": BASE | {"processes"},
     "owners": BASE | {"processes"},
     "sources": SOURCE,
     "port_space": BASE,
@@ -61,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "selection": ANALYSIS | {"analysis", "frame"},
     "history": FRAME,
     "fixes": FRAME,
-    "explain": FRAME | {"fixes"},
+    "explain": FRAME | {"fixes", "process_detail"},
     "sampler": ANALYSIS | SOURCE | {"analysis"},
     "engine": FRAME | SOURCE,
     "document": FRAME,
@@ -72,7 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenarios": {"load", "namespace"},
     "demo": {"namespace", "load", "scenarios", "probe", "sources"},
     "arguments": FRAME | {"document", "report", "sampler", "scenarios", "sources"},
-    "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report"},
+    "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report", "owners", "process_detail"},
     "cli": FRAME
     | SOURCE
     | {"engine", "head_start", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},
@@ -84,7 +96,7 @@ USERS: dict[str, set[str]] = {
     "lark": {"query", "query_parser"},
     "numpy": set(MAY_IMPORT) - {"__init__", "__main__", "probe"},
     "plotext": {"ui"},
-    "psutil": {"processes", "psutil_source"},
+    "psutil": {"process_detail", "psutil_source"},
     "rich": {"ui"},
     "textual": {"ui"},
 }

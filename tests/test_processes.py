@@ -1,6 +1,5 @@
 """Who holds which socket: real ones of other processes, and a /proc of our own making for what is rare."""
 
-import multiprocessing
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.as_nobody import as_nobody
 from tests.namespace import in_namespace
 from tests.servers import server
 from twtop import processes
@@ -312,15 +312,6 @@ def test_an_endless_search_takes_no_more_than_its_share(proc: Path, monkeypatch:
 # What may not be read
 
 
-def as_nobody(inodes: Inodes) -> tuple[dict[int, Process], list[int]]:
-    """What a search by a user without any rights finds, and what is hidden from it.
-
-    In a child: who once was another user may not be looked into by root in a user namespace any more.
-    """
-    with multiprocessing.get_context("fork").Pool(1, os.setuid, (65534,)) as pool:
-        return pool.apply(search_all, (inodes,))
-
-
 def search_all(inodes: Inodes) -> tuple[dict[int, Process], list[int]]:
     search = Search()
     search.want(inodes)
@@ -328,13 +319,12 @@ def search_all(inodes: Inodes) -> tuple[dict[int, Process], list[int]]:
     return by_inode(search.holders), search.holders.hidden.tolist()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_processes_of_others_are_hidden_from_an_ordinary_user() -> None:
     with server("theirs") as child, child.dial():
         sockets = decode(read_sample()).sockets
         theirs = sockets.inode[(sockets.lport == child.port) & (sockets.inode != 0)]
         assert len(theirs) == 2
         assert set(find("/proc", *theirs.tolist()).values()) == {Process(child.pid, "theirs")}
-        found, hidden = as_nobody(theirs)
+        found, hidden = as_nobody(search_all, theirs)
     assert found == {}
     assert sorted(hidden) == sorted(theirs.tolist())

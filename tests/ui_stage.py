@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,8 @@ from tests.holding import ByInode, Told
 from tests.ui_scenes import Script, Tick
 from twtop.engine import Engine
 from twtop.frame import Frame, View
+from twtop.model import Process
+from twtop.process_detail import ProcessDetail
 from twtop.sources import OpenSource
 from twtop.ui.app import TwtopApp
 from twtop.ui.monitor import Monitor
@@ -161,13 +163,16 @@ async def monitor(
     view: View | None = None,
     interval: float = NEVER,
     owners: ByInode | None = None,
+    detail: Callable[[Process], ProcessDetail] = ProcessDetail,
+    hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
     places: Places | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script = Script(ticks)
     app = TwtopApp(partial(Engine, open_source or script), view or View(), interval, places=places)
-    with patch("twtop.engine.Search", lambda: Told(owners or {})):
+    told = patch("twtop.engine.Search", lambda: Told(owners or {}, hidden)), patch("twtop.engine.read_detail", detail)
+    with told[0], told[1]:
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)
             stage = Stage(pilot, app, app.screen, script)

@@ -13,6 +13,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     model           states, addresses, sockets, limits, owners
     factorize       the group-by under every table: equal keys → equal small numbers
     processes       who holds which socket: the search in /proc
+    process_detail  one process: its user, command line, descriptors and their limit
     owners          sockets + holders → owners, remembered and inferred ones too
     port_space      the local ports that connect() may pick
     directions      who opened each connection, as far as the table tells

@@ -2,7 +2,7 @@
 
 One thread reads and analyses at the interval; one folds whenever there is a new analysis or another view is wanted,
 so that a keystroke is answered from the last one even while a dump is under way; one searches for the processes that
-hold the sockets, slowly.
+hold the sockets, slowly; one reads the process that the user looks at.
 """
 
 import threading
@@ -14,12 +14,15 @@ from typing import NamedTuple, TypeVar
 from twtop.analysis import Analysis
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.model import Sockets
+from twtop.model import Process, Sockets
 from twtop.owners import Ledger
 from twtop.probe import CollectError
+from twtop.process_detail import ProcessDetail, read_detail
 from twtop.processes import NOBODY, Holders, Search
 from twtop.sampler import BUDGET, Sampler
 from twtop.sources import OpenSource
+
+INSPECT_EVERY_S = 1.0
 
 News = TypeVar("News")
 
@@ -31,6 +34,7 @@ class Wish:
     view: View
     interval: float
     paused: bool = False
+    inspected: Process | None = None
     refreshes: int = 0
     stopped: bool = False
 
@@ -71,12 +75,18 @@ class Engine:
         self._on_frame = on_frame
         self._on_fault = on_fault
         self._on_defect = on_defect
+        self._on_detail: Callable[[ProcessDetail], object] = lambda _: None
         self._changed = threading.Condition()
         self._analysis: Analysis | None = None
         self._holders = NOBODY
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
-            for name, run in (("collect", self._collect), ("fold", self._fold), ("search", self._search))
+            for name, run in (
+                ("collect", self._collect),
+                ("fold", self._fold),
+                ("search", self._search),
+                ("inspect", self._inspect),
+            )
         ]
 
     def start(self) -> None:
@@ -101,6 +111,11 @@ class Engine:
     def pause(self, paused: bool) -> None:
         """While paused no sample is taken; views are still answered from the last one."""
         self._change(paused=paused)
+
+    def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
+        """Read this process now and, unless paused, about once a second, until another is asked for."""
+        self._on_detail = on_detail
+        self._change(inspected=process)
 
     def refresh(self) -> None:
         """Take a sample now, paused or not."""
@@ -189,4 +204,21 @@ class Engine:
                 if sockets is not None and sought and left <= 0:
                     return sockets
                 self._changed.wait(left if sought and left > 0 else None)
+        return None
+
+    def _inspect(self) -> None:
+        read: Process | None = None
+        due = 0.0
+        while (process := self._until_inspected(read, due)) is not None:
+            self._tell(self._on_detail, read_detail(process))
+            read, due = process, time.monotonic() + INSPECT_EVERY_S
+
+    def _until_inspected(self, read: Process | None, due: float) -> Process | None:
+        """The process to read now; None when the engine stops."""
+        with self._changed:
+            while not self._wish.stopped:
+                wish, left = self._wish, due - time.monotonic()
+                if wish.inspected and (wish.inspected != read or (left <= 0 and not wish.paused)):
+                    return wish.inspected
+                self._changed.wait(left if wish.inspected and not wish.paused else None)
         return None

@@ -1,7 +1,6 @@
 """What happens at N TIME_WAIT? The common claims, each held against this machine's own numbers."""
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from twtop.costs import ESTABLISHED_BYTES, ehash_load
 from twtop.fixes import Fix, fixes
 from twtop.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
+from twtop.process_detail import ProcessDetail
 from twtop.scarcest import worst_binder, worst_destination
 
 
@@ -41,11 +41,19 @@ class Explanation:
     fixes: tuple[Fix, ...]
 
 
-def explain(frame: Frame) -> Explanation:
-    """Everything is computed from the frame; nothing is said that it does not show."""
-    tests: tuple[Callable[[Frame], Claim], ...] = (_server_ports, _descriptors, _hash, _one_client, _memory, _pairs)
+def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
+    """Everything is computed from the frame; nothing is said that it does not show. `detail` is of the process that
+    the user looks at."""
     title = f"What happens at {text.count(frame.total.count)} TIME_WAIT?"
-    return Explanation(title, tuple(test(frame) for test in tests), fixes(frame))
+    claims = (
+        _server_ports(frame),
+        _descriptors(frame, detail),
+        _hash(frame),
+        _one_client(frame),
+        _memory(frame),
+        _pairs(frame),
+    )
+    return Explanation(title, claims, fixes(frame))
 
 
 def _server_ports(frame: Frame) -> Claim:
@@ -64,7 +72,7 @@ def _server_ports(frame: Frame) -> Claim:
     )
 
 
-def _descriptors(frame: Frame) -> Claim:
+def _descriptors(frame: Frame, detail: ProcessDetail | None) -> Claim:
     gauges, states = frame.snapshot.gauges, frame.snapshot.sockets.state
     forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
     used, most = gauges.get("files"), gauges.get("files_max")
@@ -72,12 +80,19 @@ def _descriptors(frame: Frame) -> Claim:
         "They hold file descriptors: “too many open files”",
         Truth.FALSE,
         f"{text.count(frame.total.count)} TIME_WAIT beside {text.count(used)} open files of {text.count(most)};"
-        f" CLOSE_WAIT {text.count(forgotten)}",
+        f" CLOSE_WAIT {text.count(forgotten)}{_of_process(detail)}",
         (
             "A TIME_WAIT is left behind after close(): no process owns it, it has no descriptor.",
             "A descriptor leak shows as CLOSE_WAIT: the peer closed, the application did not.",
         ),
     )
+
+
+def _of_process(detail: ProcessDetail | None) -> str:
+    if detail is None or detail.descriptors is None:
+        return ""
+    name, held = text.printable(detail.process.name), f"{text.count(detail.descriptors)} of {text.count(detail.limit)}"
+    return f"; {name} {detail.process.pid} has {held}"
 
 
 def _hash(frame: Frame) -> Claim:

@@ -193,7 +193,7 @@ class Search:
             self._bearers[pid] = None
             if len(self._bearers) > EAGER:
                 del self._bearers[next(iter(self._bearers))]
-            process = Process(pid, _name(f"{self._proc}/{pid}/comm"))
+            process = Process(pid, process_name(pid, self._proc))
             for inode in found:
                 self._found[inode] = process
                 del self._missing[inode]
@@ -260,9 +260,10 @@ def _entries(directory: str | int) -> list[str]:
         return []
 
 
-def _name(path: str) -> str:
+def process_name(pid: int, proc: str = "/proc") -> str:
+    """Of 15 bytes at most, whatever the process made of them; "" when it is gone."""
     try:
-        with open(path, "rb") as file:
+        with open(f"{proc}/{pid}/comm", "rb") as file:
             return file.read().removesuffix(b"\n").decode(errors="replace")
     except OSError:
         return ""

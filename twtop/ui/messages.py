@@ -6,6 +6,7 @@ from textual.message import Message
 
 from twtop.engine import Engine
 from twtop.frame import Frame
+from twtop.process_detail import ProcessDetail
 
 
 class FrameReady(Message):
@@ -49,3 +50,11 @@ class Defect(Message):
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
+
+
+class DetailRead(Message):
+    """What the process that is looked at is like now."""
+
+    def __init__(self, detail: ProcessDetail) -> None:
+        super().__init__()
+        self.detail = detail

@@ -15,7 +15,10 @@ from twtop.engine import Engine
 from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy
+from twtop.model import Process
 from twtop.netns_listing import Namespace
+from twtop.owners import hint
+from twtop.process_detail import ProcessDetail
 from twtop.query import Everything, unparse
 from twtop.report import peers_csv, sockets_csv
 from twtop.text import printable
@@ -24,13 +27,14 @@ from twtop.ui.explain import ExplainScreen
 from twtop.ui.export import LONGEST_PATH, file_name, refusal, save_new
 from twtop.ui.help import HelpScreen
 from twtop.ui.keys import MONITOR_KEYS, bindings
-from twtop.ui.messages import Defect, Fault, FrameReady, Moved, Refused
+from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved, Refused
 from twtop.ui.namespaces import NamespacesScreen, Places
 from twtop.ui.state_filter import with_state
 from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
 from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.headline import Headline
+from twtop.ui.widgets.owner import OwnerPanel
 from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
 from twtop.ui.widgets.port_map import PortMapPanel
 from twtop.ui.widgets.sockets import SocketsTable
@@ -59,6 +63,9 @@ class Monitor(ZoomScreen):
         self.interval = interval
         self.paused = False
         self.frame: Frame | None = None
+        self._hinted = False
+        self._looked_at: Process | None = None
+        self._detail: ProcessDetail | None = None
         self._places = places
         self._engine = self._made(make_engine)
 
@@ -82,6 +89,7 @@ class Monitor(ZoomScreen):
         with Container(id="tables"):
             yield PeersTable(self.wanted.group_sort)
             yield SocketsTable()
+        yield OwnerPanel()
         yield PortMapPanel()
         yield FilterBar("" if isinstance(query, Everything) else unparse(query))
         yield KeyFooter()
@@ -112,12 +120,16 @@ class Monitor(ZoomScreen):
             self._header.fault = ""
         if (notice := frame.snapshot.notice) and (before is None or before.snapshot.notice != notice):
             self.notify(notice, title=f"Reading by {frame.snapshot.source}", timeout=10, markup=False)
+        if frame.owners.hidden and not self._hinted:
+            self._hinted = True
+            self.notify(hint(frame.owners.hidden), timeout=10, markup=False)
         self._header.draw()
         self.query_one(Headline).show_frame(frame)
         self.query_one(VerdictStrip).show_frame(frame)
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
+        self._look_at_owner()
         ports = self.query_one(PortMapPanel)
         ports.show_frame(frame)
         if frame.port_map is None and self.maximized is ports:
@@ -145,6 +157,24 @@ class Monitor(ZoomScreen):
 
     def on_defect(self, message: Defect) -> None:
         raise message.error
+
+    def on_detail_read(self, message: DetailRead) -> None:
+        if message.detail.process == self._looked_at:
+            self._detail = message.detail
+            self._look_at_owner()
+
+    def on_table_cursor_moved(self, message: Table.CursorMoved) -> None:
+        if message.table is self._sockets:
+            self._look_at_owner()
+
+    def _look_at_owner(self) -> None:
+        """Show who owns the selected socket, and have that process read."""
+        row = self._sockets.selected if self._drilled else None
+        process = row.process if row else None
+        if process != self._looked_at:
+            self._looked_at, self._detail = process, None
+            self._engine.inspect(process, lambda detail: self.post_message(DetailRead(detail)))
+        self.query_one(OwnerPanel).show_owner(row, self._detail)
 
     def _tick_of_the_clock(self) -> None:
         if self.paused:
@@ -196,6 +226,7 @@ class Monitor(ZoomScreen):
 
     def _close_sockets(self) -> None:
         self._want(drill=None)
+        self._look_at_owner()
         self.remove_class("drilled")
         self._peers.focus()
 
@@ -242,7 +273,7 @@ class Monitor(ZoomScreen):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(explain(self.frame), self.frame.verdicts))
+            self.app.push_screen(ExplainScreen(explain(self.frame, self._detail), self.frame.verdicts))
 
     def action_namespaces(self) -> None:
         if self._places is None:

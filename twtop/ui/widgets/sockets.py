@@ -41,6 +41,11 @@ class SocketRow:
         return None if code < 0 else owners.processes[code]
 
     @property
+    def held(self) -> bool:
+        """Whether a descriptor leads to it."""
+        return bool(self.frame.snapshot.sockets.inode[self.index])
+
+    @property
     def inferred(self) -> bool:
         return bool(self.frame.owners.inferred[self.index])
 

@@ -1,0 +1,82 @@
+"""Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
+
+from twtop import text
+from twtop.model import Process
+from twtop.process_detail import ProcessDetail
+from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit
+from twtop.ui.widgets.sockets import SocketRow
+from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN
+
+LONGEST_COMMAND = 1000
+
+
+class OwnerPanel(LinePanel):
+    """Two lines, or one where there is room for no more."""
+
+    def __init__(self) -> None:
+        super().__init__(id="owner")
+        self._row: SocketRow | None = None
+        self._detail: ProcessDetail | None = None
+
+    def show_owner(self, row: SocketRow | None, detail: ProcessDetail | None) -> None:
+        """Draw the owner of this socket; `detail` is None until it is read."""
+        self._row, self._detail = row, detail
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        width = self.size.width
+        if self._row is None:
+            self.show(())
+            return
+        if (process := self._row.process) is None:
+            self.show((aligned(((_unknown(self._row), Tone.DIM),), width),))
+            return
+        parts = [Part(_name(self._row, process), 3), *_known(process, self._detail)]
+        command = _command(self._detail)
+        if self.size.height > 1:
+            self.show((fit(parts, width), aligned(command, width)))
+        else:
+            self.show((aligned((*fit(parts, width), ("  ", Tone.PLAIN), *command), width),))
+
+
+def _unknown(row: SocketRow) -> str:
+    if row.held:
+        return "Process unknown: not found yet, or another user's, which only root may see"
+    return "Process unknown: nobody holds a closed socket, and neither the past nor other sockets tell who did"
+
+
+def _name(row: SocketRow, process: Process) -> Line:
+    name = (text.printable(process.name), Tone.STRONG)
+    if row.inferred:
+        return (name, (" (inferred), pid ", Tone.DIM), (str(process.pid), Tone.PLAIN))
+    if not row.held:
+        return (name, (f" {process.pid}", Tone.PLAIN), (", which closed it", Tone.DIM))
+    return (name, (f" {process.pid}", Tone.PLAIN))
+
+
+def _known(process: Process, detail: ProcessDetail | None) -> list[Part]:
+    if detail is None:
+        return []
+    if detail.gone:
+        return [Part(((f"pid {process.pid} is gone", Tone.DIM),), 2)]
+    user = text.UNKNOWN if detail.user is None else text.printable(detail.user, 32)
+    figures = f"{text.count(detail.descriptors)} of {text.count(detail.limit)}"
+    share = "" if detail.share is None else f" ({text.percent(detail.share)})"
+    return [
+        Part((("descriptors ", Tone.DIM), (f"{figures}{share}", _tone(detail.share))), 2),
+        Part((("user ", Tone.DIM), (user, Tone.PLAIN)), 1),
+    ]
+
+
+def _tone(share: float | None) -> Tone:
+    if share is None or share < SHARE_WARN:
+        return Tone.PLAIN
+    return Tone.CRITICAL if share >= SHARE_CRITICAL else Tone.WARN
+
+
+def _command(detail: ProcessDetail | None) -> Line:
+    if detail is None or detail.gone:
+        return ()
+    if detail.command is None:
+        return (("its command line may not be read", Tone.DIM),)
+    return ((text.printable(" ".join(detail.command), LONGEST_COMMAND), Tone.DIM),)
