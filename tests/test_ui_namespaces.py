@@ -49,8 +49,8 @@ async def opened(stage: Stage, *texts: str) -> None:
 async def test_they_are_listed_with_their_processes_and_counts() -> None:
     async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED, hidden=2)) as stage:
         await opened(stage, "1,204    blue               nginx ×2", f"3 ●  {OWN}")
-        assert "–    pid 80 (x)         no process that may be seen" in stage.line("pid 80 (x)")
-        assert stage.shows("2 processes cannot be looked into; root sees all namespaces")
+        assert "–    pid 80 (x)         no process seen" in stage.line("pid 80 (x)")
+        assert stage.shows("2 processes of others hidden; root sees all")
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
         assert stage.shows("● live", "10.0.0.5")

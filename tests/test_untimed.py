@@ -79,6 +79,7 @@ def test_no_promise_in_words(frame: Frame) -> None:
     assert "when it is full is unknown without timers" in told
     assert "the rate of now is unknown without timers" in told
     assert "never full" not in told
+    assert "accept queue" not in told  # of unknown length
     assert "nan" not in told
     assert [verdict.level for verdict in frame.verdicts if verdict.id == "ports"] == [Level.WARN]
 

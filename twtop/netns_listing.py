@@ -35,7 +35,7 @@ class Listing:
 
 
 def list_namespaces(run: str = RUN, proc: str = "/proc") -> Listing:
-    """Walks over all processes, 20 ms for 2,000; not for the thread that draws."""
+    """Walks over all processes: not for the thread that draws. Raises OSError where there is no /proc."""
     own = os.stat(f"{proc}/self/ns/net")
     inside: defaultdict[int, list[Process]] = defaultdict(list)
     hidden = 0

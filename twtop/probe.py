@@ -45,7 +45,7 @@ SYSCTLS = (
 
 REFUSALS = {
     "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'": {
-        *(errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOSYS, errno.EINVAL)
+        *(errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOSYS)
     },
     "reading sockets is forbidden here (seccomp or SELinux): allow AF_NETLINK sockets for twtop": {
         *(errno.EPERM, errno.EACCES)

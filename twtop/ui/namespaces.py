@@ -71,8 +71,8 @@ class NamespacesScreen(ModalScreen[Namespace]):
         options.add_options(Option(_line(each, each.inode == self._watched)) for each in self._found)
         watched = [row for row, each in enumerate(self._found) if each.inode == self._watched]
         options.highlighted = watched[0] if watched else 0
-        what = f"{text.count(listing.hidden)} process{'es' * (listing.hidden != 1)} cannot be looked into"
-        self._say(f"{what}; root sees all namespaces" if listing.hidden else "")
+        what = f"{text.count(listing.hidden)} process{'es' * (listing.hidden != 1)} of others hidden"
+        self._say(f"{what}; root sees all" if listing.hidden else "")
 
     def _say(self, line: str) -> None:
         if self.is_mounted:
@@ -104,4 +104,4 @@ def _processes(namespace: Namespace) -> str:
     told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]
     if len(names) > MOST_NAMES:
         told.append("…")
-    return ", ".join(told) or "no process that may be seen"
+    return ", ".join(told) or "no process seen"
