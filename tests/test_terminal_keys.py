@@ -18,7 +18,7 @@ TMUX_NAMES = {
     **{"ctrl+q": "C-q", "ctrl+z": "C-z"},
 }
 DIALOGS = {
-    **{"w": "What happens at", "N": "Network namespaces", "C-p": "Search for commands"},
+    **{"w": "What happens at", "l": "Marks", "N": "Network namespaces", "C-p": "Search for commands"},
     **dict.fromkeys(("?", "h", "F1"), "twtop help"),
 }
 ELSEWHERE = {"C-z", "C-q"}
@@ -104,7 +104,8 @@ def test_every_key(session: Session, tmp_path: Path) -> None:
         press("Escape", gone=panel)
     for key, seconds in (("+", "2"), ("=", "3"), ("-", "2")):
         press(key, f"every {seconds} s")
-    press("m", "mark")
+    press("m", "type a label or none")
+    press("Enter", "mark 0", gone="type a label")
     press("p", "paused")
     press("Z", "live", gone="paused")
 

@@ -39,7 +39,8 @@ MONITOR_KEYS = (
     Key("p,Z,upper_z", "p Z", "pause", "pause", "Freeze the view; everything stays navigable", 8),
     Key("plus,equals_sign", "+", "slower", "slower", "Longer interval"),
     Key("minus", "-", "faster", "faster", "Shorter interval"),
-    Key("m", "m", "mark", "mark", "Set a mark in the timeline; the header counts from it", 3),
+    Key("m", "m", "mark", "mark", "Set a mark with a label or none; the header counts from it", 3, at_once=True),
+    Key("l", "l", "list_marks", "list of marks", "Every mark with its time and key figures"),
     Key("r", "r", "refresh", "refresh", "Read the sockets now, paused or not"),
     Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),
     Key("e", "e", "save_table", "save table",
@@ -50,6 +51,8 @@ MONITOR_KEYS = (
     SUSPEND,
     Key("q,ctrl+q", "q", "quit", "quit", "Leave twtop; Ctrl-C too, with exit status 130", 10),
 )  # fmt: skip
+
+AT_ONCE = {key.action for key in MONITOR_KEYS if key.at_once}
 
 MOVE_KEYS = (
     Key("up,k", "↑ k", "move(-1)", "up", "One row up"),

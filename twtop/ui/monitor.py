@@ -26,7 +26,8 @@ from twtop.ui.columns import Column
 from twtop.ui.explain import ExplainScreen
 from twtop.ui.export import LONGEST_PATH, file_name, refusal, save_new
 from twtop.ui.help import HelpScreen
-from twtop.ui.keys import MONITOR_KEYS, bindings
+from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
+from twtop.ui.marking import MarkingScreen
 from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved, Refused
 from twtop.ui.namespaces import NamespacesScreen, Places
 from twtop.ui.state_filter import with_state
@@ -34,6 +35,7 @@ from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
 from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.headline import Headline
+from twtop.ui.widgets.mark_bar import MarkBar
 from twtop.ui.widgets.owner import OwnerPanel
 from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
 from twtop.ui.widgets.port_map import PortMapPanel
@@ -52,7 +54,7 @@ MakeEngine = Callable[
 """(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
 
 
-class Monitor(ZoomScreen):
+class Monitor(MarkingScreen, ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
@@ -92,6 +94,7 @@ class Monitor(ZoomScreen):
         yield OwnerPanel()
         yield PortMapPanel()
         yield FilterBar("" if isinstance(query, Everything) else unparse(query))
+        yield MarkBar()
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -200,8 +203,8 @@ class Monitor(ZoomScreen):
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the filter line “/” is a letter."""
-        return not (action == "filter" and isinstance(self.focused, Input)) and super().check_action(action, parameters)
+        """In a line of text “/” and “m” are letters."""
+        return not (action in AT_ONCE and isinstance(self.focused, Input)) and super().check_action(action, parameters)
 
     @property
     def _drilled(self) -> bool:
@@ -320,15 +323,6 @@ class Monitor(ZoomScreen):
     def _set_interval(self, seconds: float) -> None:
         self.interval = self._header.interval = seconds
         self._engine.set_interval(seconds)
-        self._header.draw()
-
-    def action_mark(self) -> None:
-        if self.frame is None:
-            return
-        timeline = self.query_one(Timeline)
-        timeline.marks = (*timeline.marks, self.frame.snapshot.mono)
-        timeline.show_frame(self.frame)
-        self._header.mark = self.frame.snapshot.mono
         self._header.draw()
 
     def action_copy(self) -> None:

@@ -9,9 +9,9 @@ from twtop.ui.lines import TonePainter
 
 
 class ZoomScreen(Screen[None]):
-    """`maximized` is the panel that has the room; header, filter line and footer stay."""
+    """`maximized` is the panel that has the room; header, prompts and footer stay."""
 
-    ALLOW_IN_MAXIMIZED_VIEW: ClassVar[str | None] = "#header, #filter-bar, #footer"
+    ALLOW_IN_MAXIMIZED_VIEW: ClassVar[str | None] = "#header, #filter-bar, #mark-bar, #footer"
 
     def action_zoom(self) -> None:
         self.maximized = self.focused if self.maximized is None else None

@@ -6,9 +6,13 @@ from datetime import datetime
 from twtop import text
 from twtop.frame import Frame
 from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, spread, width_of
+from twtop.ui.marks import Mark
 
 RATE = 5
 """Cells for `1,204` per second."""
+
+LABEL = 16
+"""Characters of a mark's label."""
 
 
 class Header(LinePanel):
@@ -20,7 +24,7 @@ class Header(LinePanel):
         self.interval = 1.0
         self.paused = False
         self.fault = ""
-        self.mark: float | None = None
+        self.mark: Mark | None = None
 
     def draw(self) -> None:
         """Draw what is known now; also called as the clock runs while paused."""
@@ -29,6 +33,11 @@ class Header(LinePanel):
         self.set_class(bool(load), "loaded")
         told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.PLAIN))
         self.show((self._box(width), self._figures(width), *([aligned(told, width)] if load else [])))
+
+    def show_mark(self, mark: Mark) -> None:
+        """Count from this mark on."""
+        self.mark = mark
+        self.draw()
 
     def on_resize(self) -> None:
         self.draw()
@@ -52,7 +61,9 @@ class Header(LinePanel):
         if snapshot.place:
             left.insert(2, Part((("netns ", Tone.DIM), (text.printable(snapshot.place, 32), Tone.KEY)), 8))
         if self.mark is not None:
-            left.append(Part(((f"mark {text.seconds(snapshot.mono - self.mark)}", Tone.KEY),), 7))
+            since = text.seconds(snapshot.mono - self.mark.mono)
+            label = f" {text.printable(self.mark.label, LABEL)}" if self.mark.label else ""
+            left.append(Part((("mark", Tone.DIM), (label, Tone.TITLE), (f" {since}", Tone.KEY)), 7))
         right = self._status(max(0, width - 24))
         return spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
 

@@ -6,6 +6,7 @@ from twtop.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.timers import MINUTE_S
 from twtop.ui.lines import LinePanel, Tone
+from twtop.ui.marks import Mark
 from twtop.ui.plot import Curve, Plot, draw
 
 PASTS_S = (60, 120, 240)
@@ -29,12 +30,17 @@ class Timeline(LinePanel, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="timeline")
         self.mode = Mode.COUNT
-        self.marks: tuple[float, ...] = ()
+        self.marks: tuple[Mark, ...] = ()
         self._frame: Frame | None = None
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame; a hidden panel costs nothing."""
         self._frame = frame
+        self._draw()
+
+    def show_marks(self, marks: tuple[Mark, ...]) -> None:
+        """Draw these from now on, as far as they are in sight."""
+        self.marks = marks
         self._draw()
 
     def next_mode(self) -> None:
@@ -52,7 +58,7 @@ class Timeline(LinePanel, can_focus=True):
         waiting, limit = frame.matching, frame.snapshot.limits.max_tw_buckets
         match self.mode:
             case Mode.COUNT:
-                plot = _counts(waiting, limit, [mark - frame.snapshot.mono for mark in self.marks])
+                plot = _counts(waiting, limit, [mark.mono - frame.snapshot.mono for mark in self.marks])
             case Mode.ENTRIES:
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
