@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test lint screenshots bench clean
+.PHONY: run test lint screenshots manual bench clean
 .SILENT:
 .NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
 
@@ -19,6 +19,9 @@ lint: .venv/.dev
 
 screenshots: .venv/.dev
 	exec .venv/bin/python -m tests.screenshots
+
+manual: .venv/.dev
+	exec .venv/bin/python -m tests.manual
 
 bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)

@@ -58,20 +58,7 @@ class Terminal:
         shell = self._home / "shell"
         shell.write_text(SHELL)
         self._tmux(
-            *(
-                "new-session",
-                "-d",
-                "-c",
-                f"{self._home}",
-                "-x",
-                f"{width}",
-                "-y",
-                f"{height}",
-                "-e",
-                "LC_ALL=C.UTF-8",
-                "-e",
-                "PS1=$ ",
-            ),
+            *("new-session", "-d", "-c", f"{self._home}", "-x", f"{width}", "-y", f"{height}", "-e", "LC_ALL=C.UTF-8"),
             *("-e", f"{MARK}={self._mark}", shlex.join(["sh", str(shell), str(self._home), *map(str, program)])),
             *(";", "set", "-g", "status", "off", ";", "set", "-g", "set-clipboard", "on"),
         )

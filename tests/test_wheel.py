@@ -10,6 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests import manual
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -34,8 +36,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_carries_the_tree(wheel: Path) -> None:
     tree = {path for path in (ROOT / "twtop").rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
     assert {".py", ".lark", ".tcss"} <= {path.suffix for path in tree}
-    carried = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    carried = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert carried == {path.relative_to(ROOT).as_posix() for path in tree}
+    data = {name.partition(".data/data/")[2] for name in ZipFile(wheel).namelist() if ".data/" in name}
+    assert data == {f"share/{path.as_posix()}" for path in manual.files()}
 
 
 def test_wheel_runs_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
@@ -47,3 +51,4 @@ def test_wheel_runs_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     (site,) = home.glob("lib/python*/site-packages")
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     assert run(home / "bin" / "twtop", "-1", cwd=tmp_path).strip()
+    assert all((home / "share" / path).read_text("utf-8") == text for path, text in manual.files().items())

@@ -27,9 +27,9 @@ LONGEST_COMPLAINT = 400
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Parse the words of a command line, the process's own by default; bad usage exits with 2 and one line."""
-    options = _parser().parse_args(given)
+    options = parser().parse_args(given)
     if options.command == "demo" and options.netns is not None:
-        _parser().error("the demo has a network namespace of its own: leave out -N")
+        parser().error("the demo has a network namespace of its own: leave out -N")
     if options.once:
         options.batch, options.iterations = True, 1
     return options
@@ -105,17 +105,18 @@ def _port_range(text: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """All that the command line understands; the manual and the completions are made from it too."""
+    top = _Parser(
         prog="twtop",
         description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
-    parser.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
-    parser.set_defaults(output="text", source=AUTO, budget=BUDGET)
-    _add_common(parser)
-    parser.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    top.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
+    top.set_defaults(output="text", source=AUTO, budget=BUDGET)
+    _add_common(top)
+    top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
     explain = commands.add_parser(
         "explain", argument_default=argparse.SUPPRESS, help="what happens at this many TIME_WAIT, as text"
     )
@@ -124,19 +125,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (explain, demo):
         _add_common(command)
-    for command in (parser, explain):
+    for command in (top, explain):
         told = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
         command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=told)
     _add_demo(demo)
-    return parser
+    return top
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-d", "--delay", "--interval", type=_delay, metavar="SECONDS", help="between samples (default 1)")
     add("-f", "--filter", type=_filter, metavar="FILTER", help="such as 'port 443 and tw'")
-    add("--group", type=_one_of(GroupBy), metavar="BY", help=f"{', '.join(GroupBy)} (default peer)")
-    add("--sort", type=_one_of(GroupSort), metavar="COLUMN", help=f"{', '.join(GroupSort)} (default ports)")
+    groups = f"{', '.join(GroupBy)} (default peer)"
+    add("--group", type=_one_of(GroupBy), choices=tuple(GroupBy), metavar="BY", help=groups)
+    columns = f"{', '.join(GroupSort)} (default ports)"
+    add("--sort", type=_one_of(GroupSort), choices=tuple(GroupSort), metavar="COLUMN", help=columns)
     add("-b", "--batch", action="store_true", help="print instead of drawing, until stopped")
     add("-n", "--iterations", type=_iterations, metavar="COUNT", help="with -b: stop after COUNT samples")
     add("-1", dest="once", action="store_true", help="the same as -b -n 1")
