@@ -18,11 +18,11 @@ PAGE = manual.FOLDER / "man/man1/twtop.1"
 
 
 def test_share_is_as_made() -> None:
-    """`make manual` writes them anew."""
     there = {path.relative_to(manual.FOLDER) for path in manual.FOLDER.rglob("*") if path.is_file()}
     made = manual.files()
     assert there == set(made)
-    assert [path.name for path, text in made.items() if (manual.FOLDER / path).read_text("utf-8") != text] == []
+    others = [path.name for path, text in made.items() if (manual.FOLDER / path).read_text("utf-8") != text]
+    assert others == [], "'make manual' writes them anew"
 
 
 def test_the_manual_is_plain_roff() -> None:
