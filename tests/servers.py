@@ -6,22 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
-HOLD = """
-import os, socket, sys
-open("/proc/self/comm", "wb").write(os.fsencode(sys.argv[1]))
-server = socket.create_server(("127.0.0.1", 0))
-print(server.getsockname()[1], flush=True)
-held = []
-for line in sys.stdin:
-    if line == "accept\\n":
-        held.append(server.accept()[0])
-    elif line == "close\\n":
-        held.pop(0).close()
-    else:
-        held.append(socket.create_connection(("127.0.0.1", int(line))))
-    print("done", flush=True)
-"""
+HOLD = str(Path(__file__).with_name("hold.py"))
 
 
 @dataclass
@@ -64,7 +51,7 @@ class Server:
 @contextmanager
 def server(name: str | bytes, *arguments: str | bytes) -> Iterator[Server]:
     """A child of that name, and with these further arguments on its command line."""
-    command = [sys.executable, "-I", "-S", "-c", HOLD, name, *arguments]
+    command = [sys.executable, "-I", "-S", HOLD, name, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stdout

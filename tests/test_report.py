@@ -235,6 +235,9 @@ def test_csv_of_nothing_is_its_header() -> None:
         ('a,"b"', 'a,"b"'),
         ("'q", "'q"),
         (";\t|", ";␉|"),
+        ("\t=1", "␉=1"),
+        ("\r=1", "␍=1"),
+        ("＝1+1", "'＝1+1"),
     ],
 )
 @pytest.mark.parametrize("sockets", [False, True])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from twtop import text
 
@@ -22,8 +23,31 @@ anything = st.text(st.characters(codec=None, exclude_categories=()))
 def test_nothing_that_controls_a_terminal_is_printed(name: str, width: int) -> None:
     shown = text.printable(name, width)
     assert not {unicodedata.category(character) for character in shown} & INVISIBLE
-    assert len(shown) == min(len(name), width)
-    assert len(name) <= width or shown.endswith("…")
+    assert text.cells(shown) <= width
+    assert len(shown) <= 2 * width
+    assert shown == "".join(text.printable(character) for character in name) or shown.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("abcdefg", "abcde…"),
+        ("日本語", "日本語"),
+        ("日本語x", "日本…"),
+        ("a日本語", "a日本…"),
+        ("עברית", "עברית"),
+        ("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301"),
+        ("e" + "\u0301" * 50, "e" + "\u0301" * 11 + "…"),
+    ],
+)
+def test_a_name_is_cut_by_cells(name: str, shown: str) -> None:
+    assert text.printable(name, 6) == shown
+
+
+@pytest.mark.parametrize("word", ["abc", "日本語", "한국어", "עברית", "e\u0301", "हिन्दी", "👍", "␛�…", "ｱﾊﾟｰﾄ", "Ａ"])
+def test_words_are_as_wide_as_on_the_screen(word: str) -> None:
+    assert text.cells(word) == cell_len(word)
+    assert cell_len(text.padded(word, 10)) == 10
 
 
 @given(st.text(st.sampled_from(sorted(HARMLESS | set("äß–字"))), max_size=64))

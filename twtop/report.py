@@ -66,12 +66,16 @@ def _csv_group(groups: Groups, group: int) -> dict[str, object]:
     return worst | peer(groups, group) | {"time_wait": int(groups.states[group, TcpState.TIME_WAIT])}
 
 
+FORMULA = tuple("=+-@＝＋－＠")
+"""How a formula begins; spreadsheets of East Asia know the wide ones too. A tab or CR is made visible anyhow."""
+
+
 def _cell(value: object) -> object:
     """An outside name must neither break the line nor be taken for a formula by a spreadsheet."""
     if not isinstance(value, str):
         return value
     shown = text.printable(value)
-    return f"'{shown}" if shown.startswith(tuple("=+-@")) else shown
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
 def to_text(frame: Frame, with_sockets: bool) -> str:
@@ -120,8 +124,9 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
         worst = int(groups.worst[group])
         waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.budgets
         other = int(groups.states[group].sum()) - waiting
+        name = text.padded(label(groups.key(int(group))), 28)
         yield (
-            f"{label(groups.key(int(group))):<28} {SHORT_DIRECTIONS[groups.places.direction[worst]]:<4} {waiting:>9,}"
+            f"{name} {SHORT_DIRECTIONS[groups.places.direction[worst]]:<4} {waiting:>9,}"
             f" {other:>7,}  {ports_text(groups, worst):<38} {text.rate(budget.new_per_s[worst]):>7}"
             f" {text.rate(budget.max_per_s[worst]):>7} {text.full_in(budget.full_in_s[worst]):>8}"
         ).rstrip()

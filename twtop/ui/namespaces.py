@@ -92,7 +92,7 @@ def _line(namespace: Namespace, watched: bool) -> Content:
         (f"{count:>{COUNT}}", "$text-warning"),
         (" ● " if watched else "   ", "$text-success"),
         " ",
-        (f"{name:<{NAME}}", "bold"),
+        (text.padded(name, NAME), "bold"),
         " ",
         (_processes(namespace), "$text-muted"),
     )
