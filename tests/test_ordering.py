@@ -119,7 +119,8 @@ def test_the_first_column_is_sorted_by_what_it_shows(by: GroupBy, expected: list
     blocks = [
         many("10.0.0.1", "10.0.1.9:80", lports=[40000], inode=[1]),
         many("10.0.0.1", "10.0.0.3:8080", lports=[40000], inode=[2]),
-        many("10.0.0.1", "10.0.0.8:443", lports=range(40000, 40002), inode=[3, 0]),
+        many("10.0.0.1", "10.0.0.8:443", lports=[40000], inode=[3]),
+        many("10.0.0.2", "10.0.0.8:443", lports=[40001], inode=[0]),
     ]
     groups = frame(*blocks, view=View(group_by=by), owners=owners).groups
     assert order_of(groups, GroupSort.PEER) == expected

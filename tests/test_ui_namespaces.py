@@ -75,6 +75,17 @@ async def test_enter_goes_there_and_back() -> None:
     assert visited == [BLUE, HOME]
 
 
+async def test_marks_stay_behind() -> None:
+    async with monitor(lab(), places=places(HOME, BLUE)) as stage:
+        await stage.press("m", "enter")
+        await stage.until(lambda: stage.monitor.marks, "a mark")
+        await opened(stage, "blue")
+        await stage.press("down", "enter")
+        await stage.until_shown("netns blue")
+        assert stage.monitor.marks == ()
+        assert "mark" not in stage.lines[0]
+
+
 async def test_a_paused_view_runs_again_elsewhere() -> None:
     async with monitor(lab(), places=places(HOME, BLUE)) as stage:
         await stage.press("p")

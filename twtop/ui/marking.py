@@ -55,6 +55,12 @@ class MarkingScreen(Screen[None]):
         self.query_one(Timeline).show_marks(self.marks)
         self.query_one(Header).show_mark(message.mark)
 
+    def forget_marks(self) -> None:
+        """Their figures are of sockets that are not shown any more."""
+        self.marks = ()
+        self.query_one(Timeline).show_marks(())
+        self.query_one(Header).mark = None
+
     def action_list_marks(self) -> None:
         if self.frame is not None:
             self.app.push_screen(MarksScreen(MarkRows(self.marks, mark_of(self.frame))))

@@ -149,6 +149,7 @@ class Monitor(MarkingScreen, ZoomScreen):
             self._close_sockets()
         if self.paused:
             self.action_pause()
+        self.forget_marks()
         self.frame = self._header.frame = None
         self._header.fault = ""
         self._header.draw()
