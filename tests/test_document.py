@@ -41,7 +41,7 @@ TIME_WAIT = fields("count:int limit:int? memory_bytes:int entered_per_s:number?"
 TIME_WAIT |= {"entered": [int] * 60, "releases": [int] * 60}
 SCHEMA = fields(
     "schema:text time:text host:text kernel:text netns:text? place:text? notice:text? source:text"
-    " collect_ms:number sockets_age_s:number filter:text?"
+    " collect_ms:number sockets_age_s:number part:bool filter:text?"
 )
 SCHEMA |= fields("load:text?") | {"limits": LIMITS, "states": STATES, "time_wait": TIME_WAIT}
 SCHEMA |= {"counters": {...: int}, "rates": {...: (float, None)}, "peers": [...], "verdicts": [...]}

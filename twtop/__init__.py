@@ -38,6 +38,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     history         ring buffers; fold
     explain         the common claims about TIME_WAIT against this machine's numbers
     fixes           what would help here, and what it would change
+    pushdown        what of a filter the kernel can apply
     sampler         a source read at a bounded cost
     engine          the threads that turn a source into Frames
     head_start      an engine that reads while the screen is being loaded

@@ -12,6 +12,7 @@ from twtop.model import Counts, Floats, Rows, Snapshot, freeze
 from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
+from twtop.query import Query
 from twtop.rates import Live, Past
 from twtop.timers import Wheel, entries, releases, wheel
 
@@ -20,9 +21,9 @@ from twtop.timers import Wheel, entries, releases, wheel
 class Analysis:
     """`space` and `binders` are None where the port range is unknown.
 
-    The sockets are read anew `every_s` seconds. `direction` is per socket. `entered` and `releases` (60,) are of all
-    TIME_WAIT, as the timers stood in the dump, None where one is unknown; `waiting` are their rows. `peak` is the
-    highest pressure of each destination in this run, NaN for unknown.
+    The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
+    `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
+    `waiting` are their rows. `peak` is the highest pressure of each destination in this run, NaN for unknown.
     """
 
     snapshot: Snapshot
@@ -38,6 +39,7 @@ class Analysis:
     entered: Counts | None
     releases: Counts | None
     every_s: float = 0.0
+    query: Query | None = None
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)
@@ -81,7 +83,7 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
         clock=clock,
         budget=budget,
         peak=budget.pressure,
-        binders=bind_first(sockets, space, places) if space else None,
+        binders=bind_first(sockets, space, places) if space and not snapshot.part else None,
         memory=memory(snapshot),
         waiting=waiting,
         entered=entries(sockets.age_ms[waiting]),

@@ -117,7 +117,7 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         due = time.monotonic() + options.delay
-        analysis = sampler.tick(options.delay)
+        analysis = sampler.tick(options.delay, view.query)
         if analysis.snapshot.notice and not told:
             complain(analysis.snapshot.notice, DONE)
             told = True

@@ -21,16 +21,17 @@ ESTABLISHED_BYTES = 3_700
 class Memory:
     """Kernel memory in bytes: `here` of this namespace's TIME_WAIT by formula, `slabs` of the whole machine's.
 
-    `slabs` is None where /proc/slabinfo cannot be read: it is root's.
+    `here` is None where not all sockets were read, `slabs` where /proc/slabinfo cannot be read: it is root's.
     """
 
-    here: int
+    here: int | None
     slabs: int | None
 
 
 def memory(snapshot: Snapshot) -> Memory:
     """What TIME_WAIT hold, as far as it is known."""
-    return Memory(memory_formula(snapshot.sockets), snapshot.gauges.get("tw_slab_bytes"))
+    here = None if snapshot.part else memory_formula(snapshot.sockets)
+    return Memory(here, snapshot.gauges.get("tw_slab_bytes"))
 
 
 def memory_formula(sockets: Sockets) -> int:

@@ -40,6 +40,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "source": snapshot.source,
         "collect_ms": round(snapshot.collect_s * 1000, 1),
         "sockets_age_s": round(snapshot.age_s, 3),
+        "part": snapshot.part,
         "filter": None if isinstance(frame.view.query, Everything) else unparse(frame.view.query),
         "load": snapshot.load or None,
         "limits": asdict(limits),

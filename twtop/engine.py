@@ -142,7 +142,7 @@ class Engine:
         while (wish := self._until_due(started, refreshes)) and not wish.stopped:
             asked, started, refreshes = wish.refreshes > refreshes, time.monotonic(), wish.refreshes
             try:
-                analysis = sampler.tick(wish.interval, now=asked)
+                analysis = sampler.tick(wish.interval, wish.view.query, now=asked)
             except CollectError as error:
                 self._tell(self._on_fault, str(error))
                 continue
@@ -157,9 +157,13 @@ class Engine:
             while True:
                 wish = self._wish
                 left = started + wish.interval - time.monotonic()
-                if wish.stopped or wish.refreshes > refreshes or (left <= 0 and not wish.paused):
+                if wish.stopped or wish.refreshes > refreshes or (left <= 0 and not wish.paused) or self._lacks(wish):
                     return wish
                 self._changed.wait(None if wish.paused else left)
+
+    def _lacks(self, wish: Wish) -> bool:
+        """Whether sockets are missing that another filter wants."""
+        return self._analysis is not None and self._analysis.query not in (None, wish.view.query)
 
     def _fold(self) -> None:
         history, ledger = History(), Ledger()
@@ -175,7 +179,7 @@ class Engine:
         """Wait for a new analysis, another view or holders that it asks for; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
-                if self._analysis:
+                if self._analysis and not self._lacks(self._wish):
                     work = Work(self._analysis, self._wish.view, self._holders)
                     if done is None or work.differs(done):
                         return work

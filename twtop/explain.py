@@ -139,7 +139,7 @@ def _clock(timestamps: int | None) -> str:
 
 def _memory(frame: Frame) -> Claim:
     count, held = frame.total.count, frame.memory.here
-    each = f"{held / count:.0f} B each" if count else "none here"
+    each = "none here" if not count else "how much each is unknown" if held is None else f"{held / count:.0f} B each"
     slabs = "" if frame.memory.slabs is None else f"; slabinfo, whole machine: {text.size(frame.memory.slabs)}"
     return Claim(
         "Each takes kernel memory, less than an ESTABLISHED",

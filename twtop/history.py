@@ -130,11 +130,9 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
     rates = history.rates()
     growth = None if entered is None or left is None else entered - left
     everything = isinstance(view.query, Everything)
-    count = np.bincount(snapshot.sockets.state, minlength=STATES)
-    count[TcpState.TIME_WAIT] = max(count[TcpState.TIME_WAIT] + history.grown(), 0)
-    times, series = history.states(Everything(), snapshot.mono, count)
-    total = _time_wait(snapshot, times, series, analysis.entered, analysis.releases, entered, left)
-    matching = total
+    times, series = _counted(history, analysis)
+    timers = (None, None) if snapshot.part else (analysis.entered, analysis.releases)
+    total = matching = _time_wait(snapshot, times, series, *timers, entered, left)
     if not everything:
         times, series = history.states(view.query, snapshot.dumped, chosen.count)
         matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, None, None)
@@ -166,6 +164,20 @@ def _version(kernel: str) -> tuple[int, ...]:
     ((5, 15), (6, 18), ())
     """
     return tuple(int(part) for part in re.findall(r"\d+", kernel[:32])[:2])
+
+
+def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
+    """(times, counts by state (ticks, 12)) of all sockets, TIME_WAIT as sockstat has gone on counting.
+
+    Of a part of the sockets nothing else than that is known, and only now.
+    """
+    snapshot = analysis.snapshot
+    count = np.bincount(snapshot.sockets.state, minlength=STATES)
+    if snapshot.part:
+        count[TcpState.TIME_WAIT] = snapshot.gauges.get("tw", 0)
+        return np.array([snapshot.mono]), count[None]
+    count[TcpState.TIME_WAIT] = max(count[TcpState.TIME_WAIT] + history.grown(), 0)
+    return history.states(Everything(), snapshot.mono, count)
 
 
 def _states(times: np.ndarray, series: Counts) -> StateRows:

@@ -194,7 +194,8 @@ class Snapshot:
     """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown.
 
     `sockets` are as they were at `dumped`, on the clock of `mono`: the same moment, or an earlier one where only the
-    counters were read. Their timers come in whole units of `timer_unit_ms`.
+    counters were read. Their timers come in whole units of `timer_unit_ms`. Where they are a `part`, the kernel
+    left out what a filter drops.
     """
 
     time: float
@@ -214,6 +215,7 @@ class Snapshot:
     load: str = ""
     place: str = ""
     notice: str = ""
+    part: bool = False
 
     @property
     def age_s(self) -> float:

@@ -8,14 +8,22 @@ from dataclasses import replace
 from twtop.analysis import Analysis, Analyst
 from twtop.decode import decode
 from twtop.model import Snapshot
-from twtop.probe import ALL_SOCKETS, COUNTERS_ONLY
+from twtop.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask
+from twtop.pushdown import is_whole, pushed_down
+from twtop.query import Everything, Query
 from twtop.sources import Source
 
 BUDGET = 0.1
 """Share of one CPU that reading sockets may cost, unless the user says otherwise."""
 
+SOCKET_S = 0.6e-6
+"""CPU seconds that reading one socket takes on a machine of 2024; a first guess, before one is measured."""
+
 SLACK = 0.05
 """How far below a whole number of ticks the cost must fall before sockets are read more often again."""
+
+
+EVERYTHING = Everything()
 
 
 class Pace:
@@ -46,21 +54,56 @@ class Sampler:
 
     def __init__(self, read: Source, budget: float = BUDGET) -> None:
         self._read = read
-        self._pace = Pace(budget)
         self._analyst = Analyst()
+        self._whole, self._part = Pace(budget), Pace(budget)
         self._last: Snapshot | None = None
+        self._query: Query = Everything()
+        self._in_vain: Query | None = None
         self._ticks_left = 0
 
-    def tick(self, interval_s: float, now: bool = False) -> Analysis:
-        """The next reading; with `now` of the sockets, whatever it costs. Raises CollectError."""
-        begun, first = time.thread_time(), self._last is None
-        self._ticks_left -= 1
-        due = first or now or self._ticks_left <= 0
-        sample = self._read(ALL_SOCKETS if due else COUNTERS_ONLY)
-        self._last = decode(sample, self._last)
-        analysis = self._analyst.analyse(self._last)
-        if sample.dump is not None:
-            if not first:  # that one is dearer: nothing is in memory yet
-                self._pace.note(time.thread_time() - begun, interval_s)
-            self._ticks_left = self._pace.ticks
-        return replace(analysis, every_s=self._pace.ticks * interval_s)
+    def tick(self, interval_s: float, query: Query = EVERYTHING, now: bool = False) -> Analysis:
+        """The next reading; with `now` of the sockets, whatever it costs. Raises CollectError.
+
+        Where reading all sockets is too dear for each tick, the kernel is asked for those alone that the query may
+        keep, if it can tell.
+        """
+        first, self._ticks_left = self._last is None, self._ticks_left - 1
+        missing = self._last is not None and self._last.part and query != self._query
+        self._query = query
+        if first and not isinstance(query, Everything):
+            self._foresee(interval_s)
+        if not (first or missing or now or self._ticks_left <= 0):
+            return self._told(self._reading(COUNTERS_ONLY), interval_s)
+        begun = time.thread_time()
+        analysis = self._dump(query)
+        if not first:  # that one is dearer: nothing is in memory yet
+            self._pace(analysis).note(time.thread_time() - begun, interval_s)
+        self._ticks_left = self._pace(analysis).ticks
+        return self._told(analysis, interval_s)
+
+    def _dump(self, query: Query) -> Analysis:
+        """The part that the kernel can tell, if that is worth it and says all that is asked for; else all."""
+        ask = pushed_down(query, self._last.limits) if self._last and query != self._in_vain else None
+        if self._whole.ticks > 1 and ask is not None:
+            analysis = self._reading(ask)
+            if not analysis.snapshot.part or is_whole(query, analysis):
+                return analysis
+            self._in_vain = query
+        return self._reading(ALL_SOCKETS)
+
+    def _reading(self, ask: Ask) -> Analysis:
+        self._last = decode(self._read(ask), self._last)
+        return self._analyst.analyse(self._last)
+
+    def _foresee(self, interval_s: float) -> None:
+        """Whether all sockets are many, by their number, before any is read."""
+        self._last = decode(self._read(COUNTERS_ONLY))
+        count = self._last.gauges.get("tw", 0) + self._last.gauges.get("inuse", 0)
+        self._whole.note(count * SOCKET_S, interval_s)
+
+    def _pace(self, analysis: Analysis) -> Pace:
+        return self._part if analysis.snapshot.part else self._whole
+
+    def _told(self, analysis: Analysis, interval_s: float) -> Analysis:
+        part = analysis.snapshot.part
+        return replace(analysis, every_s=self._pace(analysis).ticks * interval_s, query=self._query if part else None)

@@ -61,6 +61,8 @@ class BestOf:
             except Unavailable as error:
                 refusals[name] = error
                 continue
+            if not ask.states:  # counters alone do not show whether sockets can be read
+                return sample
             self._settled = read
             told = [f"{name} instead of {better}: {error}" for better, error in list(refusals.items())[:1]]
             if name == "psutil" and sys.platform == "darwin":

@@ -3,7 +3,7 @@
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,8 @@ class Verdict:
     text: str
 
 
+OF_THE_FILTER = "Only sockets that the filter keeps were read."
+
 Rates = Mapping[str, float | None]
 
 
@@ -59,13 +61,17 @@ def verdicts(
     """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
     worst = scarcest(places, budget, binders, snapshot.sockets.addresses)
     return (
-        _ports(snapshot, budget, worst),
-        _connect_cost(snapshot, budget, worst),
+        _of(snapshot, _ports(snapshot, budget, worst)),
+        _of(snapshot, _connect_cost(snapshot, budget, worst)),
         _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
-        _fds(snapshot),
+        _of(snapshot, _fds(snapshot)),
         _drops(snapshot, rates),
     )
+
+
+def _of(snapshot: Snapshot, verdict: Verdict) -> Verdict:
+    return replace(verdict, text=f"{verdict.text} {OF_THE_FILTER}") if snapshot.part else verdict
 
 
 def _unknown(id: str, what: str) -> Verdict:
@@ -166,7 +172,7 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     what = f"TIME_WAIT hold {text.size(memory.here)} of kernel memory here, by formula"
     if memory.slabs is not None:
         what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
-    if not total:
+    if not total or value is None:
         return Verdict("memory", Level.UNKNOWN, value, text.mebibytes(memory.here), f"{what}; of how much is unknown.")
     level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
     share = f"{value / total:.2%} of its {text.size(total)}"

@@ -56,6 +56,8 @@ class Header(LinePanel):
             Part(((f"every {self.interval:g} s", Tone.DIM),), 5),
             Part(((f"cpu {cpu}", Tone.DIM),), 4),
         ]
+        if snapshot.part:
+            left.insert(4, Part((("of the filter alone", Tone.WARN),), 5))
         if self.frame.every_s > self.interval:
             left.insert(5, Part(((f"sockets every {self.frame.every_s:g} s", Tone.WARN),), 5))
         if snapshot.place:
