@@ -19,7 +19,7 @@ ANALYSIS = BASE | {
     "peaks",
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
-FRAME = ANALYSIS | {"analysis", "frame", "selection", "history"}
+FRAME = ANALYSIS | {"analysis", "frame", "selection", "baseline", "history"}
 SOURCE = {
     "model",
     "probe",
@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": ANALYSIS,
     "frame": ANALYSIS,
     "selection": ANALYSIS | {"analysis", "frame"},
+    "baseline": ANALYSIS | {"analysis", "frame", "selection"},
     "history": FRAME,
     "fixes": FRAME,
     "explain": FRAME | {"fixes", "process_detail"},

@@ -35,6 +35,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     analysis        what a dump tells whatever the view
     frame           View, what is asked for, and Frame, the answer
     selection       what a view picks from it
+    baseline        the moment against which counts are held
     history         ring buffers; fold
     explain         the common claims about TIME_WAIT against this machine's numbers
     fixes           what would help here, and what it would change

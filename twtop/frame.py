@@ -16,6 +16,9 @@ from twtop.portmap import PortMap
 from twtop.query import Everything, Query, needs_owners
 from twtop.verdicts import Verdict
 
+MOST_KNOWN = 4096
+"""Rows whose counts at the baseline are kept: more than a screen shows."""
+
 
 class SocketSort(enum.StrEnum):
     """Order of the single sockets."""
@@ -30,7 +33,10 @@ class SocketSort(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What to fold a snapshot into. `drill` names the group whose single sockets are wanted."""
+    """What to fold a snapshot into. `drill` names the group whose single sockets are wanted.
+
+    With `baseline` counts are held against those of the first frame that asked so.
+    """
 
     query: Query = field(default_factory=Everything)
     group_by: GroupBy = GroupBy.PEER
@@ -38,6 +44,7 @@ class View:
     drill: Key | None = None
     socket_sort: SocketSort = SocketSort.REMAINING
     reverse: bool = False
+    baseline: bool = False
 
     @property
     def needs_owners(self) -> bool:
@@ -79,6 +86,29 @@ class TimeWait:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """Counts at an earlier `time`, under this frame's filter and grouping: by state (12,) `total` of all sockets and
+    `count` of those that the filter keeps."""
+
+    time: float
+    total: Counts
+    count: Counts
+    groups: Groups
+    _known: dict[Key, Counts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        freeze(self.total, self.count)
+
+    def states(self, key: Key) -> Counts:
+        """What a group or destination had then, by state (12,)."""
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self.groups.counts(key)
+        return self._known[key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
 
@@ -86,7 +116,7 @@ class Frame:
     `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
     of the most pressed outbound destination among them, or without a drill among those that the filter keeps.
     `rates` are of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the
-    last tick; the sockets are read anew `every_s` seconds.
+    last tick; the sockets are read anew `every_s` seconds. `base` is None while there is no baseline.
     """
 
     tick: int
@@ -107,6 +137,7 @@ class Frame:
     port_map: PortMap | None
     cpu: float | None
     every_s: float
+    base: Base | None
 
     def __post_init__(self) -> None:
         freeze(self.peak, self.shown, self.drill)

@@ -139,6 +139,14 @@ class Groups:
                 network = (whole.remote or 0) >> (128 - bits) << (128 - bits)
                 return Key(direction=whole.direction, remote=network, bits=bits)
 
+    def counts(self, key: Key) -> Counts:
+        """The connections that a key names, by state (12,): zeros where there are none."""
+        named = _matching_places(self.places, self.addresses, key)[self.destination]
+        if key.process is not None:
+            named &= np.array([name == key.process for name in self.process_names], np.bool_)[self.process]
+        found: Counts = self.leaf_states[named].sum(axis=0)
+        return found
+
     def find(self, key: Key) -> int | None:
         """The group with this key, if it is still there."""
         rows = np.flatnonzero(_matching_places(self.places, self.addresses, key)[self.worst])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.analysis import Analysis
-from twtop.frame import Frame, StateRows, TimeWait, View
+from twtop.baseline import Baseline
+from twtop.frame import Base, Frame, StateRows, TimeWait, View
 from twtop.groups import STATES
 from twtop.model import Counts, Owners, Snapshot, TcpState
 from twtop.query import Everything, Query
@@ -49,6 +50,7 @@ class History:
         self.dumped: Tick | None = None
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
         self._selection: Selection | None = None
+        self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
         """Take note of a new snapshot, before it is folded."""
@@ -76,6 +78,15 @@ class History:
         if self._selection is None or not self._selection.answers(analysis, view, owners):
             self._selection = select(analysis, view, owners)
         return self._selection
+
+    def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
+        """The counts at the baseline, which is now if it is asked for and there is none yet."""
+        if not view.baseline:
+            self._baseline = None
+            return None
+        if self._baseline is None:
+            self._baseline = Baseline(analysis, owners, count)
+        return self._baseline.under(view)
 
     def rates(self) -> dict[str, float | None]:
         """Change per second of each counter since the snapshot before; None when there is none."""
@@ -155,6 +166,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         port_map=chosen.port_map,
         cpu=history.cpu(),
         every_s=analysis.every_s,
+        base=history.base(analysis, view, owners, count),
     )
 
 

@@ -40,6 +40,7 @@ MONITOR_KEYS = (
     Key("plus,equals_sign", "+", "slower", "slower", "Longer interval"),
     Key("minus", "-", "faster", "faster", "Shorter interval"),
     Key("m", "m", "mark", "mark", "Set a mark with a label or none; the header counts from it", 3, at_once=True),
+    Key("M,upper_m", "M", "baseline", "baseline", "Now is the baseline: counts show their change since; again: off"),
     Key("l", "l", "list_marks", "list of marks", "Every mark with its time and key figures"),
     Key("r", "r", "refresh", "refresh", "Read the sockets now, paused or not"),
     Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),

@@ -151,6 +151,7 @@ class Monitor(MarkingScreen, ZoomScreen):
             self.action_pause()
         self.forget_marks()
         self.frame = self._header.frame = None
+        self.wanted = replace(self.wanted, baseline=False)
         self._header.fault = ""
         self._header.draw()
         self._engine = self._made(message.make_engine)
@@ -261,7 +262,7 @@ class Monitor(MarkingScreen, ZoomScreen):
 
     def on_table_head_clicked(self, message: Table.HeadClicked) -> None:
         column: Column[Any] = message.column
-        if message.table is self._peers:
+        if message.table is self._peers and column.sort is not None:
             again = column is self._peers.sorted_by
             self._peers.sort_by(column, again and not self._peers.reverse)
         elif isinstance(column.sort, SocketSort):
@@ -271,6 +272,9 @@ class Monitor(MarkingScreen, ZoomScreen):
     def action_group_by(self) -> None:
         choices = list(GroupBy)
         self._want(group_by=choices[(choices.index(self.wanted.group_by) + 1) % len(choices)])
+
+    def action_baseline(self) -> None:
+        self._want(baseline=not self.wanted.baseline)
 
     def action_timeline(self) -> None:
         self.query_one(Timeline).next_mode()

@@ -5,11 +5,15 @@ from datetime import datetime
 
 from twtop import text
 from twtop.frame import Frame
+from twtop.model import TcpState
 from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, spread, width_of
 from twtop.ui.marks import Mark
 
 RATE = 5
 """Cells for `1,204` per second."""
+
+CHANGE = 7
+"""Cells for `+99,999`."""
 
 LABEL = 16
 """Characters of a mark's label."""
@@ -66,6 +70,9 @@ class Header(LinePanel):
             since = text.seconds(snapshot.mono - self.mark.mono)
             label = f" {text.printable(self.mark.label, LABEL)}" if self.mark.label else ""
             left.append(Part((("mark", Tone.DIM), (label, Tone.TITLE), (f" {since}", Tone.KEY)), 7))
+        if self.frame.base is not None:
+            since = f"{datetime.fromtimestamp(self.frame.base.time):%H:%M:%S}"
+            left.append(Part((("change since ", Tone.DIM), (since, Tone.KEY)), 8))
         right = self._status(max(0, width - 24))
         return spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
 
@@ -84,8 +91,11 @@ class Header(LinePanel):
         if self.frame is None:
             return ()
         total, limit = self.frame.total, self.frame.snapshot.limits.max_tw_buckets
+        base, change = self.frame.base, ""
+        if base is not None:
+            change = f" {text.signed(total.count - float(base.total[TcpState.TIME_WAIT])):>{CHANGE}}"
         parts = [
-            Part((("TIME_WAIT ", Tone.DIM), (f"{text.count(total.count):>7}", Tone.TIME_WAIT)), 9),
+            Part((("TIME_WAIT ", Tone.DIM), (f"{text.count(total.count):>7}", Tone.TIME_WAIT), (change, Tone.KEY)), 9),
             Part(_rate("", "/s in", total.entered_per_s), 8),
             Part(_rate("", "/s out", total.left_per_s), 7),
         ]

@@ -1,6 +1,6 @@
 """The peers table: a row a group, its destinations below it when expanded."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,20 @@ def _other(row: PeerRow, _width: int) -> Line:
     return ((text.count(row.states.sum() - row.states[TcpState.TIME_WAIT]), Tone.PLAIN),)
 
 
+def _change_of_time_wait(row: PeerRow, _width: int) -> Line:
+    return _change(row, lambda states: states[TcpState.TIME_WAIT])
+
+
+def _change_of_other(row: PeerRow, _width: int) -> Line:
+    return _change(row, lambda states: states.sum() - states[TcpState.TIME_WAIT])
+
+
+def _change(row: PeerRow, count: Callable[[Counts], int]) -> Line:
+    if (base := row.frame.base) is None:
+        return ()
+    return ((text.signed(float(count(row.states) - count(base.states(row.key)))), Tone.KEY),)
+
+
 def _ports(row: PeerRow, width: int) -> Line:
     """`:443 ▓▓▓▓│░░░ 1,438/7,233 △ 19 %`: the gauge takes the room that the words leave."""
     groups, place = row.groups, row.place
@@ -217,6 +231,15 @@ PEER_COLUMNS = (
         priority=3, sort=GroupSort.LAST_MINUTE),
 )  # fmt: skip
 
+CHANGES = {
+    "time_wait": Column[PeerRow]("time_wait_change", "CHANGE", 8, _change_of_time_wait,
+        "TIME_WAIT more than at the baseline", priority=8),
+    "other": Column[PeerRow]("other_change", "CHANGE", 8, _change_of_other,
+        "Other sockets more than at the baseline", priority=3),
+}  # fmt: skip
+WITH_CHANGES = tuple(each for column in PEER_COLUMNS for each in (column, CHANGES.get(column.name)) if each is not None)
+"""Beside each count its difference to the baseline."""
+
 
 class PeersTable(Table[PeerRow]):
     """Peers of a Frame, sorted by pressure until the user wants otherwise."""
@@ -233,6 +256,7 @@ class PeersTable(Table[PeerRow]):
         self._frame = frame
         self._title = PLURALS[frame.view.group_by]
         self._entitle()
+        self.show_columns(PEER_COLUMNS if frame.base is None else WITH_CHANGES)
         self._arrange()
 
     def show_filter(self, filter: str) -> None:

@@ -165,5 +165,8 @@ class SocketsTable(Table[SocketRow]):
         by = frame.view.socket_sort
         self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
         order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}"
-        self.entitle(f"{label(frame.view.drill)} ── {text.count(len(frame.drill))} sockets ── {order}")
+        count, change = len(frame.drill), ""
+        if frame.base is not None:
+            change = f" ({text.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
+        self.entitle(f"{label(frame.view.drill)} ── {text.count(count)} sockets{change} ── {order}")
         self.show(SocketRows(frame))

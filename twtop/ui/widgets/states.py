@@ -1,5 +1,6 @@
 """The eleven TCP states: count, change per second, sparkline; each can be filtered by."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from textual import events
@@ -57,7 +58,8 @@ class StatesPanel(LinePanel, can_focus=True):
         """Draw this frame's states."""
         self._frame = frame
         kept = kept_state(frame.view.query)
-        self.entitle(f"States ── only {kept.name}" if kept else "States")
+        since = f" ── since {datetime.fromtimestamp(frame.base.time):%H:%M:%S}" if frame.base else ""
+        self.entitle((f"States ── only {kept.name}" if kept else "States") + since)
         self.on_resize()
 
     def on_resize(self) -> None:
@@ -86,12 +88,13 @@ class StatesPanel(LinePanel, can_focus=True):
         count = int(rows.count[state])
         tone = Tone.TIME_WAIT if state is TcpState.TIME_WAIT else Tone.PLAIN if count else Tone.DIM
         spark_tone = tone if state is TcpState.TIME_WAIT else Tone.FREE
-        change = text.signed(float(rows.change_per_s[state]))
+        base = self._frame.base
+        change = text.signed(float(rows.change_per_s[state] if base is None else count - base.count[state]))
         spark = max(0, self.size.width - NAME - COUNT - CHANGE - 3)
         return (
             *aligned(((state.name, tone),), NAME),
             *aligned(((f"{count:,}", tone),), COUNT + 1, right=True),
-            *aligned(((change, Tone.DIM),), CHANGE + 1, right=True),
+            *aligned(((change, Tone.KEY if base else Tone.DIM),), CHANGE + 1, right=True),
             (" " + text.sparkline(rows.series[:, state].tolist(), spark) if spark else "", spark_tone),
         )
 

@@ -178,6 +178,12 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             base += self.component_style("table--cursor")
         return self.paint(line, width, base)
 
+    def show_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Show these from now on."""
+        if columns is not self.columns:
+            self.columns = columns
+            self.on_resize()
+
     def on_resize(self) -> None:
         self._placed = place(self.columns, self.scrollable_size.width)
         self._lines.clear()

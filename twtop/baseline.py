@@ -1,0 +1,30 @@
+"""The moment against which counts are held: one analysis, counted again for each view."""
+
+from dataclasses import dataclass
+
+from twtop.analysis import Analysis
+from twtop.frame import Base, View
+from twtop.model import Counts, Owners
+from twtop.query import Everything
+from twtop.selection import select
+
+
+@dataclass(slots=True, eq=False)
+class Baseline:
+    """`count` (12,) is by state of all sockets, as the screen showed it then."""
+
+    analysis: Analysis
+    owners: Owners
+    count: Counts
+    _view: View | None = None
+    _base: Base | None = None
+
+    def under(self, view: View) -> Base:
+        """What the view's filter and grouping would have counted then; the last answer again where it still holds."""
+        wanted = View(query=view.query, group_by=view.group_by)
+        if self._base is None or wanted != self._view:
+            chosen = select(self.analysis, wanted, self.owners)
+            count = self.count if isinstance(view.query, Everything) else chosen.count
+            self._base = Base(self.analysis.snapshot.time, self.count, count, chosen.groups)
+            self._view = wanted
+        return self._base
