@@ -19,8 +19,13 @@ class Baseline:
     _view: View | None = None
     _base: Base | None = None
 
-    def under(self, view: View) -> Base:
-        """What the view's filter and grouping would have counted then; the last answer again where it still holds."""
+    def under(self, view: View) -> Base | None:
+        """What the view's filter and grouping would have counted then; the last answer again where it still holds.
+
+        None for a filter other than the one for which only a part of the sockets was read then.
+        """
+        if self.analysis.query not in (None, view.query):
+            return None
         wanted = View(query=view.query, group_by=view.group_by)
         if self._base is None or wanted != self._view:
             chosen = select(self.analysis, wanted, self.owners)

@@ -80,7 +80,7 @@ class History:
         return self._selection
 
     def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
-        """The counts at the baseline, which is now if it is asked for and there is none yet."""
+        """The counts at the baseline, which is now if it is asked for and there is none yet; None where unknown."""
         if not view.baseline:
             self._baseline = None
             return None
@@ -142,6 +142,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
     growth = None if entered is None or left is None else entered - left
     everything = isinstance(view.query, Everything)
     times, series = _counted(history, analysis)
+    base = history.base(analysis, view, owners, series[-1])
     timers = (None, None) if snapshot.part else (analysis.entered, analysis.releases)
     total = matching = _time_wait(snapshot, times, series, *timers, entered, left)
     if not everything:
@@ -166,7 +167,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         port_map=chosen.port_map,
         cpu=history.cpu(),
         every_s=analysis.every_s,
-        base=history.base(analysis, view, owners, count),
+        base=base,
     )
 
 
