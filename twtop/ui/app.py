@@ -18,6 +18,7 @@ from twtop.ui.keys import MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.lines import TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.namespaces import Places
+from twtop.ui.palette import palette
 
 HANG_UP_S = 3
 """After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
@@ -50,6 +51,10 @@ class TwtopApp(App[None]):
         self._view = view
         self._interval = interval
         self._places = places
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables, theme = super().get_css_variables(), self.current_theme
+        return variables | palette(variables, theme.dark, theme.ansi)
 
     def on_load(self) -> None:
         """Signals end the app as a key does, so that the terminal is left as it was."""
