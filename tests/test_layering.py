@@ -97,6 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 USERS: dict[str, set[str]] = {
     "lark": {"query", "query_parser"},
     "numpy": set(MAY_IMPORT) - {"__init__", "__main__", "probe"},
+    "platformdirs": {"ui"},
     "plotext": {"ui"},
     "psutil": {"process_detail", "psutil_source"},
     "rich": {"ui"},

@@ -26,6 +26,7 @@ from twtop.sources import OpenSource
 from twtop.ui.app import TwtopApp
 from twtop.ui.monitor import Monitor
 from twtop.ui.namespaces import Places
+from twtop.ui.theme_file import ThemeFile
 from twtop.ui.widgets.peers import PeersTable
 from twtop.ui.widgets.sockets import SocketsTable
 from twtop.ui.widgets.table import Table
@@ -167,10 +168,12 @@ async def monitor(
     hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
     places: Places | None = None,
+    theme_file: ThemeFile | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script = Script(ticks)
-    app = TwtopApp(partial(Engine, open_source or script), view or View(), interval, places=places)
+    make_engine = partial(Engine, open_source or script)
+    app = TwtopApp(make_engine, view or View(), interval, places=places, theme_file=theme_file)
     told = patch("twtop.engine.Search", lambda: Told(owners or {}, hidden)), patch("twtop.engine.read_detail", detail)
     with told[0], told[1]:
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:

@@ -141,6 +141,7 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
     from twtop.ui.ascii import AsciiFilter
     from twtop.ui.namespaces import Places
+    from twtop.ui.theme_file import ThemeFile
 
     home = open_source if options.netns is None else sources.open_source(options.source)
 
@@ -152,6 +153,6 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
 
     filters = [AsciiFilter()] if options.ascii else []
     places = Places(list_namespaces, refusal, engine)
-    app = TwtopApp(early, view, options.delay, filters, places)
+    app = TwtopApp(early, view, options.delay, filters, places, ThemeFile.of_user())
     app.run()
     return app.return_code or DONE

@@ -5,8 +5,10 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any, ClassVar
 
+from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -19,6 +21,7 @@ from twtop.ui.lines import TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.namespaces import Places
 from twtop.ui.palette import palette
+from twtop.ui.theme_file import ThemeFile, ThemeFileError
 
 HANG_UP_S = 3
 """After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
@@ -42,8 +45,12 @@ class TwtopApp(App[None]):
         interval: float,
         filters: Sequence[LineFilter] = (),
         places: Places | None = None,
+        theme_file: ThemeFile | None = None,
     ) -> None:
         super().__init__()
+        self._theme_file = theme_file
+        self._theme_lock = Lock()
+        self._kept_theme = self.theme
         self._line_filters = filters
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall"), (50, "-huge")]
@@ -55,6 +62,38 @@ class TwtopApp(App[None]):
     def get_css_variables(self) -> dict[str, str]:
         variables, theme = super().get_css_variables(), self.current_theme
         return variables | palette(variables, theme.dark, theme.ansi)
+
+    def _recall_theme(self) -> None:
+        """Begin with the theme of the last run."""
+        if self._theme_file is None:
+            return
+        try:
+            self.theme = self._kept_theme = self._theme_file.read(self.available_themes) or self.theme
+        except ThemeFileError as error:
+            self._give_up_on_themes(error)
+
+    @work(thread=True)
+    def _keep_theme(self) -> None:
+        """Write the theme of now, whichever thread comes last; a home folder may be far away."""
+        with self._theme_lock:
+            name = self.theme
+            if self._theme_file is None or name == self._kept_theme:
+                return
+            try:
+                self._theme_file.write(name, self.available_themes)
+                self._kept_theme = name
+            except ThemeFileError as error:
+                self.call_from_thread(self._give_up_on_themes, error)
+
+    def _give_up_on_themes(self, error: ThemeFileError) -> None:
+        """Say it once; the file is left alone from now on."""
+        if self._theme_file is not None:
+            self._theme_file = None
+            self.notify(str(error), title="Theme", severity="warning", timeout=10, markup=False)
+
+    def on_mount(self) -> None:
+        self._recall_theme()
+        self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme(), immediate=True)
 
     def on_load(self) -> None:
         """Signals end the app as a key does, so that the terminal is left as it was."""
