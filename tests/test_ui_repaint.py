@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from twtop.ui.columns import Column
 from twtop.ui.lines import Line, LinePanel, Tone
+from twtop.ui.palette import palette
 from twtop.ui.widgets.table import Table
 
 
@@ -69,6 +70,10 @@ class Holder(App[None]):
     """Shows one widget and nothing else."""
 
     CSS_PATH = "../twtop/ui/twtop.tcss"
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        return variables | palette(variables, dark=True, ansi=False)
 
     def __init__(self, widget: Widget) -> None:
         super().__init__()
