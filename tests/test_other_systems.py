@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 ELSEWHERE = """
 import asyncio, builtins, os, socket, sys
-import numpy, psutil, textual.app, textual.drivers.linux_driver  # these know their systems themselves
+import numpy, plotext, psutil, textual.app, textual.drivers.linux_driver  # these know their systems themselves
 
 MISSING = ("/proc/thread-self", "/proc/self", "/proc/sys", "/proc/meminfo", "/proc/slabinfo")
 
@@ -78,3 +78,35 @@ for module in pkgutil.walk_packages(twtop.__path__, "twtop."):
 """
     ran = run("darwin", program)
     assert ran.returncode == os.EX_OK, ran.stderr
+
+
+MONITOR = """
+import asyncio
+from functools import partial
+from twtop.engine import Engine
+from twtop.frame import View
+from twtop.netns_listing import list_namespaces
+from twtop.sources import open_local
+from twtop.ui.app import TwtopApp
+from twtop.ui.namespaces import Places
+
+async def look():
+    app = TwtopApp(partial(Engine, open_local), View(), 0.2, (), Places(list_namespaces, lambda _: None, None))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        while app.screen.frame is None or app.screen.frame.tick < 3:
+            await pilot.pause(0.05)
+        for key in ("enter", "escape", "t", "w", "escape", "N"):
+            await pilot.press(key)
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        print("\\n".join(strip.text for strip in app.screen._compositor.render_strips()))
+
+asyncio.run(look())
+"""
+
+
+def test_the_monitor_runs() -> None:
+    ran = run("darwin", MONITOR)
+    assert ran.returncode == os.EX_OK, ran.stderr
+    assert "psutil" in ran.stdout
+    assert "this system shows no network namespaces" in ran.stdout
