@@ -26,8 +26,9 @@ EAGER = 64
 AFRESH_S = 30
 """A socket may be handed to another process, so all are searched for again after this long."""
 
-SHARE, SAVED_S, SLICE_S = 0.05, 0.25, 0.02
-"""The search may take this much of one core, and may save up this much for a burst; it reads this long at a time."""
+SHARE, SAVED_S, SLICE_S = 0.04, 0.25, 0.02
+"""The search may take this share of one core, and may save up so much for a burst: less than 5 % of any half minute. It
+reads for so long at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import psutil
 
+from tests.benchmarks import owners
 from tests.holding import owned
 from tests.namespace import run_in_namespace, sysctl
 from twtop.analysis import analyse
@@ -94,6 +95,7 @@ def main() -> None:
         print(f"\n{count:,} TIME_WAIT to {min(count, PORTS * ADDRESSES):,} destinations, medians of {RUNS} runs")
         for name, span in rows.items():
             print(f"  {name:<52} {span:>9.1f} ms {span / base:>7.2f} ×")
+    owners.main()
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"\npeak memory of a child {peak:.0f} MiB")
 
