@@ -5,13 +5,14 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.sockdiag import make_sample, sock
 from twtop.decode import decode
-from twtop.probe import ALL_SOCKETS, Ask, CollectError, Sample, Unavailable
+from twtop.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask, CollectError, Sample, Unavailable
 from twtop.sources import KINDS, BestOf, open_source
 
 SAMPLE = make_sample(sock("10.0.0.1:80", state="LISTEN"))
@@ -41,6 +42,13 @@ def test_the_best_that_works_is_taken_and_kept() -> None:
 
 def test_nothing_is_said_of_the_best_one() -> None:
     assert BestOf({"best": Reader(SAMPLE), "good": Reader()})(ALL_SOCKETS).notice == ""
+
+
+def test_counters_alone_settle_nothing() -> None:
+    best = Reader(replace(SAMPLE, dump=None), Unavailable("not here"))
+    read = BestOf({"best": best, "good": Reader(SAMPLE)})
+    assert read(COUNTERS_ONLY).dump is None
+    assert read(ALL_SOCKETS).notice == "good instead of best: not here"
 
 
 def test_an_error_that_may_pass_does_not_lead_to_a_worse_source() -> None:
@@ -86,9 +94,10 @@ def run(*arguments: str, program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("filtered", ["", "port 443"])
 @pytest.mark.parametrize(("error", "why"), [("EPROTONOSUPPORT", "modprobe tcp_diag"), ("EACCES", "seccomp or SELinux")])
-def test_batch_says_once_why_it_is_not_sock_diag(error: str, why: str) -> None:
-    ran = run("-b", "-n", "2", "-d", "0.1", "-o", "json", program=WITHOUT_SOCK_DIAG.format(error=error))
+def test_batch_says_once_why_it_is_not_sock_diag(error: str, why: str, filtered: str) -> None:
+    ran = run("-b", "-n", "2", "-d", "0.1", "-f", filtered, "-o", "json", program=WITHOUT_SOCK_DIAG.format(error=error))
     assert [json.loads(line)["source"] for line in ran.stdout.splitlines()] == ["procfs", "procfs"]
     (told,) = ran.stderr.splitlines()
     assert told.startswith("twtop: procfs instead of sock_diag: ")

@@ -54,6 +54,8 @@ class BestOf:
         """Where none works, the error says of each why."""
         if self._settled is not None:
             return replace(self._settled(ask), notice=self._notice)
+        if not ask.states:  # counters are the same by all of them, and say nothing of the sockets
+            return next(iter(self._readers.values()))(ask)
         refusals: dict[str, Unavailable] = {}
         for name, read in self._readers.items():
             try:
