@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test lint screenshots manual bench clean
+.PHONY: run test lint screenshots manual bench bench-million clean
 .SILENT:
 .NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
 
@@ -25,6 +25,9 @@ manual: .venv/.dev
 
 bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)
+
+bench-million: .venv/.dev
+	exec .venv/bin/python -m tests.benchmarks $(ARGS) 1000000
 
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,103 +1,79 @@
-"""make bench: what one reading costs, beside the usual tools, on real TIME_WAIT in a private namespace."""
+"""make bench: what twtop costs, beside the usual tools, on real TIME_WAIT in private namespaces."""
 
 import argparse
-import resource
-import shutil
+import os
+import platform
+import re
 import statistics
-import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
-import psutil
+from tests.benchmarks import owners, program
+from tests.benchmarks.level import held
+from tests.benchmarks.readings import measure
+from tests.namespace import run_in_namespace
 
-from tests.benchmarks import owners
-from tests.holding import owned
-from tests.namespace import run_in_namespace, sysctl
-from twtop.analysis import analyse
-from twtop.decode import decode
-from twtop.frame import Frame, View
-from twtop.history import History, fold
-from twtop.load import Met, Server, client_closes, connect
-from twtop.model import Snapshot
-from twtop.probe import ALL_SOCKETS, read_sample
-from twtop.sources import open_local
-
-PORTS, ADDRESSES = 25, 200
-"""5,000 destinations: this many listening ports on this many addresses."""
-
-RUNS = 7
-PIPELINE = "netstat -nat | grep :443 | grep TIME_WAIT | wc -l"
+README = Path(__file__).parents[2] / "README.md"
+PLACE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
+LIMIT_S = 1800
+STARTS = 5
 
 
-def hold(count: int) -> None:
-    """Make `count` TIME_WAIT on the client's side, spread evenly over the destinations."""
-    sysctl("net.ipv4.ip_local_port_range", "1024 65535")
-    sysctl("net.ipv4.tcp_tw_reuse", 0)
-    sysctl("net.ipv4.tcp_max_tw_buckets", 2 * count)
-    servers = [Server(("0.0.0.0", 443 + i)) for i in range(PORTS)]
-    met = Met()
-    for i in range(count):
-        place = i % (PORTS * ADDRESSES)
-        client_closes(connect(servers[place % PORTS], met, to=f"127.0.1.{1 + place // PORTS}"))
+def machine() -> str:
+    """Of what the figures are true."""
+    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    """The median of some runs after a first one that is not counted."""
-    work()
-    spans = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        work()
-        spans.append(time.perf_counter() - start)
-    return statistics.median(spans) * 1000
+def of_the_program(count: int) -> Iterator[str]:
+    """The monitor in a terminal of 160 × 50 on a table that is churned, as Markdown."""
+    with held(count) as level:
+        level.keep()
+        starts = [program.first_frame_s("/s in") for _ in range(STARTS)]
+        share, (_, most) = program.share_of_cpu()
+        keys = program.answers_ms()
+        yield f"| first frame with figures | {statistics.median(starts):.2f} s |"
+        yield f"| share of a CPU at one reading a second, {count / 61:,.0f} connections/s | {share:.1%} |"
+        yield f"| peak memory | {most:,.0f} MB |"
+        for name, spans in keys.items():
+            at_95 = program.at_95_percent(spans)
+            yield f"| {name}: key to screen | {statistics.median(spans):.0f} ms, 95 % within {at_95:.0f} ms |"
 
 
-def command(line: str) -> Callable[[], object]:
-    """A shell command whose output is discarded."""
-    return lambda: subprocess.run(line, shell=True, check=True, stdout=subprocess.DEVNULL)
+def quiet() -> Iterator[str]:
+    share, (now, _) = program.share_of_cpu()
+    yield f"| share of a CPU on a quiet box | {share:.1%} |"
+    yield f"| memory on a quiet box | {now:,.0f} MB |"
 
 
-def measure(count: int) -> dict[str, float]:
-    """Median milliseconds of each way to read `count` TIME_WAIT, inside a namespace that holds them."""
-    hold(count)
-    sample = read_sample()
-    snapshot = decode(sample)
-    history, read = History(), open_local()
-    history.advance(snapshot)
-
-    def figures(snapshot: Snapshot) -> Frame:
-        return fold(history, analyse(snapshot), View(), owned(snapshot.sockets))
-
-    def whole() -> None:
-        figures(decode(read(ALL_SOCKETS)))
-
-    rows = {
-        "twtop: dump, decode, fold": milliseconds(whole),
-        "  dump": milliseconds(lambda: read(ALL_SOCKETS)),
-        "  decode": milliseconds(lambda: decode(sample)),
-        "  group, budget, forecast": milliseconds(lambda: figures(snapshot)),
-    }
-    if shutil.which("ss"):
-        rows["ss -tanoH"] = milliseconds(command("ss -tanoH"))
-    rows["cat /proc/net/tcp"] = milliseconds(command("cat /proc/net/tcp"))
-    if shutil.which("netstat"):
-        rows[PIPELINE] = milliseconds(command(PIPELINE))
-    rows["psutil.net_connections"] = milliseconds(lambda: psutil.net_connections("tcp"))
-    return rows
+def report(counts: list[int], rounds: int) -> Iterator[str]:
+    yield f"{machine()}."
+    for count in counts:
+        table = run_in_namespace(lambda count=count: measure(count, rounds), timeout=LIMIT_S)  # type: ignore[misc]
+        yield from ("", *table.lines())
+    for count in counts:
+        lines = run_in_namespace(lambda count=count: list(of_the_program(count)), timeout=LIMIT_S)  # type: ignore[misc]
+        yield from ("", f"| monitor at {count:,} TIME_WAIT | |", "| :-- | --: |", *lines)
+    yield from run_in_namespace(lambda: list(quiet()), timeout=LIMIT_S)
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what runs here starts as a user's does from the second time on
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("counts", nargs="*", type=int, default=[1_000, 100_000], help="numbers of TIME_WAIT to hold")
-    for count in parser.parse_args().counts:
-        rows = run_in_namespace(lambda count=count: measure(count), timeout=600)  # type: ignore[misc]
-        base = rows["twtop: dump, decode, fold"]
-        print(f"\n{count:,} TIME_WAIT to {min(count, PORTS * ADDRESSES):,} destinations, medians of {RUNS} runs")
-        for name, span in rows.items():
-            print(f"  {name:<52} {span:>9.1f} ms {span / base:>7.2f} ×")
+    parser.add_argument("counts", nargs="*", type=int, default=[1_000, 100_000, 250_000], help="TIME_WAIT to hold")
+    parser.add_argument("--rounds", type=int, default=5, help="of paired runs (default 5)")
+    parser.add_argument("--readme", action="store_true", help="write the tables into README.md as well")
+    options = parser.parse_args()
+    lines = []
+    for line in report(options.counts, options.rounds):
+        print(line, flush=True)
+        lines.append(line)
+    if options.readme:
+        written, places = PLACE.subn("\n".join(lines) + "\n", README.read_text("utf-8"))
+        if places != 1:
+            parser.error(f"{README.name} has no one place between <!-- bench --> and <!-- /bench -->")
+        README.write_text(written, "utf-8")
     owners.main()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"\npeak memory of a child {peak:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from tests.namespace import sysctl, wait_until
@@ -17,7 +18,10 @@ PORTS, ADDRESSES = 25, 200
 FIRST_PORT = 443
 FILLERS = 2
 BATCH = 64
-TOLERANCE = 0.02
+LACK = 0.01
+"""Share that may be missing of a full level."""
+
+LIMIT_S = 180
 
 
 def time_waits() -> int:
@@ -26,33 +30,57 @@ def time_waits() -> int:
     return int(words[words.index("tw") + 1])
 
 
-@contextmanager
-def held(wanted: int) -> Iterator[None]:
-    """Bring the namespace to this many TIME_WAIT and keep them there; all end with the context."""
-    add_local_network("10.0.0.0", 8)
-    sysctl("net.ipv4.ip_local_port_range", "1024 65535")
-    sysctl("net.ipv4.tcp_tw_reuse", 0)
-    sysctl("net.ipv4.tcp_max_tw_buckets", 2 * wanted + 1000)
-    fillers = [multiprocessing.get_context("fork").Process(target=_fill, args=(wanted, n)) for n in range(FILLERS)]
-    for filler in fillers:
-        filler.start()
-    try:
-        wait_until(lambda: time_waits() >= wanted * (1 - TOLERANCE), timeout=120, what=f"{wanted} TIME_WAIT")
-        yield
-    finally:
-        for filler in fillers:
+class Level:
+    """Processes that make connections while there are fewer TIME_WAIT than wanted."""
+
+    def __init__(self, wanted: int) -> None:
+        self._full = wanted * (1 - LACK)
+        fork = multiprocessing.get_context("fork")
+        self._wanted: Synchronized[int] = fork.Value("q", 0)
+        self._most = wanted
+        self._fillers = [fork.Process(target=_fill, args=(self._wanted, number)) for number in range(FILLERS)]
+        for filler in self._fillers:
+            filler.start()
+
+    def keep(self) -> None:
+        """Bring the level up and keep it there."""
+        self._wanted.value = self._most
+        wait_until(lambda: time_waits() >= self._full, timeout=LIMIT_S, what=f"{self._most} TIME_WAIT")
+
+    def fill(self) -> None:
+        """Bring the level up and leave it alone."""
+        self.keep()
+        self._wanted.value = 0
+
+    def close(self) -> None:
+        for filler in self._fillers:
             filler.kill()
             filler.join()
 
 
-def _fill(wanted: int, number: int) -> None:
-    """The first filler keeps the level; the others help while much is missing."""
+@contextmanager
+def held(wanted: int) -> Iterator[Level]:
+    """Bring the namespace to this many TIME_WAIT to 5,000 destinations."""
+    add_local_network("10.0.0.0", 8)
+    sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+    sysctl("net.ipv4.tcp_tw_reuse", 0)
+    sysctl("net.ipv4.tcp_max_tw_buckets", 2 * wanted + 1000)
+    level = Level(wanted)
+    try:
+        level.fill()
+        yield level
+    finally:
+        level.close()
+
+
+def _fill(wanted: "Synchronized[int]", number: int) -> None:
+    """The first keeps the level; the others help while much is missing."""
     die_with_parent()
-    met, enough = Met(), wanted if number == 0 else wanted * (1 - TOLERANCE)
+    met, share = Met(), 1.0 if number == 0 else 1 - LACK
     servers = [Server(("0.0.0.0", FIRST_PORT + PORTS * number + i)) for i in range(PORTS)]
     places = count()
     while True:
-        missing = int(enough) - time_waits()
+        missing = int(wanted.value * share) - time_waits()
         if missing <= 0:
             time.sleep(0.02)
         for _ in range(min(missing, BATCH)):
