@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import shutil
 import socket
 import struct
@@ -75,7 +74,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Call it with what the kernel shall answer to every dump."""
 
     def answers(*answers: bytes | OSError) -> None:
-        monkeypatch.setattr(secrets, "randbits", lambda _: SEQUENCE)
+        monkeypatch.setattr(probe, "new_sequence", lambda: SEQUENCE)
         monkeypatch.setattr(socket, "socket", lambda *_: FakeSocket(answers))
 
     return answers

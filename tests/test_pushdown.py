@@ -81,8 +81,7 @@ def shown(analysis: Analysis, view: View) -> Shown:
 
 
 def selected(analysis: Analysis, view: View) -> Selection:
-    count = len(analysis.snapshot.sockets)
-    return select(analysis, view, Owners(np.full(count, -1, np.int32), np.zeros(count, np.bool_), ()))
+    return select(analysis, view, Owners.unknown(analysis.snapshot.sockets))
 
 
 @in_namespace

@@ -19,6 +19,7 @@ from twtop.explain import as_text, explain
 from twtop.frame import Frame, View
 from twtop.head_start import HeadStart
 from twtop.history import History, fold
+from twtop.model import Owners
 from twtop.namespace import NamespaceRefused
 from twtop.netns_listing import Namespace, list_namespaces
 from twtop.owners import Ledger, hint
@@ -112,7 +113,7 @@ def _explain(open_source: OpenSource, view: View, options: argparse.Namespace) -
 def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
     """A frame each `--delay`, without end."""
     sampler, history = Sampler(open_source(), options.budget), History()
-    search, ledger = Search(), Ledger()
+    search, ledger, wants_owners = Search(), Ledger(), options.sockets or view.needs_owners
     due, told, hinted = time.monotonic(), False, False
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
@@ -123,10 +124,10 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
             told = True
         history.advance(analysis.snapshot)
         sockets = analysis.snapshot.sockets
-        if (options.sockets or view.needs_owners) and time.monotonic() >= search.rested_at:
+        if wants_owners and time.monotonic() >= search.rested_at:
             search.want(sockets.inode)
             search.finish()
-        owners = ledger.assign(sockets, search.holders)
+        owners = ledger.assign(sockets, search.holders) if wants_owners else Owners.unknown(sockets)
         if owners.hidden and not hinted:
             complain(hint(owners.hidden), DONE)
             hinted = True

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from twtop import text
 from twtop.frame import Frame
 from twtop.groups import Groups, label
-from twtop.model import Direction, Rows, TcpState, Timer
+from twtop.model import Addresses, Direction, Floats, Rows, TcpState, Timer
 from twtop.ordering import GroupSort, ordered
+from twtop.ports import Budgets
 from twtop.query import Everything, unparse
 
 SCHEMA = "twtop/1"
@@ -55,7 +56,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         },
         "counters": dict(snapshot.counters),
         "rates": {f"{name}_per_s": _number(value) for name, value in frame.rates.items()},
-        "peers": [peer(frame.groups, int(group)) for group in ordered(frame.groups, GroupSort.PORTS)],
+        "peers": list(_peers(frame.groups)),
         "verdicts": [
             {"id": v.id, "level": v.level.value, "value": _number(v.value, 4), "text": v.text} for v in frame.verdicts
         ],
@@ -65,48 +66,56 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
     return whole
 
 
-def peer(groups: Groups, group: int) -> dict[str, object]:
-    """One group with its destinations, the most pressed first."""
-    states = groups.states[group]
-    key = groups.key(group)
-    leaves = range(int(groups.first[group]), int(groups.first[group + 1]))
-    return {
-        "peer": label(key),
-        "direction": DIRECTIONS[Direction(groups.places.direction[groups.worst[group]])],
-        "sockets": int(states.sum()),
-        "states": {state.name: int(states[state]) for state in TcpState},
-        "entered_per_s": _number(groups.entered_per_s[group]),
-        "worst": 0,
-        "destinations": [destination(groups, int(groups.destination[leaf])) for leaf in leaves],
-    }
+def _peers(groups: Groups) -> Iterator[dict[str, object]]:
+    """All groups with their destinations, both the most pressed first."""
+    order, leaves = ordered(groups, GroupSort.PORTS), list(destinations(groups, groups.destination))
+    for group, each in zip(order.tolist(), peers(groups, order), strict=True):
+        yield {**each, "worst": 0, "destinations": leaves[groups.first[group] : groups.first[group + 1]]}
 
 
-def destination(groups: Groups, place: int) -> dict[str, object]:
-    """One port budget, in the form of its direction."""
-    budget, places = groups.budgets, groups.places
-    local = text.address(groups.addresses.integer(places.local[place]))
-    remote = text.address(groups.addresses.integer(places.remote[place]))
-    port = int(places.port[place])
-    counts: dict[str, object] = {
-        "used": _integer(budget.used[place]),
-        "time_wait": _integer(budget.time_wait[place]),
-        "capacity": _integer(budget.capacity[place]),
-        "pressure": _number(budget.pressure[place], 4),
+def peers(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
+    """These groups, as the JSON has them but for their destinations."""
+    columns = groups.places.direction[groups.worst], groups.states, groups.entered_per_s
+    for group, direction, states, entered_per_s in zip(
+        order.tolist(), *(column[order].tolist() for column in columns), strict=True
+    ):
+        yield {
+            "peer": label(groups.key(group)),
+            "direction": DIRECTIONS[direction],
+            "sockets": sum(states),
+            "states": {state.name: states[state] for state in TcpState},
+            "entered_per_s": _number(entered_per_s),
+        }
+
+
+def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
+    """Port budgets of these destinations, each in the form of its direction."""
+    places, budget = groups.places, groups.budgets
+    names = _names(groups.addresses)
+    ends = (column[rows].tolist() for column in (places.direction, places.local, places.remote, places.port))
+    counts = (_integers(column[rows]) for column in (budget.used, budget.time_wait, budget.capacity))
+    for direction, local, remote, port, used, time_wait, capacity, pressure, more in zip(
+        *ends, *counts, _numbers(budget.pressure[rows], 4), _outbound(budget, rows), strict=True
+    ):
+        count = {"used": used, "time_wait": time_wait, "capacity": capacity, "pressure": pressure}
+        if direction == Direction.OUTBOUND:
+            yield {"local": names[local], "remote": names[remote], "port": port, **count, **more}
+        else:
+            yield {"local": names[local], "port": port, "remote": names[remote], **count}
+
+
+def _outbound(budget: Budgets, rows: Rows) -> Iterator[dict[str, object]]:
+    """What only an outbound destination has."""
+    columns = {
+        "reusable": _integers(budget.reusable[rows]),
+        "past_cliff": budget.past_cliff[rows].tolist(),
+        "probes_per_connect": _numbers(budget.probes_per_connect[rows]),
+        "new_per_s": _numbers(budget.new_per_s[rows]),
+        "max_per_s": _numbers(budget.max_per_s[rows]),
+        "full_in_s": _numbers(budget.full_in_s[rows]),
     }
-    if places.direction[place] != Direction.OUTBOUND:
-        return {"local": local, "port": port, "remote": remote, **counts}
-    return {
-        "local": local,
-        "remote": remote,
-        "port": port,
-        **counts,
-        "reusable": _integer(budget.reusable[place]),
-        "past_cliff": bool(budget.past_cliff[place]),
-        "probes_per_connect": _number(budget.probes_per_connect[place]),
-        "new_per_s": _number(budget.new_per_s[place]),
-        "max_per_s": _number(budget.max_per_s[place]),
-        "full_in_s": _number(budget.full_in_s[place]),
-    }
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, row, strict=True))
 
 
 def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
@@ -115,7 +124,7 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
     Its process is then the one that was seen to hold it before, or is `inferred`, without a pid.
     """
     sockets, owners = frame.snapshot.sockets, frame.owners
-    names = [text.address(sockets.addresses.integer(i)) for i in range(len(sockets.addresses))]
+    names = _names(sockets.addresses)
     columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
     columns += [sockets.local, sockets.lport, sockets.remote, sockets.rport]
     columns += [sockets.uid, sockets.inode, owners.process, owners.inferred]
@@ -154,5 +163,17 @@ def _number(value: float | None, digits: int = 2) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), digits)
 
 
-def _integer(value: float) -> int | None:
-    return None if math.isnan(value) else int(value)
+def _numbers(values: Floats, digits: int = 2) -> list[float | None]:
+    """Rounded; None where a value is unknown or never."""
+    rounded = np.round(values, digits).astype(object)
+    rounded[~np.isfinite(values)] = None
+    found: list[float | None] = rounded.tolist()
+    return found
+
+
+def _integers(values: Floats) -> list[int | None]:
+    return [None if value is None else int(value) for value in _numbers(values, 0)]
+
+
+def _names(addresses: Addresses) -> list[str]:
+    return [text.address(hi << 64 | lo) for hi, lo in zip(addresses.hi.tolist(), addresses.lo.tolist(), strict=True)]

@@ -255,3 +255,8 @@ class Owners:
 
     def __post_init__(self) -> None:
         freeze(self.process, self.inferred)
+
+    @classmethod
+    def unknown(cls, sockets: Sockets) -> "Owners":
+        """Nobody was searched for."""
+        return cls(np.full(len(sockets), -1, np.int32), np.zeros(len(sockets), np.bool_), ())

@@ -7,7 +7,6 @@ when all of them belong to processes of one name.
 """
 
 import os
-import secrets
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +52,7 @@ class Ledger:
         self._uid = uid
         self._memory = Memory(np.empty(0, np.uint64), NOBODY.inode, NOBODY.process, ())
         self._last: tuple[Sockets, Holders, Owners] | None = None
-        self._salt = secrets.randbits(64)  # else somebody could choose addresses that are taken for each other
+        self._salt = int.from_bytes(os.urandom(8))  # else somebody could choose addresses that are taken for each other
 
     def assign(self, sockets: Sockets, holders: Holders) -> Owners:
         """The owner of each socket as far as it is known now; again for the same sockets when more holders are.

@@ -5,9 +5,9 @@ namespace or on another host. Nothing is interpreted here; `decode` does that.
 """
 
 import errno
+import mmap
 import os
 import platform
-import secrets
 import socket
 import struct
 import sys
@@ -22,6 +22,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
 INET_DIAG_REQ_BYTECODE = 1
 CHUNK = 1 << 16  # the kernel fills at most 32 KiB a message batch
+FIRST_ROOM = 1 << 25
 ROOMY = 8
 RECEIVE_TIMEOUT_S = 5
 HEADER = struct.Struct("=IHHII")
@@ -104,23 +105,28 @@ class Sample:
 
 
 class Room:
-    """Memory for a dump that is used again by the next one: fresh pages would cost a tenth of the reading."""
+    """Memory for a dump that is used again by the next one: fresh pages would cost a tenth of the reading.
+
+    It begins with more addresses than most dumps take; pages that are never written cost nothing.
+    """
 
     def __init__(self) -> None:
-        self._buffer = bytearray(CHUNK)
-        self._used = 0
+        self._buffer = mmap.mmap(-1, FIRST_ROOM)
+        self._used = self._written = 0
 
     def clear(self) -> None:
         """Begin a new dump; what was handed out before is overwritten by it."""
-        if self._used * ROOMY < len(self._buffer):
-            self._buffer = bytearray(max(CHUNK, 2 * self._used))
+        self._written = max(self._written, self._used)
+        if self._used * ROOMY < self._written:
+            self._buffer = mmap.mmap(-1, max(FIRST_ROOM, 2 * self._used))
+            self._written = 0
         self._used = 0
 
     def free(self) -> memoryview:
         """Room for one more chunk at least."""
         if len(self._buffer) - self._used < CHUNK:
-            larger = bytearray(2 * len(self._buffer))
-            larger[: self._used] = memoryview(self._buffer)[: self._used]
+            larger = mmap.mmap(-1, 4 * len(self._buffer))
+            larger[: self._used] = self._buffer[: self._used]
             self._buffer = larger
         return memoryview(self._buffer)[self._used :]
 
@@ -174,7 +180,7 @@ def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Dump:
     """
     if not hasattr(socket, "AF_NETLINK"):
         raise Unavailable("only Linux has sock_diag")
-    sequence = secrets.randbits(31) | 1
+    sequence = new_sequence()
     body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ask.states, 0)  # struct inet_diag_req
     if ask.bytecode:
         body += struct.pack("=HH", 4 + len(ask.bytecode), INET_DIAG_REQ_BYTECODE) + ask.bytecode
@@ -208,6 +214,11 @@ def read_tables(proc: str) -> bytes:
         return tables
     except OSError as error:
         raise CollectError(f"cannot read /proc/net/tcp6: {error.strerror}") from error
+
+
+def new_sequence() -> int:
+    """Of 32 bits, by chance, so that a header can be told from what happens to look like one; never 0."""
+    return int.from_bytes(os.urandom(4)) | 1
 
 
 def _receive(netlink: socket.socket, sequence: int, room: Room) -> None:

@@ -122,7 +122,7 @@ def is_whole(query: Query, analysis: Analysis) -> bool:
     sockets, space = analysis.snapshot.sockets, analysis.space
     if space is None:
         return False
-    nobody = Owners(np.full(len(sockets), -1, np.int32), np.zeros(len(sockets), np.bool_), (), 0)
+    nobody = Owners.unknown(sockets)
     shown = sockets.is_connection.copy()
     for test in _tests(query):
         if isinstance(test, PortTest | AddressTest | StateTest):

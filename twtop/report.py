@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from twtop import text
-from twtop.document import destination, document, peer, rfc3339, socket_rows
+from twtop.document import destinations, document, peers, rfc3339, socket_rows
 from twtop.frame import Frame
 from twtop.groups import Groups, label
 from twtop.model import Direction, Rows, TcpState
@@ -26,7 +26,7 @@ Report = Callable[[Frame, bool], str]
 
 def to_json(frame: Frame, with_sockets: bool) -> str:
     """One JSON object on one line, schema twtop/1. Unknown is null."""
-    return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False) + "\n"
+    return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False, check_circular=False) + "\n"
 
 
 def to_csv(frame: Frame, with_sockets: bool) -> str:
@@ -40,7 +40,7 @@ def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
     """These groups with the budget of their worst destinations, below a line of names."""
     names = ["peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used"]
     names += ["capacity", "reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"]
-    return _csv(frame, names, (_csv_group(frame.groups, int(group)) for group in order), named)
+    return _csv(frame, names, _csv_groups(frame.groups, order), named)
 
 
 def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
@@ -61,9 +61,10 @@ def _csv(frame: Frame, names: list[str], rows: Iterable[Mapping[str, object]], n
     return out.getvalue()
 
 
-def _csv_group(groups: Groups, group: int) -> dict[str, object]:
-    worst = destination(groups, int(groups.worst[group]))
-    return worst | peer(groups, group) | {"time_wait": int(groups.states[group, TcpState.TIME_WAIT])}
+def _csv_groups(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
+    waiting = groups.states[order, TcpState.TIME_WAIT].tolist()
+    rows = zip(destinations(groups, groups.worst[order]), peers(groups, order), waiting, strict=True)
+    return (worst | peer | {"time_wait": count} for worst, peer, count in rows)
 
 
 FORMULA = tuple("=+-@＝＋－＠")
