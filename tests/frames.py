@@ -6,9 +6,9 @@ from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.holders import holders
 from twtop.owners import Ledger
 from twtop.probe import Sample
-from twtop.processes import holders
 from twtop.query import parse
 
 PLAIN = View()

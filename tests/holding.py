@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from twtop.holders import NOBODY, Inodes, holders
 from twtop.model import Owners, Process, Sockets
 from twtop.owners import Ledger
-from twtop.processes import NOBODY, Inodes, holders
 
 ByInode = Mapping[int, Process]
 """Socket inode → process."""

@@ -11,11 +11,11 @@ from twtop.decode import decode
 from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.holders import holders
 from twtop.model import Process
 from twtop.owners import Ledger
 from twtop.probe import Ask
 from twtop.process_detail import ProcessDetail
-from twtop.processes import holders
 from twtop.sources import Source
 
 STEP_S = 10

@@ -14,9 +14,9 @@ from twtop.decode import decode
 from twtop.frame import Base, Frame, View
 from twtop.groups import GroupBy, Key
 from twtop.history import History, fold
+from twtop.holders import holders
 from twtop.model import Counts, Direction, Process, TcpState
 from twtop.owners import Ledger
-from twtop.processes import holders
 from twtop.query import parse
 
 HELD: ByInode = {900 + i: Process(100 + i % 3, f"p{i % 3}") for i in range(20)}

@@ -32,7 +32,7 @@ SOURCE = {
     "netns",
     "netns_listing",
 }
-SOURCE |= {"sampler"}
+SOURCE |= {"sampler", "holders"}
 
 # What a module of twtop may import of twtop, lowest first. A package has one row, and is free within.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -47,9 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decode": {"model", "probe", "socket_table", "decode_procfs", "psutil_source"},
     "netns": BASE | {"namespace", "probe"},
     "netns_listing": BASE | {"netns", "probe"},
-    "processes": BASE | {"probe"},
+    "holders": BASE,
+    "processes": BASE | {"holders"},
     "process_detail": BASE | {"processes"},
-    "owners": BASE | {"processes"},
+    "owners": BASE | {"holders"},
     "sources": SOURCE,
     "port_space": BASE,
     "timers": BASE,

@@ -11,10 +11,11 @@ from tests.namespace import in_namespace, wait_until
 from tests.servers import server
 from tests.sockdiag import Block, encode, many, sock
 from twtop.decode import decode, decode_dump
+from twtop.holders import NOBODY, holders
 from twtop.model import Owners, Process, Sockets, TcpState, Timer
 from twtop.owners import Ledger, hint
 from twtop.probe import read_sample
-from twtop.processes import NOBODY, Search, holders
+from twtop.processes import Search
 
 NGINX, OTHER_NGINX, WRK, CURL = Process(10, "nginx"), Process(7, "nginx"), Process(20, "wrk"), Process(30, "curl")
 HOLDERS = {1: NGINX, 2: OTHER_NGINX, 3: WRK, 4: CURL}

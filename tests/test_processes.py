@@ -14,9 +14,10 @@ from tests.namespace import in_namespace
 from tests.servers import server
 from twtop import processes
 from twtop.decode import decode
+from twtop.holders import NOBODY, Holders, Inodes, holders
 from twtop.model import Process, TcpState
 from twtop.probe import read_sample
-from twtop.processes import AFRESH_S, NOBODY, SAVED_S, SHARE, SLICE_S, Allowance, Holders, Inodes, Search, holders
+from twtop.processes import AFRESH_S, SAVED_S, SHARE, SLICE_S, Allowance, Search
 
 
 def by_inode(known: Holders) -> dict[int, Process]:

@@ -12,10 +12,10 @@ from twtop import sampler as sampler_module
 from twtop.document import document
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.holders import NOBODY
 from twtop.model import TcpState
 from twtop.owners import Ledger
 from twtop.probe import Ask, Sample
-from twtop.processes import NOBODY
 from twtop.sampler import Pace, Sampler
 
 ENTERED_PER_S, HELD = 40, 2000

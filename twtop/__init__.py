@@ -12,6 +12,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     socket_table    columns as a source gives them → Sockets
     model           states, addresses, sockets, limits, owners
     factorize       the group-by under every table: equal keys → equal small numbers
+    holders         socket inode → process, in columns
     processes       who holds which socket: the search in /proc
     process_detail  one process: its user, command line, descriptors and their limit
     owners          sockets + holders → owners, remembered and inferred ones too

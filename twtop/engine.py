@@ -14,11 +14,12 @@ from typing import NamedTuple, TypeVar
 from twtop.analysis import Analysis
 from twtop.frame import Frame, View
 from twtop.history import History, fold
+from twtop.holders import NOBODY, Holders
 from twtop.model import Process, Sockets
 from twtop.owners import Ledger
 from twtop.probe import CollectError
 from twtop.process_detail import ProcessDetail, read_detail
-from twtop.processes import NOBODY, Holders, Search
+from twtop.processes import Search
 from twtop.sampler import BUDGET, Sampler
 from twtop.sources import OpenSource
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.factorize import factorize, fused
+from twtop.holders import NOBODY, Holders, Inodes, index_of
 from twtop.model import Codes, Mask, Owners, Process, Rows, Sockets, TcpState
-from twtop.processes import NOBODY, Holders, Inodes, index_of
 
 Keys = NDArray[np.uint64]
 Processes = tuple[Process, ...]

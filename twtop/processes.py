@@ -9,16 +9,13 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from twtop.model import Codes, Mask, Process, Rows, freeze
-
-Inodes = NDArray[np.uint32]
+from twtop.holders import NO_INODES, NOBODY, Inodes, among, holders
+from twtop.model import Mask, Process
 
 EAGER = 64
 """How many processes that had new sockets are read again before any other."""
@@ -29,46 +26,6 @@ AFRESH_S = 30
 SHARE, SAVED_S, SLICE_S = 0.04, 0.25, 0.02
 """The search may take this share of one core, and may save up so much for a burst: less than 5 % of any half minute. It
 reads for so long at a time."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Holders:
-    """Who holds sockets: `inode` ascending, `process` an index into `processes` for each.
-
-    `hidden`, ascending too, are sockets that no readable process holds.
-    """
-
-    inode: Inodes
-    process: Codes
-    processes: tuple[Process, ...]
-    hidden: Inodes
-
-    def __post_init__(self) -> None:
-        freeze(self.inode, self.process, self.hidden)
-
-    def of(self, inodes: Inodes) -> Codes:
-        """The process of each inode, −1 where unknown; inode 0 is no socket's."""
-        order = np.argsort(inodes)
-        found = np.empty(len(inodes), np.int32)
-        found[order] = np.append(self.process, np.int32(-1))[index_of(inodes[order], self.inode)]
-        found[inodes == 0] = -1
-        return found
-
-
-NO_INODES = np.empty(0, np.uint32)
-NOBODY = Holders(NO_INODES, np.empty(0, np.int32), (), NO_INODES)
-
-
-def holders(found: Iterable[tuple[int, Process]], before: Holders = NOBODY) -> Holders:
-    """These (inode, process) beside those known before; of two that name the same inode the first counts."""
-    number = {process: i for i, process in enumerate(before.processes)}
-    pairs = [(inode, number.setdefault(process, len(number))) for inode, process in found]
-    inodes = np.append(np.array([inode for inode, _ in pairs], np.uint32), before.inode)
-    codes = np.append(np.array([code for _, code in pairs], np.int32), before.process)
-    distinct, first = np.unique(inodes, return_index=True)
-    used, process = np.unique(codes[first], return_inverse=True)
-    processes, hidden = tuple(number), before.hidden[~_among(before.hidden, distinct)]
-    return Holders(distinct, process.astype(np.int32), tuple(processes[code] for code in used), hidden)
 
 
 class Allowance:
@@ -129,12 +86,12 @@ class Search:
         start, now = self._cpu(), self._clock()
         before, self._wanted = self._wanted, _distinct(inodes)
         known = self.holders
-        kept = _among(known.inode, self._wanted) | _among(known.inode, before)
-        hidden = known.hidden[_among(known.hidden, self._wanted)]
+        kept = among(known.inode, self._wanted) | among(known.inode, before)
+        hidden = known.hidden[among(known.hidden, self._wanted)]
         self.holders = replace(known, inode=known.inode[kept], process=known.process[kept], hidden=hidden)
         missing = self._wanted
         if now < self._afresh_at:
-            missing = missing[~_among(missing, known.inode) & ~_among(missing, hidden)]
+            missing = missing[~among(missing, known.inode) & ~among(missing, hidden)]
         else:
             self._afresh_at = now + AFRESH_S
         if self.over:
@@ -204,27 +161,10 @@ class Search:
         for inode in inodes:
             del self._missing[inode]
         hidden = np.union1d(self.holders.hidden, np.array(inodes, np.uint32))
-        kept = ~_among(self.holders.inode, hidden)
+        kept = ~among(self.holders.inode, hidden)
         self.holders = replace(
             self.holders, inode=self.holders.inode[kept], process=self.holders.process[kept], hidden=hidden
         )
-
-
-def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
-    """The place of each wanted number in an ascending column, −1 where it is not; quick when they ascend too.
-
-    >>> index_of(np.array([2, 5, 9]), np.array([5, 9])).tolist()
-    [-1, 0, 1]
-    """
-    at = np.searchsorted(ascending, wanted)
-    inside = at < len(ascending)
-    inside[inside] = ascending[at[inside]] == wanted[inside]
-    return np.where(inside, at, -1)
-
-
-def _among(wanted: Inodes, ascending: Inodes) -> Mask:
-    there: Mask = index_of(wanted, ascending) >= 0
-    return there
 
 
 def _distinct(inodes: Inodes) -> Inodes:

@@ -11,9 +11,10 @@ import numpy as np
 
 from tests.sockdiag import encode, many
 from twtop.decode import decode_dump
+from twtop.holders import NOBODY, holders
 from twtop.model import Process, Sockets, TcpState
 from twtop.owners import Ledger
-from twtop.processes import NOBODY, Search, holders
+from twtop.processes import Search
 
 PROCESSES, DESCRIPTORS = 2_000, 100
 SOCKETS, DESTINATIONS = 100_000, 200

@@ -15,10 +15,8 @@ from twtop.engine import Engine
 from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy
-from twtop.model import Process
 from twtop.netns_listing import Namespace
 from twtop.owners import hint
-from twtop.process_detail import ProcessDetail
 from twtop.query import Everything, unparse
 from twtop.report import peers_csv, sockets_csv
 from twtop.text import printable
@@ -66,8 +64,6 @@ class Monitor(MarkingScreen, ZoomScreen):
         self.paused = False
         self.frame: Frame | None = None
         self._hinted = False
-        self._looked_at: Process | None = None
-        self._detail: ProcessDetail | None = None
         self._places = places
         self._engine = self._made(make_engine)
 
@@ -101,6 +97,7 @@ class Monitor(MarkingScreen, ZoomScreen):
         self._header = self.query_one(Header)
         self._peers = self.query_one(PeersTable)
         self._sockets = self.query_one(SocketsTable)
+        self._owner = self.query_one(OwnerPanel)
         self._header.interval = self.interval
         self._show_filter()
         self._peers.focus()
@@ -132,7 +129,7 @@ class Monitor(MarkingScreen, ZoomScreen):
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
-        self._look_at_owner()
+        self._show_owner()
         ports = self.query_one(PortMapPanel)
         ports.show_frame(frame)
         if frame.port_map is None and self.maximized is ports:
@@ -164,22 +161,17 @@ class Monitor(MarkingScreen, ZoomScreen):
         raise message.error
 
     def on_detail_read(self, message: DetailRead) -> None:
-        if message.detail.process == self._looked_at:
-            self._detail = message.detail
-            self._look_at_owner()
+        self._owner.show_detail(message.detail)
 
     def on_table_cursor_moved(self, message: Table.CursorMoved) -> None:
         if message.table is self._sockets:
-            self._look_at_owner()
+            self._show_owner()
 
-    def _look_at_owner(self) -> None:
-        """Show who owns the selected socket, and have that process read."""
-        row = self._sockets.selected if self._drilled else None
-        process = row.process if row else None
-        if process != self._looked_at:
-            self._looked_at, self._detail = process, None
-            self._engine.inspect(process, lambda detail: self.post_message(DetailRead(detail)))
-        self.query_one(OwnerPanel).show_owner(row, self._detail)
+    def _show_owner(self) -> None:
+        self._owner.show_owner(self._sockets.selected if self._drilled else None)
+
+    def on_owner_panel_asked(self, message: OwnerPanel.Asked) -> None:
+        self._engine.inspect(message.process, lambda detail: self.post_message(DetailRead(detail)))
 
     def _tick_of_the_clock(self) -> None:
         if self.paused:
@@ -231,7 +223,7 @@ class Monitor(MarkingScreen, ZoomScreen):
 
     def _close_sockets(self) -> None:
         self._want(drill=None)
-        self._look_at_owner()
+        self._show_owner()
         self.remove_class("drilled")
         self._peers.focus()
 
@@ -281,7 +273,7 @@ class Monitor(MarkingScreen, ZoomScreen):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(explain(self.frame, self._detail), self.frame.verdicts))
+            self.app.push_screen(ExplainScreen(explain(self.frame, self._owner.detail), self.frame.verdicts))
 
     def action_namespaces(self) -> None:
         if self._places is None:

@@ -1,5 +1,7 @@
 """Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
 
+from textual.message import Message
+
 from twtop import text
 from twtop.model import Process
 from twtop.process_detail import ProcessDetail
@@ -11,17 +13,34 @@ LONGEST_COMMAND = 1000
 
 
 class OwnerPanel(LinePanel):
-    """Two lines, or one where there is room for no more."""
+    """Two lines, or one where there is room for no more. `detail` is of the process that is shown, once it is read."""
+
+    class Asked(Message):
+        """Another process is shown, or none, and its detail is wanted."""
+
+        def __init__(self, process: Process | None) -> None:
+            super().__init__()
+            self.process = process
 
     def __init__(self) -> None:
         super().__init__(id="owner")
+        self.detail: ProcessDetail | None = None
         self._row: SocketRow | None = None
-        self._detail: ProcessDetail | None = None
+        self._process: Process | None = None
 
-    def show_owner(self, row: SocketRow | None, detail: ProcessDetail | None) -> None:
-        """Draw the owner of this socket; `detail` is None until it is read."""
-        self._row, self._detail = row, detail
+    def show_owner(self, row: SocketRow | None) -> None:
+        """Draw the owner of this socket."""
+        self._row, before, self._process = row, self._process, row.process if row else None
+        if self._process != before:
+            self.detail = None
+            self.post_message(self.Asked(self._process))
         self.on_resize()
+
+    def show_detail(self, detail: ProcessDetail) -> None:
+        """Draw what was read, unless another process is shown by now."""
+        if detail.process == self._process:
+            self.detail = detail
+            self.on_resize()
 
     def on_resize(self) -> None:
         width = self.size.width
@@ -31,8 +50,8 @@ class OwnerPanel(LinePanel):
         if (process := self._row.process) is None:
             self.show((aligned(((_unknown(self._row), Tone.DIM),), width),))
             return
-        parts = [Part(_name(self._row, process), 3), *_known(process, self._detail)]
-        command = _command(self._detail)
+        parts = [Part(_name(self._row, process), 3), *_known(process, self.detail)]
+        command = _command(self.detail)
         if self.size.height > 1:
             self.show((fit(parts, width), aligned(command, width)))
         else:

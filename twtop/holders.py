@@ -1,0 +1,69 @@
+"""Who holds which socket, by inode, in columns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.model import Codes, Mask, Process, Rows, freeze
+
+Inodes = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holders:
+    """Who holds sockets: `inode` ascending, `process` an index into `processes` for each.
+
+    `hidden`, ascending too, are sockets that no readable process holds.
+    """
+
+    inode: Inodes
+    process: Codes
+    processes: tuple[Process, ...]
+    hidden: Inodes
+
+    def __post_init__(self) -> None:
+        freeze(self.inode, self.process, self.hidden)
+
+    def of(self, inodes: Inodes) -> Codes:
+        """The process of each inode, −1 where unknown; inode 0 is no socket's."""
+        order = np.argsort(inodes)
+        found = np.empty(len(inodes), np.int32)
+        found[order] = np.append(self.process, np.int32(-1))[index_of(inodes[order], self.inode)]
+        found[inodes == 0] = -1
+        return found
+
+
+NO_INODES = np.empty(0, np.uint32)
+NOBODY = Holders(NO_INODES, np.empty(0, np.int32), (), NO_INODES)
+
+
+def holders(found: Iterable[tuple[int, Process]], before: Holders = NOBODY) -> Holders:
+    """These (inode, process) beside those known before; of two that name the same inode the first counts."""
+    number = {process: i for i, process in enumerate(before.processes)}
+    pairs = [(inode, number.setdefault(process, len(number))) for inode, process in found]
+    inodes = np.append(np.array([inode for inode, _ in pairs], np.uint32), before.inode)
+    codes = np.append(np.array([code for _, code in pairs], np.int32), before.process)
+    distinct, first = np.unique(inodes, return_index=True)
+    used, process = np.unique(codes[first], return_inverse=True)
+    processes, hidden = tuple(number), before.hidden[~among(before.hidden, distinct)]
+    return Holders(distinct, process.astype(np.int32), tuple(processes[code] for code in used), hidden)
+
+
+def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
+    """The place of each wanted number in an ascending column, −1 where it is not; quick when they ascend too.
+
+    >>> index_of(np.array([2, 5, 9]), np.array([5, 9])).tolist()
+    [-1, 0, 1]
+    """
+    at = np.searchsorted(ascending, wanted)
+    inside = at < len(ascending)
+    inside[inside] = ascending[at[inside]] == wanted[inside]
+    return np.where(inside, at, -1)
+
+
+def among(wanted: Inodes, ascending: Inodes) -> Mask:
+    there: Mask = index_of(wanted, ascending) >= 0
+    return there
