@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.stories import LAB, NOTHING, Story
+from tests.stories import CROWD, LAB, NOTHING, Story
 
 SMALL, MEDIUM = (80, 24), (120, 40)
 
@@ -39,6 +39,7 @@ SCENES = (
     Scene("sockets", MEDIUM, "enter"),
     Scene("what-happens", MEDIUM, "w"),
     Scene("filter", SMALL, f"slash {typed('dir out')}"),
+    Scene("crowd-by-prefix", MEDIUM, "b b b b", CROWD),
     Scene("paused", SMALL, "p"),
     Scene("unreadable", SMALL, story=NOTHING, fault="cannot read sockets by sock_diag: Operation not permitted"),
 )

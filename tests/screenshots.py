@@ -38,7 +38,8 @@ def picture(scene: Scene) -> str:
     with _stopped_clock(EPOCH + scene.story.seconds + LATER_S):
         drawn = asyncio.run(_draw(scene))
     named = re.sub(r"\bterminal-\d+", scene.name, drawn)  # a checksum: it would change every line with each change
-    return re.sub(r"(?<=>)(?=<(?:text|rect) )", "\n", named).strip() + "\n"
+    spaced = named.replace("<svg ", '<svg xml:space="preserve" ', 1)  # some viewers drop spaces at the begin of a piece
+    return re.sub(r"(?<=>)(?=<(?:text|rect) )", "\n", spaced).strip() + "\n"
 
 
 async def _draw(scene: Scene) -> str:

@@ -118,7 +118,7 @@ SCENARIOS = (
     ),
     Scenario(
         "server-closes",
-        "TIME_WAIT pile up behind one port, 64k from one client, and nothing fails: a server does not run out of ports",
+        "TIME_WAIT pile up behind one port, the client comes back on its ports, nothing fails: a server needs one port",
         4000, _server_closes(4000), WIDE_RANGE, NO_REUSE,
     ),
     Scenario(
