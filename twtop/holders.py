@@ -29,10 +29,10 @@ class Holders:
 
     def of(self, inodes: Inodes) -> Codes:
         """The process of each inode, −1 where unknown; inode 0 is no socket's."""
-        order = np.argsort(inodes)
-        found = np.empty(len(inodes), np.int32)
-        found[order] = np.append(self.process, np.int32(-1))[index_of(inodes[order], self.inode)]
-        found[inodes == 0] = -1
+        rows = np.flatnonzero(inodes)
+        rows = rows[np.argsort(inodes[rows])]
+        found = np.full(len(inodes), -1, np.int32)
+        found[rows] = np.append(self.process, np.int32(-1))[index_of(inodes[rows], self.inode)]
         return found
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from twtop.factorize import factorize, fused
 from twtop.holders import NOBODY, Holders, Inodes, index_of
-from twtop.model import Codes, Mask, Owners, Process, Rows, Sockets, TcpState
+from twtop.model import PORTS, Codes, Mask, Owners, Process, Rows, Sockets, TcpState
 
 Keys = NDArray[np.uint64]
 Processes = tuple[Process, ...]
@@ -68,15 +68,15 @@ class Ledger:
         processes, of_holders, of_memory = _merged(holders.processes, memory.processes)
         process, inode = of_holders[holders.of(sockets.inode)], sockets.inode.copy()
         destination, key = _keys(sockets, self._salt)
-        order = np.argsort(key)
-        order = order[sockets.is_connection[order]]
-        closed = order[inode[order] == 0]
+        closed = np.flatnonzero(sockets.is_connection & (inode == 0)) if len(memory.key) else np.empty(0, np.intp)
+        closed = closed[np.argsort(key[closed])]
         at = index_of(key[closed], memory.key)
         known, at = closed[at >= 0], at[at >= 0]
         inode[known], process[known] = memory.inode[at], of_memory[memory.process[at]]
         late = known[process[known] < 0]  # the search may have found it before it was closed
         process[late] = of_holders[holders.of(inode[late])]
-        kept = order[(process[order] >= 0) | (inode[order] != 0)]
+        kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
+        kept = kept[np.argsort(key[kept])]
         self._memory = _memory(key[kept], inode[kept], process[kept], processes)
         owner = _inferred(sockets, destination, process, processes)
         return Owners(owner, owner != process, processes, self._hidden(sockets, process, holders))
@@ -143,8 +143,11 @@ def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) ->
     if not len(listeners):
         return owner, found
     own, ipv4 = sockets.local[rows], addresses.is_ipv4[sockets.local[rows]]
+    listened = np.zeros(PORTS, np.bool_)
+    listened[sockets.lport[listeners]] = True
+    candidate = listened[sockets.lport[rows]]
     for at in (own, np.where(ipv4, any_ipv4, any_ipv6), np.full(len(rows), any_ipv6)):
-        left = np.flatnonzero(~found)
+        left = np.flatnonzero(candidate & ~found)
         wanted = fused((at[left], 32), (sockets.lport[rows[left]], 16))
         owner[left], found[left] = _unanimous(listening, process[listeners], wanted, names)
     return owner, found
