@@ -10,6 +10,7 @@ from tests.frames import frames
 from tests.holding import ByInode
 from tests.sockdiag import make_sample, many, sock
 from twtop.analysis import Analyst
+from twtop.baseline import Baseline
 from twtop.decode import decode
 from twtop.frame import Base, Frame, View
 from twtop.groups import GroupBy, Key
@@ -96,3 +97,15 @@ def test_off_and_on_again_is_a_new_baseline() -> None:
     assert base(second).total[TcpState.TIME_WAIT] == 80
     assert cleared.base is None
     assert base(again).total[TcpState.TIME_WAIT] == 60
+
+
+def test_of_a_part_of_the_sockets_only_its_own_filter_is_known() -> None:
+    query = parse("443")
+    analysis = replace(Analyst().analyse(decode(BEFORE)), query=query)
+    nobody = Ledger().assign(analysis.snapshot.sockets, holders(()))
+    baseline = Baseline(analysis, nobody, np.zeros(12, np.int64))
+    found = baseline.under(View(query=query))
+    assert found is not None
+    assert found.count[TcpState.TIME_WAIT] == 30
+    assert baseline.under(View(query=parse("22"))) is None
+    assert baseline.under(View()) is None

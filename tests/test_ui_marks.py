@@ -65,6 +65,34 @@ async def test_a_mark_moves_away_from_now() -> None:
         await stage.until(lambda: min(marked_columns(stage)) < after_one, "the mark further left")
 
 
+async def test_a_mark_stands_at_its_time_with_its_label() -> None:
+    """Of the minute before now a mark of 30 s ago stands in the middle, in both views of the past."""
+    async with monitor(draining(at=0), draining(at=30), size=(120, 40)) as stage:
+        await mark(stage, "warm-up")
+        await stage.tick()
+        await stage.until_shown("│warm-up")
+        timeline = stage.monitor.query_one(Timeline)
+        (first, now, half) = (stage.where(timeline, text)[0] for text in ("-1 min", "now", "│warm-up"))
+        assert abs((first + now + len("now") / 2) / 2 - half) <= 1  # the first label begins at its moment
+        await stage.press("t")
+        await stage.until_shown("-30 s")
+        assert abs(stage.where(timeline, "-30 s")[0] + len("-30 s") / 2 - stage.where(timeline, "│warm-up")[0]) <= 1
+        await stage.press("t")
+        assert not stage.shows("│warm-up")
+
+
+async def test_a_mark_is_seen_over_a_full_plot() -> None:
+    async with monitor(lab(), lab(at=30), lab(at=50), size=(120, 40)) as stage:
+        await stage.tick()
+        await mark(stage)
+        await stage.tick()
+        timeline = stage.monitor.query_one(Timeline)
+        region = timeline.content_region
+        (x,) = await stage.until(lambda: marked_columns(stage), "a mark on the timeline")
+        column = [strip.crop(region.x + x, region.x + x + 1).text for strip in stage.strips[region.y : region.bottom]]
+        assert "".join(column[:-1]) == "│" * (region.height - 1)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_the_prompt_is_one_line_and_the_view_goes_on(size: tuple[int, int]) -> None:
     async with monitor(draining(at=0, count=100), draining(at=30, count=100), size=size) as stage:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
 
-from textual import events, work
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
@@ -18,11 +17,9 @@ from twtop.groups import GroupBy
 from twtop.netns_listing import Namespace
 from twtop.owners import hint
 from twtop.query import Everything, unparse
-from twtop.report import peers_csv, sockets_csv
-from twtop.text import printable
 from twtop.ui.columns import Column
 from twtop.ui.explain import ExplainScreen
-from twtop.ui.export import LONGEST_PATH, file_name, refusal, save_new
+from twtop.ui.exporting import ExportingScreen
 from twtop.ui.help import HelpScreen
 from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
 from twtop.ui.marking import MarkingScreen
@@ -52,7 +49,7 @@ MakeEngine = Callable[
 """(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
 
 
-class Monitor(MarkingScreen, ZoomScreen):
+class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
@@ -321,37 +318,6 @@ class Monitor(MarkingScreen, ZoomScreen):
         self.interval = self._header.interval = seconds
         self._engine.set_interval(seconds)
         self._header.draw()
-
-    def action_copy(self) -> None:
-        table = self._sockets if self.focused is self._sockets else self._peers
-        copied = table.row_text()
-        if copied:
-            self.app.copy_to_clipboard(copied)
-            self.notify("Row copied to the clipboard", timeout=2)
-
-    def action_save_table(self) -> None:
-        if self.frame is None:
-            return
-        if self.focused is self._sockets:
-            self._save(self.frame, "sockets.csv", partial(sockets_csv, self.frame, self.frame.drill))
-        else:
-            order = self._peers.order(self.frame.groups)
-            self._save(self.frame, "peers.csv", partial(peers_csv, self.frame, order))
-
-    def action_save_screen(self) -> None:
-        if self.frame is not None:
-            picture = self.app.export_screenshot(title="twtop")
-            self._save(self.frame, "screen.svg", lambda: picture)
-
-    @work(thread=True)
-    def _save(self, frame: Frame, kind: str, write: Callable[[], str]) -> None:
-        """In a thread of its own, since a table may have a hundred thousand rows, and a disk may be slow."""
-        try:
-            path = save_new(file_name(frame.snapshot, kind), write())
-        except OSError as error:
-            self.notify(refusal(error), severity="error", markup=False)
-        else:
-            self.notify(f"Saved as {printable(str(path), LONGEST_PATH)}", markup=False)
 
     def action_quit(self) -> None:
         self.app.exit()

@@ -8,6 +8,7 @@ from rich.color import Color
 
 from twtop import text
 from twtop.ui.lines import Line, Tone, merged
+from twtop.ui.overlay import uprights
 
 Y_TICKS = 4
 STYLED = re.compile(r"\x1b\[([\d;]*)m([^\x1b]*)")
@@ -26,7 +27,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What to draw: `across` are horizontal lines, `down` vertical ones, both (position, tone)."""
+    """What to draw: `across` are horizontal lines, `down` vertical ones behind the curves, both (position, tone).
+
+    `marks` are vertical lines over all, (position, label).
+    """
 
     curves: tuple[Curve, ...]
     start: float
@@ -34,6 +38,7 @@ class Plot:
     x_ticks: tuple[tuple[float, str], ...]
     across: tuple[tuple[float, Tone], ...] = ()
     down: tuple[tuple[float, Tone], ...] = ()
+    marks: tuple[tuple[float, str], ...] = ()
 
 
 def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> tuple[Line, ...]:
@@ -75,7 +80,10 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
     for at, tone in plot.down:
         figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
     tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
-    return tuple(_line(drawn, tones) for drawn in figure.build().string().splitlines()[:height])
+    lines = [_line(drawn, tones) for drawn in figure.build().string().splitlines()[:height]]
+    cells = (width - widest - 1) / (plot.end - plot.start)
+    marks = [(widest + round((at - plot.start) * cells), label) for at, label in sorted(plot.marks)]
+    return uprights(lines, marks, width)
 
 
 def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:

@@ -71,8 +71,10 @@ class Header(LinePanel):
             label = f" {text.printable(self.mark.label, LABEL)}" if self.mark.label else ""
             left.append(Part((("mark", Tone.DIM), (label, Tone.TITLE), (f" {since}", Tone.KEY)), 7))
         if self.frame.base is not None:
-            since = f"{datetime.fromtimestamp(self.frame.base.time):%H:%M:%S}"
-            left.append(Part((("change since ", Tone.DIM), (since, Tone.KEY)), 8))
+            moment = f"{datetime.fromtimestamp(self.frame.base.time):%H:%M:%S}"
+            left.append(Part((("change since ", Tone.DIM), (moment, Tone.KEY)), 8))
+        elif self.frame.view.baseline:
+            left.append(Part((("change unknown: the baseline is of another filter", Tone.WARN),), 8))
         right = self._status(max(0, width - 24))
         return spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
 

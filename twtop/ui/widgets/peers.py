@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from twtop.frame import Frame
 from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, has_timers, label
 from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.ordering import GroupSort, ordered
+from twtop.report import peers_csv
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
 from twtop.ui.lines import Line, Span, Tone, width_of
@@ -278,11 +280,14 @@ class PeersTable(Table[PeerRow]):
         self.order_by(column, reverse)
         self._arrange()
 
-    def order(self, groups: Groups) -> Rows:
-        """These groups as the table sorts them."""
+    def csv(self, frame: Frame) -> Callable[[], str]:
+        """The frame's groups as the table sorts them, once they are asked for."""
+        return partial(peers_csv, frame, self._order(frame.groups))
+
+    def _order(self, groups: Groups) -> Rows:
         by = self.sorted_by.sort if self.sorted_by else None
         return ordered(groups, by if isinstance(by, GroupSort) else GroupSort.PORTS, self.reverse)
 
     def _arrange(self) -> None:
         if self._frame is not None:
-            self.show(PeerRows(self._frame, self.order(self._frame.groups), self.expanded))
+            self.show(PeerRows(self._frame, self._order(self._frame.groups), self.expanded))

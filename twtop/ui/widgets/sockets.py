@@ -1,7 +1,8 @@
 """The drill-down: single 4-tuples of the chosen group, with their timers."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from twtop import text
 from twtop.frame import Frame, SocketSort
 from twtop.groups import Key, label
 from twtop.model import TIMEWAIT_MS, Process, TcpState, Timer
+from twtop.report import sockets_csv
 from twtop.ui.columns import Column
 from twtop.ui.lines import Line, Tone, aligned, width_of
 from twtop.ui.widgets.table import Table
@@ -170,3 +172,7 @@ class SocketsTable(Table[SocketRow]):
             change = f" ({text.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
         self.entitle(f"{label(frame.view.drill)} ── {text.count(count)} sockets{change} ── {order}")
         self.show(SocketRows(frame))
+
+    def csv(self, frame: Frame) -> Callable[[], str]:
+        """The frame's drilled sockets in their order, once they are asked for."""
+        return partial(sockets_csv, frame, frame.drill)

@@ -1,7 +1,10 @@
 """TIME_WAIT over time, drawn by plotext: count, entries per second, or the releases to come."""
 
 import enum
+from collections.abc import Iterator
+from dataclasses import replace
 
+from twtop import text
 from twtop.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.timers import MINUTE_S
@@ -58,13 +61,21 @@ class Timeline(LinePanel, can_focus=True):
         waiting, limit = frame.matching, frame.snapshot.limits.max_tw_buckets
         match self.mode:
             case Mode.COUNT:
-                plot = _counts(waiting, limit, [mark.mono - frame.snapshot.mono for mark in self.marks])
+                plot = _counts(waiting, limit)
             case Mode.ENTRIES:
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
                 plot = _seconds(waiting.releases, 0, Tone.FORECAST)
+        plot = replace(plot, marks=tuple(mark for mark in self._marked(frame) if mark[0] >= plot.start))
         self.entitle(_title(self.mode, frame))
         self.show(draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone}))
+
+    def _marked(self, frame: Frame) -> Iterator[tuple[float, str]]:
+        """(seconds before now ≤ 0, label) of the marks and of the baseline."""
+        for mark in self.marks:
+            yield mark.mono - frame.snapshot.mono, text.printable(mark.label)
+        if frame.base is not None:
+            yield frame.base.time - frame.snapshot.time, "baseline"
 
 
 def past_s(waiting: TimeWait) -> int:
@@ -73,7 +84,7 @@ def past_s(waiting: TimeWait) -> int:
     return next((seconds for seconds in PASTS_S if age <= seconds), PASTS_S[-1])
 
 
-def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
+def _counts(waiting: TimeWait, limit: int | None) -> Plot:
     """The count so far, and after “now” the forecast."""
     start = -past_s(waiting)
     past = waiting.times >= start
@@ -88,7 +99,7 @@ def _counts(waiting: TimeWait, limit: int | None, marks: list[float]) -> Plot:
         end=MINUTE_S,
         x_ticks=(*((at, f"{at // 60} min") for at in range(start, 0, 60)), (0, "now"), (60, "+60 s")),
         across=((float(limit), Tone.CRITICAL),) if limit and near else (),
-        down=((0.0, Tone.DIM), *((mark, Tone.TITLE) for mark in marks if mark >= start)),
+        down=((0.0, Tone.DIM),),
     )
 
 

@@ -1,0 +1,46 @@
+"""What can be taken from a screen: the selected row, the table, the picture."""
+
+from collections.abc import Callable
+
+from textual import work
+from textual.screen import Screen
+
+from twtop.frame import Frame
+from twtop.text import printable
+from twtop.ui.export import LONGEST_PATH, file_name, refusal, save_new
+from twtop.ui.widgets.peers import PeersTable
+from twtop.ui.widgets.sockets import SocketsTable
+
+
+class ExportingScreen(Screen[None]):
+    """A screen with `frame`, peers and sockets; the sockets are meant while they have the focus."""
+
+    frame: Frame | None
+
+    @property
+    def _meant(self) -> PeersTable | SocketsTable:
+        return self.focused if isinstance(self.focused, SocketsTable) else self.query_one(PeersTable)
+
+    def action_copy(self) -> None:
+        if copied := self._meant.row_text():
+            self.app.copy_to_clipboard(copied)
+            self.notify("Row copied to the clipboard", timeout=2)
+
+    def action_save_table(self) -> None:
+        if self.frame is not None:
+            self._save(self.frame, f"{self._meant.id}.csv", self._meant.csv(self.frame))
+
+    def action_save_screen(self) -> None:
+        if self.frame is not None:
+            picture = self.app.export_screenshot(title="twtop")
+            self._save(self.frame, "screen.svg", lambda: picture)
+
+    @work(thread=True)
+    def _save(self, frame: Frame, kind: str, write: Callable[[], str]) -> None:
+        """In a thread of its own, since a table may have a hundred thousand rows, and a disk may be slow."""
+        try:
+            path = save_new(file_name(frame.snapshot, kind), write())
+        except OSError as error:
+            self.notify(refusal(error), severity="error", markup=False)
+        else:
+            self.notify(f"Saved as {printable(str(path), LONGEST_PATH)}", markup=False)
