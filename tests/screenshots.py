@@ -7,6 +7,7 @@ draws.
 import asyncio
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -15,18 +16,23 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
+from textual.events import Paste
 from textual.widgets import Input
 
 from tests.scenes import SCENES, Scene
 from tests.sockdiag import EPOCH
 from tests.still import Still
+from tests.stories import NAMESPACES, NOTHING
 from twtop.frame import View
 from twtop.ui.app import TwtopApp
 from twtop.ui.ascii import AsciiFilter
+from twtop.ui.namespaces import Places
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 LATER_S = 7
 """What a clock beside the story would say, which only the age of a paused frame asks for."""
+
+PLACES = Places(lambda: NAMESPACES, lambda _: None, lambda _: partial(Still, NOTHING, ""))
 
 
 def path(scene: Scene) -> Path:
@@ -45,14 +51,18 @@ def picture(scene: Scene) -> str:
 async def _draw(scene: Scene) -> str:
     with patch.dict(os.environ, {} if scene.colour else {"NO_COLOR": "1"}):
         filters = [AsciiFilter()] if scene.ascii else []
-        app = TwtopApp(partial(Still, scene.story, scene.fault), View(), 1.0, filters)
-    app.animation_level = "none"
+        app = TwtopApp(partial(Still, scene.story, scene.fault), View(), 1.0, filters, PLACES)
+    app.theme, app.animation_level = scene.theme, "none"
     with patch.object(Input, "cursor_blink", False):
         async with app.run_test(size=scene.size) as pilot:
             await pilot.pause()
-            for key in scene.keys.split():
-                await pilot.press(key)
-                await pilot.pause()
+            for key in shlex.split(scene.keys):
+                if key.startswith(">"):
+                    app.post_message(Paste(key[1:]))
+                    await pilot.pause()
+                else:
+                    await pilot.press(key)
+            await app.workers.wait_for_complete()
             await pilot.pause()
             return app.export_screenshot(title="twtop")
 

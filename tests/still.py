@@ -5,7 +5,7 @@ from copy import deepcopy
 from functools import cache
 from typing import NoReturn
 
-from tests.stories import Story
+from tests.stories import COMMANDS, Story
 from twtop.analysis import Analysis, Analyst
 from twtop.decode import decode
 from twtop.engine import Engine
@@ -86,8 +86,7 @@ class Still(Engine):
 
     def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
         if process is not None:
-            command = (process.name, "-t2", "-c30", "-d60s", "https://10.0.0.5/")
-            on_detail(ProcessDetail(process, False, "alice", command, 68, 1024))
+            on_detail(ProcessDetail(process, False, "alice", COMMANDS[process], 68, 1024))
 
     def refresh(self) -> None:
         self._past.go_on(STEP_S, self._view)

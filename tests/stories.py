@@ -7,6 +7,8 @@ import numpy as np
 
 from tests.sockdiag import Block, make_sample, many, sock
 from twtop.model import Process
+from twtop.netns import Target
+from twtop.netns_listing import Listing, Namespace
 from twtop.probe import Sample
 
 LIFE_S = 61
@@ -84,11 +86,13 @@ LAB_LOADS = (
     inbound("10.0.0.1:8080", "10.0.0.11", 13, 100),
 )
 LAB_BESIDE = (
-    sock("10.0.0.1:8080", state="LISTEN", wqueue=511),
+    sock("10.0.0.1:8080", state="LISTEN", wqueue=511, inode=899),
     many("10.0.0.1", "10.0.0.5:443", lports=tried(np.arange(4960, 4990)), inode=range(950, 980)),
     many("10.0.0.1:8080", "10.0.0.9", rports=range(62000, 62030), inode=range(900, 930)),
 )
-OWNERS = {900 + i: Process(4711, "nginx") for i in range(30)} | {950 + i: Process(815, "wrk") for i in range(30)}
+NGINX, WRK = Process(4711, "nginx"), Process(815, "wrk")
+COMMANDS = {NGINX: ("nginx: worker process",), WRK: ("wrk", "-t2", "-c30", "-d60s", "https://10.0.0.5/")}
+OWNERS = {899 + i: NGINX for i in range(31)} | {950 + i: WRK for i in range(30)}
 LAB = Story(lambda second: told(second, LAB_LOADS, *LAB_BESIDE, max_tw_buckets=32768), 200, OWNERS)
 """One destination fills, some do not, and a server's pile stands beside them."""
 
@@ -111,3 +115,13 @@ CROWD = Story(lambda second: told(second, CROWD_LOADS, CROWD_SERVER, max_tw_buck
 KEPT = many("10.0.0.1", "10.0.0.5:5432", lports=range(33000, 33020), inode=range(900, 920))
 CALM = Story(lambda second: told(second, (), KEPT, max_tw_buckets=131072), 30, OWNERS)
 """Twenty kept connections and no TIME_WAIT."""
+
+NAMESPACES = Listing(
+    (
+        Namespace(4026531840, None, (Process(1, "systemd"), NGINX, WRK), 19232),
+        Namespace(4026532301, Target("blue", (), ""), (Process(2301, "postgres"),), 122),
+        Namespace(4026532417, Target("pid 3077", (), ""), (Process(3077, "haproxy"),), None),
+    ),
+    hidden=2,
+)
+"""What else there is on the machine."""
