@@ -87,6 +87,7 @@ def manual() -> Iterator[str]:
     yield from _pairs((re.sub(r"   +", ", ", example), meaning) for example, meaning in FILTERS)
     yield from (".SH EXIT STATUS", *_pairs(STATUSES))
     yield from (".SH ENVIRONMENT", *_pairs([("NO_COLOR", "Any value: draw without colours.")]))
+    yield from (".SH FILES", *_pairs([("~/.config/twtop/theme", "The theme that was chosen last in the palette.")]))
     yield from (".SH EXAMPLES", *_pairs(EXAMPLES))
     yield from (
         ".SH SEE ALSO",
