@@ -82,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "document": FRAME,
     "report": FRAME | {"document"},
     "head_start": FRAME | {"engine"},
+    "allocator": set(),
     "namespace": set(),
     "load": set(),
     "scenarios": {"load", "namespace"},
@@ -90,7 +91,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report", "owners", "process_detail"},
     "cli": FRAME
     | SOURCE
-    | {"engine", "head_start", "document", "report", "explain", "namespace", "scenarios", "demo", "arguments", "ui"},
+    | {
+        "engine",
+        "head_start",
+        "allocator",
+        "document",
+        "report",
+        "explain",
+        "namespace",
+        "scenarios",
+        "demo",
+        "arguments",
+        "ui",
+    },
     "__main__": {"cli"},
 }
 

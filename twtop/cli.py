@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NoReturn
 
 from twtop import netns, sources
+from twtop.allocator import share_one_pool
 from twtop.arguments import USAGE, arguments, complain
 from twtop.demo import Lab, Plan
 from twtop.engine import Engine
@@ -138,6 +139,7 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     make_engine = partial(Engine, budget=options.budget)
+    share_one_pool()
     early = HeadStart(partial(make_engine, open_source), view, options.delay)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
     from twtop.ui.ascii import AsciiFilter

@@ -110,7 +110,7 @@ KEYS: dict[str, tuple[list[bytes], Seen]] = {
     "move": ([b"j", b"j", b"k"], _cursor_row),
     "sort": ([b"s"], _shown("▼")),
     "filter": ([b"/", b"4", b"4", b"4", b"\x1b"], _shown("filter: ")),
-    "drill": ([b"g", b"\r", b"\r"], _shown(" sockets ── ")),
+    "drill": ([b"g", b"\r", b"\r"], _shown("REMAINING")),
 }
 """Keys and what shows that they were answered. A key that changes nothing there is not counted."""
 
