@@ -23,7 +23,8 @@ class Analysis:
 
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
-    `waiting` are their rows. `peak` is the highest pressure of each destination in this run, NaN for unknown.
+    `waiting` are their rows, `held` how many sockstat counted then. `peak` is the highest pressure of each destination
+    in this run, NaN for unknown. Beside a part stands the last `whole` analysis, with the counters of now.
     """
 
     snapshot: Snapshot
@@ -38,8 +39,25 @@ class Analysis:
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
+    held: int | None = None
     every_s: float = 0.0
     query: Query | None = None
+    whole: "Analysis | None" = None
+
+    @property
+    def grown(self) -> int:
+        """TIME_WAIT more than when the sockets were read, by sockstat."""
+        now = self.snapshot.gauges.get("tw")
+        return 0 if now is None or self.held is None else now - self.held
+
+    def answer(self, query: Query) -> "Analysis | None":
+        """What there is for this filter: itself, the last whole one, or nothing yet."""
+        return self if self.query in (None, query) else self.whole
+
+    def at(self, later: Snapshot) -> "Analysis":
+        """The same sockets with the counters of a later moment."""
+        snapshot = replace(later, sockets=self.snapshot.sockets, dumped=self.snapshot.dumped, part=self.snapshot.part)
+        return replace(self, snapshot=snapshot)
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)
@@ -77,6 +95,7 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     budget = budgets(snapshot, space, places, clock, past)
     return Analysis(
         snapshot=snapshot,
+        held=snapshot.gauges.get("tw"),
         space=space,
         places=places,
         direction=places.per_socket(),

@@ -139,9 +139,9 @@ class Engine:
 
     def _collect(self) -> None:
         sampler = Sampler(self._open_source(), self._budget)
-        started, refreshes = -self._wish.interval, 0
-        while (wish := self._until_due(started, refreshes)) and not wish.stopped:
-            asked, started, refreshes = wish.refreshes > refreshes, time.monotonic(), wish.refreshes
+        started, before = -self._wish.interval, self._wish
+        while (wish := self._until_due(started, before)) and not wish.stopped:
+            asked, started, before = wish.refreshes > before.refreshes, time.monotonic(), wish
             try:
                 analysis = sampler.tick(wish.interval, wish.view.query, now=asked)
             except CollectError as error:
@@ -152,19 +152,24 @@ class Engine:
                     self._analysis = analysis
                     self._changed.notify_all()
 
-    def _until_due(self, started: float, refreshes: int) -> Wish:
+    def _until_due(self, started: float, before: Wish) -> Wish:
         """Wait until the next sample is due, asked for, or the engine stops."""
         with self._changed:
             while True:
                 wish = self._wish
                 left = started + wish.interval - time.monotonic()
-                if wish.stopped or wish.refreshes > refreshes or (left <= 0 and not wish.paused) or self._lacks(wish):
+                if wish.stopped or wish.refreshes > before.refreshes or self._lacks(wish, before):
+                    return wish
+                if left <= 0 and not wish.paused:
                     return wish
                 self._changed.wait(None if wish.paused else left)
 
-    def _lacks(self, wish: Wish) -> bool:
-        """Whether sockets are missing that another filter wants."""
-        return self._analysis is not None and self._analysis.query not in (None, wish.view.query)
+    def _lacks(self, wish: Wish, before: Wish) -> bool:
+        """Whether another filter than before wants sockets that were left out."""
+        if self._analysis is None or wish.view.query == before.view.query:
+            return False
+        answer = self._analysis.answer(wish.view.query)
+        return answer is None or (answer is not self._analysis and not wish.paused)
 
     def _fold(self) -> None:
         history, ledger = History(), Ledger()
@@ -180,8 +185,8 @@ class Engine:
         """Wait for a new analysis, another view or holders that it asks for; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
-                if self._analysis and not self._lacks(self._wish):
-                    work = Work(self._analysis, self._wish.view, self._holders)
+                if self._analysis and (answer := self._analysis.answer(self._wish.view.query)):
+                    work = Work(answer, self._wish.view, self._holders)
                     if done is None or work.differs(done):
                         return work
                 self._changed.wait()

@@ -47,19 +47,18 @@ class History:
         self.number = 0
         self.latest: Tick | None = None
         self.previous: Tick | None = None
-        self.dumped: Tick | None = None
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
         self._selection: Selection | None = None
         self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
-        """Take note of a new snapshot, before it is folded."""
+        """Take note of a new snapshot, before it is folded; not again of the same moment."""
+        if self.latest is not None and snapshot.mono <= self.latest.mono:
+            return
         self.number += 1
         self.previous = self.latest
         tw, at_entry = snapshot.gauges.get("tw"), _version(snapshot.kernel) >= COUNTED_AT_ENTRY
         self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, tw, at_entry)
-        if not snapshot.age_s:
-            self.dumped = self.latest
 
     def watch(self, query: Query) -> None:
         """Keep the past of this filter, and of everything; forget any other's."""
@@ -75,8 +74,7 @@ class History:
 
     def selection(self, analysis: Analysis, view: View, owners: Owners) -> Selection:
         """What the view picks; the last answer once more where it still holds."""
-        if self._selection is None or not self._selection.answers(analysis, view, owners):
-            self._selection = select(analysis, view, owners)
+        self._selection = select(analysis, view, owners, self._selection)
         return self._selection
 
     def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
@@ -116,12 +114,6 @@ class History:
             return counted, None if growth is None else max(counted - growth, 0.0)
         left = counted + (rates.get("TWRecycled") or 0.0)
         return None if growth is None else max(left + growth, 0.0), left
-
-    def grown(self) -> int:
-        """TIME_WAIT more than when the sockets were read, by sockstat."""
-        if self.latest is None or self.dumped is None or self.latest.tw is None or self.dumped.tw is None:
-            return 0
-        return self.latest.tw - self.dumped.tw
 
     def cpu(self) -> float | None:
         """This process's share of one CPU between the last two snapshots."""
@@ -189,7 +181,7 @@ def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
     if snapshot.part:
         count[TcpState.TIME_WAIT] = snapshot.gauges.get("tw", 0)
         return np.array([snapshot.mono]), count[None]
-    count[TcpState.TIME_WAIT] = max(count[TcpState.TIME_WAIT] + history.grown(), 0)
+    count[TcpState.TIME_WAIT] = max(count[TcpState.TIME_WAIT] + analysis.grown, 0)
     return history.states(Everything(), snapshot.mono, count)
 
 

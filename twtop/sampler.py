@@ -57,6 +57,7 @@ class Sampler:
         self._analyst = Analyst()
         self._whole, self._part = Pace(budget), Pace(budget)
         self._last: Snapshot | None = None
+        self._last_whole: Analysis | None = None
         self._query: Query = Everything()
         self._in_vain: Query | None = None
         self._ticks_left = 0
@@ -105,5 +106,9 @@ class Sampler:
         return self._part if analysis.snapshot.part else self._whole
 
     def _told(self, analysis: Analysis, interval_s: float) -> Analysis:
-        part = analysis.snapshot.part
-        return replace(analysis, every_s=self._pace(analysis).ticks * interval_s, query=self._query if part else None)
+        analysis = replace(analysis, every_s=self._pace(analysis).ticks * interval_s)
+        if not analysis.snapshot.part:
+            self._last_whole = analysis
+            return analysis
+        whole = self._last_whole.at(analysis.snapshot) if self._last_whole else None
+        return replace(analysis, query=self._query, whole=whole)

@@ -1,6 +1,6 @@
 """What a view picks from the sockets of a dump: its groups, its single sockets, its port map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,35 +30,46 @@ class Selection:
     drill: Rows
     port_map: PortMap | None
 
-    def answers(self, analysis: Analysis, view: View, owners: Owners) -> bool:
-        """Whether a selection for these would be the same."""
-        sockets = self.analysis.snapshot.sockets is analysis.snapshot.sockets
-        return sockets and self.view == view and self.owners is owners
+    def groups_for(self, analysis: Analysis, view: View, owners: Owners) -> bool:
+        """Whether a selection for these would have the same groups."""
+        same = self.analysis.snapshot.sockets is analysis.snapshot.sockets and self.owners is owners
+        return same and (self.view.query, self.view.group_by) == (view.query, view.group_by)
 
 
-def select(analysis: Analysis, view: View, owners: Owners) -> Selection:
+def select(analysis: Analysis, view: View, owners: Owners, before: Selection | None = None) -> Selection:
+    """What can be taken from the selection before is not made again."""
+    if before is None or not before.groups_for(analysis, view, owners):
+        before = _grouped(analysis, view, owners)
+    elif before.view == view:
+        return before
     snapshot, places = analysis.snapshot, analysis.places
+    drill = np.empty(0, np.intp)
+    if view.drill:
+        members_of = members(snapshot, places, owners, view.drill)
+        drill = _drill(snapshot.sockets, owners, view, before.shown & members_of)
+    among = places.code[drill] if view.drill else before.groups.destination
+    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among))
+
+
+def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
+    snapshot = analysis.snapshot
     sockets = snapshot.sockets
     shown = mask(view.query, sockets, analysis.direction, owners)
     entered, due = analysis.entered, analysis.releases
     if not isinstance(view.query, Everything):
         waiting = analysis.waiting[shown[analysis.waiting]]
         entered, due = entries(sockets.age_ms[waiting]), releases(sockets.timer_ms[waiting], analysis.clock)
-    groups = group(snapshot, places, analysis.budget, shown, view.group_by, owners)
-    drill = np.empty(0, np.intp)
-    if view.drill:
-        drill = _drill(sockets, owners, view, shown & members(snapshot, places, owners, view.drill))
     return Selection(
         analysis=analysis,
         view=view,
         owners=owners,
         shown=shown,
-        groups=groups,
+        groups=group(snapshot, analysis.places, analysis.budget, shown, view.group_by, owners),
         count=np.bincount(sockets.state[shown], minlength=STATES),
         entered=entered,
         releases=due,
-        drill=drill,
-        port_map=_port_map(analysis, places.code[drill] if view.drill else groups.destination),
+        drill=np.empty(0, np.intp),
+        port_map=None,
     )
 
 
