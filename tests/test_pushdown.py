@@ -207,3 +207,18 @@ def test_so_is_one_where_a_part_would_not_say_all() -> None:
     assert sampler.tick(1.0, parse("dport 700")).query is None
     assert table.asked[1].bytecode
     assert table.asked[2:] == [ALL_SOCKETS]
+
+
+def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
+    """Until what they want is read, and with the counters of now."""
+    table = Table()
+    sampler = Sampler(table.read, budget=0.001)
+    sampler.tick(1.0)
+    sampler.tick(1.0)  # dear, from now on
+    part = sampler.tick(1.0, parse("port 443"), now=True)
+    assert part.query == parse("port 443")
+    assert part.answer(parse("port 443")) is part
+    whole = part.answer(parse("port 80"))
+    assert whole is not None
+    assert len(whole.snapshot.sockets) == 10_002
+    assert (whole.snapshot.mono, whole.snapshot.age_s) == (part.snapshot.mono, 1)

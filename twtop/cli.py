@@ -33,6 +33,9 @@ from twtop.sources import OpenSource
 
 DONE, UNREADABLE = 0, 1
 
+SWITCH_S = 0.001
+"""The screen's thread waits so long at most for one that computes to let it on; Python's own 5 ms add up in a key."""
+
 
 def main(given: Sequence[str] | None = None) -> NoReturn:
     """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
@@ -139,6 +142,7 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     make_engine = partial(Engine, budget=options.budget)
+    sys.setswitchinterval(SWITCH_S)
     share_one_pool()
     early = HeadStart(partial(make_engine, open_source), view, options.delay)
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without

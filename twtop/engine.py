@@ -139,7 +139,7 @@ class Engine:
 
     def _collect(self) -> None:
         sampler = Sampler(self._open_source(), self._budget)
-        started, before = -self._wish.interval, self._wish
+        started, before = -self._wish.interval, replace(self._wish, refreshes=0)
         while (wish := self._until_due(started, before)) and not wish.stopped:
             asked, started, before = wish.refreshes > before.refreshes, time.monotonic(), wish
             try:

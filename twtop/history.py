@@ -52,8 +52,8 @@ class History:
         self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
-        """Take note of a new snapshot, before it is folded; not again of the same moment."""
-        if self.latest is not None and snapshot.mono <= self.latest.mono:
+        """Take note of a new snapshot, before it is folded; not again of one with the same counters."""
+        if self.latest is not None and snapshot.counters is self.latest.counters:
             return
         self.number += 1
         self.previous = self.latest

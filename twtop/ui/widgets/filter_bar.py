@@ -1,5 +1,7 @@
 """The filter line: every keystroke is parsed; a text that reads is in force at once, one that does not says why."""
 
+from functools import partial
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -9,6 +11,7 @@ from textual.widgets import Input, Static
 from twtop.query import Query, parse, unparse
 from twtop.query_parser import QueryError
 
+GRAMMAR_AFTER_S = 0.5
 HINT = "⏎ keep  Esc restore    8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s"
 
 
@@ -33,6 +36,10 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         yield Input(self.text, placeholder="filter", compact=True, select_on_focus=False)
         yield Static(HINT, id="filter-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """The grammar is loaded once the first figures stand, and before the first key."""
+        self.set_timer(GRAMMAR_AFTER_S, lambda: self.run_worker(partial(parse, "tw"), thread=True))
 
     def open(self) -> None:
         """Show the bar with the filter in force, ready to be changed."""
