@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -9,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from twtop.ui.columns import Column
-from twtop.ui.lines import Line, LinePanel, Tone
+from twtop.ui.lines import TONE_CLASSES, Line, LinePanel, Tone
 from twtop.ui.palette import palette
 from twtop.ui.widgets.table import Table
 
@@ -70,6 +71,7 @@ class Holder(App[None]):
     """Shows one widget and nothing else."""
 
     CSS_PATH = "../twtop/ui/twtop.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()

@@ -142,6 +142,9 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     make_engine = partial(Engine, budget=options.budget)
+    os.environ.setdefault(
+        "TEXTUAL_FPS", "120"
+    )  # a key waits half as long to be painted; a screen at rest paints nothing
     sys.setswitchinterval(SWITCH_S)
     share_one_pool()
     early = HeadStart(partial(make_engine, open_source), view, options.delay)

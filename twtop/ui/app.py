@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from twtop.frame import View
 from twtop.ui.keys import MONITOR_KEYS, SUSPEND, Key, bindings
-from twtop.ui.lines import TonePainter
+from twtop.ui.lines import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.namespaces import Places
 from twtop.ui.palette import palette
@@ -31,6 +31,7 @@ class TwtopApp(App[None]):
     """Runs until the user leaves; `return_code` is then the exit status."""
 
     CSS_PATH = "twtop.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     TITLE = "twtop"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -144,9 +144,8 @@ def spread(left: Line, right: Line, width: int) -> Line:
 
 
 class TonePainter(Tips):
-    """A widget that paints lines; its tones come from the style sheet."""
+    """A widget that paints lines. The style sheet gives the tones to the app, once for all of these."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     KEYS: ClassVar[tuple[Key, ...]] = ()
     """What it does while it has the focus."""
 
@@ -178,7 +177,8 @@ class TonePainter(Tips):
         """A component class as the style sheet has it, its transparent colours mixed with the background."""
         if (known := self._component_cache.get(name)) is not None:
             return known
-        styles, ground = self.get_component_styles(name), self.background_colors[1]
+        owner = self.app if name in TONE_CLASSES else self
+        styles, ground = owner.get_component_styles(name), self.background_colors[1]
         colour = background = None
         if styles.has_rule("background"):
             ground += styles.background

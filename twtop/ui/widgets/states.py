@@ -13,7 +13,7 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.model import TcpState
 from twtop.ui.keys import STATE_KEYS, bindings
-from twtop.ui.lines import TONE_CLASSES, Line, LinePanel, Tone, aligned
+from twtop.ui.lines import Line, LinePanel, Tone, aligned
 from twtop.ui.state_filter import kept_state
 
 NAME, COUNT, CHANGE = 11, 9, 8
@@ -38,7 +38,7 @@ class StatesPanel(LinePanel, can_focus=True):
 
     KEYS = STATE_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(STATE_KEYS)]
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"table--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor"}
 
     class Chosen(Message):
         """This state was clicked, or Enter pressed on it."""

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from twtop.ui.columns import GAP, Column, Placed, place
 from twtop.ui.keys import TABLE_KEYS, bindings
-from twtop.ui.lines import TONE_CLASSES, Line, Tone, TonePainter, aligned, changed_cells
+from twtop.ui.lines import Line, Tone, TonePainter, aligned, changed_cells
 
 Row = TypeVar("Row")
 Item = TypeVar("Item", covariant=True)
@@ -48,7 +48,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     KEYS = TABLE_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE_KEYS)]
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES | {"table--head", "table--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor"}
 
     class HeadClicked(Message):
         """A column's head was clicked."""
