@@ -23,8 +23,8 @@ from twtop.ui.namespaces import Places
 from twtop.ui.palette import palette
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
 
-HANG_UP_S = 3
-"""After SIGHUP the terminal may be gone, and Textual would wait for ever to write to it: SIGALRM ends that."""
+if sys.platform != "win32":
+    from twtop.ui.hangup import end_without
 
 
 class TwtopApp(App[None]):
@@ -109,10 +109,10 @@ class TwtopApp(App[None]):
                 signal.SIGUSR2,
             ):
                 loop.add_signal_handler(number, self._end_by, number)
+            if not self.is_headless and sys.__stdin__ is not None:
+                end_without(sys.__stdin__.fileno())
 
     def _end_by(self, number: signal.Signals) -> None:
-        if sys.platform != "win32" and number is signal.SIGHUP:
-            signal.alarm(HANG_UP_S)
         self.exit(return_code=128 + number)
 
     def action_interrupt(self) -> None:

@@ -1,0 +1,29 @@
+"""A terminal that is gone ends the process, whatever that waits for: Textual may wait for ever to write to it."""
+
+import errno
+import os
+import signal
+import sys
+
+GRACE_S = 3
+"""How often the terminal is looked for, and how long the app has to end by itself without one."""
+
+if sys.platform != "win32":
+    import termios
+
+    def end_without(terminal: int) -> None:
+        """From now on; SIGALRM interrupts any wait of the main thread. The status is that of a SIGHUP."""
+        missed = False
+
+        def look(*_: object) -> None:
+            nonlocal missed
+            try:
+                termios.tcgetattr(terminal)
+            except termios.error as error:
+                if error.args[0] == errno.EIO:
+                    if missed:
+                        os._exit(128 + signal.SIGHUP)
+                    missed = True
+
+        signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S, GRACE_S)
