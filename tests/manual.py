@@ -1,4 +1,4 @@
-"""The manual and the completions in share/, made from the tables of the program: `make manual` writes them anew."""
+"""The manual and the completions in twtop/share/, made from the program's own tables: `make manual` writes them."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ from twtop.scenarios import SCENARIOS
 from twtop.ui.help import FILTERS
 from twtop.ui.keys import ALL_KEYS
 
-FOLDER = Path(__file__).parents[1] / "share"
+FOLDER = Path(__file__).parents[1] / "twtop" / "share"
 COMPLETIONS = {
     "bash": "bash-completion/completions/twtop",
     "zsh": "zsh/site-functions/_twtop",
@@ -54,7 +54,7 @@ STATUSES = (
 
 
 def files() -> dict[Path, str]:
-    """Path below share/ → text."""
+    """Path below twtop/share/ → text."""
     made = {Path(path): completion(shell) for shell, path in COMPLETIONS.items()}
     return {Path("man/man1/twtop.1"): "\n".join(manual()) + "\n", **made}
 

@@ -55,6 +55,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     demo            a scenario's load in a private namespace
     arguments       the command line
     cli             arguments → source → view; the only place where everything meets
+    share           manual page and completions, for where a system keeps them
 
 Imports point one way: cli → ui, report → engine, document → history → groups, ports, verdicts, query → model.
 """

@@ -175,7 +175,7 @@ def printable(name: str, width: int = 64) -> str:
     if len(shown) <= most and cells(shown) <= width:
         return shown
     kept, room = 0, width - 1
-    while kept < most and (room := room - _width(shown[kept])) >= 0:
+    while kept < most - 1 and (room := room - _width(shown[kept])) >= 0:
         kept += 1
     return shown[:kept] + "…"
 
