@@ -19,7 +19,7 @@ import pyte
 
 WIDTH, HEIGHT = 160, 50
 SETTLE_S, WATCH_S = 5.0, 20.0
-PRESSES = 40
+PRESSES = 100
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 ASIDE = "not counted"
@@ -114,7 +114,7 @@ KEYS: dict[str, tuple[list[bytes], Seen]] = {
     "sort": ([b"s"], _shown("▼")),
     "filter": ([b"/4", *[b"4", b"\x7f"] * PRESSES], _shown("filter: ")),
     ASIDE: ([b"\x1b"], _shown("filter: ")),  # takes 0.1 s at least: it might be the beginning of another key
-    "drill": ([b"g", b"\r", b"\r"], _shown("REMAINING")),
+    "drill": ([b"g", b"\r", b"\r"], _shown(" sockets ── ")),
 }
 """Keys and what shows that they were answered. A key that changes nothing there is not counted."""
 

@@ -126,6 +126,9 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
+        if self._drilled and frame.view.drill is not None and not self.has_class("drilled"):
+            self.add_class("drilled")
+            self._sockets.focus()
         self._show_owner()
         ports = self.query_one(PortMapPanel)
         ports.show_frame(frame)
@@ -211,9 +214,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if self.focused is self._sockets:
             self._close_sockets()
         elif (row := self._peers.selected) is not None:
-            self._want(drill=row.key)
-            self.add_class("drilled")
-            self._sockets.focus()
+            self._want(drill=row.key)  # the panel opens with its sockets, in one paint
 
     def on_table_row_chosen(self) -> None:
         self.action_drill()
