@@ -9,10 +9,11 @@ GRACE_S = 3
 """How often the terminal is looked for, and how long the app has to end by itself without one."""
 
 if sys.platform != "win32":
-    import termios
 
     def end_without(terminal: int) -> None:
         """From now on; SIGALRM interrupts any wait of the main thread. The status is that of a SIGHUP."""
+        import termios  # not every system has it
+
         missed = False
 
         def look(*_: object) -> None:
