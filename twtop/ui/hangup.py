@@ -12,8 +12,10 @@ if sys.platform != "win32":
 
     def end_without(terminal: int) -> None:
         """From now on; SIGALRM interrupts any wait of the main thread. The status is that of a SIGHUP."""
-        import termios  # not every system has it
-
+        try:
+            import termios
+        except ImportError:  # a system without it has no such terminal to lose
+            return
         missed = False
 
         def look(*_: object) -> None:
