@@ -171,8 +171,8 @@ def _ports(row: PeerRow, width: int) -> Line:
     if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + 1:
         words.insert(0, (f" {used:>7}/{capacity:<6}", Tone.PLAIN))
     recyclable = f" {text.count(budget.time_wait[place]):>6} recyclable"
-    if inbound and width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:
-        words.append((recyclable, Tone.DIM))
+    if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:  # room in every row: figures stay in line
+        words.append((recyclable if inbound else " " * len(recyclable), Tone.DIM))
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
     return ((f"{port:>{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
 
