@@ -16,7 +16,7 @@ from twtop.decode import decode, decode_limits
 from twtop.frame import View
 from twtop.load import Met, Server, connect, open_client
 from twtop.model import Limits, Owners, TcpState
-from twtop.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask, Sample, read_sample
+from twtop.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask, CollectError, Sample, read_sample
 from twtop.pushdown import is_whole, pushed_down
 from twtop.query import parse
 from twtop.sampler import Sampler
@@ -222,3 +222,26 @@ def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
     assert whole is not None
     assert len(whole.snapshot.sockets) == 10_002
     assert (whole.snapshot.mono, whole.snapshot.age_s) == (part.snapshot.mono, 1)
+
+
+def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() -> None:
+    table, failing = Table(), False
+
+    def read(ask: Ask) -> Sample:
+        if failing:
+            raise CollectError("the kernel is busy")
+        return table.read(ask)
+
+    sampler = Sampler(read, budget=1e-5)
+    first, another = parse("port 443"), parse("port 80")
+    sampler.tick(1.0, first)
+    part = sampler.tick(1.0, first, now=True)
+    assert part.query == first
+    assert part.every_s > 2  # so dear that the next ticks read counters alone
+    failing = True
+    with pytest.raises(CollectError):
+        sampler.tick(1.0, another)
+    failing = False
+    table.asked.clear()
+    assert sampler.tick(1.0, another).query == another
+    assert table.asked != [COUNTERS_ONLY]

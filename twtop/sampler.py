@@ -58,7 +58,7 @@ class Sampler:
         self._whole, self._part = Pace(budget), Pace(budget)
         self._last: Snapshot | None = None
         self._last_whole: Analysis | None = None
-        self._query: Query = Everything()
+        self._part_of: Query | None = None
         self._in_vain: Query | None = None
         self._ticks_left = 0
 
@@ -69,8 +69,7 @@ class Sampler:
         keep, if it can tell.
         """
         first, self._ticks_left = self._last is None, self._ticks_left - 1
-        missing = self._last is not None and self._last.part and query != self._query
-        self._query = query
+        missing = self._last is not None and self._last.part and query != self._part_of
         if first and not isinstance(query, Everything):
             self._foresee(interval_s)
         if not (first or missing or now or self._ticks_left <= 0):
@@ -86,8 +85,10 @@ class Sampler:
         """The part that the kernel can tell, if that is worth it and says all that is asked for; else all."""
         ask = pushed_down(query, self._last.limits) if self._last and query != self._in_vain else None
         if self._whole.ticks > 1 and ask is not None:
+            self._part_of = None  # until the part is there, and says all
             analysis = self._reading(ask)
             if not analysis.snapshot.part or is_whole(query, analysis):
+                self._part_of = query
                 return analysis
             self._in_vain = query
         return self._reading(ALL_SOCKETS)
@@ -111,4 +112,4 @@ class Sampler:
             self._last_whole = analysis
             return analysis
         whole = self._last_whole.at(analysis.snapshot) if self._last_whole else None
-        return replace(analysis, query=self._query, whole=whole)
+        return replace(analysis, query=self._part_of, whole=whole)

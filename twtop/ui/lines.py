@@ -81,12 +81,10 @@ def changed_cells(before: Line, now: Line) -> tuple[int, int]:
     >>> changed_cells((("ab", plain), ("1", plain), ("z", plain)), (("ab", plain), ("2", plain), ("z", plain)))
     (2, 3)
     """
-    same = 0
-    for same, (old, new) in enumerate(zip(before, now, strict=False)):  # noqa: B007
-        if old != new:
-            break
+    shorter = min(len(before), len(now))
+    same = next((i for i in range(shorter) if before[i] != now[i]), shorter)
     tail = 0
-    while tail < min(len(before), len(now)) - same and before[-1 - tail] == now[-1 - tail]:
+    while tail < shorter - same and before[-1 - tail] == now[-1 - tail]:
         tail += 1
     end = max(width_of(line) for line in (before, now))
     return width_of(now[:same]), end - width_of(now[len(now) - tail :])
