@@ -1,16 +1,17 @@
 """A terminal that is gone ends the process, whatever that waits for: Textual may wait for ever to write to it."""
 
+import atexit
 import errno
 import os
 import signal
 import sys
 
-GRACE_S = 3
+GRACE_S = 3.0
 """How often the terminal is looked for, and how long the app has to end by itself without one."""
 
 if sys.platform != "win32":
 
-    def end_without(terminal: int) -> None:
+    def end_without(terminal: int, grace_s: float = GRACE_S) -> None:
         """From now on; SIGALRM interrupts any wait of the main thread. The status is that of a SIGHUP."""
         try:
             import termios
@@ -29,4 +30,6 @@ if sys.platform != "win32":
                     missed = True
 
         signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S, GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, grace_s, grace_s)
+        # Python takes the handler away while it ends; one more SIGALRM would then kill it.
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
