@@ -88,7 +88,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scenarios": {"load", "namespace"},
     "demo": {"namespace", "load", "scenarios", "probe", "sources"},
     "arguments": FRAME | {"document", "report", "sampler", "scenarios", "sources"},
-    "ui": FRAME | {"netns_listing", "engine", "explain", "fixes", "document", "report", "owners", "process_detail"},
+    "ui": FRAME
+    | {"netns_listing", "engine", "explain", "fixes", "document", "report", "owners", "process_detail"}
+    | {"allocator"},
     "cli": FRAME
     | SOURCE
     | {

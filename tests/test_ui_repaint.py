@@ -1,17 +1,24 @@
 """Only lines that changed are painted again."""
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import pytest
 from textual.app import App, ComposeResult
+from textual.geometry import Region, Size
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tests.ui_scenes import lab
+from tests.ui_stage import monitor
 from twtop.ui.columns import Column
 from twtop.ui.lines import TONE_CLASSES, Line, LinePanel, Tone
+from twtop.ui.monitor import Monitor
 from twtop.ui.palette import palette
+from twtop.ui.plot import Plot, draw
+from twtop.ui.widgets import timeline
 from twtop.ui.widgets.table import Table
 
 
@@ -21,6 +28,16 @@ class NotedPanel(LinePanel):
     def __init__(self) -> None:
         super().__init__()
         self.painted: list[int] = []
+        self.asked = 0
+        self._said: tuple[Line, ...] = ()
+
+    def say(self, lines: tuple[Line, ...]) -> None:
+        self._said = lines
+        self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:  # noqa: ARG002
+        self.asked += 1
+        return self._said
 
     def render_line(self, y: int) -> Strip:
         self.painted.append(y)
@@ -33,10 +50,13 @@ class NotedTable(Table[str]):
     def __init__(self) -> None:
         super().__init__([Column("word", "WORD", 10, _word, "", right=False)], "nothing", id="peers")
         self.painted: list[int] = []
+        self.noted: Callable[[int, Strip], object] = lambda _y, _strip: None
 
     def render_line(self, y: int) -> Strip:
         self.painted.append(y)
-        return super().render_line(y)
+        strip = super().render_line(y)
+        self.noted(y, strip)
+        return strip
 
 
 class Words:
@@ -113,16 +133,16 @@ async def test_a_panel_paints_what_changed() -> None:
             ("one", {1, 2, 3}),
             ("", {0}),
         ):
-            panel.show(text(words))
+            panel.say(text(words))
             assert await repainted(pilot, panel) == expected, words
 
 
 async def test_a_panel_paints_another_tone() -> None:
     panel = NotedPanel()
     async with shown(panel) as pilot:
-        panel.show(text("one two"))
+        panel.say(text("one two"))
         await repainted(pilot, panel)
-        panel.show((*text("one"), (("two", Tone.WARN),)))
+        panel.say((*text("one"), (("two", Tone.WARN),)))
         assert await repainted(pilot, panel) == {1}
 
 
@@ -176,3 +196,71 @@ class Twins(Words):
 
     def row(self, index: int) -> str:  # noqa: ARG002
         return "twin"
+
+
+async def test_a_hidden_panel_draws_nothing_until_it_is_seen_again() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        panel.say(text("one two"))
+        await repainted(pilot, panel)
+        panel.display = False
+        await pilot.pause()
+        panel.asked = 0
+        panel.say(text("one 2"))
+        await pilot.pause()
+        assert panel.asked == 0
+        panel.display = True
+        assert await repainted(pilot, panel) >= {0, 1}
+        assert panel.lines == text("one 2")
+
+
+async def test_a_table_is_painted_at_once_in_the_room_that_it_gets() -> None:
+    """Not empty first, and with its rows once it has heard of its size."""
+    table = NotedTable()
+    table.display = False
+    async with shown(table) as pilot:
+        table.show(Words("a 1", "b 1"))
+        await pilot.pause()
+        looks: list[str] = []
+        table.noted = lambda y, strip: looks.append(strip.text.strip()) if y == 1 else None
+        table.display = True
+        await pilot.pause()
+        assert set(looks) == {"a 1"}
+
+
+async def test_another_view_of_the_same_sockets_draws_no_new_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawings: list[Plot] = []
+
+    def noted(plot: Plot, *rest: Any) -> tuple[Line, ...]:
+        drawings.append(plot)
+        return draw(plot, *rest)
+
+    monkeypatch.setattr(timeline, "draw", noted)
+    async with monitor(lab(), lab(at=2), size=(160, 50)) as stage:
+        await stage.until_shown("+60 s")
+        drawings.clear()
+        await stage.press("b")
+        await stage.until_shown("Destinations")
+        await stage.press("enter")
+        await stage.until_shown("REMAINING")
+        assert drawings == []
+        await stage.tick()
+        await stage.until(lambda: drawings, "new curves")
+
+
+async def test_the_focus_does_not_paint_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    refresh = Monitor.refresh
+
+    def noted(screen: Monitor, *regions: Region, **how: bool) -> Monitor:
+        asked.append(f"{regions} {how}")
+        return refresh(screen, *regions, **how)
+
+    async with monitor(lab()) as stage:
+        await stage.until_shown("+60 s")
+        monkeypatch.setattr(Monitor, "refresh", noted)
+        await stage.press("tab")
+        await stage.until(lambda: stage.monitor.focused is not stage.peers, "the focus elsewhere")
+        await stage.pilot.pause()
+        monkeypatch.undo()
+    assert asked == []

@@ -48,7 +48,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     document        Frame → plain values, schema twtop/1
     report          Frame → batch text, JSON, CSV
     ui              the monitor: app, monitor (the screen), columns, keys, widgets
-    allocator       malloc, told to keep less
+    allocator       malloc and the search for garbage, told to do less
     namespace       a private network namespace for this process
     load            real connections at a rate, and what connect() met
     scenarios       the demo's scenarios as data

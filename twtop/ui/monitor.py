@@ -8,8 +8,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
+from textual.reactive import Reactive
+from textual.widget import Widget
 from textual.widgets import Input
 
+from twtop.allocator import spare_what_is_loaded
 from twtop.engine import Engine
 from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
@@ -53,6 +56,9 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """As Textual has it, but for painting the whole screen: the two panels that look different paint themselves."""
 
     def __init__(self, make_engine: MakeEngine, view: View, interval: float, places: Places | None = None) -> None:
         super().__init__()
@@ -112,7 +118,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
 
     def on_frame_ready(self, message: FrameReady) -> None:
         before, self.frame = self.frame, message.frame
-        frame = self._header.frame = message.frame
+        frame = message.frame
         if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
             self._header.fault = ""
         if (notice := frame.snapshot.notice) and (before is None or before.snapshot.notice != notice):
@@ -120,14 +126,14 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if frame.owners.hidden and not self._hinted:
             self._hinted = True
             self.notify(hint(frame.owners.hidden), timeout=10, markup=False)
-        self._header.draw()
+        self._header.show_frame(frame)
         self.query_one(Headline).show_frame(frame)
         self.query_one(VerdictStrip).show_frame(frame)
         self.query_one(StatesPanel).show_frame(frame)
         self._peers.show_frame(frame)
         self._sockets.show_frame(frame)
-        if self._drilled and frame.view.drill is not None and not self.has_class("drilled"):
-            self.add_class("drilled")
+        if self._drilled and frame.view.drill is not None and not self._sockets.has_class("drilled"):
+            self._mark_panels("drilled", True)
             self._sockets.focus()
         self._show_owner()
         ports = self.query_one(PortMapPanel)
@@ -135,6 +141,8 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if frame.port_map is None and self.maximized is ports:
             self.action_zoom()
         self.call_after_refresh(self.query_one(Timeline).show_frame, frame)
+        if before is None and not self.app.is_headless:
+            self.call_after_refresh(spare_what_is_loaded)
 
     def on_fault(self, message: Fault) -> None:
         self._header.fault = message.reason
@@ -147,10 +155,10 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if self.paused:
             self.action_pause()
         self.forget_marks()
-        self.frame = self._header.frame = None
+        self.frame = None
         self.wanted = replace(self.wanted, baseline=False)
         self._header.fault = ""
-        self._header.draw()
+        self._header.show_frame(None)
         self._engine = self._made(message.make_engine)
         self._engine.start()
 
@@ -176,6 +184,10 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     def _tick_of_the_clock(self) -> None:
         if self.paused:
             self._header.draw()
+
+    def _mark_panels(self, name: str, on: bool) -> None:
+        """A class on those panels alone that look different by it: on the screen it would paint everything anew."""
+        self.query("#top, #peers, #sockets, #owner, #port-map").set_class(on, name)
 
     # What goes to the engine
 
@@ -222,7 +234,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     def _close_sockets(self) -> None:
         self._want(drill=None)
         self._show_owner()
-        self.remove_class("drilled")
+        self._mark_panels("drilled", False)
         self._peers.focus()
 
     def action_back(self) -> None:
@@ -304,7 +316,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self._engine.pause(self.paused)
         self._header.paused = self.paused
         self._header.draw()
-        self.set_class(self.paused, "paused")
+        self._mark_panels("paused", self.paused)
 
     def action_refresh(self) -> None:
         self._engine.refresh()

@@ -1,10 +1,12 @@
 """The most useful keys in one line; a click on one presses it."""
 
+from collections.abc import Sequence
+
 from textual import events
 from textual.geometry import Offset, Size
 
 from twtop.ui.keys import MONITOR_KEYS, Key
-from twtop.ui.lines import LinePanel, Part, Tone, fit, part_at
+from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, part_at
 
 LEAST = Size(60, 20)
 """The smallest terminal on which nothing that matters is missing."""
@@ -23,7 +25,10 @@ class KeyFooter(LinePanel):
             self._parts = {None: _too_small(terminal)}
         else:
             self._parts = {key: _part(key) for key in MONITOR_KEYS if key.footer}
-        self.show((fit([*self._parts.values()], terminal.width),))
+        self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        return (fit([*self._parts.values()], size.width),)
 
     def tip_at(self, at: Offset) -> str:
         found = part_at(at.x, [*self._parts.values()], self.size.width)

@@ -1,7 +1,10 @@
 """Two lines on top: which box and how it is read, and the key figures of all TIME_WAIT."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
+
+from textual.geometry import Size
 
 from twtop import text
 from twtop.frame import Frame
@@ -30,20 +33,21 @@ class Header(LinePanel):
         self.fault = ""
         self.mark: Mark | None = None
 
-    def draw(self) -> None:
-        """Draw what is known now; also called as the clock runs while paused."""
-        width = self.size.width
-        load = self.frame.snapshot.load if self.frame else ""
-        self.set_class(bool(load), "loaded")
+    def show_frame(self, frame: Frame | None) -> None:
+        """Draw this frame, or that there is none yet."""
+        self.frame = frame
+        self.set_class(bool(frame and frame.snapshot.load), "loaded")
+        self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        """Also asked for as the clock runs while paused."""
+        width, load = size.width, self.frame.snapshot.load if self.frame else ""
         told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.PLAIN))
-        self.show((self._box(width), self._figures(width), *([aligned(told, width)] if load else [])))
+        return (self._box(width), self._figures(width), *([aligned(told, width)] if load else []))
 
     def show_mark(self, mark: Mark) -> None:
         """Count from this mark on."""
         self.mark = mark
-        self.draw()
-
-    def on_resize(self) -> None:
         self.draw()
 
     def _box(self, width: int) -> Line:

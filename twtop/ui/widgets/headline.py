@@ -1,8 +1,9 @@
 """The answer before any question: which budget is nearest to its end, how full it is, and when it will be full."""
 
 import math
+from collections.abc import Sequence
 
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 
 from twtop import text
 from twtop.frame import Frame
@@ -31,20 +32,19 @@ class Headline(LinePanel):
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's worst."""
         self._frame = frame
-        self.on_resize()
+        self.draw()
 
-    def on_resize(self) -> None:
-        frame = self._frame
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        frame, width = self._frame, size.width
         if frame is None:
-            return
+            return ()
         verdict, groups = most_urgent(frame.verdicts), frame.groups
         worst = scarcest(groups.places, groups.budgets, frame.bind_first, groups.addresses)
         if verdict.id != "ports" or worst is None:
-            self.show((fit([Part(_sentence(verdict))], self.size.width),))
-        elif self.size.height > 1:
-            self.show((_words(worst, verdict.level, self.size.width), _drawn(frame, worst, self.size.width)))
-        else:
-            self.show((_beside(frame, worst, verdict.level, self.size.width),))
+            return (fit([Part(_sentence(verdict))], width),)
+        if size.height > 1:
+            return (_words(worst, verdict.level, width), _drawn(frame, worst, width))
+        return (_beside(frame, worst, verdict.level, width),)
 
     def tip_at(self, at: Offset) -> str:  # noqa: ARG002
         return most_urgent(self._frame.verdicts).text if self._frame else ""

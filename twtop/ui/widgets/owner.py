@@ -1,5 +1,8 @@
 """Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
 
+from collections.abc import Sequence
+
+from textual.geometry import Size
 from textual.message import Message
 
 from twtop import text
@@ -34,28 +37,25 @@ class OwnerPanel(LinePanel):
         if self._process != before:
             self.detail = None
             self.post_message(self.Asked(self._process))
-        self.on_resize()
+        self.draw()
 
     def show_detail(self, detail: ProcessDetail) -> None:
         """Draw what was read, unless another process is shown by now."""
         if detail.process == self._process:
             self.detail = detail
-            self.on_resize()
+            self.draw()
 
-    def on_resize(self) -> None:
-        width = self.size.width
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        width = size.width
         if self._row is None:
-            self.show(())
-            return
+            return ()
         if (process := self._row.process) is None:
-            self.show((aligned(((_unknown(self._row), Tone.DIM),), width),))
-            return
+            return (aligned(((_unknown(self._row), Tone.DIM),), width),)
         parts = [Part(_name(self._row, process), 3), *_known(process, self.detail)]
         command = _command(self.detail)
-        if self.size.height > 1:
-            self.show((fit(parts, width), aligned(command, width)))
-        else:
-            self.show((aligned((*fit(parts, width), ("  ", Tone.PLAIN), *command), width),))
+        if size.height > 1:
+            return (fit(parts, width), aligned(command, width))
+        return (aligned((*fit(parts, width), ("  ", Tone.PLAIN), *command), width),)
 
 
 def _unknown(row: SocketRow) -> str:

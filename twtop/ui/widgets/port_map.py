@@ -1,8 +1,9 @@
 """The port map of a destination: a strip for each half that connect() searches, in one row or more, and a legend."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from textual.geometry import Size
 
 from twtop import text
 from twtop.frame import Frame
@@ -31,24 +32,32 @@ class PortMapPanel(LinePanel, can_focus=True):
         """Draw this frame's port map, or hide where there is none."""
         self._frame = frame
         self.set_class(frame.port_map is not None, "known")
-        self.on_resize()
+        self.draw()
 
-    def on_resize(self) -> None:
+    def draw(self) -> None:
         found = self._frame.port_map if self._frame else None
-        if self._frame is None or found is None:
-            return
-        room, rows = max(0, self.size.width - NAME), max(1, (self.size.height - 1) // 2)
-        block = max(1, -(-len(found.first) // max(1, room * rows)))
-        name = label(self._frame.groups.place_key(found.place))
-        self.entitle(f"Ports to {name} ── {text.count(block)} port{'s' * (block > 1)} a cell")
+        if self._frame and found:
+            room, rows = _strip_size(self.size)
+            block = max(1, -(-len(found.first) // max(1, room * rows)))
+            name = label(self._frame.groups.place_key(found.place))
+            self.entitle(f"Ports to {name} ── {text.count(block)} port{'s' * (block > 1)} a cell")
+        super().draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        found = self._frame.port_map if self._frame else None
+        if found is None:
+            return ()
         parities = ("even", "odd") if found.low % 2 == 0 else ("odd", "even")
-        self.show(
-            (
-                *_strips(f"{parities[0]} first", found.first, room, rows),
-                *_strips(f"{parities[1]} then", found.second, room, rows),
-                _legend(found, self.size.width),
-            )
+        return (
+            *_strips(f"{parities[0]} first", found.first, *_strip_size(size)),
+            *_strips(f"{parities[1]} then", found.second, *_strip_size(size)),
+            _legend(found, size.width),
         )
+
+
+def _strip_size(size: Size) -> tuple[int, int]:
+    """(cells in a row, rows) of one parity."""
+    return max(0, size.width - NAME), max(1, (size.height - 1) // 2)
 
 
 def _strips(name: str, kinds: np.ndarray, width: int, rows: int) -> Iterator[Line]:

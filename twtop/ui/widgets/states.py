@@ -1,11 +1,12 @@
 """The eleven TCP states: count, change per second, sparkline; each can be filtered by."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -60,16 +61,16 @@ class StatesPanel(LinePanel, can_focus=True):
         kept = kept_state(frame.view.query)
         since = f" ── since {datetime.fromtimestamp(frame.base.time):%H:%M:%S}" if frame.base else ""
         self.entitle((f"States ── only {kept.name}" if kept else "States") + since)
-        self.on_resize()
+        self.draw()
 
-    def on_resize(self) -> None:
+    def lines_for(self, size: Size) -> Sequence[Line]:
         if self._frame is None:
-            return
+            return ()
         count, kept = self._frame.states.count, kept_state(self._frame.view.query)
         states = list(TcpState)
         hidden = 0
-        if self.size.height < len(states):
-            room = max(1, self.size.height - 1)
+        if size.height < len(states):
+            room = max(1, size.height - 1)
             ranked = sorted(states, key=lambda state: (state not in (TcpState.TIME_WAIT, kept), -int(count[state])))
             states = [state for state in states if state in ranked[:room]]
             hidden = len(TcpState) - len(states)
@@ -80,7 +81,7 @@ class StatesPanel(LinePanel, can_focus=True):
         self._states = states
         if self._cursor not in states:
             self._cursor = kept if kept in states else TcpState.TIME_WAIT
-        self.show(lines)
+        return lines
 
     def _line(self, state: TcpState) -> Line:
         assert self._frame is not None
@@ -100,9 +101,10 @@ class StatesPanel(LinePanel, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API; the cursor is only seen while the keys go here."""
+        lines = self.lines
         if not self.has_focus or self._states[y : y + 1] != [self._cursor]:
             return super().render_line(y)
-        return self.paint(self.lines[y], self.size.width, self.rich_style + self.component_style("table--cursor"))
+        return self.paint(lines[y], self.size.width, self.rich_style + self.component_style("table--cursor"))
 
     def tip_at(self, at: Offset) -> str:
         return TIPS[self._states[at.y]] if at.y < len(self._states) else ""

@@ -77,7 +77,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         self.sorted_by: Column[Row] | None = None
         self.reverse = False
         self._key: Hashable = None
-        self._placed: list[Placed[Row]] = []
+        self._places: list[Placed[Row]] = []
+        self._placed_for: tuple[Sequence[Column[Row]], int] | None = None
         self._lines: dict[int, Line] = {}
         self._painted: dict[int, tuple[Line, bool]] = {}
 
@@ -89,7 +90,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         before = self.cursor
         self.cursor = max(0, min(before if found is None else found, len(rows) - 1))
         self._key = rows.key(self.cursor) if len(rows) else None
-        self.virtual_size = Size(self.scrollable_size.width, len(rows) + 1)
+        self.virtual_size = Size(1, len(rows) + 1)  # rows are as wide as the table: that another width is no news
         if found is not None and self.scroll_offset.y and found != before:
             self.scroll_to(y=self.scroll_offset.y + found - before, animate=False, force=True)
         self._keep_cursor_visible()
@@ -142,16 +143,17 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             self.refresh(Region(start, y, (width if end is None else min(end, width)) - start, 1))
 
     def _line(self, index: int) -> Line:
+        columns = self._placed  # another width forgets the lines
         if (known := self._lines.get(index)) is None:
-            known = self._lines[index] = self._formatted(index)
+            known = self._lines[index] = self._formatted(index, columns)
         return known
 
-    def _formatted(self, index: int) -> Line:
+    def _formatted(self, index: int, columns: Sequence[Placed[Row]]) -> Line:
         if index >= len(self.rows):
             return ((self.empty, Tone.DIM),) if not len(self.rows) and index == 0 else ()
         row = self.rows.row(index)
         cells: list[Line] = []
-        for placed in self._placed:
+        for placed in columns:
             cell = aligned(placed.column.cell(row, placed.width), placed.width, placed.column.right)
             cells.append((*cell, (" ", Tone.PLAIN)))
         return tuple(span for cell in cells for span in cell)
@@ -182,14 +184,19 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         """Show these from now on."""
         if columns is not self.columns:
             self.columns = columns
-            self.on_resize()
+            self.refresh()
+
+    @property
+    def _placed(self) -> list[Placed[Row]]:
+        """The columns in the room that there is now: a table is painted in a new size before it hears of it."""
+        wanted = self.columns, self.scrollable_size.width
+        if self._placed_for != wanted:
+            self._placed_for, self._places = wanted, place(*wanted)
+            self._lines.clear()
+        return self._places
 
     def on_resize(self) -> None:
-        self._placed = place(self.columns, self.scrollable_size.width)
-        self._lines.clear()
-        self.virtual_size = Size(self.scrollable_size.width, len(self.rows) + 1)
         self._keep_cursor_visible()
-        self.refresh()
 
     def action_move(self, rows: int) -> None:
         self._move_to(self.cursor + rows)

@@ -1,14 +1,16 @@
 """TIME_WAIT over time, drawn by plotext: count, entries per second, or the releases to come."""
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+from textual.geometry import Size
 
 from twtop import text
 from twtop.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.timers import MINUTE_S
-from twtop.ui.lines import LinePanel, Tone
+from twtop.ui.lines import Line, LinePanel, Tone
 from twtop.ui.marks import Mark
 from twtop.ui.plot import Curve, Plot, draw
 
@@ -35,29 +37,39 @@ class Timeline(LinePanel, can_focus=True):
         self.mode = Mode.COUNT
         self.marks: tuple[Mark, ...] = ()
         self._frame: Frame | None = None
+        self._drawing: tuple[object, Sequence[Line]] = (None, ())
 
     def show_frame(self, frame: Frame) -> None:
-        """Draw this frame; a hidden panel costs nothing."""
+        """Draw this frame."""
         self._frame = frame
-        self._draw()
+        self.draw()
 
     def show_marks(self, marks: tuple[Mark, ...]) -> None:
         """Draw these from now on, as far as they are in sight."""
         self.marks = marks
-        self._draw()
+        self.draw()
 
     def next_mode(self) -> None:
         modes = list(Mode)
         self.mode = modes[(modes.index(self.mode) + 1) % len(modes)]
-        self._draw()
+        self.draw()
 
-    def on_resize(self) -> None:
-        self._draw()
+    def draw(self) -> None:
+        if self._frame is not None:
+            self.entitle(_title(self.mode, self._frame))
+        super().draw()
 
-    def _draw(self) -> None:
-        frame, width, height = self._frame, self.size.width, self.size.height
-        if frame is None or width < 20 or height < 3:
-            return
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        """Another view of the same sockets has the same curves: they are drawn once."""
+        if self._frame is None or size.width < 20 or size.height < 3:
+            return ()
+        wanted = self._plot(self._frame), size, {tone: self.tone_style(tone).color for tone in Tone}
+        if self._drawing[0] != wanted:
+            plot, (width, height), colours = wanted
+            self._drawing = wanted, draw(plot, width, height, colours)
+        return self._drawing[1]
+
+    def _plot(self, frame: Frame) -> Plot:
         waiting, limit = frame.matching, frame.snapshot.limits.max_tw_buckets
         match self.mode:
             case Mode.COUNT:
@@ -66,9 +78,7 @@ class Timeline(LinePanel, can_focus=True):
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
                 plot = _seconds(waiting.releases, 0, Tone.FORECAST)
-        plot = replace(plot, marks=tuple(mark for mark in self._marked(frame) if mark[0] >= plot.start))
-        self.entitle(_title(self.mode, frame))
-        self.show(draw(plot, width, height, {tone: self.tone_style(tone).color for tone in Tone}))
+        return replace(plot, marks=tuple(mark for mark in self._marked(frame) if mark[0] >= plot.start))
 
     def _marked(self, frame: Frame) -> Iterator[tuple[float, str]]:
         """(seconds before now ≤ 0, label) of the marks and of the baseline."""

@@ -1,6 +1,8 @@
 """One line: what this many TIME_WAIT cost here."""
 
-from textual.geometry import Offset
+from collections.abc import Sequence
+
+from textual.geometry import Offset, Size
 
 from twtop.frame import Frame
 from twtop.ui.lines import GAP, Line, LinePanel, Part, Tone, fit, part_at, width_of
@@ -25,13 +27,12 @@ class VerdictStrip(LinePanel):
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's verdicts."""
         self._verdicts = frame.verdicts
-        self.on_resize()
+        self.draw()
 
-    def on_resize(self) -> None:
-        width = self.size.width
+    def lines_for(self, size: Size) -> Sequence[Line]:
         forms = (_in_full(self._verdicts), _by_name(self._verdicts), _by_number(self._verdicts))
-        self._parts = next((parts for parts in forms if _width(parts) <= width), forms[-1])
-        self.show((fit(self._parts, width),))
+        self._parts = next((parts for parts in forms if _width(parts) <= size.width), forms[-1])
+        return (fit(self._parts, size.width),)
 
     def tip_at(self, at: Offset) -> str:
         found = part_at(at.x, self._parts, self.size.width)
