@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.factorize import fused
 from twtop.model import PORTS, Codes, Direction, Mask, Sockets, TcpState
 from twtop.port_space import PortSpace
 
@@ -49,7 +50,11 @@ def listened(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask
     any_ipv4[ports[wildcard]] = True
     any_ipv6[ports[wildcard & ~ipv4[own]]] = True
     owned: Mask = np.where(ipv4[address], any_ipv4[port], any_ipv6[port])
-    narrow = np.unique(own[~wildcard].astype(np.int64) << 16 | ports[~wildcard])
-    if len(narrow):
-        owned |= np.isin(address.astype(np.int64) << 16 | port, narrow)
+    if wildcard.all():
+        return owned
+    narrow = np.zeros(PORTS, np.bool_)
+    narrow[ports[~wildcard]] = True
+    rows = np.flatnonzero(narrow[port])
+    wanted = fused((own[~wildcard], 32), (ports[~wildcard], 16))
+    owned[rows] |= np.isin(fused((address[rows], 32), (port[rows], 16)), wanted)
     return owned

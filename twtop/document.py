@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from twtop import text
 from twtop.frame import Frame
 from twtop.groups import Groups, label
-from twtop.model import Addresses, Direction, Floats, Rows, TcpState, Timer
+from twtop.model import Addresses, Direction, Floats, Mask, Rows, TcpState, Timer
 from twtop.ordering import GroupSort, ordered
-from twtop.ports import Budgets
 from twtop.query import Everything, unparse
 
 SCHEMA = "twtop/1"
@@ -94,28 +93,33 @@ def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
     names = _names(groups.addresses)
     ends = (column[rows].tolist() for column in (places.direction, places.local, places.remote, places.port))
     counts = (_integers(column[rows]) for column in (budget.used, budget.time_wait, budget.capacity))
-    for direction, local, remote, port, used, time_wait, capacity, pressure, more in zip(
-        *ends, *counts, _numbers(budget.pressure[rows], 4), _outbound(budget, rows), strict=True
+    rates = (budget.probes_per_connect, budget.new_per_s, budget.max_per_s, budget.full_in_s)
+    for direction, local, remote, port, used, time_wait, capacity, pressure, reusable, past_cliff, *outbound in zip(
+        *ends,
+        *counts,
+        _numbers(budget.pressure[rows], 4),
+        _integers(budget.reusable[rows]),
+        budget.past_cliff[rows].tolist(),
+        *(_numbers(column[rows]) for column in rates),
+        strict=True,
     ):
         count = {"used": used, "time_wait": time_wait, "capacity": capacity, "pressure": pressure}
         if direction == Direction.OUTBOUND:
-            yield {"local": names[local], "remote": names[remote], "port": port, **count, **more}
+            probes, new, most, full_in = outbound
+            yield {
+                "local": names[local],
+                "remote": names[remote],
+                "port": port,
+                **count,
+                "reusable": reusable,
+                "past_cliff": past_cliff,
+                "probes_per_connect": probes,
+                "new_per_s": new,
+                "max_per_s": most,
+                "full_in_s": full_in,
+            }
         else:
             yield {"local": names[local], "port": port, "remote": names[remote], **count}
-
-
-def _outbound(budget: Budgets, rows: Rows) -> Iterator[dict[str, object]]:
-    """What only an outbound destination has."""
-    columns = {
-        "reusable": _integers(budget.reusable[rows]),
-        "past_cliff": budget.past_cliff[rows].tolist(),
-        "probes_per_connect": _numbers(budget.probes_per_connect[rows]),
-        "new_per_s": _numbers(budget.new_per_s[rows]),
-        "max_per_s": _numbers(budget.max_per_s[rows]),
-        "full_in_s": _numbers(budget.full_in_s[rows]),
-    }
-    for row in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, row, strict=True))
 
 
 def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
@@ -165,14 +169,20 @@ def _number(value: float | None, digits: int = 2) -> float | None:
 
 def _numbers(values: Floats, digits: int = 2) -> list[float | None]:
     """Rounded; None where a value is unknown or never."""
-    rounded = np.round(values, digits).astype(object)
-    rounded[~np.isfinite(values)] = None
-    found: list[float | None] = rounded.tolist()
-    return found
+    return _known(np.round(values, digits), np.isfinite(values))
 
 
 def _integers(values: Floats) -> list[int | None]:
-    return [None if value is None else int(value) for value in _numbers(values, 0)]
+    known = np.isfinite(values)
+    return _known(np.where(known, values, 0).astype(np.int64), known)
+
+
+def _known(values: NDArray[Any], known: Mask) -> list[Any]:
+    """Plain numbers, and None for those that are not known."""
+    found: list[Any] = values.tolist()
+    for row in np.flatnonzero(~known).tolist():
+        found[row] = None
+    return found
 
 
 def _names(addresses: Addresses) -> list[str]:

@@ -23,30 +23,30 @@ def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
     (True, 2)
     """
     count = len(keys)
-    everyone = np.arange(count, dtype=np.int32)
-    speaker, lost = _speakers(keys, everyone, MULTIPLIERS[0])
+    speaker, lost = _speakers(keys, MULTIPLIERS[0])
     for multiplier in MULTIPLIERS[1:]:
         if not len(lost):
             break
-        speaker[lost], still = _speakers(keys[lost], lost, multiplier)
-        lost = lost[still]
+        winner, still = _speakers(keys[lost], multiplier)
+        speaker[lost], lost = lost[winner], lost[still]
     if len(lost):  # keys made to collide: sorting has no worst case
         _, first, inverse = np.unique(keys[lost], return_index=True, return_inverse=True)
         speaker[lost] = lost[first][inverse]
-    rows = np.flatnonzero(speaker == everyone)
+    rows = np.flatnonzero(speaker == np.arange(count))
     number = np.empty(count, np.int32)
     number[rows] = np.arange(len(rows), dtype=np.int32)
     return number[speaker], rows
 
 
-def _speakers(keys: NDArray[np.uint64], names: NDArray[np.integer], multiplier: int) -> tuple[Codes, Rows]:
-    """(name of who won each key's slot; rows whose slot went to another key)."""
+def _speakers(keys: NDArray[np.uint64], multiplier: int) -> tuple[Rows, Rows]:
+    """(row that won each key's slot; rows whose slot went to another key). Any other type of index is converted first,
+    which takes longer than to use it."""
     bits = max(8, (2 * len(keys)).bit_length())
-    slot = (keys * np.uint64(multiplier)) >> np.uint64(KEY_BITS - bits)
-    table = np.empty(1 << bits, np.int32)
-    table[slot] = np.arange(len(keys), dtype=np.int32)
+    slot = ((keys * np.uint64(multiplier)) >> np.uint64(KEY_BITS - bits)).view(np.intp)
+    table = np.empty(1 << bits, np.intp)
+    table[slot] = np.arange(len(keys))
     winner = table[slot]
-    return names[winner].astype(np.int32, copy=False), np.flatnonzero(keys[winner] != keys)
+    return winner, np.flatnonzero(keys[winner] != keys)
 
 
 def fused(*columns: Column) -> NDArray[np.uint64]:
