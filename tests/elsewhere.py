@@ -52,14 +52,14 @@ class Hand:
 
 
 @contextmanager
-def process_elsewhere(listening: bool = True) -> Iterator[subprocess.Popen[str]]:
-    """A process in a network namespace of its own, which has a listener and never reuses."""
+def process_elsewhere(listening: bool = True, name: bytes = b"python") -> Iterator[subprocess.Popen[str]]:
+    """A process of this name in a network namespace of its own, which has a listener and never reuses."""
     listen = "s = socket.create_server(('', 8080))" if listening else "pass"
     program = (
         "import ctypes, socket, sys; from pathlib import Path\n"
         f"assert ctypes.CDLL(None).unshare({CLONE_NEWNET}) == 0\n"
         f"Path('/proc/sys/net/ipv4/tcp_tw_reuse').write_text('0'); {listen}\n"
-        "print(flush=True); sys.stdin.read()"
+        f"Path('/proc/self/comm').write_bytes({name!r}); print(flush=True); sys.stdin.read()"
     )
     pipe = subprocess.PIPE
     child = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True)

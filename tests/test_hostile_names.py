@@ -4,16 +4,19 @@ import asyncio
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import unicodedata
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.elsewhere import process_elsewhere
 from tests.frames import frame
 from tests.namespace import in_namespace
 from tests.servers import server
@@ -24,6 +27,7 @@ from twtop.engine import Engine
 from twtop.frame import Frame, View
 from twtop.groups import GroupBy
 from twtop.model import Process
+from twtop.netns_listing import list_namespaces
 from twtop.report import to_csv, to_json, to_text
 from twtop.sources import open_local
 from twtop.text import cells
@@ -100,6 +104,28 @@ def test_a_real_process_on_the_screen(name: bytes, shown: str) -> None:
 
     with server(name, b"\xff[2J\n", "[/]", "\x1b[31m", "日本" * 100) as child, child.dial():
         asyncio.run(look())
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=ascii)
+@in_namespace
+def test_a_namespace_called_after_a_real_process(name: bytes, shown: str) -> None:
+    """What is said of it goes to the header and to messages."""
+    with process_elsewhere(name=name) as child:
+        (found,) = (each for each in list_namespaces().namespaces if child.pid in [one.pid for one in each.processes])
+        assert found.target
+        assert found.target.name == f"pid {child.pid} ({shown})"
+
+
+@pytest.mark.parametrize("name", [b"\x1b]0;x\x07", b"two\nlines", "q\u202e".encode(), b"\xff"])
+def test_a_name_of_ip_netns(name: bytes, tmp_path: Path) -> None:
+    run = tmp_path / "netns"
+    run.mkdir()
+    with process_elsewhere() as child:
+        (run / os.fsdecode(name)).symlink_to(f"/proc/{child.pid}/ns/net")
+        targets = [each.target for each in list_namespaces(str(run)).namespaces if each.target]
+    (named,) = [target for target in targets if target.paths[0].startswith(str(run))]
+    assert is_harmless(named.name)
+    assert os.fsencode(named.paths[0]).endswith(name)
 
 
 def judge(stage: Stage) -> None:

@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "psutil_source": {"model", "probe", "socket_table"},
     "decode": {"model", "probe", "socket_table", "decode_procfs", "psutil_source"},
     "netns": BASE | {"namespace", "probe"},
-    "netns_listing": BASE | {"netns", "probe"},
+    "netns_listing": BASE | {"netns", "probe", "processes"},
     "holders": BASE,
     "processes": BASE | {"holders"},
     "process_detail": BASE | {"processes"},

@@ -94,6 +94,7 @@ def test_one_way_out_of_several_is_enough() -> None:
         ("\x1b[2J", "there is no network namespace ␛[2J"),
         ("a\0b", "there is no network namespace a␀b"),
         ("plain", "is no network namespace"),
+        ("", "-N needs a name of 'ip netns', the pid of a process, or a path"),
     ],
 )
 def test_what_is_no_namespace_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -114,8 +115,15 @@ def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
     monkeypatch.setattr(netns, "call_libc", refuse)
-    told = netns.refusal(netns.Target("pid 1", ("/proc/self/ns/net",), "gone"))
-    assert told == "entering network namespace pid 1 is not allowed: run twtop as root"
+    for uid, means in ((1000, "run twtop as root"), (0, "twtop needs CAP_SYS_ADMIN and CAP_SYS_PTRACE")):
+        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+        told = netns.refusal(netns.Target("pid 1", ("/proc/self/ns/net",), "gone"))
+        assert told == f"entering network namespace pid 1 is not allowed: {means}"
+
+
+def test_a_name_of_digits_comes_before_a_pid(tmp_path: Path) -> None:
+    (tmp_path / "4194305").symlink_to("/proc/self/ns/net")
+    assert netns.find("4194305", run=str(tmp_path)).paths == (f"{tmp_path}/4194305",)
 
 
 @in_namespace

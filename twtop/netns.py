@@ -16,7 +16,7 @@ MOST_NAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A namespace as the user calls it, and the paths that lead to it: it is gone when none does."""
+    """A namespace as the user calls it, printable, and the paths that lead to it: it is gone when none does."""
 
     name: str
     paths: tuple[str, ...]
@@ -26,16 +26,18 @@ class Target:
 def find(text: str, run: str = RUN, proc: str = "/proc") -> Target:
     """What `-N` names: a path, the pid of a process, or a name of `ip netns`. Raises CollectError."""
     shown = printable(text)
+    if not text:
+        raise CollectError("-N needs a name of 'ip netns', the pid of a process, or a path")
     if "/" in text:
         target = Target(shown, (text,), "nothing is mounted there any more")
-    elif text.isascii() and text.isdigit():
+    elif text.isascii() and text.isdigit() and not os.path.exists(f"{run}/{text}"):
         target = Target(f"pid {shown}", (f"{proc}/{text}/ns/net",), "its process has ended")
     else:
         target = Target(shown, (f"{run}/{text}",), "'ip netns' has no such name any more")
     path = target.paths[0]
     try:
         if os.stat(path).st_dev != os.stat(f"{proc}/self/ns/net").st_dev:
-            raise CollectError(f"{printable(path)} is no network namespace")
+            raise CollectError(f"{printable(path)} is no network namespace: -N takes a path such as /proc/PID/ns/net")
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise CollectError(_nothing_there(text, run)) from error
     except PermissionError as error:
@@ -57,7 +59,9 @@ def _nothing_there(text: str, run: str) -> str:
 
 
 def _forbidden(target: Target) -> str:
-    return f"entering network namespace {target.name} is not allowed: run twtop as root"
+    privileged = hasattr(os, "geteuid") and os.geteuid() == 0
+    means = "twtop needs CAP_SYS_ADMIN and CAP_SYS_PTRACE" if privileged else "run twtop as root"
+    return f"entering network namespace {target.name} is not allowed: {means}"
 
 
 def enter(target: Target) -> int:

@@ -10,6 +10,8 @@ from twtop import netns
 from twtop.model import Process
 from twtop.netns import RUN, Target
 from twtop.probe import CollectError, own_directory
+from twtop.processes import process_name
+from twtop.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def list_namespaces(run: str = RUN, proc: str = "/proc") -> Listing:
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
             os.readlink(f"{proc}/{pid}/exe")  # a thread of the kernel has none
-            inside[os.stat(f"{proc}/{pid}/ns/net").st_ino].append(Process(pid, _name(f"{proc}/{pid}/comm")))
+            inside[os.stat(f"{proc}/{pid}/ns/net").st_ino].append(Process(pid, process_name(pid, proc)))
         except PermissionError:
             hidden += 1
         except OSError:  # it has ended
@@ -68,8 +70,8 @@ def _target(name: str | None, inside: list[Process], run: str, proc: str) -> Tar
     """By its name if it has one, else by any process inside."""
     paths = tuple(f"{proc}/{process.pid}/ns/net" for process in inside)
     if name is not None:
-        return Target(name, (f"{run}/{name}", *paths), "it has no name and no process any more")
-    return Target(f"pid {inside[0].pid} ({inside[0].name})", paths, "its last process has ended")
+        return Target(printable(name), (f"{run}/{name}", *paths), "it has no name and no process any more")
+    return Target(f"pid {inside[0].pid} ({printable(inside[0].name)})", paths, "its last process has ended")
 
 
 def _time_wait(own: str, inside: list[Process], target: Target | None, proc: str) -> int | None:
@@ -101,11 +103,3 @@ def _counted(directory: str) -> int | None:
     except OSError:
         return None
     return int(found[1]) if found else None
-
-
-def _name(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().removesuffix("\n")
-    except OSError:
-        return ""

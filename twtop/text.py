@@ -180,6 +180,15 @@ def printable(name: str, width: int = 64) -> str:
     return shown[:kept] + "…"
 
 
+def harmless(text: str) -> str:
+    r"""The same without controls, escapes and direction marks: what is made for a screen is given back as it is.
+
+    >>> harmless("▓▓ 83 %"), harmless("a\x1b[2Jb\n")
+    ('▓▓ 83 %', 'a␛[2Jb␊')
+    """
+    return text if text.isprintable() else "".join(map(_harmless, text))
+
+
 def _width(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Mc", "Me"):
         return 0

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from twtop.frame import View
+from twtop.text import harmless
 from twtop.ui.keys import MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.lines import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
@@ -111,6 +112,10 @@ class TwtopApp(App[None]):
                 loop.add_signal_handler(number, self._end_by, number)
             if not self.is_headless and sys.__stdin__ is not None:
                 end_without(sys.__stdin__.fileno())
+
+    def notify(self, message: str, **how: Any) -> None:
+        """What is told may hold outside names."""
+        super().notify(harmless(message), **how)
 
     def _end_by(self, number: signal.Signals) -> None:
         self.exit(return_code=128 + number)

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from twtop.text import harmless
 from twtop.ui.keys import Key
 from twtop.ui.tips import Tips
 
@@ -153,11 +154,11 @@ class TonePainter(Tips):
 
     def entitle(self, title: str) -> None:
         """Name the panel on its upper edge; the title may hold outside names."""
-        self.border_title = Content(f" {title} ")
+        self.border_title = Content(f" {harmless(title)} ")
 
     def paint(self, line: Line, width: int, base: Style) -> Strip:
-        """One strip of exactly `width` cells."""
-        segments = [Segment(text, base + self.tone_style(tone)) for text, tone in merged(line) if text]
+        """One strip of exactly `width` cells, whatever the line holds."""
+        segments = [Segment(harmless(text), base + self.tone_style(tone)) for text, tone in merged(line) if text]
         return Strip(segments).adjust_cell_length(width, base)
 
     @property

@@ -72,7 +72,7 @@ class NamespacesScreen(ModalScreen[Namespace]):
         watched = [row for row, each in enumerate(self._found) if each.inode == self._watched]
         options.highlighted = watched[0] if watched else 0
         what = f"{text.count(listing.hidden)} process{'es' * (listing.hidden != 1)} of others hidden"
-        self._say(f"{what}; root sees all" if listing.hidden else "")
+        self._say(f"{what}: to see all takes root and CAP_SYS_PTRACE" if listing.hidden else "")
 
     def _say(self, line: str) -> None:
         if self.is_mounted:
@@ -86,7 +86,7 @@ class NamespacesScreen(ModalScreen[Namespace]):
 
 def _line(namespace: Namespace, watched: bool) -> Content:
     """Names are from outside: text, and never markup."""
-    name = OWN if namespace.target is None else text.printable(namespace.target.name)
+    name = OWN if namespace.target is None else namespace.target.name
     count = text.count(namespace.time_wait)
     return Content.assemble(
         (f"{count:>{COUNT}}", "$text-warning"),
