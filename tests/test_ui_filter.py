@@ -139,3 +139,15 @@ async def test_typed_ahead_of_the_line() -> None:
         await until_listed(stage, "10.0.0.5", "10.0.0.6")
         assert not stage.monitor.paused
         assert not stage.shows("Esc restore")
+
+
+async def test_a_filter_that_outgrows_a_line_is_kept_when_the_line_is_left() -> None:
+    """Its normal form is longer than what may be typed."""
+    long = parse(" ".join(["tw"] * 300))
+    async with monitor(lab(), view=View(query=long)) as stage:
+        await stage.press("slash")
+        await stage.type("x")
+        await stage.until_shown("column 1001: ", "expected at most 1,000 characters")
+        await stage.press("escape")
+        await stage.until(lambda: not stage.shows("column 1001"), "the line hidden")
+        assert stage.monitor.wanted.query == long

@@ -17,7 +17,9 @@ from twtop.engine import Engine
 from twtop.model import Process
 from twtop.netns import Target
 from twtop.netns_listing import Listing, Namespace, list_namespaces
+from twtop.probe import CollectError
 from twtop.sources import open_source
+from twtop.text import printable
 from twtop.ui.namespaces import OWN, Places
 
 OWN_INODE = 4026531840
@@ -50,7 +52,7 @@ async def test_they_are_listed_with_their_processes_and_counts() -> None:
     async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED, hidden=2)) as stage:
         await opened(stage, "1,204    blue               nginx ×2", f"3 ●  {OWN}")
         assert "–    pid 80 (x)         no process seen" in stage.line("pid 80 (x)")
-        assert stage.shows("2 processes of others hidden; root sees all")
+        assert stage.shows("2 processes of others hidden: to see all takes root and CAP_SYS_PTRACE")
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
         assert stage.shows("● live", "10.0.0.5")
@@ -105,10 +107,42 @@ async def test_a_refusal_is_told_and_nothing_changes() -> None:
         assert stage.frame.tick == 2
 
 
+async def test_of_two_places_wanted_in_a_row_the_last_is_watched_by_one_engine() -> None:
+    """The first move takes long: its engine is that of before, which both would end."""
+    go = threading.Event()
+    red = replace(BLUE, inode=9, target=Target("red", ("/run/netns/red",), "gone"))
+
+    def slow(place: Namespace) -> str | None:
+        return None if place is not BLUE or go.wait(30) else "waited in vain"
+
+    visited: list[Namespace] = []
+    async with monitor(lab(), places=replace(places(HOME, BLUE, red, visited=visited), refusal=slow)) as stage:
+        for rows in (1, 2):
+            await opened(stage, "blue", "red")
+            await stage.press(*["down"] * rows, "enter")
+            await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
+        go.set()
+        await stage.until(lambda: visited == [BLUE, red], "both")
+        await stage.until_shown("netns red")
+        assert [thread.name for thread in threading.enumerate()].count("collect") == 1
+
+
+async def test_a_faults_and_a_refusals_names_are_text() -> None:
+    evil = "\x1b]0;x\x07two\nlines\u202e"
+    async with monitor(lab(), CollectError(evil), places=places(HOME, BLUE, refusal=evil)) as stage:
+        await stage.press("r")
+        await stage.until_shown("✖ ␛]0;x␇two␊lines�")
+        await opened(stage, "blue")
+        await stage.press("down", "enter")
+        await stage.until(lambda: [line for line in stage.lines[1:] if "␛]0;x␇two␊lines�" in line], "the refusal")
+        assert is_whole(stage)
+
+
 async def test_hostile_names_are_text() -> None:
     names = [*HOSTILE, "x" * 200, "名" * 200]
     found = [
-        Namespace(10 + row, Target(name, ("/x",), "gone"), (Process(1, name),), row) for row, name in enumerate(names)
+        Namespace(10 + row, Target(printable(name), ("/x",), "gone"), (Process(1, name),), row)
+        for row, name in enumerate(names)
     ]
     async with monitor(lab(), places=places(HOME, *found), size=(100, 40)) as stage:
         await opened(stage, *HOSTILE.values())

@@ -6,6 +6,7 @@ from textual.message import Message
 
 from twtop.engine import Engine
 from twtop.frame import Frame
+from twtop.netns_listing import Namespace
 from twtop.process_detail import ProcessDetail
 
 
@@ -31,16 +32,18 @@ class Fault(Message):
 class Moved(Message):
     """The engine of before has ended; this one makes another, of another network namespace."""
 
-    def __init__(self, make_engine: Callable[..., Engine]) -> None:
+    def __init__(self, place: Namespace, make_engine: Callable[..., Engine]) -> None:
         super().__init__()
+        self.place = place
         self.make_engine = make_engine
 
 
 class Refused(Message):
     """That namespace cannot be entered, and why."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, place: Namespace, reason: str) -> None:
         super().__init__()
+        self.place = place
         self.reason = reason
 
 

@@ -67,6 +67,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self.paused = False
         self.frame: Frame | None = None
         self._hinted = False
+        self._going_to: Namespace | None = None
         self._places = places
         self._engine = self._made(make_engine)
 
@@ -80,7 +81,6 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         )
 
     def compose(self) -> ComposeResult:
-        query = self.wanted.query
         yield Header()
         yield Headline()
         yield VerdictStrip()
@@ -92,7 +92,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
             yield SocketsTable()
         yield OwnerPanel()
         yield PortMapPanel()
-        yield FilterBar("" if isinstance(query, Everything) else unparse(query))
+        yield FilterBar(self.wanted.query)
         yield MarkBar()
         yield KeyFooter()
 
@@ -161,9 +161,11 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self._header.show_frame(None)
         self._engine = self._made(message.make_engine)
         self._engine.start()
+        self._arrived(message.place)
 
     def on_refused(self, message: Refused) -> None:
         self.notify(message.reason, severity="error", timeout=8, markup=False)
+        self._arrived(message.place)
 
     def on_defect(self, message: Defect) -> None:
         raise message.error
@@ -294,19 +296,32 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self.app.push_screen(NamespacesScreen(self._places, watched), self._go_to)
 
     def _go_to(self, place: Namespace | None) -> None:
-        """Entering and ending the engine of before may take their time: in a thread."""
-        places = self._places
-        if place is None or places is None:
+        """One move at a time, for each ends the engine of the one before; of those wanted meanwhile the last counts."""
+        if place is None:
             return
+        on_the_way, self._going_to = self._going_to is not None, place
+        if not on_the_way:
+            self._move(place)
+
+    def _move(self, place: Namespace) -> None:
+        """Entering and ending the engine of before may take their time: in a thread."""
+        places, engine = self._places, self._engine
+        assert places is not None
 
         def move() -> None:
             if (reason := places.refusal(place)) is not None:
-                self.post_message(Refused(reason))
+                self.post_message(Refused(place, reason))
                 return
-            self._engine.stop()
-            self.post_message(Moved(places.engine(place)))
+            engine.stop()
+            self.post_message(Moved(place, places.engine(place)))
 
-        self.run_worker(move, thread=True, exclusive=True, group="namespaces")
+        self.run_worker(move, thread=True, group="namespaces")
+
+    def _arrived(self, place: Namespace) -> None:
+        """This move is over, and the next begins if another place is wanted by now."""
+        wanted, self._going_to = self._going_to, None
+        if wanted is not place:
+            self._go_to(wanted)
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())

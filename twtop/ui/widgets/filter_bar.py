@@ -16,7 +16,7 @@ HINT = "⏎ keep  Esc restore    8080 · 10.0.0.0/8 · tw · nginx · dport >= 1
 
 
 class FilterBar(Vertical):
-    """Hidden until opened. Knows the text that was in force when it was opened."""
+    """Hidden until opened. Knows the filter that was in force when it was opened, and the text that it was given as."""
 
     class Changed(Message):
         """The filter that is in force from now on."""
@@ -28,9 +28,10 @@ class FilterBar(Vertical):
     class Closed(Message):
         """The bar is hidden again."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, query: Query) -> None:
         super().__init__(id="filter-bar")
-        self.text = text
+        self._kept = query
+        self.text = unparse(query)
         self.display = False
 
     def compose(self) -> ComposeResult:
@@ -52,19 +53,17 @@ class FilterBar(Vertical):
     def close(self, keep: bool) -> None:
         """Hide the bar; without `keep` the filter that was in force before comes back."""
         typed = self.query_one(Input).value
-        if keep and (query := self._read(typed)) is not None:
-            self.text = typed.strip()
-        elif keep:
-            return
-        else:
-            query = parse(self.text)
+        if keep:
+            if (query := self._read(typed)) is None:
+                return
+            self._kept, self.text = query, typed.strip()
         self.display = False
-        self.post_message(self.Changed(query))
+        self.post_message(self.Changed(self._kept))
         self.post_message(self.Closed())
 
     def put(self, query: Query) -> None:
         """Another filter in force, chosen elsewhere."""
-        self.text = unparse(query)
+        self._kept, self.text = query, unparse(query)
         if self.display:
             self.query_one(Input).value = self.text
         self.post_message(self.Changed(query))
@@ -97,10 +96,13 @@ class FilterBar(Vertical):
 
 
 def pointed_out(column: int, message: str, width: int) -> str:
-    """The message behind a caret under the column, or below it where the line is too short for both.
+    """The message behind a caret under the column, or below it where the line is too short for both; a column that is
+    out of sight gets none.
 
-    >>> pointed_out(3, "column 3: oops", 20)
-    '  ^ column 3: oops'
+    >>> pointed_out(3, "column 3: oops", 20), pointed_out(30, "column 30: oops", 20)
+    ('  ^ column 3: oops', 'column 30: oops')
     """
+    if column > width:
+        return message
     caret = " " * (column - 1) + "^"
     return f"{caret} {message}" if column + 1 + len(message) <= width else f"{caret}\n{message}"

@@ -6,7 +6,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from twtop import text
-from twtop.model import Process
+from twtop.model import Process, TcpState
 from twtop.process_detail import ProcessDetail
 from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit
 from twtop.ui.widgets.sockets import SocketRow
@@ -61,6 +61,8 @@ class OwnerPanel(LinePanel):
 def _unknown(row: SocketRow) -> str:
     if row.held:
         return "Process unknown: not found yet, or another user's, which only root may see"
+    if row.frame.snapshot.holders is not None and row.state is not TcpState.TIME_WAIT:
+        return "Process unknown: psutil does not tell who holds it; perhaps another user, which only root may see"
     return "Process unknown: nobody holds a closed socket, and neither the past nor other sockets tell who did"
 
 

@@ -255,11 +255,19 @@ class PeersTable(Table[PeerRow]):
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's groups."""
-        self._frame = frame
+        before, self._frame = self._frame, frame
         self._title = PLURALS[frame.view.group_by]
         self._entitle()
+        if before is None or before.view.group_by is not frame.view.group_by:
+            self.refresh_head()
         self.show_columns(PEER_COLUMNS if frame.base is None else WITH_CHANGES)
         self._arrange()
+
+    def title_of(self, column: Column[PeerRow]) -> str:
+        """The first column is headed by what the rows are grouped by."""
+        if self._frame is None or column.name != "peer":
+            return column.title
+        return self._frame.view.group_by.upper()
 
     def show_filter(self, filter: str) -> None:
         """Name the filter in force beside the title; empty is none."""

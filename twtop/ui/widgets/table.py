@@ -106,9 +106,13 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         """Mark the column by which the rows come from now on; who looks at the top goes on looking at the top."""
         if (column, reverse) != (self.sorted_by, self.reverse):
             self.sorted_by, self.reverse = column, reverse
-            self.refresh(Region(0, 0, self.scrollable_size.width, 1))
+            self.refresh_head()
             if self.cursor == 0:
                 self.rewind()
+
+    def refresh_head(self) -> None:
+        """Paint the line of heads again."""
+        self.refresh(Region(0, 0, self.scrollable_size.width, 1))
 
     def rewind(self) -> None:
         """Select the first of the rows to come, whichever it is."""
@@ -163,7 +167,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         for placed in self._placed:
             arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
-            title = placed.column.title
+            title = self.title_of(placed.column)
             title = (title if len(title) + len(arrow) <= placed.width else title.split(" (")[0]) + arrow
             spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
         return tuple(spans)
@@ -179,6 +183,10 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if selected and len(self.rows):
             base += self.component_style("table--cursor")
         return self.paint(line, width, base)
+
+    def title_of(self, column: Column[Row]) -> str:
+        """What stands over a column now."""
+        return column.title
 
     def show_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Show these from now on."""
