@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -181,6 +182,9 @@ def test_the_parser_of_filters_is_loaded_only_for_a_filter(options: list[str], l
         (["--sort", "x"], "--sort: expected ports, peer, "),
         (["-o", "xml"], "-o/--output: invalid choice: 'xml'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
+        (["explain", "-o", "json"], "explain prints text only"),
+        (["demo", "--ports", "00000199999-65535"], "expected LOW-HIGH between 1 and 65535"),
+        (["-N", "", "demo"], "leave out -N"),
         (["--a\nb\x1b[2J"], "--a␊b␛[2J"),
     ],
 )
@@ -209,7 +213,7 @@ main()
 @pytest.mark.parametrize("form", ["text", "json", "csv"])
 def test_a_kernel_that_cannot_be_read_is_told_in_one_line(form: str) -> None:
     run = twtop("-b", "-o", form, program=[sys.executable, "-c", WITHOUT_DESCRIPTORS])
-    assert "cannot read sockets by sock_diag: Too many open files" in complaint(run, 1)
+    assert "cannot read sockets: twtop may open no more files, give it a higher 'ulimit -n'" in complaint(run, 1)
 
 
 def started(*options: str) -> subprocess.Popen[str]:
@@ -245,11 +249,52 @@ def test_a_signal_ends_it_quietly(number: signal.Signals, status: int) -> None:
         assert child.returncode == status
 
 
-def test_a_full_disk_is_told_in_one_line() -> None:
+@pytest.mark.parametrize("options", [["-1"], ["explain"], ["demo", "--list"]])
+def test_a_full_disk_is_told_in_one_line(options: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
-        run = subprocess.run([*TWTOP, "-1"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        run = subprocess.run([*TWTOP, *options], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr == "twtop: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("options", ["-1", "-1 -o json", "explain", "demo --list", ""])
+def test_a_closed_output_is_told_in_one_line(options: str) -> None:
+    run = twtop(program=["sh", "-c", f"exec {shlex.join(TWTOP)} {options} >&-"])
+    assert complaint(run, 1) == "twtop: cannot write the output: it is closed\n"
+
+
+def test_a_list_that_nobody_reads_ends_quietly() -> None:
+    run = twtop(program=["bash", "-c", f"{shlex.join(TWTOP)} demo --list | true; exit ${{PIPESTATUS[0]}}"])
+    assert (run.returncode, run.stderr) == (os.EX_OK, "")
+
+
+def test_without_an_input_there_is_no_monitor() -> None:
+    assert "twtop -b" in complaint(twtop(program=["sh", "-c", f"exec {shlex.join(TWTOP)} <&-"]), 2)
+
+
+def test_complaints_do_not_get_into_the_output() -> None:
+    run = twtop(program=["sh", "-c", f"exec {shlex.join(TWTOP)} -d 0 2>&-"])
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", "")
+
+
+INTERRUPTED_WHILE_IT_LOADS = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupt(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from twtop.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_while_it_loads_ends_it_quietly() -> None:
+    run = twtop("-1", program=[sys.executable, "-c", INTERRUPTED_WHILE_IT_LOADS])
+    assert (run.returncode, run.stdout, run.stderr) == (128 + signal.SIGINT, "", "")
 
 
 def test_a_terminal_without_unicode_gets_a_report_too() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.as_nobody import as_nobody
@@ -43,6 +44,28 @@ def test_a_pid_that_is_another_process_now() -> None:
     """The kernel gives numbers out anew."""
     with server("tw-child") as child:
         assert read_detail(Process(child.pid, "wrk")) == ProcessDetail(Process(child.pid, "wrk"), gone=True)
+
+
+def test_a_process_that_took_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is older than what is known of its sockets, so nobody can have taken its number over."""
+    monkeypatch.setattr("twtop.process_detail.HELD_S", -1)
+    with server("after") as child:
+        detail = read_detail(Process(child.pid, "before"))
+    assert not detail.gone
+    assert detail.command
+    assert detail.command[-1] == "after"
+
+
+def test_the_limit_of_a_process_that_prlimit_may_not_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of another user's, without CAP_SYS_RESOURCE."""
+
+    def refuse(process: psutil.Process, _resource: int) -> None:
+        raise psutil.AccessDenied(process.pid)
+
+    with server("limited") as child:
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (77, 99))
+        monkeypatch.setattr(psutil.Process, "rlimit", refuse)
+        assert read_detail(Process(child.pid, "limited")).limit == 77
 
 
 def test_a_zombie() -> None:

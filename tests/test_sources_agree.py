@@ -1,12 +1,16 @@
 """Every source sees the same sockets: real ones in every state, read by each between two readings by sock_diag."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tests.judges import Seen, Table, by_twtop
-from tests.namespace import run_in_namespace, sysctl, wait_until
+from tests.namespace import in_namespace, run_in_namespace, sysctl, wait_until
+from tests.servers import server
 from tests.tcp_states import Bench, Family
 from tests.test_probe_states import has, steady
 from twtop.decode import decode
@@ -88,10 +92,26 @@ def test_procfs_has_the_same_owners_and_queues(readings: dict[str, Readings]) ->
 
 
 def test_psutil_claims_no_more_than_it_knows(readings: dict[str, Readings]) -> None:
-    sockets = decode(readings["psutil"].ours).sockets
+    snapshot = decode(readings["psutil"].ours)
+    sockets = snapshot.sockets
     assert set(sockets.timer.tolist()) == {Timer.OFF}
     assert set(sockets.timer_ms.tolist()) == set(sockets.age_ms.tolist()) == {-1}
-    assert set(sockets.inode.tolist()) == {0}
+    assert set(sockets.uid.tolist()) == {0}
+    assert set(sockets.inode.tolist()) - {0} == set(snapshot.holders or {})
+    assert not sockets.inode[sockets.is_time_wait].any()
+
+
+@in_namespace
+def test_psutil_tells_who_holds_what() -> None:
+    with server("tw-server") as child, child.dial():
+        run = subprocess.run(
+            [sys.executable, "-m", "twtop", "-1", "--source", "psutil", "-o", "json", "--sockets"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    sockets = json.loads(run.stdout)["sockets"]
+    held = {(each["process"], each["pid"]) for each in sockets if each["lport"] == child.port}
+    assert held == {("tw-server", child.pid)}
+    assert {(each["uid"], each["inode"]) for each in sockets} == {(None, None)}
 
 
 def test_counters_and_limits_are_the_same_by_every_source(readings: dict[str, Readings]) -> None:

@@ -1,5 +1,19 @@
-"""python -m twtop."""
+"""The process: python -m twtop, and the command of that name."""
 
-from twtop.cli import main
+import signal
+import sys
+from typing import NoReturn
 
-main()
+
+def main() -> NoReturn:
+    """Run twtop; Ctrl-C ends it without a word, also while it is still being loaded."""
+    try:
+        from twtop.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()

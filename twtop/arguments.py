@@ -1,6 +1,7 @@
 """The command line: every option, and errors that are one line and say what to do."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -23,6 +24,7 @@ USAGE = 2
 FASTEST_S, SLOWEST_S = 0.1, 3600.0
 LONGEST_LOAD_S = 3600.0
 LONGEST_COMPLAINT = 400
+PORT = re.compile("[0-9]{1,5}")
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -30,6 +32,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     options = parser().parse_args(given)
     if options.command == "demo" and options.netns is not None:
         parser().error("the demo has a network namespace of its own: leave out -N")
+    if options.command == "explain" and options.output != "text":
+        parser().error("explain prints text only: leave out -o, or take the verdicts of 'twtop -1 -o json'")
     if options.once:
         options.batch, options.iterations = True, 1
     return options
@@ -37,7 +41,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 def complain(message: str, status: int) -> int:
     """One line on stderr; gives the status back."""
-    print(f"twtop: {message}", file=sys.stderr)
+    if sys.stderr is not None:  # closed by whoever started twtop
+        print(f"twtop: {message}", file=sys.stderr)
     return status
 
 
@@ -100,7 +105,7 @@ def _load_seconds(text: str) -> float:
 
 def _port_range(text: str) -> tuple[int, int]:
     low, _, high = text.partition("-")
-    if not (low.isdecimal() and high.isdecimal() and 1 <= int(low[:6]) < int(high[:6]) <= 65535):
+    if not (PORT.fullmatch(low) and PORT.fullmatch(high) and 1 <= int(low) < int(high) <= 65535):
         raise argparse.ArgumentTypeError(f"expected LOW-HIGH between 1 and 65535, found {printable(text)!r}")
     return int(low), int(high)
 

@@ -3,7 +3,6 @@
 import argparse
 import io
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from twtop.explain import as_text, explain
 from twtop.frame import Frame, View
 from twtop.head_start import HeadStart
 from twtop.history import History, fold
+from twtop.holders import holders
 from twtop.model import Owners
 from twtop.namespace import NamespaceRefused
 from twtop.netns_listing import Namespace, list_namespaces
@@ -39,11 +39,10 @@ SWITCH_S = 0.001
 
 def main(given: Sequence[str] | None = None) -> NoReturn:
     """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
+    if sys.stdout is None:  # closed by whoever started twtop
+        sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
     options = arguments(given)
-    try:
-        sys.exit(_demo(options) if options.command == "demo" else _look(options))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    sys.exit(_demo(options) if options.command == "demo" else _look(options))
 
 
 def _look(options: argparse.Namespace) -> int:
@@ -62,11 +61,16 @@ def _watch(open_source: OpenSource, options: argparse.Namespace) -> int:
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if options.command != "explain" and not options.batch:
         return _monitor(open_source, view, options)
+    printed = _explain if options.command == "explain" else _batch
+    return _printed(lambda: printed(open_source, view, options))
+
+
+def _printed(work: Callable[[], int]) -> int:
+    """The status of work that prints; its own where the output cannot be written, none where nobody reads on."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where there is no “–” to show, “?” says the same
-    printed = _explain if options.command == "explain" else _batch
     try:
-        status = printed(open_source, view, options)
+        status = work()
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
@@ -77,9 +81,7 @@ def _watch(open_source: OpenSource, options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     if options.list:
-        width = max(map(len, BY_NAME))
-        print("\n".join(f"{scenario.name:<{width}}  {scenario.tells}" for scenario in SCENARIOS))
-        return DONE
+        return _printed(_list_scenarios)
     scenario = BY_NAME[options.scenario]
     plan = Plan(scenario, options.rate or scenario.rate, options.seconds, options.ports or scenario.ports)
     try:
@@ -91,6 +93,12 @@ def _demo(options: argparse.Namespace) -> int:
         return _watch(partial(lab.open, sources.open_source(options.source)), options)
     finally:
         lab.close()
+
+
+def _list_scenarios() -> int:
+    width = max(map(len, BY_NAME))
+    print("\n".join(f"{scenario.name:<{width}}  {scenario.tells}" for scenario in SCENARIOS))
+    return DONE
 
 
 def _batch(open_source: OpenSource, view: View, options: argparse.Namespace) -> int:
@@ -127,11 +135,12 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
             complain(analysis.snapshot.notice, DONE)
             told = True
         history.advance(analysis.snapshot)
-        sockets = analysis.snapshot.sockets
-        if wants_owners and time.monotonic() >= search.rested_at:
+        sockets, told_holders = analysis.snapshot.sockets, analysis.snapshot.holders
+        if wants_owners and told_holders is None and time.monotonic() >= search.rested_at:
             search.want(sockets.inode)
             search.finish()
-        owners = ledger.assign(sockets, search.holders) if wants_owners else Owners.unknown(sockets)
+        held = search.holders if told_holders is None else holders(told_holders.items())
+        owners = ledger.assign(sockets, held) if wants_owners else Owners.unknown(sockets)
         if owners.hidden and not hinted:
             complain(hint(owners.hidden), DONE)
             hinted = True
@@ -139,7 +148,7 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
 
 
 def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -> int:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
+    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     make_engine = partial(Engine, budget=options.budget)
     os.environ.setdefault(

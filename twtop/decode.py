@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from twtop.decode_procfs import CLOCK_TICK_MS, decode_tables
 from twtop.model import PORTS, Limits, Snapshot, Sockets, Timer
 from twtop.probe import ALL_SOCKETS, TCPDIAG_GETSOCK, CollectError, Dump, Sample
-from twtop.psutil_source import decode_rows
+from twtop.psutil_source import decode_holders, decode_rows
 from twtop.socket_table import socket_table
 
 NLM_F_MULTI = 0x2
@@ -62,6 +62,7 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         load=sample.load,
         place=sample.place,
         notice=sample.notice,
+        holders=stale.holders if stale else decode_holders(sample.files) if sample.source == "psutil" else None,
         part=stale.part if stale else bool(sample.ask.states) and sample.ask != ALL_SOCKETS,
     )
 

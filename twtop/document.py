@@ -136,7 +136,8 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
     for state, timer, local, lport, remote, rport, uid, inode, process, inferred, left, age in zip(
         *(column.tolist() for column in (*(column[rows] for column in columns), *times)), strict=True
     ):
-        unowned = inode == 0  # sock_i_uid and inet_twsk_diag_fill then say uid 0, which is not root
+        # Without an inode sock_i_uid and inet_twsk_diag_fill say uid 0, which is not root.
+        unowned = inode == 0 or frame.snapshot.holders is not None
         yield {
             "local": names[local],
             "lport": lport,

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from twtop.analysis import Analysis
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.holders import NOBODY, Holders
+from twtop.holders import NOBODY, Holders, holders
 from twtop.model import Process, Sockets
 from twtop.owners import Ledger
 from twtop.probe import CollectError
@@ -147,7 +147,10 @@ class Engine:
             except CollectError as error:
                 self._tell(self._on_fault, str(error))
                 continue
+            told = analysis.snapshot.holders
             with self._changed:
+                if told is not None:
+                    self._holders = holders(told.items())
                 if self._analysis is None or wish.paused or not self._wish.paused:  # else what is seen was frozen since
                     self._analysis = analysis
                     self._changed.notify_all()
@@ -175,11 +178,11 @@ class Engine:
         history, ledger = History(), Ledger()
         done: Work | None = None
         while work := self._until_news(done):
-            analysis, view, holders = work
+            analysis, view, held = work
             if done is None or analysis is not done.analysis:
                 history.advance(analysis.snapshot)
             done = work
-            self._tell(self._on_frame, fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, holders)))
+            self._tell(self._on_frame, fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, held)))
 
     def _until_news(self, done: Work | None) -> Work | None:
         """Wait for a new analysis, another view or holders that it asks for; None when the engine stops."""
@@ -208,7 +211,8 @@ class Engine:
         """Wait until there is something to search for and CPU time to do it; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
-                sockets = self._analysis.snapshot.sockets if self._analysis else None
+                snapshot = self._analysis.snapshot if self._analysis else None
+                sockets = snapshot.sockets if snapshot and snapshot.holders is None else None
                 left = search.rested_at - time.monotonic()
                 sought = sockets is not wanted or not search.over
                 if sockets is not None and sought and left <= 0:

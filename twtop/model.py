@@ -195,7 +195,8 @@ class Snapshot:
 
     `sockets` are as they were at `dumped`, on the clock of `mono`: the same moment, or an earlier one where only the
     counters were read. Their timers come in whole units of `timer_unit_ms`. Where they are a `part`, the kernel
-    left out what a filter drops.
+    left out what a filter drops. `holders` is what the source itself says of who holds them, None where that has to be
+    searched for: then `inode` is the pid of the holder, and no socket's uid is known.
     """
 
     time: float
@@ -216,6 +217,7 @@ class Snapshot:
     place: str = ""
     notice: str = ""
     part: bool = False
+    holders: "Mapping[int, Process] | None" = None
 
     @property
     def age_s(self) -> float:

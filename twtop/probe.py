@@ -253,6 +253,8 @@ def _refusal(error: OSError) -> CollectError:
     for advice, codes in REFUSALS.items():
         if error.errno in codes:
             return Unavailable(advice)
+    if error.errno == errno.EMFILE:
+        return CollectError("cannot read sockets: twtop may open no more files, give it a higher 'ulimit -n'")
     if error.errno == errno.EAGAIN:
         return CollectError(f"sock_diag did not answer within {RECEIVE_TIMEOUT_S} s: the kernel is busy, try again")
     return CollectError(f"cannot read sockets by sock_diag: {error.strerror or error}")

@@ -1,6 +1,9 @@
 """What is told of one process on request: its user, its command line, and its descriptors against their limit."""
 
+import re
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twtop.model import Process
@@ -8,6 +11,11 @@ from twtop.processes import process_name
 
 if TYPE_CHECKING:
     import psutil
+
+
+HELD_S = 120
+"""A pid of another name that has run for longer than anyone is remembered as a holder is the same process, renamed; a
+younger one may have taken the pid over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +45,10 @@ def read_detail(process: Process) -> ProcessDetail:
     try:
         found = psutil.Process(process.pid)
         told = found.as_dict([name for name in ("username", "cmdline", "num_fds") if hasattr(found, name)])
-        limit = _descriptor_limit(found)
+        limit, started = _descriptor_limit(found), found.create_time()
     except psutil.NoSuchProcess:
         return ProcessDetail(process, gone=True)
-    if psutil.LINUX and process_name(process.pid) != process.name:
+    if psutil.LINUX and process_name(process.pid) != process.name and time.time() - started < HELD_S:
         return ProcessDetail(process, gone=True)
     command = None if told["cmdline"] is None else tuple(told["cmdline"])
     return ProcessDetail(process, False, told["username"], command, told.get("num_fds"), limit)
@@ -53,6 +61,15 @@ def _descriptor_limit(found: "psutil.Process") -> int | None:
         return None
     try:
         soft, _ = found.rlimit(psutil.RLIMIT_NOFILE)
-    except psutil.AccessDenied:
-        return None
+    except psutil.AccessDenied:  # prlimit() takes CAP_SYS_RESOURCE for another user's process
+        return _limit_in_proc(found.pid)
     return soft if soft >= 0 else None
+
+
+def _limit_in_proc(pid: int) -> int | None:
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text("ascii", "replace")
+    except OSError:
+        return None
+    soft = re.search(r"^Max open files +(\d{1,19}) ", limits, re.MULTILINE)
+    return int(soft[1]) if soft else None

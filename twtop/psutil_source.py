@@ -1,18 +1,26 @@
-"""Sockets by psutil, where the kernel is not Linux: who talks to whom in which state, and nothing of timers."""
+"""Sockets by psutil, where the kernel is not Linux: who talks to whom in which state, and who holds it; no timers."""
 
+import re
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from twtop.model import UNKNOWN_QUEUE, Sockets, TcpState, Timer
+from twtop.model import UNKNOWN_QUEUE, Process, Sockets, TcpState, Timer
 from twtop.probe import ALL_SOCKETS, Ask, CollectError, Dump, Sample, Unavailable, namespace_id, take_sample
 from twtop.socket_table import socket_table
 
-ROW = struct.Struct("<?B16s16sHH")
-COLUMNS = np.dtype([("ipv6", "?"), ("state", "u1"), ("local", ">u4", 4), ("remote", ">u4", 4), ("ports", "<u2", 2)])
+ROW = struct.Struct("<?B16s16sHHI")
+COLUMNS = np.dtype(
+    [
+        *(("ipv6", "?"), ("state", "u1"), ("local", ">u4", 4), ("remote", ">u4", 4), ("ports", "<u2", 2)),
+        ("pid", "<u4"),
+    ]
+)
+NAME = re.compile(r"(\d{1,10})/comm")
 
 STATES = {
     "ESTABLISHED": TcpState.ESTABLISHED,
@@ -30,8 +38,22 @@ STATES = {
 
 
 def read_psutil(ask: Ask = ALL_SOCKETS) -> Sample:
-    """Sockets of this process's network namespace. Raises Unavailable where psutil is missing or not allowed."""
-    return take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if ask.states else ask)
+    """Sockets of this process's network namespace, and the names of the processes that hold them, as PID/comm among
+    the files. Raises Unavailable where psutil is missing or not allowed."""
+    sample = take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if ask.states else ask)
+    if sample.dump is None:
+        return sample
+    return replace(sample, files=sample.files | dict(_names(sample.dump)))
+
+
+def _names(rows: Dump) -> Iterator[tuple[str, str]]:
+    import psutil
+
+    for pid in set(np.frombuffer(rows, COLUMNS)["pid"].tolist()) - {0}:
+        try:
+            yield f"{pid}/comm", psutil.Process(pid).name()
+        except psutil.Error:
+            continue
 
 
 def _rows() -> Iterator[bytes]:
@@ -52,7 +74,7 @@ def _rows() -> Iterator[bytes]:
         remote, rport = each.raddr or ("", 0)
         ipv6 = each.family == socket.AF_INET6
         state = STATES.get(each.status, TcpState.CLOSE)
-        yield ROW.pack(ipv6, state, _packed(local, ipv6), _packed(remote, ipv6), lport, rport)
+        yield ROW.pack(ipv6, state, _packed(local, ipv6), _packed(remote, ipv6), lport, rport, each.pid or 0)
 
 
 def _is_elsewhere() -> bool:
@@ -71,7 +93,7 @@ def _packed(address: str, ipv6: bool) -> bytes:
 
 
 def decode_rows(rows: Dump) -> Sockets:
-    """Timers, queues, uids and inodes are unknown."""
+    """Timers, queues and uids are unknown; for the inode stands the pid of the holder, 0 where nobody's is known."""
     if len(rows) % ROW.size:
         raise CollectError(f"psutil's rows are cut off: {len(rows)} bytes are no whole number of rows")
     table = np.frombuffer(rows, COLUMNS)
@@ -90,5 +112,15 @@ def decode_rows(rows: Dump) -> Sockets:
         rqueue=nothing.copy(),
         wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),
         uid=nothing.copy(),
-        inode=nothing.copy(),
+        inode=table["pid"].astype(np.uint32),
     )
+
+
+def decode_holders(files: Mapping[str, str]) -> dict[int, Process]:
+    """pid → process, of the names among the files.
+
+    >>> decode_holders({"7/comm": "nginx", "net/snmp": ""})
+    {7: Process(pid=7, name='nginx')}
+    """
+    found = {int(match[1]): name for path, name in files.items() if (match := NAME.fullmatch(path))}
+    return {pid: Process(pid, name) for pid, name in found.items()}

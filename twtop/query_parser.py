@@ -103,9 +103,9 @@ class QueryError(ValueError):
 
 
 def _escaped(text: str) -> str:
-    """Cut, controls as Python writes them, and “[” kept from being read as markup by a backslash."""
+    """Cut, and controls as Python writes them."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    marked = re.sub(r'(["\\[])', r"\\\1", cut)
+    marked = re.sub(r'(["\\])', r"\\\1", cut)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in marked)
 
 

@@ -138,7 +138,7 @@ def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -
         level,
         most,
         f"{text.count(most)} probe{'s' * (most >= 1.5)}",
-        f"connect() to the worst destination tries {text.count(most)} ports: {reason}.",
+        f"connect() to the worst destination tries {text.count(most)} port{'s' * (round(most) != 1)}: {reason}.",
     )
 
 
