@@ -1,4 +1,4 @@
-"""Curves → lines, by plotext, which is loaded on the first call and not before."""
+"""Curves → lines, by plotext, which is loaded when it is asked for and not before."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,9 +41,14 @@ class Plot:
     marks: tuple[tuple[float, str], ...] = ()
 
 
+def load() -> None:
+    """Takes 0.2 s: after the first frame, and not in the thread that draws."""
+    import plotext  # noqa: F401
+
+
 def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> tuple[Line, ...]:
     """The plot in `width` × `height` cells; tones of one colour are one to it."""
-    import plotext  # takes 0.2 s: after the first frame
+    import plotext
 
     figure = plotext.figure
     plotext.terminal.limit(False, False)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from textual.geometry import Size
+from textual.worker import Worker, WorkerState
 
 from twtop import text
 from twtop.frame import Frame, TimeWait
@@ -12,7 +13,7 @@ from twtop.model import Counts
 from twtop.timers import MINUTE_S
 from twtop.ui.lines import Line, LinePanel, Tone
 from twtop.ui.marks import Mark
-from twtop.ui.plot import Curve, Plot, draw
+from twtop.ui.plot import Curve, Plot, draw, load
 
 PASTS_S = (60, 120, 240)
 """How far back it can show; from the start of a run on as little as holds all."""
@@ -38,10 +39,16 @@ class Timeline(LinePanel, can_focus=True):
         self.marks: tuple[Mark, ...] = ()
         self._frame: Frame | None = None
         self._drawing: tuple[object, Sequence[Line]] = (None, ())
+        self._loading: Worker[None] | None = None
 
     def show_frame(self, frame: Frame) -> None:
-        """Draw this frame."""
+        """Draw this frame, the first one as soon as plotext is there."""
         self._frame = frame
+        if self._loading is None:
+            self._loading = self.run_worker(load, thread=True)
+        self.draw()
+
+    def on_worker_state_changed(self) -> None:
         self.draw()
 
     def show_marks(self, marks: tuple[Mark, ...]) -> None:
@@ -61,7 +68,8 @@ class Timeline(LinePanel, can_focus=True):
 
     def lines_for(self, size: Size) -> Sequence[Line]:
         """Another view of the same sockets has the same curves: they are drawn once."""
-        if self._frame is None or size.width < 20 or size.height < 3:
+        loaded = self._loading is not None and self._loading.state is WorkerState.SUCCESS
+        if self._frame is None or not loaded or size.width < 20 or size.height < 3:
             return ()
         wanted = self._plot(self._frame), size, {tone: self.tone_style(tone).color for tone in Tone}
         if self._drawing[0] != wanted:
