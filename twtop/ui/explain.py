@@ -37,14 +37,19 @@ class ExplainScreen(ModalScreen[None]):
                 yield Static(Content("\n").join([number, *map(Content, claim.why)]), classes="body")
             fixes = self._explanation.fixes
             yield Static(Content.styled("What would help here" if fixes else "Nothing is short here", "bold"))
-            for order, fix in enumerate(fixes, 1):
-                yield Static(Content.assemble(f"{order}. ", (fix.what, "bold"), "\n   ", fix.effect), classes="body")
-            yield Static(Content.styled("The verdicts of the strip", "bold"))
-            for verdict in self._verdicts:
-                name = verdict.id.upper().replace("_", " ")
-                yield Static(
-                    Content.assemble((f"{name}  ", "bold"), verdict.level.upper(), "\n", verdict.text), classes="body"
+            if fixes:
+                told = (
+                    Content.assemble(f"{order}. ", (fix.what, "bold"), "\n   ", fix.effect)
+                    for order, fix in enumerate(fixes, 1)
                 )
+                yield Static(Content("\n\n").join(told), classes="body")
+            yield Static(Content.styled("The verdicts of the strip", "bold"))
+            yield Static(Content("\n\n").join(map(_verdict, self._verdicts)), classes="body")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+
+def _verdict(verdict: Verdict) -> Content:
+    name = verdict.id.upper().replace("_", " ")
+    return Content.assemble((f"{name}  ", "bold"), verdict.level.upper(), "\n", verdict.text)

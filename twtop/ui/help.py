@@ -1,18 +1,25 @@
 """The help panel: every key, the filter language, every column."""
 
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 from typing import ClassVar
 
-from rich.table import Table
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from twtop.ui.keys import ALL_KEYS
+from twtop.ui.lines import GAP, Line, LinePanel, Tone
 from twtop.ui.widgets.peers import PEER_COLUMNS
 from twtop.ui.widgets.sockets import SOCKET_COLUMNS
+
+LEFT_SHARE = 0.45
+"""What the left column takes of the width at most."""
 
 FILTERS = (
     ("8080", "a port on either side"),
@@ -38,30 +45,43 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="modal") as panel:
             panel.border_title = "twtop help"
             panel.border_subtitle = "Esc closes"
-            yield Static(Text("Keys", style="bold"))
-            yield Static(_pairs([(key.cap, key.help) for key in ALL_KEYS]))
-            yield Static(Text("\nThe filter language", style="bold"))
-            yield Static(_pairs(FILTERS))
+            yield Static(Content.styled("Keys", "bold"))
+            yield Pairs((key.cap, key.help) for key in ALL_KEYS)
+            yield Static(Content.styled("\nThe filter language", "bold"))
+            yield Pairs(FILTERS)
             for title, columns in (("The peers", PEER_COLUMNS), ("Single sockets", SOCKET_COLUMNS)):
-                yield Static(Text(f"\n{title}", style="bold"))
-                yield Static(_pairs([(column.title, column.help) for column in columns]))
+                yield Static(Content.styled(f"\n{title}", "bold"))
+                yield Pairs((column.title, column.help) for column in columns)
             yield Static(_notes())
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
 
-def _pairs(rows: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", max_width=44)
-    grid.add_column()
-    for left, right in rows:
-        grid.add_row(Text(left), Text(right))
-    return grid
+class Pairs(LinePanel):
+    """What is explained and its explanation, in two columns of whole words."""
+
+    def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        self._rows = tuple(rows)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        return len(self.lines_for(Size(width, 0)))
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        longest = max(len(left) for left, _ in self._rows)
+        left = max(1, min(longest, round(size.width * LEFT_SHARE)))
+        right = max(1, size.width - left - len(GAP[0]))
+        lines: list[Line] = []
+        for row in self._rows:
+            cells = (wrap(text, width) for text, width in zip(row, (left, right), strict=True))
+            for name, told in zip_longest(*cells, fillvalue=""):
+                lines.append(((name.ljust(left), Tone.STRONG), GAP, (told, Tone.PLAIN)))
+        return lines
 
 
-def _notes() -> Text:
-    return Text(
+def _notes() -> Content:
+    return Content(
         "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it\n"
         "each connect() searches thousands of ports; ╎ is the highest pressure so far. “–” is unknown, “?” an unknown\n"
         "direction."
