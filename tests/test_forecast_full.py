@@ -3,8 +3,10 @@
 import math
 
 from tests.forecasts import load, only_full_in
-from tests.namespace import in_namespace
+from tests.known import known
+from tests.namespace import in_namespace, sysctl
 from twtop.frame import Frame
+from twtop.model import Floats
 
 PORTS = 1500
 
@@ -33,3 +35,32 @@ def test_what_will_not_fill_is_never_full() -> None:
     load(ports=PORTS, rate=10, seconds=6, look=lambda frame: said.append(only_full_in(frame)))
     assert len(said) >= 4
     assert set(said) == {math.inf}
+
+
+@in_namespace
+def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
+    """The load asks on, and is refused: half full, twtop foresees a count that stays at the capacity."""
+    met: dict[float, int] = {}
+    foreseen: list[tuple[float, Floats]] = []
+
+    def look(frame: Frame) -> None:
+        met[frame.snapshot.mono] = frame.total.count
+        if frame.total.count >= PORTS / 2 and not foreseen:
+            foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
+
+    load(ports=PORTS, rate=150, seconds=15, look=look, until_refused=False)
+    ((made, ahead),) = foreseen
+    later = {moment - made: count for moment, count in met.items() if moment > made + 1}
+    assert max(later) > 8
+    assert max(later.values()) == PORTS
+    for after, count in later.items():
+        assert abs(ahead[round(after) - 1] - count) <= 0.1 * PORTS, (after, count, ahead.tolist())
+
+
+@in_namespace
+def test_the_bucket_limit_bounds_it_too() -> None:
+    sysctl("net.ipv4.tcp_max_tw_buckets", 400)
+    foreseen: list[Floats] = []
+    load(ports=PORTS, rate=50, seconds=4, look=lambda frame: foreseen.append(known(frame.total.forecast)))
+    assert foreseen[-1][5] > 200
+    assert foreseen[-1].max() == 400

@@ -11,7 +11,7 @@ from twtop.analysis import Analysis
 from twtop.baseline import Baseline
 from twtop.frame import Base, Frame, StateRows, TimeWait, View
 from twtop.groups import STATES
-from twtop.model import Counts, Owners, Snapshot, TcpState
+from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 from twtop.query import Everything, Query
 from twtop.selection import Selection, select
 from twtop.timers import carried, forecast, rate
@@ -136,10 +136,11 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
     times, series = _counted(history, analysis)
     base = history.base(analysis, view, owners, series[-1])
     timers = (None, None) if snapshot.part else (analysis.entered, analysis.releases)
-    total = matching = _time_wait(snapshot, times, series, *timers, entered, left)
+    refused = analysis.budget.refused.sum(axis=0)
+    total = matching = _time_wait(snapshot, times, series, *timers, refused, entered, left)
     if not everything:
         times, series = history.states(view.query, snapshot.dumped, chosen.count)
-        matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, None, None)
+        matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, chosen.refused, None, None)
     return Frame(
         tick=history.number,
         view=view,
@@ -198,12 +199,14 @@ def _time_wait(
     series: Counts,
     entered: Counts | None,
     due: Counts | None,
+    refused: Floats,
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
-    """`entered` and `due` as the timers stood when the sockets were read."""
+    """`entered`, `due` and `refused` as things stood when the sockets were read."""
     now_per_s = rate(entered) if entered_per_s is None else entered_per_s
     due = carried(due, snapshot.age_s, now_per_s)
+    refused = np.append(refused, refused[-1])[np.minimum(np.arange(len(refused)) + int(snapshot.age_s), len(refused))]
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
         count=count,
@@ -211,7 +214,7 @@ def _time_wait(
         left_per_s=left_per_s,
         entered=carried(entered, snapshot.age_s, now_per_s),
         releases=due,
-        forecast=forecast(count, due, now_per_s),
+        forecast=forecast(count, due, now_per_s, refused, snapshot.limits.max_tw_buckets),
         times=times - snapshot.mono,
         counts=series[:, TcpState.TIME_WAIT],
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from twtop.analysis import Analysis
 from twtop.frame import SocketSort, View
 from twtop.groups import STATES, Groups, group, members, process_names, urgency
-from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Owners, Rows, Sockets
 from twtop.portmap import PortMap, port_map
 from twtop.query import Everything, mask
 from twtop.timers import entries, releases
@@ -17,7 +17,8 @@ from twtop.timers import entries, releases
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
-    of their TIME_WAIT, None where a timer is unknown. `drill` are rows of sockets in the order asked for."""
+    of their TIME_WAIT, None where a timer is unknown, `refused` (60,) the connections that will find no port, as far as
+    the filter keeps all of a destination. `drill` are rows of sockets in the order asked for."""
 
     analysis: Analysis
     view: View
@@ -27,6 +28,7 @@ class Selection:
     count: Counts
     entered: Counts | None
     releases: Counts | None
+    refused: Floats
     drill: Rows
     port_map: PortMap | None
 
@@ -56,6 +58,7 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
     sockets = snapshot.sockets
     shown = mask(view.query, sockets, analysis.direction, owners)
     entered, due = analysis.entered, analysis.releases
+    code, crowded = analysis.places.code, analysis.budget.crowded
     if not isinstance(view.query, Everything):
         waiting = analysis.waiting[shown[analysis.waiting]]
         entered, due = entries(sockets.age_ms[waiting]), releases(sockets.timer_ms[waiting], analysis.clock)
@@ -68,9 +71,17 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
         count=np.bincount(sockets.state[shown], minlength=STATES),
         entered=entered,
         releases=due,
+        refused=analysis.budget.refused[~_held_by(code[~shown], crowded)].sum(axis=0),
         drill=np.empty(0, np.intp),
         port_map=None,
     )
+
+
+def _held_by(code: Codes, places: Rows) -> Mask:
+    """Which of these destinations are among the codes."""
+    there = np.zeros(int(places.max(initial=0)) + 1, np.bool_)
+    there[code[(code >= 0) & (code < len(there))]] = True
+    return there[places]
 
 
 def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:

@@ -124,17 +124,21 @@ def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
     return np.bincount(due[due < MINUTE_S].astype(np.intp), minlength=MINUTE_S)
 
 
-def forecast(count: int, due: Counts | None, entered_per_s: float | None) -> Floats | None:
-    """TIME_WAIT expected at the end of each second of the next minute, if entries go on as now: (60,).
+def forecast(
+    count: int, due: Counts | None, entered_per_s: float | None, refused: Floats | float = 0.0, limit: int | None = None
+) -> Floats | None:
+    """TIME_WAIT expected at the end of each second of the next minute, if connections are asked for as now: (60,).
 
+    `refused` are those that will find no port by then, and past the `limit` of the buckets a close leaves none.
     None where releases or entries are unknown.
 
-    >>> forecast(10, np.array([4, 2]), 1.0).tolist()
-    [7.0, 6.0]
+    >>> forecast(10, np.array([4, 2]), 3.0).tolist(), forecast(10, np.array([4, 2]), 3.0, np.array([0, 1]), 9).tolist()
+    ([9.0, 10.0], [9.0, 9.0])
     """
     if due is None or entered_per_s is None:
         return None
-    return count - np.cumsum(due) + entered_per_s * np.arange(1, len(due) + 1)
+    ahead = count - np.cumsum(due) + entered_per_s * np.arange(1, len(due) + 1) - refused
+    return np.clip(ahead, 0.0, math.inf if limit is None else max(limit, count))
 
 
 def rate(entered: Counts | None) -> float | None:
