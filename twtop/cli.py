@@ -1,6 +1,7 @@
 """Arguments → source → view: the only place where everything meets."""
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -42,6 +43,8 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     if sys.stdout is None:  # closed by whoever started twtop
         sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
     options = arguments(given)
+    if not options.once:
+        gc.enable()
     sys.exit(_demo(options) if options.command == "demo" else _look(options))
 
 
