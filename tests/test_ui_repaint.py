@@ -19,7 +19,9 @@ from twtop.ui.monitor import Monitor
 from twtop.ui.palette import palette
 from twtop.ui.plot import Plot, draw
 from twtop.ui.widgets import timeline
+from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.table import Table
+from twtop.ui.widgets.verdict_strip import VerdictStrip
 
 
 class NotedPanel(LinePanel):
@@ -264,3 +266,31 @@ async def test_the_focus_does_not_paint_the_whole_screen(monkeypatch: pytest.Mon
         await stage.pilot.pause()
         monkeypatch.undo()
     assert asked == []
+
+
+async def test_the_sockets_open_without_painting_the_panels_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[type[LinePanel]] = []
+    render_line = LinePanel.render_line
+
+    def noted(panel: LinePanel, y: int) -> Strip:
+        painted.append(type(panel))
+        return render_line(panel, y)
+
+    async with monitor(lab(), size=(160, 50)) as stage:
+        await stage.until_shown("+60 s")
+        await stage.pilot.pause()
+        monkeypatch.setattr(LinePanel, "render_line", noted)
+        await stage.press("enter")
+        await stage.until_shown("REMAINING")
+        monkeypatch.undo()
+    assert {Header, VerdictStrip, timeline.Timeline} & {*painted} == set()
+
+
+async def test_the_same_title_paints_nothing() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        panel.say(text("one two"))
+        panel.entitle("title")
+        await repainted(pilot, panel)
+        panel.entitle("title")
+        assert await repainted(pilot, panel) == set()

@@ -150,11 +150,14 @@ class TonePainter(Tips):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._entitled = ""
         self._component_cache: dict[str, Style] = {}
 
     def entitle(self, title: str) -> None:
-        """Name the panel on its upper edge; the title may hold outside names."""
-        self.border_title = Content(f" {harmless(title)} ")
+        """Name the panel on its upper edge, which paints all of it anew; the title may hold outside names."""
+        if title != self._entitled:
+            self._entitled = title
+            self.border_title = Content(f" {harmless(title)} ")
 
     def paint(self, line: Line, width: int, base: Style) -> Strip:
         """One strip of exactly `width` cells, whatever the line holds."""

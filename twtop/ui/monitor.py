@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container, Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
 from textual.widgets import Input
@@ -87,10 +87,11 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         with Horizontal(id="top"):
             yield StatesPanel()
             yield Timeline()
-        with Container(id="tables"):
-            yield PeersTable(self.wanted.group_sort)
-            yield SocketsTable()
-        yield OwnerPanel()
+        with Vertical(id="middle"):  # a panel that appears paints anew what it shares a container with
+            with Container(id="tables"):
+                yield PeersTable(self.wanted.group_sort)
+                yield SocketsTable()
+            yield OwnerPanel()
         yield PortMapPanel()
         yield FilterBar(self.wanted.query)
         yield MarkBar()
