@@ -25,8 +25,8 @@ HELD = 600
 def sample(at: float = 0, tw_reuse: int = 0, held: int = HELD, counters: bool = False) -> Sample:
     """A listener, and TIME_WAIT that fill most of a thousand ports to one destination, as psutil tells of them."""
     local, remote = (socket.inet_aton(address).ljust(16, b"\0") for address in ("10.0.0.1", "10.0.0.5"))
-    rows = [ROW.pack(False, TcpState.LISTEN, bytes(16), bytes(16), 80, 0)]
-    rows += [ROW.pack(False, TcpState.TIME_WAIT, local, remote, 32768 + port, 443) for port in range(held)]
+    rows = [ROW.pack(False, TcpState.LISTEN, bytes(16), bytes(16), 80, 0, 0)]
+    rows += [ROW.pack(False, TcpState.TIME_WAIT, local, remote, 32768 + port, 443, 0) for port in range(held)]
     known = {"TW": int(40 * at)} if counters else {}
     made = make_sample(at=at, port_range=(32768, 33767), tw_reuse=tw_reuse, counters=known)
     files = {path: text for path, text in made.files.items() if counters or path.startswith("sys/")}
