@@ -100,7 +100,11 @@ def _hash(frame: Frame) -> Claim:
     probes = budget.probes_per_connect
     most = None if np.isnan(probes).all() else float(np.nanmax(probes))
     chains = "hash load unknown" if load is None else f"{load:.2f} sockets per hash bucket"
-    search = "no outbound connection" if most is None else f"connect() tries {text.count(most)} ports at worst"
+    search = (
+        "no outbound connection"
+        if most is None
+        else f"connect() tries {text.count(most)} port{'s' * (round(most) != 1)} at worst"
+    )
     slow = bool(budget.past_cliff.any())
     return Claim(
         "The table is hashed, so the count slows nothing",

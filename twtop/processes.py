@@ -23,8 +23,8 @@ EAGER = 64
 AFRESH_S = 30
 """A socket may be handed to another process, so all are searched for again after this long."""
 
-SHARE, SAVED_S, SLICE_S = 0.04, 0.25, 0.02
-"""The search may take this share of one core, and may save up so much for a burst: less than 5 % of any half minute. It
+SHARE, SAVED_S, SLICE_S = 0.035, 0.2, 0.02
+"""The search may take this share of one core, and may save up so much for a burst: less than 5 % of any 20 s. It
 reads for so long at a time."""
 
 

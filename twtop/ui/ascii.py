@@ -9,7 +9,7 @@ DOTS = " .:-=+*##"
 """A braille cell by the number of its dots."""
 
 TABLE = {
-    **{ord(glyph): "-" for glyph in "─╌┄╴╶–—−▁▔"},
+    **{ord(glyph): "-" for glyph in "─╌┄┈╴╶–—−▁▔"},
     **{ord(glyph): "|" for glyph in "│┃║┆▏▎▕▌▐"},
     **{ord("╎"): "!", ord("━"): "=", ord("═"): "=", ord("✓"): "+", ord("µ"): "u"},
     **{ord(glyph): "+" for glyph in "╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛"},

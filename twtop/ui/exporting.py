@@ -32,7 +32,8 @@ class ExportingScreen(Screen[None]):
 
     def action_save_screen(self) -> None:
         if self.frame is not None:
-            picture = self.app.export_screenshot(title="twtop")
+            drawn = self.app.export_screenshot(title="twtop")
+            picture = drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some viewers drop spaces
             self._save(self.frame, "screen.svg", lambda: picture)
 
     @work(thread=True)
