@@ -49,8 +49,8 @@ def states() -> list[int]:
 
 
 def failed(running: Lab, code: int) -> int:
-    """How often connect() met this errno, as the load counted it."""
-    found = re.search(rf"{errno.errorcode[code]} ([\d,]+)", running.report())
+    """How often connect() meets this errno per second, as the load tells it."""
+    found = re.search(rf"([\d,]+)/s {errno.errorcode[code]}", running.report())
     return int(found[1].replace(",", "")) if found else 0
 
 

@@ -60,7 +60,7 @@ async def test_s_sorts_by_the_next_column() -> None:
         seen = []
         for _ in range(9):
             await stage.press("s")
-            seen += re.findall(r"([^ ]+)▼", head(stage, stage.peers))
+            seen += re.findall(r"([^ ]+)↓", head(stage, stage.peers))
         assert seen == ["NEW/s", "MAX/s", "IN", "s", "PEER", "DIR", "TIME_WAIT", "OTHER", "destination)"]
 
 
@@ -76,10 +76,10 @@ async def test_a_click_on_a_head_sorts_and_one_more_reverses() -> None:
     async with monitor(lab()) as stage:
         for title, expected in BY_COLUMN.items():
             await stage.click(stage.peers, title)
-            assert f"{title}▼" in head(stage, stage.peers)
+            assert f"{title}↓" in head(stage, stage.peers)
             assert names(stage) == expected
             await stage.click(stage.peers, title)
-            assert f"{title}▲" in head(stage, stage.peers)
+            assert f"{title}↑" in head(stage, stage.peers)
             assert names(stage) == expected[::-1]
 
 
@@ -88,7 +88,7 @@ async def test_capital_s_reverses() -> None:
         before = names(stage)
         await stage.press("S")
         assert names(stage) == before[::-1]
-        assert "destination)▲" in head(stage, stage.peers)
+        assert "destination)↑" in head(stage, stage.peers)
         await stage.press("S")
         assert names(stage) == before
 

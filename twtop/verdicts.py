@@ -89,9 +89,7 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
     if worst.place is None:
         return _bound_ports(worst)
-    level = Level.CRITICAL if worst.full_in_s <= SOON_S else _level(worst.pressure)
-    if budget.past_cliff[worst.place] and level is Level.OK:
-        level = Level.WARN
+    level = ports_level(worst.pressure, bool(budget.past_cliff[worst.place]), worst.full_in_s)
     left = max(0.0, worst.capacity * (1 - worst.pressure))
     least = "at least " if np.isnan(budget.reusable[worst.place]) else ""
     later = "when it is full is unknown without timers" if np.isnan(worst.full_in_s) else "never full at this rate"
@@ -105,13 +103,21 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
     )
 
 
+def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:
+    """How bad a port budget is, wherever it is shown; an infinite or unknown time does not count."""
+    if pressure >= SHARE_CRITICAL or full_in_s <= SOON_S:
+        return Level.CRITICAL
+    return Level.WARN if pressure >= SHARE_WARN or past_cliff else Level.OK
+
+
 def when_full(full_in_s: float) -> str:
     """When a budget will be full, in two to four words; empty for never and for unknown.
 
     >>> when_full(0), when_full(41.2), when_full(math.inf)
     ('full now', 'full in 41 s', '')
     """
-    return "full now" if full_in_s == 0 else f"full in {text.full_in(full_in_s)}" if math.isfinite(full_in_s) else ""
+    when = text.full_in(full_in_s)
+    return "full now" if when == "now" else f"full in {when}" if math.isfinite(full_in_s) else ""
 
 
 def _bound_ports(worst: Scarcest) -> Verdict:
@@ -173,10 +179,10 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     if memory.slabs is not None:
         what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
     if not total or value is None:
-        return Verdict("memory", Level.UNKNOWN, value, text.mebibytes(memory.here), f"{what}; of how much is unknown.")
+        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}; of how much is unknown.")
     level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
-    share = f"{value / total:.2%} of its {text.size(total)}"
-    return Verdict("memory", level, value, text.mebibytes(memory.here), f"{what}: {share}.")
+    share = f"{text.percent(value / total)} of its {text.size(total)}"
+    return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")
 
 
 def _fds(snapshot: Snapshot) -> Verdict:
@@ -216,4 +222,4 @@ def _drops(snapshot: Snapshot, rates: Rates) -> Verdict:
         return Verdict("drops", Level.UNKNOWN, None, "–", f"{since}{detail}.")
     level = Level.CRITICAL if per_s else _level(max(shares), SHARE_CRITICAL, 1.0)
     what = f"Listeners drop {text.rate(per_s)} connections per second" if per_s else "No listener drops connections"
-    return Verdict("drops", level, per_s, f"{text.rate(per_s)}/s", f"{what}{detail}.")
+    return Verdict("drops", level, per_s, text.per_s(per_s), f"{what}{detail}.")

@@ -165,7 +165,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     def _head(self) -> Line:
         spans: list[tuple[str, Tone]] = []
         for placed in self._placed:
-            arrow = ("▲" if self.reverse else "▼") if placed.column is self.sorted_by else ""
+            arrow = ("↑" if self.reverse else "↓") if placed.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
             title = self.title_of(placed.column)
             title = (title if len(title) + len(arrow) <= placed.width else title.split(" (")[0]) + arrow
