@@ -92,8 +92,11 @@ def _when(worst: Scarcest) -> Line:
 
 def _words(worst: Scarcest, level: Level, width: int) -> Line:
     """The answer, and at the far end the two rates that explain it."""
-    figures, when = (*_share(worst), *_capacity(worst)), _when(worst)
-    name = _name(worst, level, width - width_of((*figures, *when)) - 2 * width_of((GAP,)))
+    figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
+    name = _name(worst, level, width)
+    if width_of((*name, *figures, *when)) + gaps > width:
+        figures = _share(worst)
+        name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
     left = fit([Part(name, 9), Part(figures, 7), Part(when, 8)], width)
     rates = ((worst.new_per_s, "new"), (worst.max_per_s, "sustainable"))
     pace = ", ".join(f"{text.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))

@@ -154,7 +154,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     def _formatted(self, index: int, columns: Sequence[Placed[Row]]) -> Line:
         if index >= len(self.rows):
-            return ((self.empty, Tone.DIM),) if not len(self.rows) and index == 0 else ()
+            known = index == 0 and not len(self.rows) and not isinstance(self.rows, NoRows)
+            return ((self.empty, Tone.DIM),) if known else ()
         row = self.rows.row(index)
         cells: list[Line] = []
         for placed in columns:
