@@ -1,5 +1,7 @@
 """The line under the header says the worst, and says so when it has no room for all of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,19 @@ async def test_the_strip_names_all_six_or_how_many_more(width: int) -> None:
             names = [name for name in ("PORTS", "CONNECT", "BUCKETS", "MEMORY", "FDS", "DROPS") if name in said]
             calm = 6 - len(names)
             assert not calm or f"✓ {calm}" in said
+
+
+FILLING = "client-closes: connect() 66/s done, 84/s EADDRNOTAVAIL, mean 2,308 µs"
+
+
+@pytest.mark.parametrize(
+    ("width", "load", "shown"),
+    [
+        (80, FILLING, f"load {FILLING}"),
+        (60, FILLING, "client-closes: connect() 66/s done, 84/s EADDRNOTAVAIL…"),
+        (80, f"{FILLING}; 50 requests/s", f"{FILLING}; 50…"),
+    ],
+)
+async def test_what_the_load_meets_is_cut_behind_a_word(width: int, load: str, shown: str) -> None:
+    async with monitor(replace(lab(), load=load), size=(width, 24)) as stage:
+        assert stage.lines[2].strip() == shown

@@ -33,7 +33,7 @@ def wrapped(line: Line, width: int, rows: int | None = None, indent: int = 0) ->
             while last > at and cell_len(text[start : words[last][1]]) >= room:
                 last -= 1
             row = _part(line, start, words[last][1])
-            row = (*row[:-1], (row[-1][0] + "…", row[-1][1]))
+            row = (*row[:-1], (row[-1][0].rstrip(",;") + "…", row[-1][1]))
         if width_of(row) > room:  # a word that is longer than a line
             row = aligned(row, room)
         found.append(((" " * indent, Tone.PLAIN), *row) if found and indent else row)
