@@ -75,6 +75,7 @@ async def test_a_row_has_the_sign_of_the_headline(ports: int, sign: str, size: t
     rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(ports), remaining=59.5)
     async with monitor(scene(rising), size=size) as stage:
         assert " ▲ 10.0.0.5:443 " in headline(stage)[0]
+        assert f" {sign[2:]}" in headline(stage)[0]
         assert f" {sign}" in rows(stage, stage.peers)[0]
         assert stage.shows(f"▲ PORTS {sign[2:]}")
 

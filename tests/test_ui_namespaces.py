@@ -52,7 +52,7 @@ async def test_they_are_listed_with_their_processes_and_counts() -> None:
     async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED, hidden=2)) as stage:
         await opened(stage, "1,204    blue               nginx ×2", f"3 ●  {OWN}")
         assert "–    pid 80 (x)         no process seen" in stage.line("pid 80 (x)")
-        assert stage.shows("2 processes of others hidden: to see all takes root and CAP_SYS_PTRACE")
+        assert stage.shows("2 processes of other users hidden: root with CAP_SYS_PTRACE sees all")
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
         assert stage.shows("● live", "10.0.0.5")

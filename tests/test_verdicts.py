@@ -1,6 +1,7 @@
 """The six verdicts: each level from the figures that should bring it, and unknown where a file is missing."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from tests.frames import frame, frames
 from tests.sockdiag import Block, make_sample, many, sock
+from twtop.costs import Memory
 from twtop.frame import Frame
-from twtop.verdicts import Level, Verdict, ports_level, when_full
+from twtop.verdicts import Level, Verdict, _memory, ports_level, when_full
 
 RANGE = (32768, 33767)
 
@@ -138,6 +140,13 @@ def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, told
     found = verdict("memory", frame(waiting(count)))
     assert found.short == told
     assert f"TIME_WAIT hold {told} of kernel memory here, by formula: <1 % of its " in found.text
+
+
+def test_memory_that_cannot_be_told_is_no_dash_in_a_sentence() -> None:
+    all_of_them = frame(waiting(100)).snapshot
+    found = _memory(replace(all_of_them, part=True), Memory(here=None, slabs=None))
+    assert (found.level, found.short) == (Level.UNKNOWN, "–")
+    assert found.text == "How much kernel memory TIME_WAIT hold here is unknown."
 
 
 @pytest.mark.parametrize(

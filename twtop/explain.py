@@ -76,11 +76,11 @@ def _descriptors(frame: Frame, detail: ProcessDetail | None) -> Claim:
     gauges, states = frame.snapshot.gauges, frame.snapshot.sockets.state
     forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
     used, most = gauges.get("files"), gauges.get("files_max")
+    files = "" if used is None else f" beside {text.count(used)} open files of {text.count(most)}"
     return Claim(
         "They hold file descriptors: “too many open files”",
         Truth.FALSE,
-        f"{text.count(frame.total.count)} TIME_WAIT beside {text.count(used)} open files of {text.count(most)};"
-        f" CLOSE_WAIT {text.count(forgotten)}{_of_process(detail)}",
+        f"{text.count(frame.total.count)} TIME_WAIT{files}; CLOSE_WAIT {text.count(forgotten)}{_of_process(detail)}",
         (
             "A TIME_WAIT is left behind after close(): no process owns it, it has no descriptor.",
             "A descriptor leak shows as CLOSE_WAIT: the peer closed, the application did not.",
@@ -92,7 +92,7 @@ def _of_process(detail: ProcessDetail | None) -> str:
     if detail is None or detail.descriptors is None:
         return ""
     name, held = text.printable(detail.process.name), f"{text.count(detail.descriptors)} of {text.count(detail.limit)}"
-    return f"; {name} {detail.process.pid} has {held}"
+    return f"; {name} {detail.process.pid} has {held} descriptors"
 
 
 def _hash(frame: Frame) -> Claim:
@@ -143,12 +143,13 @@ def _clock(timestamps: int | None) -> str:
 
 def _memory(frame: Frame) -> Claim:
     count, held = frame.total.count, frame.memory.here
-    each = "none here" if not count else "how much each is unknown" if held is None else f"{held / count:.0f} B each"
+    each = f"{held / count:,.0f} B each" if held and count else "none here"
+    here = "how much is unknown here" if held is None else f"{text.size(held)} by formula, {each}"
     slabs = "" if frame.memory.slabs is None else f"; slabinfo, whole machine: {text.size(frame.memory.slabs)}"
     return Claim(
         "Each takes kernel memory, less than an ESTABLISHED",
         Truth.TRUE,
-        f"{text.size(held)} by formula, {each}, against about {text.count(ESTABLISHED_BYTES)} B{slabs}",
+        f"{here}, against about {text.count(ESTABLISHED_BYTES)} B{slabs}",
         (
             "256 B for the socket, and 128 B for each port and each (port, address) that nothing else holds.",
             f"An ESTABLISHED with its file and inode takes about {text.count(ESTABLISHED_BYTES)} B without any data.",

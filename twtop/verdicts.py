@@ -176,10 +176,13 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     total = snapshot.gauges.get("memory_bytes")
     value = memory.here if memory.slabs is None else memory.slabs
     what = f"TIME_WAIT hold {text.size(memory.here)} of kernel memory here, by formula"
+    if memory.here is None:
+        what = "How much kernel memory TIME_WAIT hold here is unknown"
     if memory.slabs is not None:
         what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
     if not total or value is None:
-        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}; of how much is unknown.")
+        of_what = "" if value is None else "; of how much is unknown"
+        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}{of_what}.")
     level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
     share = f"{text.percent(value / total)} of its {text.size(total)}"
     return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")

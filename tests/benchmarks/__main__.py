@@ -33,7 +33,7 @@ def of_the_program(count: int) -> Iterator[str]:
         share, (_, most) = program.share_of_cpu()
         keys = program.answers_ms()
         yield f"| first frame with figures | {statistics.median(starts):.2f} s |"
-        yield f"| share of a CPU at one reading a second, {count / 61:,.0f} connections/s | {share:.1%} |"
+        yield f"| share of a CPU at one reading a second, {count / 61:,.0f} connections/s | {100 * share:.1f} % |"
         yield f"| peak memory | {most:,.0f} MB |"
         for name, spans in keys.items():
             at_95 = program.at_95_percent(spans)
@@ -42,7 +42,7 @@ def of_the_program(count: int) -> Iterator[str]:
 
 def quiet() -> Iterator[str]:
     share, (now, _) = program.share_of_cpu()
-    yield f"| share of a CPU on a quiet box | {share:.1%} |"
+    yield f"| share of a CPU on a quiet box | {100 * share:.1f} % |"
     yield f"| memory on a quiet box | {now:,.0f} MB |"
 
 

@@ -82,7 +82,7 @@ class Pairs(LinePanel):
 
 def _notes() -> Content:
     return Content(
-        "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it\n"
-        "each connect() searches thousands of ports; ╎ is the highest pressure so far. “–” is unknown, “?” an unknown\n"
-        "direction."
+        "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it "
+        "each connect() searches thousands of ports; ╎ is the highest pressure so far. ▲ is critical, △ a warning, "
+        "“–” is unknown, “?” an unknown direction."
     )

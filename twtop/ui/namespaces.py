@@ -71,8 +71,8 @@ class NamespacesScreen(ModalScreen[Namespace]):
         options.add_options(Option(_line(each, each.inode == self._watched)) for each in self._found)
         watched = [row for row, each in enumerate(self._found) if each.inode == self._watched]
         options.highlighted = watched[0] if watched else 0
-        what = f"{text.count(listing.hidden)} process{'es' * (listing.hidden != 1)} of others hidden"
-        self._say(f"{what}: to see all takes root and CAP_SYS_PTRACE" if listing.hidden else "")
+        what = f"{text.count(listing.hidden)} process{'es' * (listing.hidden != 1)} of other users hidden"
+        self._say(f"{what}: root with CAP_SYS_PTRACE sees all" if listing.hidden else "")
 
     def _say(self, line: str) -> None:
         if self.is_mounted:

@@ -17,8 +17,8 @@ from twtop.verdicts import SOON_S, Level, Verdict, when_full
 URGENT = (Level.CRITICAL, Level.WARN)
 TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}
 LEAST_GAUGE, LEAST_NAME = 8, 12
-WHEN = 17
-"""Cells for ` full in 600 min `."""
+WHEN = 16
+"""Cells for ` full in 99 min `."""
 
 SPACE = (" ", Tone.PLAIN)
 
@@ -109,9 +109,9 @@ def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
     when = _when(worst)
     name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
     for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
-        room = width - width_of((*name, *share, *when)) - 2
+        room = width - width_of((*name, *share, *when)) - 3
         if room >= LEAST_GAUGE:
-            return (*name, SPACE, *_drawn(frame, worst, room), *share, SPACE, *when)
+            return (*name, SPACE, *_drawn(frame, worst, room), SPACE, *share, SPACE, *when)
     return fit([Part(name, 8), Part(_share(worst), 9), Part(when, 7)], width, SPACE)
 
 
