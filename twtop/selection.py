@@ -50,7 +50,7 @@ def select(analysis: Analysis, view: View, owners: Owners, before: Selection | N
         members_of = members(snapshot, places, owners, view.drill)
         drill = _drill(snapshot.sockets, owners, view, before.shown & members_of)
     among = places.code[drill] if view.drill else before.groups.destination
-    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among))
+    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among, before.port_map))
 
 
 def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
@@ -84,8 +84,8 @@ def _held_by(code: Codes, places: Rows) -> Mask:
     return there[places]
 
 
-def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
-    """Of the most pressed outbound destination among these."""
+def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
+    """Of the most pressed outbound destination among these; `known` once more if it is of the same."""
     places, space = analysis.places, analysis.space
     chosen = np.zeros(len(places), np.bool_)
     chosen[among] = True
@@ -93,7 +93,7 @@ def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
     if space is None or not chosen.any():
         return None
     worst = int(np.argmax(np.where(chosen, urgency(places, analysis.budget), -1.0)))
-    return port_map(analysis.snapshot, space, places, worst)
+    return known if known and known.place == worst else port_map(analysis.snapshot, space, places, worst)
 
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:

@@ -118,6 +118,8 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     # What comes from the engine
 
     def on_frame_ready(self, message: FrameReady) -> None:
+        if message.frame.view != self.wanted:
+            return  # the answer to a key pressed since is on its way
         before, self.frame = self.frame, message.frame
         frame = message.frame
         if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
@@ -189,8 +191,12 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
             self._header.draw()
 
     def _mark_panels(self, name: str, on: bool) -> None:
-        """A class on those panels alone that look different by it: on the screen it would paint everything anew."""
-        self.query("#top, #peers, #sockets, #owner, #port-map").set_class(on, name)
+        """A class on those panels alone that look different by it: on the screen it would paint everything anew, and
+        what they hold looks the same."""
+        panels = self.query("#top, #peers, #sockets, #owner, #port-map")
+        for panel in panels:
+            panel.set_class(on, name, update=False)
+        self.app.stylesheet.update_nodes(panels)
 
     # What goes to the engine
 

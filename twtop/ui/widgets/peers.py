@@ -116,6 +116,11 @@ class PeerRows:
         return next((start + 1 + i for i, leaf in enumerate(leaves) if self._groups.leaf_key(leaf) == key.leaf), start)
 
 
+def _looks_like(one: Frame, other: Frame) -> bool:
+    """Whether the rows of two frames are the same, as when only another group is drilled into."""
+    return one.groups is other.groups and one.peak is other.peak and one.base is other.base
+
+
 def _name(row: PeerRow, _width: int) -> Line:
     if row.leaf is not None:
         return (("   " + _leaf_label(row.groups.leaf_key(row.leaf)), Tone.PLAIN),)
@@ -261,7 +266,8 @@ class PeersTable(Table[PeerRow]):
         if before is None or before.view.group_by is not frame.view.group_by:
             self.refresh_head()
         self.show_columns(PEER_COLUMNS if frame.base is None else WITH_CHANGES)
-        self._arrange()
+        if before is None or not _looks_like(before, frame):
+            self._arrange()
 
     def title_of(self, column: Column[PeerRow]) -> str:
         """The first column is headed by what the rows are grouped by."""
