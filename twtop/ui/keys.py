@@ -43,7 +43,7 @@ MONITOR_KEYS = (
     Key("M,upper_m", "M", "baseline", "baseline", "Now is the baseline: counts show their change since; again: off"),
     Key("l", "l", "list_marks", "list of marks", "Every mark with its time and key figures"),
     Key("r", "r", "refresh", "refresh", "Read the sockets now, paused or not"),
-    Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),
+    Key("y", "y", "copy", "copy", "Copy the selected row, name=value, to the clipboard"),
     Key("e", "e", "save_table", "save table",
         "Save the peers or the sockets, as they stand, as CSV to a new file here"),
     Key("E,upper_e", "E", "save_screen", "save screen", "Save the screen as a picture (SVG) to a new file here"),

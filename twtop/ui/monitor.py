@@ -35,9 +35,9 @@ from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.headline import Headline
 from twtop.ui.widgets.mark_bar import MarkBar
 from twtop.ui.widgets.owner import OwnerPanel
-from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
+from twtop.ui.widgets.peers import PeersTable
 from twtop.ui.widgets.port_map import PortMapPanel
-from twtop.ui.widgets.sockets import SocketsTable
+from twtop.ui.widgets.sockets import SOCKET_COLUMNS, SocketRow, SocketsTable
 from twtop.ui.widgets.states import StatesPanel
 from twtop.ui.widgets.table import Table
 from twtop.ui.widgets.timeline import Timeline
@@ -259,11 +259,10 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
 
     def action_sort(self) -> None:
         if self.focused is self._sockets:
-            orders = list(SocketSort)
-            self._want(socket_sort=orders[(orders.index(self.wanted.socket_sort) + 1) % len(orders)])
-        else:
-            at = next(i for i, column in enumerate(PEER_COLUMNS) if column is self._peers.sorted_by)
-            self._peers.sort_by(PEER_COLUMNS[(at + 1) % len(PEER_COLUMNS)], reverse=False)
+            now = next(column for column in SOCKET_COLUMNS if column.sort is self.wanted.socket_sort)
+            self._sort_sockets(self._sockets.order_after(now), reverse=False)
+        elif self._peers.sorted_by is not None:
+            self._peers.sort_by(self._peers.order_after(self._peers.sorted_by), reverse=False)
 
     def action_reverse(self) -> None:
         if self.focused is self._sockets:
@@ -276,9 +275,13 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if message.table is self._peers and column.sort is not None:
             again = column is self._peers.sorted_by
             self._peers.sort_by(column, again and not self._peers.reverse)
-        elif isinstance(column.sort, SocketSort):
+        elif message.table is self._sockets:
             again = column.sort is self.wanted.socket_sort
-            self._want(socket_sort=column.sort, reverse=again and not self.wanted.reverse)
+            self._sort_sockets(column, again and not self.wanted.reverse)
+
+    def _sort_sockets(self, column: Column[SocketRow], reverse: bool) -> None:
+        if isinstance(column.sort, SocketSort):
+            self._want(socket_sort=column.sort, reverse=reverse)
 
     def action_group_by(self) -> None:
         choices = list(GroupBy)
