@@ -114,7 +114,7 @@ def test_the_minute_comes_as_foreseen(story: Story) -> None:
     samples, truths = zip(*story.samples(moments), strict=True)
     for moment, frame, truth in zip(moments, frames(*samples), truths, strict=True):
         off = np.abs(known(frame.total.forecast) - truth) / truth.max()
-        assert moment < since or (off.max() < 0.15 and off.mean() < 0.03), (moment, off.max(), off.mean())
+        assert moment < since or (off.max() < 0.15 and off.mean() < 0.05), (moment, off.max(), off.mean())
 
 
 @pytest.mark.parametrize("name", ["has room", "full", "the client comes back on its ports", "buckets"])

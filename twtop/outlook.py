@@ -27,6 +27,10 @@ from twtop.timers import MINUTE_S
 MANY = 16
 """So many early ends within the last seconds are worth an account of a destination's own."""
 
+LATELY_S = 5
+"""For so long a full budget is taken to be asked as before: until the next move of the wheel, and a short span more, in
+which it shows."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outlook:
@@ -127,7 +131,7 @@ def outlook(
 
     most = np.full(size, np.inf)
     most[number[own]] = np.nan_to_num(capacity[own], nan=np.inf)
-    lately = [then for then in past if snapshot.dumped - then.mono <= LONG_S]
+    lately = [then for then in past if snapshot.dumped - then.mono <= LATELY_S]
     brimming = each(budget.used) >= most - elusive
     for then in lately:
         brimming |= np.bincount(number[own], then.of(then.used, names[own]), size) >= most - elusive
@@ -135,12 +139,11 @@ def outlook(
     timewait = sockets.timer == Timer.TIMEWAIT
     closed = int(np.count_nonzero(timewait & (sockets.state == TcpState.FIN_WAIT2)))
     most_held = max(int(np.count_nonzero(timewait)), *(then.held for then in lately), 0)
-    lossy = (each(lost) >= MANY) & (2 * each(lost) >= each(gone))
-    ended, there = (np.where(lossy, each(all_), each(early)) for all_, early in ((gone, lost), (ran, lasted)))
-    there = np.maximum(there, 1.0)
+    early, every = (_stay(each(then), each(over), span_s) for then, over in ((lasted, lost), (ran, gone)))
+    lossy = (each(lost) >= MANY) & (early**MINUTE_S < 0.5)
     return Outlook(
         number=number,
-        stay=(np.maximum(there - ended, 0.5) / there) ** (1 / span_s),
+        stay=np.where(lossy, every, early),
         lossy=lossy,
         room=most - each(budget.used - budget.time_wait),
         brimming=brimming,
@@ -169,6 +172,17 @@ def _ended(
         return then, np.maximum(then - np.bincount(places.code[rows], minlength=count), 0.0)
 
     return span_s, gone(before.lasting, LASTING_S - span_s), gone(before.running, 0)
+
+
+def _stay(then: Floats, gone: Floats, span_s: float) -> Floats:
+    """The part that stays for a second, where so many are gone after a span; never none.
+
+    >>> _stay(np.array([100.0, 0.0]), np.array([75.0, 0.0]), 2.0).tolist()
+    [0.5, 1.0]
+    """
+    then = np.maximum(then, 1.0)
+    stay: Floats = (np.maximum(then - gone, 0.5) / then) ** (1 / span_s)
+    return stay
 
 
 def _shared(places: Destinations, binders: BindFirst | None, addresses: int) -> Mask:
