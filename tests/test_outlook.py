@@ -107,14 +107,14 @@ SETTLED_S = 11
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=list(STORIES))
 def test_the_minute_comes_as_foreseen(story: Story) -> None:
-    """For two minutes, from when it is full, or has come to displace what was there. A burst may come a second late."""
+    """For two minutes, from when it is full or displaces what was there. A burst may come a second late."""
     full = math.ceil(story.most / story.per_s)
     since = SETTLED_S if full > 60 else full + (SETTLED_S if story.displaces else 1)
     moments = range(max(0, since - 12), since + 120)
     samples, truths = zip(*story.samples(moments), strict=True)
     for moment, frame, truth in zip(moments, frames(*samples), truths, strict=True):
         off = np.abs(known(frame.total.forecast) - truth) / truth.max()
-        assert moment < since or (off.max() < 0.15 and off.mean() < 0.05), (moment, off.max(), off.mean())
+        assert moment < since or (off.max() < 0.15 and off.mean() < 0.06), (moment, off.max(), off.mean())
 
 
 @pytest.mark.parametrize("name", ["has room", "full", "the client comes back on its ports", "buckets"])

@@ -157,9 +157,12 @@ def _ended(
     snapshot: Snapshot, places: Destinations, names: Names, past: Sequence[Trace]
 ) -> tuple[float, tuple[Floats, Floats], tuple[Floats, Floats]]:
     """(a span, per destination: (TIME_WAIT before it whose time was not to be up yet, those of them that are gone), the
-    same of all whose time was not up before it)."""
+    same of all whose time was not up before it). The span begins with a dump that held at least half of what there is
+    now, if there is one: an emptier one tells little."""
     sockets, count = snapshot.sockets, len(places)
-    before = next((each for each in past if snapshot.dumped - each.mono <= LASTING_S), None)
+    recent = [then for then in past if snapshot.dumped - then.mono <= LASTING_S]
+    held = int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT))
+    before = next((then for then in recent if 2 * then.held >= held), recent[-1] if recent else None)
     if before is None:
         nothing = np.zeros(count)
         return LONG_S, (nothing, nothing), (nothing, nothing)
