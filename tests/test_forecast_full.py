@@ -67,9 +67,9 @@ def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() 
         met[frame.snapshot.mono] = frame.total.count
         foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
 
-    load(ports=PORTS, rate=300, seconds=19, look=look, tw_reuse=1)
+    load(ports=PORTS, rate=300, seconds=14, look=look, tw_reuse=1)
     last = max(met)
-    judged = [(made, ahead) for made, ahead in foreseen if last - 11 < made < last - 8]
+    judged = [(made, ahead) for made, ahead in foreseen if last - 8 < made < last - 5]
     assert len(judged) >= 2
     for made, ahead in judged:
         for moment, count in met.items():
@@ -82,19 +82,18 @@ def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() 
 @in_namespace
 def test_a_full_budget_is_foreseen_to_stay_full() -> None:
     """What is asked of it does not show while it is full, and it is asked on: the curve is the same at each tick."""
-    foreseen: list[tuple[float, int, Floats]] = []
+    foreseen: list[tuple[int, Floats]] = []
     load(
         ports=PORTS,
-        rate=500,
-        seconds=8,
-        look=lambda frame: foreseen.append((frame.snapshot.mono, frame.total.count, known(frame.total.forecast))),
+        rate=1500,
+        seconds=6,
+        look=lambda frame: foreseen.append((frame.total.count, known(frame.total.forecast))),
         until_refused=False,
     )
-    full = [(moment, ahead) for moment, count, ahead in foreseen if count == PORTS]
+    full = [ahead for count, ahead in foreseen if count == PORTS]
     assert len(full) >= 4
-    for _, ahead in full:
+    for ahead in full:
         assert ahead[:40].min() == PORTS
-        assert ahead.min() > 0.25 * PORTS  # a burst of the wheel, which frees what entered within a step of it
         assert ahead[-1] > 0.9 * PORTS
 
 
