@@ -45,13 +45,20 @@ class Ended:
     failed_at: float | None
 
 
-def load(ports: int, rate: float, seconds: float, look: Callable[[Frame], object], until_refused: bool = True) -> Ended:
+def load(
+    ports: int,
+    rate: float,
+    seconds: float,
+    look: Callable[[Frame], object],
+    until_refused: bool = True,
+    tw_reuse: int = 0,
+) -> Ended:
     """The client closes first, `rate` times a second, on a range of so many ports; `look` sees each frame.
 
     Ends with the time, or `until_refused` with the first EADDRNOTAVAIL.
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
-    sysctl("net.ipv4.tcp_tw_reuse", 0)
+    sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
     server, met, watch = Server(("127.0.0.1", 443)), Met(), Watch()
     last = watch.frame()
     for _ in run([Stream(rate, lambda: client_closes(connect(server, met)))], seconds, 1_000_000):

@@ -58,6 +58,46 @@ def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
 
 
 @in_namespace
+def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() -> None:
+    """tcp_tw_reuse: half the range is walked through again and again, and each connect() ends a TIME_WAIT."""
+    met: dict[float, int] = {}
+    foreseen: list[tuple[float, Floats]] = []
+
+    def look(frame: Frame) -> None:
+        met[frame.snapshot.mono] = frame.total.count
+        foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
+
+    load(ports=PORTS, rate=300, seconds=14, look=look, tw_reuse=1)
+    last = max(met)
+    judged = [(made, ahead) for made, ahead in foreseen if last - 8 < made < last - 5]
+    assert len(judged) >= 2
+    for made, ahead in judged:
+        for moment, count in met.items():
+            if moment > made + 0.5:
+                foresaw = ahead[round(moment - made) - 1]
+                assert abs(foresaw - count) <= 0.05 * PORTS, (moment - made, count, foresaw)
+        assert ahead.max() <= 0.6 * PORTS, ahead.tolist()
+
+
+@in_namespace
+def test_a_full_budget_is_foreseen_to_stay_full() -> None:
+    """What is asked of it does not show while it is full, and it is asked on: the curve is the same at each tick."""
+    foreseen: list[tuple[int, Floats]] = []
+    load(
+        ports=PORTS,
+        rate=1500,
+        seconds=6,
+        look=lambda frame: foreseen.append((frame.total.count, known(frame.total.forecast))),
+        until_refused=False,
+    )
+    full = [ahead for count, ahead in foreseen if count == PORTS]
+    assert len(full) >= 4
+    for ahead in full:
+        assert ahead[:40].min() == PORTS
+        assert ahead[-1] > 0.9 * PORTS
+
+
+@in_namespace
 def test_the_bucket_limit_bounds_it_too() -> None:
     sysctl("net.ipv4.tcp_max_tw_buckets", 400)
     foreseen: list[Floats] = []

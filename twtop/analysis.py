@@ -9,11 +9,12 @@ from twtop.bind_first import BindFirst, bind_first
 from twtop.costs import Memory, memory
 from twtop.destinations import Destinations, find_destinations
 from twtop.model import Counts, Floats, Rows, Snapshot, freeze
+from twtop.outlook import Outlook, outlook
+from twtop.past import Past, Trace, trace
 from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
 from twtop.query import Query
-from twtop.rates import Live, Past
 from twtop.timers import Wheel, entries, releases, wheel
 
 
@@ -23,7 +24,8 @@ class Analysis:
 
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
-    `waiting` are their rows, `held` how many sockstat counted then. `peak` is the highest pressure of each destination
+    `waiting` are their rows, `ahead` (61,) how many there will be by `outlook`, now first, None where a timer is
+    unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination
     in this run, NaN for unknown. Beside a part stands the last `whole` analysis, with the counters of now.
     """
 
@@ -39,6 +41,8 @@ class Analysis:
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
+    outlook: Outlook
+    ahead: Floats | None
     held: int | None = None
     every_s: float = 0.0
     query: Query | None = None
@@ -79,12 +83,12 @@ class Analyst:
         else:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
             names = found.places.names(snapshot.sockets.addresses)
-            self._past.keep(found.budget.live(snapshot.dumped, names))
+            self._past.keep(trace(snapshot, found.places, found.budget.used, found.budget.time_wait))
             self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
         return self._last
 
 
-def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
+def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
     """One dump on its own; `past` is what earlier ones left, oldest first."""
     sockets = snapshot.sockets
     waiting = np.flatnonzero(sockets.is_time_wait)
@@ -93,6 +97,9 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
     budget = budgets(snapshot, space, places, clock, past)
+    binders = bind_first(sockets, space, places) if space and not snapshot.part else None
+    foreseen = outlook(snapshot, places, budget, binders, space.elusive if space else 0, past)
+    age_ms = sockets.age_ms[waiting]
     return Analysis(
         snapshot=snapshot,
         held=snapshot.gauges.get("tw"),
@@ -102,9 +109,11 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
         clock=clock,
         budget=budget,
         peak=budget.pressure,
-        binders=bind_first(sockets, space, places) if space and not snapshot.part else None,
+        binders=binders,
         memory=memory(snapshot),
         waiting=waiting,
-        entered=entries(sockets.age_ms[waiting]),
+        entered=entries(age_ms),
         releases=releases(left_ms, clock),
+        outlook=foreseen,
+        ahead=foreseen.ahead(places.code[waiting], age_ms, clock.release_s(left_ms)),
     )
