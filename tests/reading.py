@@ -11,9 +11,9 @@ from twtop.destinations import Destinations, find_destinations
 from twtop.model import Direction, Snapshot
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
-from twtop.rates import Live
+from twtop.rates import Live, live
 from twtop.text import address as text_of
-from twtop.timers import wheel
+from twtop.timers import Wheel, wheel
 
 Ends = tuple[str, str, int]
 """Local address, remote address and service port, as twtop shows them."""
@@ -26,6 +26,7 @@ class Reading:
     snapshot: Snapshot
     space: PortSpace
     places: Destinations
+    clock: Wheel
     budget: Budgets
 
     def find(self, ends: Ends) -> int | None:
@@ -53,7 +54,8 @@ class Reading:
 
     def live(self) -> Live:
         """What the next reading wants to know of this one."""
-        return self.budget.live(self.snapshot.mono, self.places.names(self.snapshot.sockets.addresses))
+        names, budget = self.places.names(self.snapshot.sockets.addresses), self.budget
+        return live(self.snapshot.mono, names, budget.used - budget.time_wait)
 
 
 def analyse(snapshot: Snapshot, past: Sequence[Live] = ()) -> Reading:
@@ -63,7 +65,7 @@ def analyse(snapshot: Snapshot, past: Sequence[Live] = ()) -> Reading:
     assert space
     places = find_destinations(sockets, space)
     clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
-    return Reading(snapshot, space, places, budgets(snapshot, space, places, clock, past))
+    return Reading(snapshot, space, places, clock, budgets(snapshot, space, places, clock, past))
 
 
 def described(

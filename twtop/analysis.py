@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from twtop.bind_first import BindFirst, bind_first
 from twtop.costs import Memory, memory
-from twtop.destinations import Destinations, find_destinations
+from twtop.destinations import Destinations, Names, find_destinations
 from twtop.model import Counts, Floats, Rows, Snapshot, freeze
 from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
 from twtop.query import Query
-from twtop.rates import Live, Past
+from twtop.rates import Live, Past, live
 from twtop.timers import Wheel, entries, releases, wheel
 
 
@@ -79,7 +79,7 @@ class Analyst:
         else:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
             names = found.places.names(snapshot.sockets.addresses)
-            self._past.keep(found.budget.live(snapshot.dumped, names))
+            self._past.keep(_left(found, names))
             self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
         return self._last
 
@@ -93,6 +93,9 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
     budget = budgets(snapshot, space, places, clock, past)
+    binders = bind_first(snapshot, space, places, clock, past) if space and not snapshot.part else None
+    if binders is not None:
+        budget = replace(budget, full_in_s=binders.bound(places, budget.full_in_s))
     return Analysis(
         snapshot=snapshot,
         held=snapshot.gauges.get("tw"),
@@ -102,9 +105,17 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
         clock=clock,
         budget=budget,
         peak=budget.pressure,
-        binders=bind_first(sockets, space, places) if space and not snapshot.part else None,
+        binders=binders,
         memory=memory(snapshot),
         waiting=waiting,
         entered=entries(sockets.age_ms[waiting]),
         releases=releases(left_ms, clock),
     )
+
+
+def _left(found: Analysis, names: Names) -> Live:
+    """What the next dumps want to know of this one, to tell how fast each budget fills."""
+    count = found.budget.used - found.budget.time_wait
+    if found.binders is not None:
+        names, count = np.append(names, found.binders.names), np.append(count, found.binders.live)
+    return live(found.snapshot.dumped, names, count)

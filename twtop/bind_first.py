@@ -3,17 +3,22 @@
 bind(ip, 0) takes a port that no other socket of that IP has (inet_csk_get_port), whatever the destination, and fails
 with EADDRINUSE when there is none; the ports it took are closed to every connect(). IP_BIND_ADDRESS_NO_PORT leaves the
 choice to connect(). No socket says how it got its port, but all of an address together do: connect() chooses for each
-destination anew, and so uses ports twice by chance.
+destination anew, and so uses ports twice by chance. Before there are enough of them to tell, bind() may have chosen: it
+begins with the parity that connect() leaves to the last (inet_csk_find_open_port).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.destinations import Destinations
+from twtop.destinations import Destinations, Names, address_names
+from twtop.exhaustion import full_in_s, max_per_s
 from twtop.factorize import distinct, factorize, fused
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Snapshot, freeze
 from twtop.port_space import PortSpace
+from twtop.rates import Live, measure
+from twtop.timers import Wheel, mean_life_s
 
 EXPECTED_SHARE = 0.2
 """Part of the sockets that connect() would have put on a port in use already, from which their lack tells something.
@@ -28,12 +33,17 @@ SEEN_OF_EXPECTED = 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BindFirst:
-    """One entry per local address that has outbound connections, TIME_WAIT included.
+    """One entry per local address that has outbound connections, TIME_WAIT included; `names` as in Destinations.
 
     `ports` are its distinct local ports, `by_connect` how many these would be, in the mean, had connect() chosen them.
     `holds`: the client binds first, so that at a `pressure` of 1 its bind() fails, whatever the destination.
+    `possible`: it may well do so, which the sockets of now do not tell yet.
+
+    The rest is of the one budget that all its destinations have if it does, as in Budgets: NaN is unknown, infinity in
+    `full_in_s` is never. `live` are the connections not in TIME_WAIT.
     """
 
+    names: Names
     local: Codes
     sockets: Counts
     destinations: Counts
@@ -41,17 +51,40 @@ class BindFirst:
     by_connect: Floats
     pressure: Floats
     holds: Mask
+    possible: Mask
+    live: Floats
+    new_per_s: Floats
+    max_per_s: Floats
+    full_in_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
+    def bound(self, places: Destinations, full_in_s: Floats) -> Floats:
+        """The times until these destinations are full by themselves, as far as their addresses' budgets last.
 
-def bind_first(sockets: Sockets, space: PortSpace, places: Destinations) -> BindFirst:
+        Where the latter may end sooner, but it is not known whether there is such a budget, the time is unknown too.
+        """
+        number = np.full(places.local.max(initial=-1) + 1, -1)
+        number[self.local] = np.arange(len(self.local))
+        rows = np.flatnonzero((places.direction == Direction.OUTBOUND) & (number[places.local] >= 0))
+        own = number[places.local[rows]]
+        shared = np.where(self.holds, self.full_in_s, np.where(self.possible, np.nan, np.inf))[own]
+        sooner = self.full_in_s[own] < full_in_s[rows]
+        result = full_in_s.copy()
+        result[rows[sooner]] = np.minimum(shared, full_in_s[rows])[sooner]
+        return result
+
+
+def bind_first(
+    snapshot: Snapshot, space: PortSpace, places: Destinations, wheel: Wheel, past: Sequence[Live] = ()
+) -> BindFirst:
     """Compare the local ports of each address with what connect() would have chosen.
 
     Of n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Over
     all destinations n·(1 − Π(1 − k/n)) are in use; past the cliff the rest of k falls to the other parity alike.
     """
+    sockets = snapshot.sockets
     rows = np.flatnonzero((places.per_socket() == Direction.OUTBOUND) & space.available[sockets.lport])
     held = np.bincount(places.code[rows], minlength=len(places))
     used = np.flatnonzero(held)
@@ -63,19 +96,59 @@ def bind_first(sockets: Sockets, space: PortSpace, places: Destinations) -> Bind
     by_connect = _distinct(owner, held[used] - beyond, first, count) + _distinct(owner, beyond, second, count)
     number = np.zeros(len(sockets.addresses), np.int32)
     number[local] = np.arange(count)
-    taken = distinct(fused((number[sockets.local[rows]], 32), (sockets.lport[rows], 16)))
+    code = number[sockets.local[rows]]
+    taken = distinct(fused((code, 32), (sockets.lport[rows], 16)))
     ports = np.bincount((taken >> np.uint64(16)).astype(np.intp), minlength=count)
     expected, seen = total - by_connect, total - ports
     telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
+    unrefuted = seen <= SEEN_OF_EXPECTED * expected
+    destinations = np.bincount(owner, minlength=count)
+    in_first = np.bincount(code[sockets.lport[rows] % 2 == space.low % 2], minlength=count)
+    names = address_names(sockets.addresses)[local]
+    live, new, most, full_in = _budget(snapshot, space, names, rows, code, seen, wheel, past)
     return BindFirst(
+        names=names,
         local=local,
         sockets=total,
-        destinations=np.bincount(owner, minlength=count),
+        destinations=destinations,
         ports=ports,
         by_connect=by_connect,
         pressure=ports / max(space.capacity, 1),
-        holds=telling & (seen <= SEEN_OF_EXPECTED * expected),
+        holds=telling & unrefuted,
+        possible=~telling & unrefuted & (destinations > 1) & (in_first * 2 < total),
+        live=live,
+        new_per_s=new,
+        max_per_s=most,
+        full_in_s=full_in,
     )
+
+
+def _budget(
+    snapshot: Snapshot,
+    space: PortSpace,
+    names: Names,
+    rows: Rows,
+    code: Codes,
+    shared: Counts,
+    wheel: Wheel,
+    past: Sequence[Live],
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """(live, new_per_s, max_per_s, full_in_s) of each address, whose outbound sockets are these `rows`.
+
+    `shared` are the sockets beyond one for each port. bind() waits for the end of a TIME_WAIT, whatever tcp_tw_reuse.
+    """
+    sockets = snapshot.sockets
+    time_wait = sockets.is_time_wait[rows]
+    waiting, owner = rows[time_wait], code[time_wait]
+    live = np.bincount(code[~time_wait], minlength=len(names)).astype(np.float64)
+    rates = measure(owner, sockets.age_ms[waiting], snapshot.mono, names, live, past)
+    timed = np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0
+    hold_s = np.full(len(names), mean_life_s(wheel.step_s))
+    room = np.where(timed, float(space.capacity - space.elusive) + shared, np.nan)
+    free_in_s = wheel.release_s(sockets.timer_ms[waiting])
+    full_in = full_in_s(owner, free_in_s, live, rates, hold_s, room, wheel.longest_s)
+    most = max_per_s(space.capacity + shared.astype(np.float64), live, hold_s)
+    return live, np.where(timed, rates.new, np.nan), most, full_in
 
 
 def _distinct(owner: Codes, held: Counts, among: int, count: int) -> Floats:

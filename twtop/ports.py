@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from twtop.destinations import Destinations, Names
+from twtop.destinations import Destinations
 from twtop.exhaustion import full_in_s, max_per_s, refused
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
@@ -25,7 +25,7 @@ from twtop.model import (
     freeze,
 )
 from twtop.port_space import PortSpace
-from twtop.rates import Live, live, measure
+from twtop.rates import Live, measure
 from twtop.timers import MINUTE_S, Wheel, mean_life_s
 
 DEFAULT_REUSE_DELAY_MS = 1000
@@ -44,7 +44,8 @@ class Budgets:
     `crowded` are the budgets that will be full within a minute, `refused` (crowded, 60) how many connections will have
     found no port by the end of each second.
     `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
-    connections now open, the budget fills sooner or later.
+    connections now open, the budget fills sooner or later. Where a client binds first, `full_in_s` comes no later than
+    the end of the budget that its address has for all destinations (BindFirst.bound).
     """
 
     used: Floats
@@ -65,10 +66,6 @@ class Budgets:
             pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
         object.__setattr__(self, "pressure", pressure)
         freeze(*(getattr(self, f.name) for f in fields(self)))
-
-    def live(self, mono: float, names: Names) -> Live:
-        """What the next dump wants to know of this one, taken at `mono`, to tell how fast each budget fills."""
-        return live(mono, names, self.used - self.time_wait)
 
 
 def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:

@@ -87,21 +87,24 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
-    if worst.place is None:
-        return _bound_ports(worst)
     level = Level.CRITICAL if worst.full_in_s <= SOON_S else _level(worst.pressure)
-    if budget.past_cliff[worst.place] and level is Level.OK:
-        level = Level.WARN
+    if worst.place is None:
+        who = f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations share one "
+        who += f"budget: it holds {text.count(worst.used)}"
+        least, end = "", "; at the end bind() fails with EADDRINUSE"
+    else:
+        if budget.past_cliff[worst.place] and level is Level.OK:
+            level = Level.WARN
+        who = f"{worst.name} holds {text.count(worst.used)}"
+        least, end = "at least " if np.isnan(budget.reusable[worst.place]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
-    least = "at least " if np.isnan(budget.reusable[worst.place]) else ""
-    later = "when it is full is unknown without timers" if np.isnan(worst.full_in_s) else "never full at this rate"
     return Verdict(
         "ports",
         level,
         worst.pressure,
         text.percent(worst.pressure),
-        f"{worst.name} holds {text.count(worst.used)} of {text.count(worst.capacity)} local ports; "
-        f"{least}{text.count(left)} more connections can be made, {when_full(worst.full_in_s) or later}.",
+        f"{who} of {text.count(worst.capacity)} local ports; {least}{text.count(left)} more connections can be made, "
+        f"{when_full(worst.full_in_s) or _when_not(worst)}{end}.",
     )
 
 
@@ -114,15 +117,12 @@ def when_full(full_in_s: float) -> str:
     return "full now" if full_in_s == 0 else f"full in {text.full_in(full_in_s)}" if math.isfinite(full_in_s) else ""
 
 
-def _bound_ports(worst: Scarcest) -> Verdict:
-    return Verdict(
-        "ports",
-        _level(worst.pressure),
-        worst.pressure,
-        text.percent(worst.pressure),
-        f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations "
-        f"share one budget: {text.count(worst.used)} ports are held, and at the end bind() fails with EADDRINUSE.",
-    )
+def _when_not(worst: Scarcest) -> str:
+    if not np.isnan(worst.full_in_s):
+        return "never full at this rate"
+    if np.isnan(worst.new_per_s):
+        return "when it is full is unknown without timers"
+    return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
 
 
 def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
