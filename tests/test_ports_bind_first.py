@@ -95,8 +95,8 @@ def test_few_connections_prove_nothing(connections: int, holds: bool) -> None:
     assert scene(*distinct("10.0.0.1", connections, 20)).holds.tolist() == [holds]
 
 
-PACE = np.linspace(57.1, 59.99, 2000)
-"""Timers of two thousand TIME_WAIT, all of the last three seconds: too many a second for one range."""
+PACE = np.linspace(56.5, 59.99, 2000)
+"""Timers of two thousand TIME_WAIT, all of the last seconds: too many a second for one range."""
 
 
 def spread(ports: range, destinations: int = 20) -> list[Block]:
@@ -117,7 +117,7 @@ def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> No
     seen, (single,) = scene(*spread(BOUND)), spread(BOUND, destinations=1)
     alone = analyse(decode(make_sample(single, tw_reuse=0))).budget
     assert seen.live.tolist() == [0]
-    assert seen.new_per_s[0] == alone.new_per_s[0] > 600
+    assert seen.new_per_s[0] == alone.new_per_s[0] > 500
     assert seen.max_per_s[0] == pytest.approx(alone.max_per_s[0], rel=0.001)
     assert seen.full_in_s[0] == pytest.approx(alone.full_in_s[0], rel=0.01)
 
@@ -150,8 +150,22 @@ def test_ports_that_bind_leaves_to_connect_are_never_full() -> None:
 
 
 def test_a_slow_client_is_never_full_however_it_chooses() -> None:
-    [found] = frames(make_sample(*(block[:1] for block in spread(BOUND)), tw_reuse=0))
+    [found] = frames(make_sample(*slow(oldest=50.0), tw_reuse=0))
     assert set(found.groups.budgets.full_in_s) == {np.inf}
+
+
+def test_of_a_load_that_has_just_begun_nothing_is_foretold() -> None:
+    """It is not known how much more it will be in its next second."""
+    [found] = frames(make_sample(*slow(oldest=59.0), tw_reuse=0))
+    assert np.isnan(found.groups.budgets.full_in_s).all()
+    assert "full is not known yet" in found.verdicts[0].text
+
+
+def slow(oldest: float) -> list[Block]:
+    """Twenty connections that a client may have bound; the time left to the oldest one."""
+    blocks = [block[-1:].copy() for block in spread(BOUND)]
+    blocks[0]["expires"] = oldest * 1000
+    return blocks
 
 
 def test_without_timers_the_budget_of_an_address_is_unknown() -> None:

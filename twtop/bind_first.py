@@ -17,7 +17,7 @@ from twtop.exhaustion import full_in_s, max_per_s
 from twtop.factorize import distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Snapshot, freeze
 from twtop.port_space import PortSpace
-from twtop.rates import Live, measure
+from twtop.rates import SHORT_S, Live, measure
 from twtop.timers import Wheel, mean_life_s
 
 EXPECTED_SHARE = 0.2
@@ -63,14 +63,14 @@ class BindFirst:
     def bound(self, places: Destinations, full_in_s: Floats) -> Floats:
         """The times until these destinations are full by themselves, as far as their addresses' budgets last.
 
-        Where the latter may end sooner, but it is not known whether there is such a budget, the time is unknown too.
+        Where those may end sooner, but it is not known when or whether there are any, the time is unknown too.
         """
         number = np.full(places.local.max(initial=-1) + 1, -1)
         number[self.local] = np.arange(len(self.local))
         rows = np.flatnonzero((places.direction == Direction.OUTBOUND) & (number[places.local] >= 0))
         own = number[places.local[rows]]
         shared = np.where(self.holds, self.full_in_s, np.where(self.possible, np.nan, np.inf))[own]
-        sooner = self.full_in_s[own] < full_in_s[rows]
+        sooner = ~(self.full_in_s[own] >= full_in_s[rows])
         result = full_in_s.copy()
         result[rows[sooner]] = np.minimum(shared, full_in_s[rows])[sooner]
         return result
@@ -105,7 +105,10 @@ def bind_first(
     destinations = np.bincount(owner, minlength=count)
     in_first = np.bincount(code[sockets.lport[rows] % 2 == space.low % 2], minlength=count)
     names = address_names(sockets.addresses)[local]
+    possible = ~telling & unrefuted & (destinations > 1) & (in_first * 2 < total)
     live, new, most, full_in = _budget(snapshot, space, names, rows, code, seen, wheel, past)
+    aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
+    begins = (ports > live) & (aged == 0)  # so that its rate is higher than it seems
     return BindFirst(
         names=names,
         local=local,
@@ -115,11 +118,11 @@ def bind_first(
         by_connect=by_connect,
         pressure=ports / max(space.capacity, 1),
         holds=telling & unrefuted,
-        possible=~telling & unrefuted & (destinations > 1) & (in_first * 2 < total),
+        possible=possible,
         live=live,
         new_per_s=new,
         max_per_s=most,
-        full_in_s=full_in,
+        full_in_s=np.where(possible & begins, np.nan, full_in),
     )
 
 

@@ -111,10 +111,12 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
 def when_full(full_in_s: float) -> str:
     """When a budget will be full, in two to four words; empty for never and for unknown.
 
-    >>> when_full(0), when_full(41.2), when_full(math.inf)
-    ('full now', 'full in 41 s', '')
+    >>> when_full(0), when_full(0.3), when_full(41.2), when_full(math.inf)
+    ('full now', 'full now', 'full in 41 s', '')
     """
-    return "full now" if full_in_s == 0 else f"full in {text.full_in(full_in_s)}" if math.isfinite(full_in_s) else ""
+    if not math.isfinite(full_in_s):
+        return ""
+    return "full now" if (told := text.full_in(full_in_s)) == "now" else f"full in {told}"
 
 
 def _when_not(worst: Scarcest) -> str:
