@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "twtop"
 BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
-    "peaks",
+    *("peaks", "close_wait"),
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "baseline", "history"}
@@ -68,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ordering": ANALYSIS,
     "scarcest": ANALYSIS,
     "costs": ANALYSIS,
+    "close_wait": ANALYSIS,
     "portmap": ANALYSIS,
     "analysis": ANALYSIS,
     "frame": ANALYSIS,

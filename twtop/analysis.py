@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.bind_first import BindFirst, bind_first
+from twtop.close_wait import Unclosed
 from twtop.costs import Memory, memory
 from twtop.destinations import Destinations, Names, find_destinations
-from twtop.model import Counts, Floats, Rows, Snapshot, freeze
+from twtop.model import Counts, Floats, Rows, Snapshot, TcpState, freeze
 from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
@@ -24,7 +25,9 @@ class Analysis:
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
     `waiting` are their rows, `held` how many sockstat counted then. `peak` is the highest pressure of each destination
-    in this run, NaN for unknown. Beside a part stands the last `whole` analysis, with the counters of now.
+    in this run, NaN for unknown.
+    `unclosed` are CLOSE_WAIT that stay (close_wait.Unclosed). Beside a part stands the last `whole` analysis, with the
+    counters of now.
     """
 
     snapshot: Snapshot
@@ -39,6 +42,7 @@ class Analysis:
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
+    unclosed: int
     held: int | None = None
     every_s: float = 0.0
     query: Query | None = None
@@ -70,6 +74,7 @@ class Analyst:
         self._last: Analysis | None = None
         self._past = Past()
         self._peaks = Peaks()
+        self._unclosed = Unclosed()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Only new sockets cost something."""
@@ -80,7 +85,11 @@ class Analyst:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
             names = found.places.names(snapshot.sockets.addresses)
             self._past.keep(_left(found, names))
-            self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
+            self._last = replace(
+                found,
+                peak=self._peaks.hold(names, found.budget.pressure),
+                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.places, names),
+            )
         return self._last
 
 
@@ -110,6 +119,7 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
         waiting=waiting,
         entered=entries(sockets.age_ms[waiting]),
         releases=releases(left_ms, clock),
+        unclosed=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from twtop import text
 from twtop.bind_first import BindFirst
+from twtop.close_wait import holders
 from twtop.costs import Memory, accept_queue
 from twtop.destinations import Destinations
 from twtop.model import Snapshot, TcpState
@@ -20,8 +21,8 @@ SOON_S = 60
 MEMORY_WARN, MEMORY_CRITICAL = 0.01, 0.05
 """Shares of the machine's memory; a million TIME_WAIT is about a quarter of a gigabyte."""
 
-LEAK = 100
-"""CLOSE_WAIT from which an application that forgets to close is worth a warning, when they are most of all sockets."""
+LEAK = 50
+"""So many CLOSE_WAIT that stay are worth a warning, when most sockets that have a descriptor are in CLOSE_WAIT."""
 
 
 class Level(enum.StrEnum):
@@ -55,17 +56,21 @@ def verdicts(
     budget: Budgets,
     binders: BindFirst | None,
     memory: Memory,
+    unclosed: int,
     rates: Rates,
     growth_per_s: float | None,
 ) -> tuple[Verdict, ...]:
-    """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
+    """The six of them, in the order in which they stand on the strip.
+
+    `unclosed` are the CLOSE_WAIT that stay (close_wait.Unclosed), `growth_per_s` is that of all TIME_WAIT.
+    """
     worst = scarcest(places, budget, binders, snapshot.sockets.addresses)
     return (
         _of(snapshot, _ports(snapshot, budget, worst)),
         _of(snapshot, _connect_cost(snapshot, budget, worst)),
         _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
-        _of(snapshot, _fds(snapshot)),
+        _of(snapshot, _fds(snapshot, unclosed)),
         _drops(snapshot, rates),
     )
 
@@ -181,21 +186,21 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     return Verdict("memory", level, value, text.mebibytes(memory.here), f"{what}: {share}.")
 
 
-def _fds(snapshot: Snapshot) -> Verdict:
+def _fds(snapshot: Snapshot, unclosed: int) -> Verdict:
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
         return _unknown("fds", "The number of open files")
-    states = snapshot.sockets.state
-    forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
+    forgotten = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
     level = _level(used / most)
-    if level is Level.OK and forgotten >= LEAK and forgotten * 2 > np.count_nonzero(states != TcpState.TIME_WAIT):
+    leaks = unclosed >= LEAK and forgotten * 2 > holders(snapshot.sockets)
+    if leaks and level is Level.OK:
         level = Level.WARN
     leak = f"; {text.count(forgotten)} CLOSE_WAIT do, until their application closes them" if forgotten else ""
     return Verdict(
         "fds",
         level,
         used / most,
-        f"{text.count(forgotten)} CLOSE_WAIT" if level is Level.WARN and forgotten >= LEAK else "0 held",
+        f"{text.count(forgotten)} CLOSE_WAIT" if leaks else "0 held",
         f"TIME_WAIT hold no file descriptor{leak}; the system has {text.count(used)} of {text.count(most)} files open.",
     )
 
