@@ -39,8 +39,8 @@ class BindFirst:
     `holds`: the client binds first, so that at a `pressure` of 1 its bind() fails, whatever the destination.
     `possible`: it may well do so, which the sockets of now do not tell yet.
 
-    The rest is of the one budget that all its destinations have if it does, as in Budgets: NaN is unknown, infinity in
-    `full_in_s` is never. `live` are the connections not in TIME_WAIT.
+    `live` are the connections not in TIME_WAIT. The rest is of the one budget that all destinations have where it
+    `holds` or is `possible`, as in Budgets: NaN is unknown, infinity in `full_in_s` is never.
     """
 
     names: Names
@@ -106,9 +106,14 @@ def bind_first(
     in_first = np.bincount(code[sockets.lport[rows] % 2 == space.low % 2], minlength=count)
     names = address_names(sockets.addresses)[local]
     possible = ~telling & unrefuted & (destinations > 1) & (in_first * 2 < total)
-    live, new, most, full_in = _budget(snapshot, space, names, rows, code, seen, wheel, past)
+    holds = telling & unrefuted
+    time_wait = sockets.is_time_wait[rows]
+    live = (total - np.bincount(code[time_wait], minlength=count)).astype(np.float64)
+    asked = time_wait & (holds | possible)[code]
+    rows, code = rows[asked], code[asked]
+    new, most, full_in = _budget(snapshot, space, names, rows, code, live, holds | possible, seen, wheel, past)
     aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
-    begins = (ports > live) & (aged == 0)  # so that its rate is higher than it seems
+    begins = possible & (total > live) & (aged == 0)  # so that its rate is higher than it seems
     return BindFirst(
         names=names,
         local=local,
@@ -117,12 +122,12 @@ def bind_first(
         ports=ports,
         by_connect=by_connect,
         pressure=ports / max(space.capacity, 1),
-        holds=telling & unrefuted,
+        holds=holds,
         possible=possible,
         live=live,
         new_per_s=new,
         max_per_s=most,
-        full_in_s=np.where(possible & begins, np.nan, full_in),
+        full_in_s=np.where(begins, np.nan, full_in),
     )
 
 
@@ -130,28 +135,29 @@ def _budget(
     snapshot: Snapshot,
     space: PortSpace,
     names: Names,
-    rows: Rows,
-    code: Codes,
+    waiting: Rows,
+    owner: Codes,
+    live: Floats,
+    asked: Mask,
     shared: Counts,
     wheel: Wheel,
     past: Sequence[Live],
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """(live, new_per_s, max_per_s, full_in_s) of each address, whose outbound sockets are these `rows`.
+) -> tuple[Floats, Floats, Floats]:
+    """(new_per_s, max_per_s, full_in_s) of each address that is `asked` for, NaN of the others.
 
-    `shared` are the sockets beyond one for each port. bind() waits for the end of a TIME_WAIT, whatever tcp_tw_reuse.
+    `waiting` are the rows of their outbound TIME_WAIT, `owner` the address of each; `live` and `shared` are per address:
+    connections not in TIME_WAIT, and sockets beyond one for each port. bind() waits for the end of a TIME_WAIT, whatever
+    tcp_tw_reuse says.
     """
     sockets = snapshot.sockets
-    time_wait = sockets.is_time_wait[rows]
-    waiting, owner = rows[time_wait], code[time_wait]
-    live = np.bincount(code[~time_wait], minlength=len(names)).astype(np.float64)
     rates = measure(owner, sockets.age_ms[waiting], snapshot.mono, names, live, past)
-    timed = np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0
+    timed = asked & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
     room = np.where(timed, float(space.capacity - space.elusive) + shared, np.nan)
     free_in_s = wheel.release_s(sockets.timer_ms[waiting])
     full_in = full_in_s(owner, free_in_s, live, rates, hold_s, room, wheel.longest_s)
-    most = max_per_s(space.capacity + shared.astype(np.float64), live, hold_s)
-    return live, np.where(timed, rates.new, np.nan), most, full_in
+    most = max_per_s(np.where(asked, float(space.capacity) + shared, np.nan), live, hold_s)
+    return np.where(timed, rates.new, np.nan), most, full_in
 
 
 def _distinct(owner: Codes, held: Counts, among: int, count: int) -> Floats:
