@@ -145,9 +145,9 @@ def _budget(
 ) -> tuple[Floats, Floats, Floats]:
     """(new_per_s, max_per_s, full_in_s) of each address that is `asked` for, NaN of the others.
 
-    `waiting` are the rows of their outbound TIME_WAIT, `owner` the address of each; `live` and `shared` are per address:
-    connections not in TIME_WAIT, and sockets beyond one for each port. bind() waits for the end of a TIME_WAIT, whatever
-    tcp_tw_reuse says.
+    `waiting` are the rows of their outbound TIME_WAIT, `owner` the address of each. Per address, `live` are the
+    connections not in TIME_WAIT, and `shared` the sockets beyond one for each port. bind() waits for the end of a
+    TIME_WAIT, whatever tcp_tw_reuse says.
     """
     sockets = snapshot.sockets
     rates = measure(owner, sockets.age_ms[waiting], snapshot.mono, names, live, past)
