@@ -13,7 +13,7 @@ from twtop.past import Trace, trace
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
 from twtop.text import address as text_of
-from twtop.timers import wheel
+from twtop.timers import Wheel, wheel
 
 Ends = tuple[str, str, int]
 """Local address, remote address and service port, as twtop shows them."""
@@ -26,6 +26,7 @@ class Reading:
     snapshot: Snapshot
     space: PortSpace
     places: Destinations
+    clock: Wheel
     budget: Budgets
 
     def find(self, ends: Ends) -> int | None:
@@ -63,7 +64,7 @@ def analyse(snapshot: Snapshot, past: Sequence[Trace] = ()) -> Reading:
     assert space
     places = find_destinations(sockets, space)
     clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
-    return Reading(snapshot, space, places, budgets(snapshot, space, places, clock, past))
+    return Reading(snapshot, space, places, clock, budgets(snapshot, space, places, clock, past))
 
 
 def described(

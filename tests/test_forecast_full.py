@@ -2,7 +2,7 @@
 
 import math
 
-from tests.forecasts import load, only_full_in
+from tests.forecasts import bound_to_five_destinations, headline, load, only_full_in
 from tests.known import known
 from tests.namespace import in_namespace, sysctl
 from twtop.frame import Frame
@@ -26,6 +26,27 @@ def test_half_full_it_foresees_when_connect_fails() -> None:
     assert foreseen
     came = ended.failed_at - made[0]
     assert abs(came - foreseen[0]) <= max(2.0, 0.1 * came), (foreseen, came)
+
+
+@in_namespace
+def test_half_full_it_foresees_when_bind_fails() -> None:
+    """Five destinations share one budget, of which each would last for ever: not even before that is known, it is
+    told that it does."""
+    said: list[tuple[float, float, str]] = []
+
+    def look(frame: Frame) -> None:
+        if (worst := headline(frame)) is not None:
+            at_half = frame.total.count >= ports / 2 and worst.place is None
+            said.append((frame.snapshot.mono if at_half else math.inf, worst.full_in_s, frame.verdicts[0].text))
+
+    ports = 1200
+    ended = load(ports, rate=100, seconds=30, look=look, client=bound_to_five_destinations)
+    assert ended.failed_at is not None
+    made, full_in, told = min(said)
+    came = ended.failed_at - made
+    assert abs(came - full_in) <= max(2.0, 0.1 * came), (full_in, came)
+    assert f"full in {full_in:.0f} s; at the end bind() fails with EADDRINUSE" in told
+    assert [each for _, full_in, each in said if full_in == math.inf or "never" in each] == []
 
 
 @in_namespace

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "twtop"
 BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
-    *("past", "peaks", "outlook"),
+    *("past", "peaks", "outlook", "close_wait"),
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
 FRAME = ANALYSIS | {"analysis", "frame", "selection", "baseline", "flow", "history"}
@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ordering": ANALYSIS,
     "scarcest": ANALYSIS,
     "costs": ANALYSIS,
+    "close_wait": ANALYSIS,
     "portmap": ANALYSIS,
     "analysis": ANALYSIS,
     "frame": ANALYSIS,

@@ -31,6 +31,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     groups          destinations → groups by peer, destination, service, process, prefix
     ordering        in which order groups stand
     scarcest        the one budget that is nearest to its end
+    close_wait      CLOSE_WAIT that stay: an application that forgets to close
     costs           what sockets cost the kernel: memory, hash chains, accept queues
     verdicts        what this many TIME_WAIT cost here: six answers
     query           the filter language: tree, normal form, mask (grammar in query.lark)

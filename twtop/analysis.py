@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.bind_first import BindFirst, bind_first
+from twtop.close_wait import Unclosed
 from twtop.costs import Memory, memory
 from twtop.destinations import Destinations, find_destinations
-from twtop.model import Counts, Floats, Rows, Snapshot, freeze
+from twtop.model import Counts, Floats, Rows, Snapshot, TcpState, freeze
 from twtop.outlook import Outlook, outlook
 from twtop.past import Past, Trace, trace
 from twtop.peaks import Peaks
@@ -25,8 +26,9 @@ class Analysis:
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
     `waiting` are their rows, `ahead` (61,) how many there will be by `outlook`, now first, None where a timer is
-    unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination
-    in this run, NaN for unknown. Beside a part stands the last `whole` analysis, with the counters of now.
+    unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination in this run,
+    NaN for unknown. `unclosed` are CLOSE_WAIT that stay (close_wait.Unclosed). Beside a part stands the last `whole`
+    analysis, with the counters of now.
     """
 
     snapshot: Snapshot
@@ -43,6 +45,7 @@ class Analysis:
     releases: Counts | None
     outlook: Outlook
     ahead: Floats | None
+    unclosed: int
     held: int | None = None
     every_s: float = 0.0
     query: Query | None = None
@@ -74,6 +77,7 @@ class Analyst:
         self._last: Analysis | None = None
         self._past = Past()
         self._peaks = Peaks()
+        self._unclosed = Unclosed()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Only new sockets cost something."""
@@ -83,8 +87,12 @@ class Analyst:
         else:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
             names = found.places.names(snapshot.sockets.addresses)
-            self._past.keep(trace(snapshot, found.places, found.budget.used, found.budget.time_wait))
-            self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
+            self._past.keep(_trace(found))
+            self._last = replace(
+                found,
+                peak=self._peaks.hold(names, found.budget.pressure),
+                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.places, names),
+            )
         return self._last
 
 
@@ -97,7 +105,9 @@ def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
     budget = budgets(snapshot, space, places, clock, past)
-    binders = bind_first(sockets, space, places) if space and not snapshot.part else None
+    binders = bind_first(snapshot, space, places, clock, past) if space and not snapshot.part else None
+    if binders is not None:
+        budget = replace(budget, full_in_s=binders.bound(places, budget.full_in_s))
     foreseen = outlook(snapshot, places, budget, binders, space.elusive if space else 0, past)
     age_ms = sockets.age_ms[waiting]
     return Analysis(
@@ -116,4 +126,12 @@ def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
         releases=releases(left_ms, clock),
         outlook=foreseen,
         ahead=foreseen.ahead(places.code[waiting], age_ms, clock.release_s(left_ms)),
+        unclosed=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
     )
+
+
+def _trace(found: Analysis) -> Trace:
+    """What the next dumps want to know of this one."""
+    budget, binders = found.budget, found.binders
+    shared = (binders.names, binders.live) if binders else None
+    return trace(found.snapshot, found.places, budget.used, budget.time_wait, shared)

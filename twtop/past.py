@@ -18,8 +18,8 @@ LASTING_S = 12
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """One dump's figures per destination, sorted by name: connections not in TIME_WAIT (`live`), all that count in a
-    budget (`used`), TIME_WAIT with time left (`running`) and with more than LASTING_S left. `held` are all timewait
-    objects, FIN_WAIT2 too."""
+    budget (`used`), TIME_WAIT with time left (`running`) and with more than LASTING_S left. Budgets that an address
+    has for all destinations have only `live`. `held` are all timewait objects, FIN_WAIT2 too."""
 
     mono: float
     held: int
@@ -40,22 +40,34 @@ class Trace:
         return np.where(self.names[at] == names, column[at], 0.0)
 
 
-def trace(snapshot: Snapshot, places: Destinations, used: Floats, time_wait: Floats) -> Trace:
-    """Of a dump whose destinations have so many sockets in their budgets, and so many TIME_WAIT among them."""
+def trace(
+    snapshot: Snapshot,
+    places: Destinations,
+    used: Floats,
+    time_wait: Floats,
+    shared: tuple[Names, Floats] | None = None,
+) -> Trace:
+    """Of a dump whose destinations have so many sockets in their budgets, and so many TIME_WAIT among them; `shared`
+    are names and connections of budgets beside those."""
     sockets = snapshot.sockets
-    names = places.names(sockets.addresses)
+    names, live = places.names(sockets.addresses), used - time_wait
+    if shared is not None:
+        names, live = np.append(names, shared[0]), np.append(live, shared[1])
     order = np.argsort(names)
+
+    def each(column: Floats) -> Floats:
+        return np.append(column, np.zeros(len(names) - len(column)))[order]
 
     def with_more_than(left_ms: int) -> Floats:
         rows = sockets.is_time_wait & (sockets.timer_ms > left_ms)
-        return np.bincount(places.code[rows], minlength=len(places)).astype(np.float64)[order]
+        return each(np.bincount(places.code[rows], minlength=len(places)).astype(np.float64))
 
     return Trace(
         mono=snapshot.dumped,
         held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
         names=names[order],
-        live=(used - time_wait)[order],
-        used=used[order],
+        live=live[order],
+        used=each(used),
         running=with_more_than(0),
         lasting=with_more_than(LASTING_S * 1000),
     )

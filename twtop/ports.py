@@ -42,7 +42,8 @@ class Budgets:
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL.
     `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
-    connections now open, the budget fills sooner or later.
+    connections now open, the budget fills sooner or later. Where a client binds first, `full_in_s` comes no later than
+    the end of the budget that its address has for all destinations (BindFirst.bound).
     """
 
     used: Floats

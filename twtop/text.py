@@ -4,6 +4,7 @@ import ipaddress
 import math
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 
 UNKNOWN = "–"
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -107,6 +108,11 @@ def full_in(value: float | None) -> str:
     if math.isinf(value):
         return "never"
     return "now" if value < 0.5 else f"{value:,.0f} s" if value < 9_999.5 else f"{value / 3600:,.0f} h"
+
+
+def clock(time: float) -> str:
+    """The local time of day, in whole seconds."""
+    return f"{datetime.fromtimestamp(time):%H:%M:%S}"
 
 
 def size(value: float | None) -> str:

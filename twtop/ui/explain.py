@@ -4,31 +4,30 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from twtop import text
 from twtop.explain import Explanation, Truth
+from twtop.ui.dialog import Dialog, Page
 from twtop.verdicts import Verdict
 
 STYLES = {Truth.FALSE: "$text-error bold", Truth.PARTLY: "$text-warning bold", Truth.TRUE: "$text-success bold"}
 
 
-class ExplainScreen(ModalScreen[None]):
-    """Closes with Esc, q, w or Enter."""
+class ExplainScreen(Dialog[None]):
+    """Of one moment, `time`, whatever goes on below it. Closes with Esc, q, w or Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,w,enter", "dismiss", "close")]
 
-    def __init__(self, explanation: Explanation, verdicts: tuple[Verdict, ...]) -> None:
+    def __init__(self, explanation: Explanation, verdicts: tuple[Verdict, ...], time: float) -> None:
         super().__init__()
+        self._time = time
         self._explanation = explanation
         self._verdicts = verdicts
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="modal") as panel:
-            panel.border_title = self._explanation.title
-            panel.border_subtitle = "Esc closes"
+        with Page(f"{self._explanation.title} ── as of {text.clock(self._time)}"):
             for claim in self._explanation.claims:
                 yield Static(
                     Content.assemble((f"{claim.truth.upper():<7} ", STYLES[claim.truth]), (claim.claim, "bold"))
@@ -45,9 +44,6 @@ class ExplainScreen(ModalScreen[None]):
                 yield Static(Content("\n\n").join(told), classes="body")
             yield Static(Content.styled("The verdicts of the strip", "bold"))
             yield Static(Content("\n\n").join(map(_verdict, self._verdicts)), classes="body")
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
 
 def _verdict(verdict: Verdict) -> Content:

@@ -295,7 +295,8 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(explain(self.frame, self._owner.detail), self.frame.verdicts))
+            told = explain(self.frame, self._owner.detail)
+            self.app.push_screen(ExplainScreen(told, self.frame.verdicts, self.frame.snapshot.time))
 
     def action_namespaces(self) -> None:
         if self._places is None:

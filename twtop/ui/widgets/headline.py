@@ -77,7 +77,7 @@ def _capacity(worst: Scarcest) -> Line:
 
 
 def _when(worst: Scarcest) -> Line:
-    """When it is full, in a place of fixed width; nothing is foretold of a client that binds first."""
+    """When it is full, in a place of fixed width; nothing where that is unknown."""
     if math.isnan(worst.full_in_s):
         return ()
     words = when_full(worst.full_in_s)
@@ -91,7 +91,7 @@ def _words(worst: Scarcest, level: Level, width: int) -> Line:
     parts = [Part(_name(worst, level), 9), Part((*_share(worst), *_capacity(worst)), 7), Part(_when(worst), 8)]
     left = fit(parts, width)
     pace = f"{text.rate(worst.new_per_s)}/s new, {text.rate(worst.max_per_s)}/s sustainable"
-    room = worst.place is not None and width_of(left) + len(pace) + 2 <= width
+    room = width_of(left) + len(pace) + 2 <= width
     return spread(left, ((pace, Tone.DIM),), width) if room else left
 
 
