@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.namespace import heed_interrupts, in_namespace, wait_until
-from twtop.demo import Lab, Plan
+from twtop.demo import Lab, Plan, told
+from twtop.load import Met
 from twtop.scenarios import BY_NAME, SCENARIOS
 
 TWTOP = [sys.executable, "-m", "twtop"]
@@ -49,8 +50,8 @@ def states() -> list[int]:
 
 
 def failed(running: Lab, code: int) -> int:
-    """How often connect() met this errno, as the load counted it."""
-    found = re.search(rf"{errno.errorcode[code]} ([\d,]+)", running.report())
+    """How often connect() meets this errno per second, as the load tells it."""
+    found = re.search(rf"([\d,]+)/s {errno.errorcode[code]}", running.report())
     return int(found[1].replace(",", "")) if found else 0
 
 
@@ -186,3 +187,11 @@ def test_a_kernel_that_refuses_is_told_in_one_line_with_two_ways_out() -> None:
 def test_bad_usage_is_one_line(words: list[str]) -> None:
     told = subprocess.run([*TWTOP, "demo", *words], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+
+
+def test_what_the_load_meets_is_told_by_rates() -> None:
+    before, met = Met(20, Counter({errno.EADDRINUSE: 5}), 0.1, 50), Met(120, Counter({errno.EADDRINUSE: 5}), 0.3, 150)
+    assert (
+        told(met, before, 2.0) == "connect() 50/s done, none failed, mean 2,000 µs; 50 requests/s over kept connections"
+    )
+    assert told(met, met, 2.0) == "connect() none lately; 0 requests/s over kept connections"

@@ -139,3 +139,18 @@ def test_as_text_has_every_claim_and_fix() -> None:
     assert all(claim.claim in told and claim.number in told for claim in whole.claims)
     assert all(f"{i}. {fix.what}" in told for i, fix in enumerate(whole.fixes, 1))
     assert "nothing to fix" in as_text(explain(frames(make_sample())[0]))
+
+
+def test_a_rate_that_is_not_known_yet_is_left_out() -> None:
+    first, second = frames(make_sample(LISTENER, PILE), make_sample(LISTENER, PILE, at=1))
+    told = [next(claim.number for claim in explain(found).claims if "RST" in claim.claim) for found in (first, second)]
+    assert told == [
+        "at most 60,000 of 64,512 client ports towards one service",
+        "at most 60,000 of 64,512 client ports towards one service; 0/s rejected as old",
+    ]
+    assert "–/s" not in as_text(explain(first))
+
+
+@pytest.mark.parametrize(("delay_ms", "told"), [(1000, "older than 1 s:"), (250, "older than 0.25 s:")])
+def test_a_delay_is_told_as_it_was_set(delay_ms: int, told: str) -> None:
+    assert told in effect(REUSE, PRESSED, tw_reuse_delay=delay_ms)

@@ -56,7 +56,7 @@ def test_a_report_has_header_states_and_peers() -> None:
     header, states, peers = parts(scene())
     assert header[:2] == [
         "twtop - 08:53:20  lab-7  Linux 6.18.44  sock_diag 41 ms",
-        "TIME_WAIT 1,647  in 274/s  out –/s  limit 131,072 (1 %)  412.5 KiB",
+        "TIME_WAIT 1,647  in 274/s  out –  limit 131,072 (1 %)  412.5 KiB",
     ]
     assert [line[:13].rstrip() for line in header[2:]] == ["PORTS", "CONNECT COST", "BUCKETS", "MEMORY", "FDS", "DROPS"]
     assert all(line[13:].split()[0] in ("OK", "WARN", "CRITICAL", "UNKNOWN") for line in header[2:])

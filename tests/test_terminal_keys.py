@@ -86,15 +86,15 @@ def test_every_key(session: Session, tmp_path: Path) -> None:
     press("Enter", "filter: dir outbound", gone="10.0.0.9")
     press("Escape", "10.0.0.9", gone="filter:")
 
-    press("Enter", "REMAINING▼")
-    press("s", gone="REMAINING▼")
+    press("Enter", "REMAINING↓")
+    press("s", gone="REMAINING↓")
     press("Enter", gone="REMAINING")
     press("Enter", "REMAINING")
     press("Escape", gone="REMAINING")
     press("Space", "▾")
     press("Space", gone="▾")
-    press("s", gone="(worst destination)▼")
-    press("S", "▲ ")
+    press("s", gone="(worst destination)↓")
+    press("S", "↑ ")
     for groups in ("Destinations", "Services", "Processes", "Prefixes", "Peers"):
         press("b", f" {groups} ")
     press("t", "entries per second")
@@ -150,12 +150,12 @@ def test_the_mouse(session: Session) -> None:
     terminal.send("p")
     terminal.until_shown("paused")
     _click(terminal, "TIME_WAIT ", after="PEER")
-    terminal.until_shown("TIME_WAIT▼")
+    terminal.until_shown("TIME_WAIT↓")
     names = session.rows
     _click(terminal, names[2])
     terminal.until(lambda: session.selected == names[2], "the third row")
     _click(terminal, names[0], times=2)  # on a row of its own, else it is the third click on one place
-    terminal.until_shown("REMAINING▼", " s ")
+    terminal.until_shown("REMAINING↓", " s ")
     x, y = _find(terminal, "REMAINING")
     first = terminal.screen.splitlines()[y + 1]
 

@@ -101,7 +101,17 @@ def test_sparklines_show_shares_of_the_highest() -> None:
     assert text.sparkline([0, 5, 10], 3, text.ASCII_BLOCKS) == " =@"
 
 
-NUMBERS = [text.count, text.signed, text.rate, text.percent, text.seconds, text.full_in, text.size]
+NUMBERS = [
+    text.count,
+    text.signed,
+    text.rate,
+    text.per_s,
+    text.percent,
+    text.span,
+    text.seconds,
+    text.full_in,
+    text.size,
+]
 
 
 @pytest.mark.parametrize("write", NUMBERS)
@@ -132,6 +142,8 @@ def test_a_number_is_short_and_never_unknown(write: Callable[[float | None], str
         (text.rate, 9.96, "10"),
         (text.rate, 1204, "1,204"),
         (text.percent, 0, "0 %"),
+        (text.percent, 0.0004, "<1 %"),
+        (text.percent, 0.01, "1 %"),
         (text.percent, 0.29, "29 %"),
         (text.percent, 0.57, "57 %"),
         (text.percent, 0.99999, "99 %"),
@@ -140,13 +152,22 @@ def test_a_number_is_short_and_never_unknown(write: Callable[[float | None], str
         (text.seconds, 0, "0.0 s"),
         (text.seconds, 41.25, "41.2 s"),
         (text.seconds, 59.94, "59.9 s"),
-        (text.seconds, 59.96, "1 min 00 s"),
-        (text.seconds, 3599.6, "1 h 00 min"),
+        (text.seconds, 99.94, "99.9 s"),
+        (text.seconds, 99.96, "100 s"),
+        (text.seconds, 3599.6, "60 min"),
+        (text.span, 0, "0 s"),
+        (text.span, 600.4, "600 s"),
+        (text.span, 600.6, "10 min"),
+        (text.span, 3_196, "53 min"),
+        (text.span, 36_000, "600 min"),
+        (text.span, 43_200, "12 h"),
+        (text.setting, 0.1, "0.1 s"),
+        (text.setting, 3600, "60 min"),
         (text.full_in, 0, "now"),
         (text.full_in, 41.4, "41 s"),
         (text.full_in, 600, "600 s"),
-        (text.full_in, 9_999, "9,999 s"),
-        (text.full_in, 10_800, "3 h"),
+        (text.full_in, 3_196, "53 min"),
+        (text.full_in, 10_800, "180 min"),
         (text.full_in, math.inf, "never"),
         (text.size, 0, "0 B"),
         (text.size, 1023, "1023 B"),
@@ -156,6 +177,14 @@ def test_a_number_is_short_and_never_unknown(write: Callable[[float | None], str
 )
 def test_figures(write: Callable[[float | None], str], value: float, shown: str) -> None:
     assert write(value) == shown
+
+
+@pytest.mark.parametrize("write", [text.span, text.seconds, text.full_in])
+@given(value=st.floats(0, 3.6e6 - 1e3))
+def test_a_time_fits_into_its_column(write: Callable[[float | None], str], value: float) -> None:
+    """The narrowest one has eight cells, up to 999 hours."""
+    assert len(write(value)) <= 7
+    assert write(value).count(" ") == (write(value) != "now")  # one figure, one unit
 
 
 @given(st.ip_addresses(v=6))

@@ -48,11 +48,11 @@ async def test_every_glyph_has_a_likeness(keys: str, size: tuple[int, int]) -> N
 async def test_what_a_glance_needs_is_there() -> None:
     async with monitor(lab(), size=(80, 24)) as stage:
         text = "\n".join(painted_in_ascii(stage))
-        for seen in ("^ 10.0.0.5:443", "83 % of 1,000 ports", "full in 4 s", "^ PORTS 83 %", "+ MEMORY", "= Peers ="):
+        for seen in ("! 10.0.0.5:443", "83 % of 1,000 ports", "full in 4 s", "! PORTS 83 %", "+ MEMORY", "= Peers ="):
             assert seen in text, text
 
 
 def test_what_means_different_things_looks_different() -> None:
-    glyphs = "█▓▒░×│╎─✓▲▼"
+    glyphs = "█▓▒░×│╎─✓▲△▼"
     (drawn,) = AsciiFilter().apply([Segment(glyphs)], GROUND)
     assert len(set(drawn.text)) == len(glyphs)

@@ -99,9 +99,9 @@ async def test_sorting_goes_on_as_before() -> None:
         await stage.press("M")
         await stage.until_shown("CHANGE")
         await stage.click(stage.peers, "OTHER")
-        assert "OTHER▼" in head(stage, stage.peers)
+        assert "OTHER↓" in head(stage, stage.peers)
         before = rows(stage, stage.peers)
         await stage.click(stage.peers, "CHANGE")
         assert rows(stage, stage.peers) == before
         await stage.press("s")
-        assert "destination)▼" in head(stage, stage.peers)
+        assert "destination)↓" in head(stage, stage.peers)

@@ -193,3 +193,15 @@ async def test_ctrl_c_leaves_from_everywhere(opened: str) -> None:
         await stage.press(opened, "ctrl+c")
         await stage.ended()
         assert stage.app.return_code == 130
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+async def test_claims_hang_beside_their_verdicts(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        await stage.press("w")
+        edge = stage.line("What happens at").index("╭")
+        lines = [line[edge + 1 :].partition("│")[0] for line in stage.lines if line[edge : edge + 1] == "│"]
+        claims = [line for line in lines if line.strip()]
+        assert claims[0].startswith("  FALSE   The server runs out of ports")
+        assert all(line[2:10].strip() in ("", "FALSE", "PARTLY", "TRUE") for line in claims)
+        assert all(line[10] != " " for line in claims)

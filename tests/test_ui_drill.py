@@ -67,7 +67,7 @@ async def test_the_soonest_to_leave_first() -> None:
         shown = remaining(stage)
         assert shown[0] == 30.0
         assert shown == sorted(shown)
-        assert "REMAINING▼" in head(stage, stage.sockets)
+        assert "REMAINING↓" in head(stage, stage.sockets)
 
 
 async def test_reversed_the_latest_first() -> None:
@@ -76,7 +76,7 @@ async def test_reversed_the_latest_first() -> None:
         await stage.press("S")
         await stage.until(lambda: remaining(stage)[0] == 60.0, "the longest on top")
         assert remaining(stage) == sorted(remaining(stage), reverse=True)
-        assert "REMAINING▲" in head(stage, stage.sockets)
+        assert "REMAINING↑" in head(stage, stage.sockets)
 
 
 async def test_remaining_counts_down() -> None:
@@ -96,9 +96,9 @@ async def test_a_click_on_a_head_sorts_and_one_more_reverses() -> None:
         await drill(stage, "830")
         for title in ("LOCAL", "REMOTE", "STATE", "AGE", "PROCESS", "REMAINING"):
             await stage.click(stage.sockets, title)
-            await until_sorted_by(stage, f"{title}▼")
+            await until_sorted_by(stage, f"{title}↓")
             await stage.click(stage.sockets, title)
-            await until_sorted_by(stage, f"{title}▲")
+            await until_sorted_by(stage, f"{title}↑")
 
 
 async def test_s_goes_through_all_orders() -> None:
@@ -109,7 +109,7 @@ async def test_s_goes_through_all_orders() -> None:
             was = head(stage, stage.sockets)
             await stage.press("s")
             await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
-            seen += re.findall(r"([A-Z]+)▼", head(stage, stage.sockets))
+            seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
         assert seen == ["AGE", "PROCESS", "LOCAL", "REMOTE", "STATE", "REMAINING"]
 
 
@@ -121,7 +121,7 @@ async def test_s_leaves_out_columns_that_are_out_of_sight() -> None:
             was = head(stage, stage.sockets)
             await stage.press("s")
             await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
-            seen += re.findall(r"([A-Z]+)▼", head(stage, stage.sockets))
+            seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
         assert seen == ["LOCAL", "REMOTE", "REMAINING"]
 
 

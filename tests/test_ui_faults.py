@@ -74,3 +74,9 @@ async def test_a_defect_ends_the_monitor() -> None:
 async def test_a_defect_before_the_first_frame_does_too() -> None:
     with pytest.raises(RuntimeError, match="no such state"):
         await until_ended(RuntimeError("no such state"))
+
+
+async def test_before_the_first_reading_nothing_is_known_of_connections() -> None:
+    async with monitor(BUSY) as stage:
+        assert stage.shows("sock_diag answered", "PEER")
+        assert not stage.shows("no connections")

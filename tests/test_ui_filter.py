@@ -151,3 +151,13 @@ async def test_a_filter_that_outgrows_a_line_is_kept_when_the_line_is_left() -> 
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("column 1001"), "the line hidden")
         assert stage.monitor.wanted.query == long
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_all_of_what_is_expected_can_be_read(size: tuple[int, int]) -> None:
+    async with monitor(lab(), size=size) as stage:
+        await stage.press("slash")
+        await stage.paste("state foo")
+        told = " ".join(stage.text.split())
+        assert 'column 7: found "foo", expected a TCP state (established, ' in told
+        assert "last-ack, listen, closing)" in told

@@ -72,11 +72,11 @@ async def test_a_mark_stands_at_its_time_with_its_label() -> None:
         await stage.tick()
         await stage.until_shown("│warm-up")
         timeline = stage.monitor.query_one(Timeline)
-        (first, now, half) = (stage.where(timeline, text)[0] for text in ("-1 min", "now", "│warm-up"))
+        (first, now, half) = (stage.where(timeline, text)[0] for text in ("−60 s", "now", "│warm-up"))
         assert abs((first + now + len("now") / 2) / 2 - half) <= 1  # the first label begins at its moment
         await stage.press("t")
-        await stage.until_shown("-30 s")
-        assert abs(stage.where(timeline, "-30 s")[0] + len("-30 s") / 2 - stage.where(timeline, "│warm-up")[0]) <= 1
+        await stage.until_shown("−30 s")
+        assert abs(stage.where(timeline, "−30 s")[0] + len("−30 s") / 2 - stage.where(timeline, "│warm-up")[0]) <= 1
         await stage.press("t")
         assert not stage.shows("│warm-up")
 
@@ -152,7 +152,7 @@ async def test_the_list_has_time_label_and_figures() -> None:
         await mark(stage)
         await stage.press("l")
         first, second, now = (re.split(r"\s{2,}", row.strip()) for row in listed(stage))
-        assert first[:2] == ["08:53:20 1 min 30 s before [bold]x", "1,630"]
+        assert first[:3] == ["08:53:20", "90.0 s before [bold]x", "1,630"]
         assert first[-1] == "83 % 10.0.0.5:443"
         assert second[:3] == ["08:54:50", "0.0 s", "1,230"]
         assert "−400" in second

@@ -43,14 +43,48 @@ def test_half_of_a_wide_character_is_blank(x: int, expected: str) -> None:
     assert plain(over((("漢bc", Tone.PLAIN),), x, "X", Tone.KEY)) == expected
 
 
-def test_labels_give_way_to_the_next_line() -> None:
-    blank: Line = ((" " * 20, Tone.PLAIN),)
-    axis: Line = (("0" * 20, Tone.PLAIN),)
-    top, middle, last = uprights((blank, blank, axis), [(1, "warm-up"), (5, "load"), (17, "漢字")], 20)
-    assert plain(top) == " │war│load       │漢"
-    assert plain(middle) == " │   │           │  "
-    assert last == axis
+BLANK: Line = ((" " * 20, Tone.PLAIN),)
+AXIS: Line = (("0" * 20, Tone.PLAIN),)
+ROOM = range(2, 20)
+"""Cells of a plot with two cells of figures at its side."""
+
+
+def marked(marks: list[tuple[int, str]], across: tuple[int, ...] = ()) -> list[str]:
+    """Three rows of twenty cells over an axis."""
+    *drawn, axis = uprights((BLANK, BLANK, BLANK, AXIS), marks, ROOM, across)
+    assert axis == AXIS
+    return [plain(line) for line in drawn]
+
+
+@pytest.mark.parametrize(
+    ("marks", "across", "rows"),
+    [
+        ([(5, "load")], (), ["     │load          ", "     │              "]),
+        ([(15, "warm-up")], (), ["        warm-up│    ", "               │    "]),
+        ([(16, "load")], (18,), ["            load│   ", "                │   "]),
+        ([(17, "漢字")], (), ["             漢字│  ", "                 │  "]),
+        ([(5, "warm-up"), (8, "load")], (), ["     │  │load       ", "     │warm-up       "]),
+        ([(5, "one"), (5, "two")], (), ["  one│two           ", "     │              "]),
+        ([(10, "a label of many words")], (), ["          │a label …", "          │         "]),
+        ([(5, "")], (), ["     │              ", "     │              "]),
+    ],
+)
+def test_a_label_stands_whole_where_it_can(
+    marks: list[tuple[int, str]], across: tuple[int, ...], rows: list[str]
+) -> None:
+    assert marked(marks, across)[:2] == rows
+
+
+@given(st.lists(st.tuples(st.integers(2, 19), st.text("abc漢", max_size=8)), max_size=3), st.integers(2, 19))
+def test_no_label_is_cut_without_a_sign_or_lies_on_another(marks: list[tuple[int, str]], now: int) -> None:
+    marks = [(x, f"{number}{label}") for number, (x, label) in enumerate(sorted(marks))]
+    rows = marked(marks, (now,))
+    assert all(cell_len(row) == 20 for row in rows)
+    assert all(row.startswith("  ") for row in rows)
+    words = [word for row in rows for word in row.replace("│", " ").split()]
+    for _, label in marks:
+        assert [word for word in words if word == label or (word.endswith("…") and label.startswith(word[:-1]))]
 
 
 def test_without_marks_nothing_changes() -> None:
-    assert uprights(((("abc", Tone.DIM),),), [], 3) == ((("abc", Tone.DIM),),)
+    assert uprights(((("abc", Tone.DIM),),), [], range(3)) == ((("abc", Tone.DIM),),)

@@ -43,7 +43,7 @@ async def test_the_owner_follows_the_cursor() -> None:
         await stage.press("down")
         await stage.until_shown("nginx 10  descriptors")
         await stage.press("down")
-        await stage.until_shown("Process unknown: nobody holds a closed socket")
+        await stage.until_shown("No process: the socket is closed")
         await stage.press("up", "up")
         await stage.until_shown("wrk 20  descriptors")
 
@@ -81,7 +81,7 @@ async def test_what_is_not_known(detail: Callable[[Process], ProcessDetail], sai
 async def test_another_users_process_is_unknown() -> None:
     async with monitor(scene(LIVE)) as stage:
         await drill(stage)
-        await stage.until_shown("Process unknown: not found yet, or another user's")
+        await stage.until_shown("Process unknown: not found yet, or only root")
 
 
 async def test_what_happens_tells_the_descriptors_of_that_process() -> None:

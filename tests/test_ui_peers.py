@@ -80,7 +80,7 @@ async def test_s_sorts_by_the_next_column() -> None:
         seen = []
         for _ in range(9):
             await stage.press("s")
-            seen += re.findall(r"([^ ]+)▼", head(stage, stage.peers))
+            seen += re.findall(r"([^ ]+)↓", head(stage, stage.peers))
         assert seen == ["NEW/s", "MAX/s", "IN", "s", "PEER", "DIR", "TIME_WAIT", "OTHER", "destination)"]
 
 
@@ -89,14 +89,14 @@ async def test_s_leaves_out_columns_that_are_out_of_sight() -> None:
         seen = []
         for _ in range(6):
             await stage.press("s")
-            seen += re.findall(r"([^ ]+)▼", head(stage, stage.peers))
+            seen += re.findall(r"([^ ]+)↓", head(stage, stage.peers))
         assert seen == ["IN", "PEER", "DI", "TIME_WAIT", "destination)", "IN"]
 
 
 async def test_an_order_out_of_sight_is_named_in_the_title() -> None:
     view = View(group_sort=GroupSort.NEW, query=parse("tw"))
     async with monitor(lab(), size=(80, 24), view=view) as stage:
-        assert stage.shows("━ Peers ── by NEW/s▼ ── filter: state time-wait")
+        assert stage.shows("━ Peers ── by NEW/s↓ ── filter: state time-wait")
         await stage.press("S")
         assert stage.shows("━ Peers ── by NEW/s▲ ── filter: state time-wait")
         await stage.pilot.resize_terminal(160, 50)
@@ -104,7 +104,7 @@ async def test_an_order_out_of_sight_is_named_in_the_title() -> None:
         await stage.pilot.resize_terminal(80, 24)
         await stage.until_shown("by NEW/s▲")
         await stage.press("s")
-        assert stage.shows("━ Peers ── filter: state time-wait", "FULL IN▼")
+        assert stage.shows("━ Peers ── filter: state time-wait", "FULL IN↓")
 
 
 BY_COLUMN = {
@@ -119,10 +119,10 @@ async def test_a_click_on_a_head_sorts_and_one_more_reverses() -> None:
     async with monitor(lab()) as stage:
         for title, expected in BY_COLUMN.items():
             await stage.click(stage.peers, title)
-            assert f"{title}▼" in head(stage, stage.peers)
+            assert f"{title}↓" in head(stage, stage.peers)
             assert names(stage) == expected
             await stage.click(stage.peers, title)
-            assert f"{title}▲" in head(stage, stage.peers)
+            assert f"{title}↑" in head(stage, stage.peers)
             assert names(stage) == expected[::-1]
 
 
@@ -131,7 +131,7 @@ async def test_capital_s_reverses() -> None:
         before = names(stage)
         await stage.press("S")
         assert names(stage) == before[::-1]
-        assert "destination)▲" in head(stage, stage.peers)
+        assert "destination)↑" in head(stage, stage.peers)
         await stage.press("S")
         assert names(stage) == before
 

@@ -59,3 +59,19 @@ async def test_sockets_instead_of_peers_where_there_is_room_for_one() -> None:
         await stage.until_shown("10.0.0.5 ── 830 sockets", "30.0 s")
         await stage.press("escape")
         assert stage.shows("Peers", "10.0.0.6")
+
+
+@pytest.mark.parametrize("keys", [[], ["enter"], ["z"], ["slash"], ["m"]], ids=str)
+async def test_too_small_a_terminal_is_told_what_is_needed_until_it_is_larger(keys: list[str]) -> None:
+    async with monitor(lab(), size=(80, 24)) as stage:
+        await stage.press(*keys)
+        before = stage.lines
+        for size in ((20, 5), (23, 19), (40, 10), (59, 40), (200, 19), (59, 19)):
+            await fits(stage, size)
+            await stage.until(lambda: stage.lines[-1].startswith("60×20 needed"), "what is needed")
+            assert "…" not in stage.lines[-1]
+        for size in ((60, 20), (80, 24)):
+            await fits(stage, size)
+            await stage.until(lambda: "quit" in stage.lines[-1], "the keys")
+            assert not stage.shows("needed")
+        assert stage.lines == before

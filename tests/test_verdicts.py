@@ -1,5 +1,6 @@
 """The six verdicts: each level from the figures that should bring it, and unknown where a file is missing."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tests.frames import frame, frames
 from tests.sockdiag import Block, make_sample, many, sock
 from twtop.frame import Frame
-from twtop.verdicts import Level, Verdict
+from twtop.verdicts import Level, Verdict, ports_level, when_full
 
 RANGE = (32768, 33767)
 
@@ -165,3 +166,35 @@ def test_conntrack_counts_when_it_is_there() -> None:
 def test_a_missing_file_is_unknown_and_never_ok(name: str, missing: str) -> None:
     found = verdict(name, frames(make_sample(waiting(10), files={missing: None}))[0])
     assert found.level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(("count", "told"), [(100, "50.0 KiB"), (900, "450.0 KiB")])
+def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, told: str) -> None:
+    found = verdict("memory", frame(waiting(count)))
+    assert found.short == told
+    assert f"TIME_WAIT hold {told} of kernel memory here, by formula: <1 % of its " in found.text
+
+
+@pytest.mark.parametrize(
+    ("full_in_s", "said"),
+    [(0, "full now"), (0.3, "full now"), (41.2, "full in 41 s"), (600, "full in 600 s"), (3_196, "full in 53 min")],
+)
+def test_when_full_is_told_in_one_unit(full_in_s: float, said: str) -> None:
+    assert when_full(full_in_s) == said
+
+
+@pytest.mark.parametrize(
+    ("pressure", "past_cliff", "full_in_s", "level"),
+    [
+        (0.49, False, math.inf, Level.OK),
+        (0.49, True, math.inf, Level.WARN),
+        (0.5, False, math.nan, Level.WARN),
+        (0.1, False, 60, Level.CRITICAL),
+        (0.1, False, 61, Level.OK),
+        (0.8, False, math.inf, Level.CRITICAL),
+    ],
+)
+def test_a_port_budget_has_one_level_wherever_it_is_shown(
+    pressure: float, past_cliff: bool, full_in_s: float, level: Level
+) -> None:
+    assert ports_level(pressure, past_cliff, full_in_s) is level

@@ -1,13 +1,14 @@
 """The load lab: a scenario's connections in a private namespace, made by a child process while twtop looks on."""
 
 import contextlib
+import errno
 import os
 import signal
 import time
 from dataclasses import dataclass, replace
 
 from twtop import namespace
-from twtop.load import Met, failures, run
+from twtop.load import Met, run
 from twtop.scenarios import NETWORKS, Scenario
 from twtop.sources import OpenSource, Source, open_local
 
@@ -115,12 +116,14 @@ def told(met: Met, before: Met, span: float) -> str:
 
     >>> from collections import Counter
     >>> told(Met(120, Counter({99: 30}), 0.3), Met(20, Counter(), 0.0), 1.0)
-    'connect() 100/s done, 30/s failed (EADDRNOTAVAIL 30), mean 2,308 µs'
+    'connect() 100/s done, 30/s EADDRNOTAVAIL, mean 2,308 µs'
     """
-    done, failed = (met.done - before.done) / span, met.failed - before.failed
-    calls = met.calls - before.calls
-    mean = f"mean {(met.spent_s - before.spent_s) / calls * 1e6:,.0f} µs" if calls else "none made lately"
-    errors = f"{failed.total() / span:,.0f}/s failed ({failures(met.failed)})" if met.failed else "none failed"
+    done, failed, calls = met.done - before.done, met.failed - before.failed, met.calls - before.calls
+    made = "none lately"
+    if calls:
+        refused = (f"{count / span:,.0f}/s {errno.errorcode.get(code, code)}" for code, count in failed.most_common())
+        errors = ", ".join(refused) or "none failed"
+        made = f"{done / span:,.0f}/s done, {errors}, mean {(met.spent_s - before.spent_s) / calls * 1e6:,.0f} µs"
     requests = (met.requests - before.requests) / span
     kept = f"; {requests:,.0f} requests/s over kept connections" if met.requests else ""
-    return f"connect() {done:,.0f}/s done, {errors}, {mean}{kept}"
+    return f"connect() {made}{kept}"

@@ -131,8 +131,8 @@ def _one_client(frame: Frame) -> Claim:
     return Claim(
         "64k from one client: the server refuses it with RST",
         Truth.FALSE,
-        f"at most {text.count(most)} of {text.count(EPHEMERAL_CLIENT_PORTS)} client ports towards one service;"
-        f" {text.rate(refused)}/s rejected as old",
+        f"at most {text.count(most)} of {text.count(EPHEMERAL_CLIENT_PORTS)} client ports towards one service"
+        + ("" if refused is None else f"; {text.per_s(refused)} rejected as old"),
         (f"A SYN with a newer {_clock(limits.timestamps)} on a TIME_WAIT tuple is accepted at once.", second),
     )
 

@@ -55,7 +55,7 @@ class Pressed:
         """What another capacity would mean at this rate."""
         most = max(0.0, capacity - self.live) / self.life
         if math.isnan(self.rate):
-            return f"good for {text.rate(most)}/s; the rate of now is unknown without timers"
+            return f"good for {text.rate(most)}/s; the present rate is unknown without timers"
         if self.needed < capacity:
             return f"at this rate ({text.rate(self.rate)}/s) never full, up to {text.rate(most)}/s"
         return f"good for {text.rate(most)}/s, still short of {text.rate(self.rate)}/s"
@@ -196,7 +196,7 @@ def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
     old = pressed.waiting - np.minimum(pressed.waiting, pressed.rate * delay_ms / 1000)
     return Fix(
         "Set tcp_tw_reuse to 1",
-        f"connect() may then take over TIME_WAIT older than {text.seconds(delay_ms / 1000)}: about "
+        f"connect() may then take over TIME_WAIT older than {text.setting(delay_ms / 1000)}: about "
         f"{text.count(old)} of the {text.count(pressed.waiting)} here at once; it needs timestamps on both sides",
     )
 

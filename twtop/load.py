@@ -1,7 +1,6 @@
 """Real TCP connections within this machine: how they are opened and closed, at which rate, and what connect() met."""
 
 import contextlib
-import errno
 import heapq
 import socket
 import time
@@ -136,12 +135,3 @@ def run(streams: list[Stream], seconds: float, steps: int) -> Iterator[None]:
         with contextlib.suppress(OSError):
             stream.step()
         yield
-
-
-def failures(failed: Counter[int]) -> str:
-    """`EADDRNOTAVAIL 120, EADDRINUSE 3`; empty without any.
-
-    >>> failures(Counter({99: 120}))
-    'EADDRNOTAVAIL 120'
-    """
-    return ", ".join(f"{errno.errorcode.get(code, code)} {count:,}" for code, count in failed.most_common())

@@ -134,7 +134,7 @@ def _header(frame: Frame) -> Iterator[str]:
     place = f"  netns {text.printable(snapshot.place)}" if snapshot.place else ""
     yield f"twtop - {moment:%H:%M:%S}  {text.printable(snapshot.host)}{place}  {kernel}  {took}"
     share = f" ({text.percent(total.count / limit)})" if limit else ""
-    flow = f"in {text.rate(total.entered_per_s)}/s  out {text.rate(total.left_per_s)}/s"
+    flow = f"in {text.per_s(total.entered_per_s)}  out {text.per_s(total.left_per_s)}"
     memory = text.size(frame.memory.here)
     yield f"TIME_WAIT {text.count(total.count)}  {flow}  limit {text.count(limit)}{share}  {memory}"
     if snapshot.load:
@@ -195,10 +195,12 @@ def _socket_lines(frame: Frame) -> Iterator[str]:
     order = np.argsort(np.where(sockets.timer_ms < 0, 1 << 30, sockets.timer_ms)[frame.shown], kind="stable")
     for row in socket_rows(frame, np.flatnonzero(frame.shown)[order]):
         ends = (_endpoint(row["local"], row["lport"]), _endpoint(row["remote"], row["rport"]))
-        left, age = (
-            f"{row[name]:.1f} s" if row[name] is not None else text.UNKNOWN for name in ("remaining_s", "age_s")
-        )
+        left, age = _seconds(row["remaining_s"]), _seconds(row["age_s"])
         yield f"{ends[0]:<28} {ends[1]:<28} {row['state']:<12} {left:>9} {age:>8}  {_process(row)}"
+
+
+def _seconds(value: object) -> str:
+    return text.seconds(value) if isinstance(value, float) else text.UNKNOWN
 
 
 def _process(row: dict[str, object]) -> str:

@@ -70,44 +70,67 @@ def rate_on_point(value: float | None) -> str:
     return shown if "." in shown or len(shown) > 5 else f"{shown}  "
 
 
-def percent(share: float | None) -> str:
-    """A share of one in whole percent; 100 % only when it is really full.
+def per_s(value: float | None) -> str:
+    """A rate with its unit, which an unknown one has not.
 
-    >>> percent(0.834), percent(0.9999), percent(1.0)
-    ('83 %', '99 %', '100 %')
+    >>> per_s(1204.2), per_s(None)
+    ('1,204/s', '–')
+    """
+    return UNKNOWN if value is None or math.isnan(value) else f"{rate(value)}/s"
+
+
+def percent(share: float | None) -> str:
+    """A share of one in whole percent: 100 % only when it is really full, and 0 % only when there is nothing.
+
+    >>> percent(0.834), percent(0.9999), percent(1.0), percent(0.0004)
+    ('83 %', '99 %', '100 %', '<1 %')
     """
     if share is None or math.isnan(share):
         return UNKNOWN
-    return f"{math.floor(share * 100 + 1e-9)} %"
+    return "<1 %" if 0 < share < 0.01 - 1e-9 else f"{math.floor(share * 100 + 1e-9)} %"
+
+
+def span(value: float | None) -> str:
+    """A time in whole units of one kind: seconds up to 600, then minutes up to 600, then hours.
+
+    >>> span(41.4), span(185), span(3_196), span(7_800), span(43_200)
+    ('41 s', '185 s', '53 min', '130 min', '12 h')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    for unit, size in (("s", 1), ("min", 60), ("h", 3600)):
+        if value / size < 600.5 or unit == "h":
+            break
+    return f"{value / size:,.0f} {unit}"
 
 
 def seconds(value: float | None) -> str:
-    """A span: 41.2 s, 3 min 05 s, 2 h 10 min.
+    """A time that was measured: with tenths below 100 seconds.
 
-    >>> seconds(41.23), seconds(185), seconds(7800)
-    ('41.2 s', '3 min 05 s', '2 h 10 min')
+    >>> seconds(41.23), seconds(185)
+    ('41.2 s', '185 s')
     """
-    if value is None or math.isnan(value):
-        return UNKNOWN
-    if value < 59.95:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{value:.1f} s" if value is not None and value < 99.95 else span(value)
+
+
+def setting(value: float) -> str:
+    """A time that somebody chose, as exactly as it was chosen.
+
+    >>> setting(0.25), setting(1.0), setting(3600)
+    ('0.25 s', '1 s', '60 min')
+    """
+    return f"{value:g} s" if value < 100 else span(value)
 
 
 def full_in(value: float | None) -> str:
-    """Time to full in whole seconds; infinity is never, NaN and None are unknown.
+    """Time to full; infinity is never, NaN and None are unknown.
 
     >>> full_in(41.4), full_in(math.inf), full_in(0), full_in(18_000)
-    ('41 s', 'never', 'now', '5 h')
+    ('41 s', 'never', 'now', '300 min')
     """
-    if value is None or math.isnan(value):
-        return UNKNOWN
-    if math.isinf(value):
+    if value is not None and math.isinf(value):
         return "never"
-    return "now" if value < 0.5 else f"{value:,.0f} s" if value < 9_999.5 else f"{value / 3600:,.0f} h"
+    return "now" if value is not None and value < 0.5 else span(value)
 
 
 def clock(time: float) -> str:
@@ -128,15 +151,6 @@ def size(value: float | None) -> str:
             break
         value /= 1024
     return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-
-
-def mebibytes(value: float | None) -> str:
-    """Bytes, always in the same unit, where figures change from tick to tick.
-
-    >>> mebibytes(26843545), mebibytes(900)
-    ('25.6 MiB', '0.0 MiB')
-    """
-    return UNKNOWN if value is None or math.isnan(value) else f"{value / 2**20:,.1f} MiB"
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:

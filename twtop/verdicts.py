@@ -92,14 +92,13 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
-    level = Level.CRITICAL if worst.full_in_s <= SOON_S else _level(worst.pressure)
     if worst.place is None:
+        level = ports_level(worst.pressure, False, worst.full_in_s)
         who = f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations share one "
         who += f"budget: it holds {text.count(worst.used)}"
         least, end = "", "; at the end bind() fails with EADDRINUSE"
     else:
-        if budget.past_cliff[worst.place] and level is Level.OK:
-            level = Level.WARN
+        level = ports_level(worst.pressure, bool(budget.past_cliff[worst.place]), worst.full_in_s)
         who = f"{worst.name} holds {text.count(worst.used)}"
         least, end = "at least " if np.isnan(budget.reusable[worst.place]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
@@ -111,6 +110,13 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
         f"{who} of {text.count(worst.capacity)} local ports; {least}{text.count(left)} more connections can be made, "
         f"{when_full(worst.full_in_s) or _when_not(worst)}{end}.",
     )
+
+
+def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:
+    """How bad a port budget is, wherever it is shown; an infinite or unknown time does not count."""
+    if pressure >= SHARE_CRITICAL or full_in_s <= SOON_S:
+        return Level.CRITICAL
+    return Level.WARN if pressure >= SHARE_WARN or past_cliff else Level.OK
 
 
 def when_full(full_in_s: float) -> str:
@@ -180,10 +186,10 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     if memory.slabs is not None:
         what += f"; {text.size(memory.slabs)} in the whole machine, by slabinfo"
     if not total or value is None:
-        return Verdict("memory", Level.UNKNOWN, value, text.mebibytes(memory.here), f"{what}; of how much is unknown.")
+        return Verdict("memory", Level.UNKNOWN, value, text.size(memory.here), f"{what}; of how much is unknown.")
     level = _level(value / total, MEMORY_WARN, MEMORY_CRITICAL)
-    share = f"{value / total:.2%} of its {text.size(total)}"
-    return Verdict("memory", level, value, text.mebibytes(memory.here), f"{what}: {share}.")
+    share = f"{text.percent(value / total)} of its {text.size(total)}"
+    return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")
 
 
 def _fds(snapshot: Snapshot, unclosed: int) -> Verdict:
@@ -223,4 +229,4 @@ def _drops(snapshot: Snapshot, rates: Rates) -> Verdict:
         return Verdict("drops", Level.UNKNOWN, None, "–", f"{since}{detail}.")
     level = Level.CRITICAL if per_s else _level(max(shares), SHARE_CRITICAL, 1.0)
     what = f"Listeners drop {text.rate(per_s)} connections per second" if per_s else "No listener drops connections"
-    return Verdict("drops", level, per_s, f"{text.rate(per_s)}/s", f"{what}{detail}.")
+    return Verdict("drops", level, per_s, text.per_s(per_s), f"{what}{detail}.")

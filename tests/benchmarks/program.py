@@ -111,7 +111,7 @@ def _shown(text: str) -> Seen:
 
 KEYS: dict[str, tuple[list[bytes], Seen]] = {
     "move": ([b"j", b"j", b"k"], _cursor_row),
-    "sort": ([b"s"], _shown("▼")),
+    "sort": ([b"s"], _shown("↓")),
     "filter": ([b"/4", *[b"4", b"\x7f"] * PRESSES], _shown("filter: ")),
     ASIDE: ([b"\x1b"], _shown("filter: ")),  # takes 0.1 s at least: it might be the beginning of another key
     "drill": ([b"g", b"\r", b"\r"], _shown(" sockets ── ")),

@@ -11,11 +11,11 @@ DOTS = " .:-=+*##"
 TABLE = {
     **{ord(glyph): "-" for glyph in "─╌┄┈╴╶–—−▁▔"},
     **{ord(glyph): "|" for glyph in "│┃║┆▏▎▕▌▐"},
-    **{ord("╎"): "!", ord("━"): "=", ord("═"): "=", ord("✓"): "+", ord("µ"): "u"},
+    **{ord("╎"): ":", ord("━"): "=", ord("═"): "=", ord("✓"): "+", ord("µ"): "u"},
     **{ord(glyph): "+" for glyph in "╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝┏┓┗┛"},
     **{ord(glyph): level for glyph, level in zip("▂▃▄▅▆▇", ".:-=+*", strict=True)},
     **{ord("█"): "#", ord("▓"): "=", ord("▒"): "~", ord("░"): ".", ord("×"): "x"},
-    **{ord("▲"): "^", ord("△"): "^", ord("▼"): "v", ord("▾"): "v", ord("▸"): ">", ord("●"): "*", ord("⏸"): "="},
+    **{ord("▲"): "!", ord("△"): "^", ord("▾"): "v", ord("▸"): ">", ord("●"): "*", ord("⏸"): "="},
     **{ord("✖"): "x", ord("…"): "~", ord("·"): ".", ord("→"): ">", ord("↑"): "^", ord("↓"): "v", ord("⏎"): "<"},
     **{ord("“"): '"', ord("”"): '"', ord("⭘"): "o", ord("🔎"): "/ ", ord("\N{NO-BREAK SPACE}"): " "},
     **{0x2800 + dots: DOTS[dots.bit_count()] for dots in range(256)},

@@ -1,18 +1,23 @@
 """What happens at N TIME_WAIT? The claims, their live numbers, and what would help here."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
-from textual.widgets import Static
 
 from twtop import text
 from twtop.explain import Explanation, Truth
 from twtop.ui.dialog import Dialog, Page
+from twtop.ui.lines import Tone
+from twtop.ui.wrapping import Paragraph, Paragraphs
 from twtop.verdicts import Verdict
 
-STYLES = {Truth.FALSE: "$text-error bold", Truth.PARTLY: "$text-warning bold", Truth.TRUE: "$text-success bold"}
+TONES = {Truth.FALSE: Tone.CRITICAL, Truth.PARTLY: Tone.WARN, Truth.TRUE: Tone.OK}
+BODY = 8
+"""Cells before the text, where the verdicts on the claims stand."""
+
+BLANK: Paragraph = ((), 0)
 
 
 class ExplainScreen(Dialog[None]):
@@ -28,24 +33,33 @@ class ExplainScreen(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Page(f"{self._explanation.title} ── as of {text.clock(self._time)}"):
-            for claim in self._explanation.claims:
-                yield Static(
-                    Content.assemble((f"{claim.truth.upper():<7} ", STYLES[claim.truth]), (claim.claim, "bold"))
-                )
-                number = Content.styled(claim.number, "$text-accent")
-                yield Static(Content("\n").join([number, *map(Content, claim.why)]), classes="body")
-            fixes = self._explanation.fixes
-            yield Static(Content.styled("What would help here" if fixes else "Nothing is short here", "bold"))
-            if fixes:
-                told = (
-                    Content.assemble(f"{order}. ", (fix.what, "bold"), "\n   ", fix.effect)
-                    for order, fix in enumerate(fixes, 1)
-                )
-                yield Static(Content("\n\n").join(told), classes="body")
-            yield Static(Content.styled("The verdicts of the strip", "bold"))
-            yield Static(Content("\n\n").join(map(_verdict, self._verdicts)), classes="body")
+            yield Paragraphs([*_claims(self._explanation), *_fixes(self._explanation), *_told(self._verdicts)])
 
 
-def _verdict(verdict: Verdict) -> Content:
-    name = verdict.id.upper().replace("_", " ")
-    return Content.assemble((f"{name}  ", "bold"), verdict.level.upper(), "\n", verdict.text)
+def _claims(explanation: Explanation) -> Iterator[Paragraph]:
+    for claim in explanation.claims:
+        yield ((f"{claim.truth.upper():<{BODY}}", TONES[claim.truth]), (claim.claim, Tone.STRONG)), BODY
+        yield _body(claim.number, Tone.TITLE)
+        yield from map(_body, claim.why)
+        yield BLANK
+
+
+def _fixes(explanation: Explanation) -> Iterator[Paragraph]:
+    fixes = explanation.fixes
+    yield (("What would help here" if fixes else "Nothing is short here", Tone.STRONG),), 0
+    for order, fix in enumerate(fixes, 1):
+        yield ((f"{f'{order}.':>{BODY - 1}} ", Tone.PLAIN), (fix.what, Tone.STRONG)), BODY
+        yield _body(fix.effect)
+    yield BLANK
+
+
+def _told(verdicts: tuple[Verdict, ...]) -> Iterator[Paragraph]:
+    yield (("The verdicts of the strip", Tone.STRONG),), 0
+    for verdict in verdicts:
+        name, level = verdict.id.upper().replace("_", " "), verdict.level.upper()
+        yield ((" " * BODY, Tone.PLAIN), (f"{name}  ", Tone.STRONG), (level, Tone.PLAIN)), BODY
+        yield _body(verdict.text)
+
+
+def _body(text: str, tone: Tone = Tone.PLAIN) -> Paragraph:
+    return ((" " * BODY, Tone.PLAIN), (text, tone)), BODY

@@ -40,6 +40,9 @@ class Tone(enum.StrEnum):
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
 
+TITLE_EDGES = 4
+"""Cells of the upper edge that a panel's title leaves free: a line and a blank on each side."""
+
 TONE_CLASSES = {f"tone--{tone}" for tone in Tone}
 
 
@@ -153,8 +156,13 @@ class TonePainter(Tips):
         self._entitled = ""
         self._component_cache: dict[str, Style] = {}
 
-    def entitle(self, title: str) -> None:
-        """Name the panel on its upper edge, which paints all of it anew; the title may hold outside names."""
+    def entitle(self, *titles: str) -> None:
+        """Name the panel on its upper edge, which paints all of it anew; the title may hold outside names.
+
+        Of several, which say the same in fewer and fewer words, the first that fits.
+        """
+        room = self.outer_size.width - TITLE_EDGES
+        title = next((title for title in titles if cell_len(title) <= room), titles[-1])
         if title != self._entitled:
             self._entitled = title
             self.border_title = Content(f" {harmless(title)} ")

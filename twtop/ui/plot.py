@@ -86,9 +86,12 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
         figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
     tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
     lines = [_line(drawn, tones) for drawn in figure.build().string().splitlines()[:height]]
-    cells = (width - widest - 1) / (plot.end - plot.start)
-    marks = [(widest + round((at - plot.start) * cells), label) for at, label in sorted(plot.marks)]
-    return uprights(lines, marks, width)
+
+    def cell(at: float) -> int:
+        return widest + round((at - plot.start) * (width - widest - 1) / (plot.end - plot.start))
+
+    marks = [(cell(at), label) for at, label in sorted(plot.marks)]
+    return uprights(lines, marks, range(widest, width), [cell(at) for at, _ in plot.down])
 
 
 def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:

@@ -6,7 +6,7 @@ from textual import events
 from textual.geometry import Offset, Size
 
 from twtop.ui.keys import MONITOR_KEYS, Key
-from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, part_at
+from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, part_at, width_of
 
 LEAST = Size(60, 20)
 """The smallest terminal on which nothing that matters is missing."""
@@ -44,7 +44,12 @@ class KeyFooter(LinePanel):
 def _too_small(terminal: Size) -> Part:
     needed, here = f"{LEAST.width}×{LEAST.height}", f"{terminal.width}×{terminal.height}"
     tip = "Panels are hidden or cut until the terminal is larger."
-    return Part(((f"{needed} needed, {here} here", Tone.WARN), (": panels are hidden", Tone.DIM)), tip=tip)
+    forms: tuple[Line, ...] = (
+        ((f"{needed} needed, {here} here", Tone.WARN), (": panels are hidden", Tone.DIM)),
+        ((f"{needed} needed, {here} here", Tone.WARN),),
+        ((f"{needed} needed", Tone.WARN),),
+    )
+    return Part(next((line for line in forms if width_of(line) <= terminal.width), forms[-1]), tip=tip)
 
 
 def _part(key: Key) -> Part:

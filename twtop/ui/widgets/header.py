@@ -8,8 +8,9 @@ from textual.geometry import Size
 from twtop import text
 from twtop.frame import Frame
 from twtop.model import TcpState
-from twtop.ui.lines import Line, LinePanel, Part, Tone, aligned, fit, spread, width_of
+from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, spread, width_of
 from twtop.ui.marks import Mark
+from twtop.ui.wrapping import wrapped
 
 RATE = 5
 """Cells for `1,204` per second."""
@@ -41,8 +42,7 @@ class Header(LinePanel):
     def lines_for(self, size: Size) -> Sequence[Line]:
         """Also asked for as the clock runs while paused."""
         width, load = size.width, self.frame.snapshot.load if self.frame else ""
-        told: Line = (("load ", Tone.DIM), (text.printable(load, 200), Tone.PLAIN))
-        return (self._box(width), self._figures(width), *([aligned(told, width)] if load else []))
+        return (self._box(width), self._figures(width), *([_load(load, width)] if load else []))
 
     def show_mark(self, mark: Mark) -> None:
         """Count from this mark on."""
@@ -54,19 +54,19 @@ class Header(LinePanel):
             waiting = self.fault or "reading the kernel's sockets …"
             return fit([Part((("twtop", Tone.TITLE),), 1), Part(((waiting, _fault_tone(self.fault)),), 2)], width)
         snapshot = self.frame.snapshot
-        cpu = text.UNKNOWN if self.frame.cpu is None else f"{self.frame.cpu * 100:.0f} %"
+        cpu = text.percent(self.frame.cpu)
         left = [
             Part((("twtop", Tone.TITLE),), 9),
             Part(((text.printable(snapshot.host, 32), Tone.STRONG),), 6),
             Part(((text.printable(snapshot.kernel, 24), Tone.DIM),), 2),
             Part(((f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms", Tone.DIM),), 3),
-            Part(((f"every {self.interval:g} s", Tone.DIM),), 5),
+            Part(((f"every {text.setting(self.interval)}", Tone.DIM),), 5),
             Part(((f"cpu {cpu}", Tone.DIM),), 4),
         ]
         if snapshot.part:
             left.insert(4, Part((("of the filter alone", Tone.WARN),), 5))
         if self.frame.every_s > self.interval:
-            left.insert(5, Part(((f"sockets every {self.frame.every_s:g} s", Tone.WARN),), 5))
+            left.insert(5, Part(((f"sockets every {text.setting(self.frame.every_s)}", Tone.WARN),), 5))
         if snapshot.place:
             left.insert(2, Part((("netns ", Tone.DIM), (text.printable(snapshot.place, 32), Tone.KEY)), 8))
         if self.mark is not None:
@@ -78,7 +78,7 @@ class Header(LinePanel):
             left.append(Part((("change since ", Tone.DIM), (moment, Tone.KEY)), 8))
         elif self.frame.view.baseline:
             left.append(Part((("change unknown: the baseline is of another filter", Tone.WARN),), 8))
-        right = self._status(max(0, width - 24))
+        right = self._status(max(0, width - len("twtop") - 2))
         return spread(fit(left, max(0, width - width_of(right) - 2)), right, width)
 
     def _status(self, width: int) -> Line:
@@ -88,7 +88,7 @@ class Header(LinePanel):
         if self.fault:
             return fit([Part(((f" ✖ {self.fault} ", Tone.ALARM),), 2), Part(((clock, Tone.DIM),), 1)], width)
         if self.paused:
-            age = text.seconds(max(0, int(time.time() - self.frame.snapshot.time))).replace(".0", "")
+            age = text.span(max(0, int(time.time() - self.frame.snapshot.time)))
             return (("⏸ paused ", Tone.WARN), (f"frame is {age} old  ", Tone.WARN), (clock, Tone.DIM))
         return (("● live  ", Tone.OK), (clock, Tone.DIM))
 
@@ -101,19 +101,28 @@ class Header(LinePanel):
             change = f" {text.signed(total.count - float(base.total[TcpState.TIME_WAIT])):>{CHANGE}}"
         parts = [
             Part((("TIME_WAIT ", Tone.DIM), (f"{text.count(total.count):>7}", Tone.TIME_WAIT), (change, Tone.KEY)), 9),
-            Part(_rate("", "/s in", total.entered_per_s), 8),
-            Part(_rate("", "/s out", total.left_per_s), 7),
+            Part(_rate("", total.entered_per_s, " in"), 8),
+            Part(_rate("", total.left_per_s, " out"), 7),
         ]
         if limit:
             parts.append(Part((("limit ", Tone.DIM), (text.count(limit), Tone.PLAIN)), 5))
         for name, title in (("TWRecycled", "reused "), ("TCPTimeWaitOverflow", "overflow ")):
-            parts.append(Part(_rate(title, "/s", self.frame.rates.get(name)), 3))
+            parts.append(Part(_rate(title, self.frame.rates.get(name)), 3))
         return fit(parts, width, ("   ", Tone.PLAIN))
 
 
-def _rate(title: str, unit: str, per_s: float | None) -> Line:
-    """A figure of fixed width, so that what is beside it stays where it is."""
-    return ((title, Tone.DIM), (f"{text.rate(per_s):>{RATE}}", Tone.PLAIN), (unit, Tone.DIM))
+def _load(load: str, width: int) -> Line:
+    """What the load says: where room is short without a title, then as far as whole words go."""
+    told: Line = ((text.printable(load, 200), Tone.PLAIN),)
+    titled: Line = (("load ", Tone.DIM), *told)
+    return titled if width_of(titled) <= width else wrapped(told, width, rows=1)[0]
+
+
+def _rate(before: str, per_s: float | None, after: str = "") -> Line:
+    """A figure of fixed width, so that what is beside it stays where it is; an unknown one has no unit."""
+    shown = text.rate(per_s)
+    unit = "  " if shown == text.UNKNOWN else "/s"
+    return ((before, Tone.DIM), (f"{shown:>{RATE}}", Tone.PLAIN), (unit + after, Tone.DIM))
 
 
 def _fault_tone(fault: str) -> Tone:

@@ -9,15 +9,16 @@ from twtop import text
 from twtop.frame import Frame
 from twtop.scarcest import Scarcest, scarcest
 from twtop.ui.gauge import BLOCKS, bar, gauge
-from twtop.ui.lines import Line, LinePanel, Part, Tone, fit, merged, spread, width_of
+from twtop.ui.lines import GAP, Line, LinePanel, Part, Tone, fit, merged, spread, width_of
 from twtop.ui.widgets.verdict_strip import SIGNS
+from twtop.ui.wrapping import wrapped
 from twtop.verdicts import SOON_S, Level, Verdict, when_full
 
 URGENT = (Level.CRITICAL, Level.WARN)
 TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}
-LEAST_GAUGE = 8
-WHEN = 15
-"""Cells for ` full in 600 s `."""
+LEAST_GAUGE, LEAST_NAME = 8, 12
+WHEN = 17
+"""Cells for ` full in 600 min `."""
 
 SPACE = (" ", Tone.PLAIN)
 
@@ -41,7 +42,7 @@ class Headline(LinePanel):
         verdict, groups = most_urgent(frame.verdicts), frame.groups
         worst = scarcest(groups.places, groups.budgets, frame.bind_first, groups.addresses)
         if verdict.id != "ports" or worst is None:
-            return (fit([Part(_sentence(verdict))], width),)
+            return _sentence(verdict, size)
         if size.height > 1:
             return (_words(worst, verdict.level, width), _drawn(frame, worst, width))
         return (_beside(frame, worst, verdict.level, width),)
@@ -56,15 +57,18 @@ def most_urgent(verdicts: tuple[Verdict, ...]) -> Verdict:
     return min(told, key=lambda verdict: (*URGENT, verdict.level).index(verdict.level))
 
 
-def _sentence(verdict: Verdict) -> Line:
-    return (
-        (f" {SIGNS[verdict.level]} {verdict.id.upper()} ", TONES.get(verdict.level, Tone.STRONG)),
-        (f" {verdict.text}", Tone.PLAIN),
-    )
+def _sentence(verdict: Verdict, size: Size) -> tuple[Line, ...]:
+    """In as many lines as there are."""
+    name = f" {SIGNS[verdict.level]} {verdict.id.upper()} "
+    told = ((name, TONES.get(verdict.level, Tone.STRONG)), (f" {verdict.text}", Tone.PLAIN))
+    return wrapped(told, size.width, rows=max(1, size.height), indent=len(name) + 1)
 
 
-def _name(worst: Scarcest, level: Level) -> Line:
+def _name(worst: Scarcest, level: Level, width: int) -> Line:
+    """In at most so many cells; of a long one the middle gives way, for the port stands at its end."""
     name = worst.name if worst.place is not None else f"{worst.name}, which binds first"
+    if len(name) > (room := max(LEAST_NAME, width - len(f" {SIGNS[level]}  "))):
+        name = f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
     return ((f" {SIGNS[level]} {name} ", TONES.get(level, Tone.STRONG)),)
 
 
@@ -88,16 +92,22 @@ def _when(worst: Scarcest) -> Line:
 
 def _words(worst: Scarcest, level: Level, width: int) -> Line:
     """The answer, and at the far end the two rates that explain it."""
-    parts = [Part(_name(worst, level), 9), Part((*_share(worst), *_capacity(worst)), 7), Part(_when(worst), 8)]
-    left = fit(parts, width)
-    pace = f"{text.rate(worst.new_per_s)}/s new, {text.rate(worst.max_per_s)}/s sustainable"
-    room = width_of(left) + len(pace) + 2 <= width
+    figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
+    name = _name(worst, level, width)
+    if width_of((*name, *figures, *when)) + gaps > width:
+        figures = _share(worst)
+        name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
+    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8)], width)
+    rates = ((worst.new_per_s, "new"), (worst.max_per_s, "sustainable"))
+    pace = ", ".join(f"{text.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))
+    room = pace and width_of(left) + len(pace) + 2 <= width
     return spread(left, ((pace, Tone.DIM),), width) if room else left
 
 
 def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
     """All in one line, the gauge in the room that is left."""
-    name, when = _name(worst, level), _when(worst)
+    when = _when(worst)
+    name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
     for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
         room = width - width_of((*name, *share, *when)) - 2
         if room >= LEAST_GAUGE:

@@ -31,7 +31,7 @@ class MarkBar(Input):
         if not self.display:
             self._focused_before = self.screen.focused
         self._mark = mark
-        self.placeholder = f"mark at {clock(mark)}: type a label or none   ⏎ sets it  Esc does not"
+        self.placeholder = f"mark at {clock(mark)}: type a label or none  ⏎ set  Esc cancel"
         self.value = ""
         self.display = True
         self.screen.set_focus(self)  # now, for the next key may be waiting

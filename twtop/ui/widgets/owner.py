@@ -60,10 +60,10 @@ class OwnerPanel(LinePanel):
 
 def _unknown(row: SocketRow) -> str:
     if row.held:
-        return "Process unknown: not found yet, or another user's, which only root may see"
+        return "Process unknown: not found yet, or only root may see it"
     if row.frame.snapshot.holders is not None and row.state is not TcpState.TIME_WAIT:
-        return "Process unknown: psutil does not tell who holds it; perhaps another user, which only root may see"
-    return "Process unknown: nobody holds a closed socket, and neither the past nor other sockets tell who did"
+        return "Process unknown: psutil does not tell, root may see more"
+    return "No process: the socket is closed; whose it was is unknown"
 
 
 def _name(row: SocketRow, process: Process) -> Line:

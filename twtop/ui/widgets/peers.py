@@ -18,11 +18,14 @@ from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
 from twtop.ui.lines import Line, Span, Tone, width_of
 from twtop.ui.widgets.table import Table
-from twtop.verdicts import SHARE_CRITICAL, SHARE_WARN, SOON_S
+from twtop.ui.widgets.verdict_strip import SIGNS
+from twtop.verdicts import SOON_S, Level, ports_level
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
-PORT, FIGURES, SHARE = 6, 15, 7
-"""Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 83 %`."""
+PORT, FIGURES, SHARE = 6, 15, 8
+"""Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 100 %`."""
+
+LEVEL_TONES = {Level.CRITICAL: Tone.CRITICAL, Level.WARN: Tone.WARN}
 
 NARROW_GAUGE, WIDEST_GAUGE = 8, 60
 
@@ -175,9 +178,10 @@ def _ports(row: PeerRow, width: int) -> Line:
     if np.isnan(budget.capacity[place]):
         return ((f"{port:>{PORT}} {used} used, budget unknown", Tone.DIM),)
     inbound = groups.places.direction[place] == Direction.INBOUND
-    tone = Tone.PLAIN if inbound else pressure_tone(budget.pressure[place], bool(budget.past_cliff[place]))
-    sign = {Tone.CRITICAL: "▲", Tone.WARN: "△"}.get(tone, " ")
-    words: list[Span] = [(f" {sign}{text.percent(budget.pressure[place]):>5}", tone)]
+    pressure, full_in_s = float(budget.pressure[place]), float(budget.full_in_s[place])
+    level = Level.OK if inbound else ports_level(pressure, bool(budget.past_cliff[place]), full_in_s)
+    tone, sign = LEVEL_TONES.get(level, Tone.PLAIN), f"{SIGNS[level]} " if level in LEVEL_TONES else ""
+    words: list[Span] = [(f"{sign + text.percent(pressure):>{SHARE}}", tone)]
     if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + 1:
         words.insert(0, (f" {used:>7}/{capacity:<6}", Tone.PLAIN))
     recyclable = f" {text.count(budget.time_wait[place]):>6} recyclable"
@@ -185,17 +189,6 @@ def _ports(row: PeerRow, width: int) -> Line:
         words.append((recyclable if inbound else " " * len(recyclable), Tone.DIM))
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
     return ((f"{port:>{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
-
-
-def pressure_tone(pressure: float, past_cliff: bool) -> Tone:
-    """Critical from 80 %, warn from half the range, where each connect() begins to cost."""
-    return (
-        Tone.CRITICAL
-        if pressure >= SHARE_CRITICAL
-        else Tone.WARN
-        if pressure >= SHARE_WARN or past_cliff
-        else Tone.PLAIN
-    )
 
 
 def _new(row: PeerRow, _width: int) -> Line:

@@ -147,7 +147,7 @@ def _state(row: SocketRow, _width: int) -> Line:
 def _remaining(row: SocketRow, width: int) -> Line:
     if row.left_ms < 0:
         return ((text.UNKNOWN, Tone.DIM),)
-    figure = f"{row.left_ms / 1000:.1f} s"
+    figure = text.seconds(row.left_ms / 1000)
     if row.timer != Timer.TIMEWAIT:
         return ((f"{TIMER_LABELS.get(Timer(row.timer), 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
     if width < BAR + 8:
@@ -158,7 +158,7 @@ def _remaining(row: SocketRow, width: int) -> Line:
 
 def _age(row: SocketRow, _width: int) -> Line:
     age = row.age_ms
-    return ((f"{age / 1000:.1f} s" if age >= 0 else text.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
+    return ((text.seconds(age / 1000) if age >= 0 else text.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
 
 
 def _process(row: SocketRow, width: int) -> Line:
@@ -231,7 +231,7 @@ class SocketsTable(Table[SocketRow]):
             return
         by = frame.view.socket_sort
         self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
-        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'▲' * self.reverse}"
+        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'↑' * self.reverse}"
         count, change = len(frame.drill), ""
         if frame.base is not None:
             change = f" ({text.signed(float(count - frame.base.states(frame.view.drill).sum()))})"

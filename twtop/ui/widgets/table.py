@@ -148,7 +148,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     def _formatted(self, index: int, columns: Sequence[Placed[Row]]) -> Line:
         if index >= len(self.rows):
-            return ((self.empty, Tone.DIM),) if not len(self.rows) and index == 0 else ()
+            known = index == 0 and not len(self.rows) and not isinstance(self.rows, NoRows)
+            return ((self.empty, Tone.DIM),) if known else ()
         row = self.rows.row(index)
         cells: list[Line] = []
         for placed in columns:
@@ -183,7 +184,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     @property
     def arrow(self) -> str:
         """Which way the rows are sorted."""
-        return "▲" if self.reverse else "▼"
+        return "↑" if self.reverse else "↓"
 
     def is_visible(self, column: Column[Row]) -> bool:
         """Whether there is room for it now."""

@@ -63,7 +63,7 @@ class Timeline(LinePanel, can_focus=True):
 
     def draw(self) -> None:
         if self._frame is not None:
-            self.entitle(_title(self.mode, self._frame))
+            self.entitle(*_titles(self.mode, self._frame))
         super().draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
@@ -115,7 +115,7 @@ def _counts(waiting: TimeWait, limit: int | None) -> Plot:
         ),
         start=start,
         end=MINUTE_S,
-        x_ticks=(*((at, f"{at // 60} min") for at in range(start, 0, 60)), (0, "now"), (60, "+60 s")),
+        x_ticks=(*((at, f"−{text.span(-at)}") for at in range(start, 0, 60)), (0, "now"), (60, "+60 s")),
         across=((float(limit), Tone.CRITICAL),) if limit and near else (),
         down=((0.0, Tone.DIM),),
     )
@@ -123,7 +123,7 @@ def _counts(waiting: TimeWait, limit: int | None) -> Plot:
 
 def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
     """One value per second of a minute that begins at `start`; nothing where they are unknown."""
-    sign = "-" if start < 0 else "+"
+    sign = "−" if start < 0 else "+"
     edge = (start, f"{sign}60 s") if start < 0 else (60, f"{sign}60 s")
     middle = (start + 30, f"{sign}30 s")
     x = [start + i * (MINUTE_S / (MINUTE_S - 1)) for i in range(MINUTE_S)]
@@ -131,16 +131,19 @@ def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
     return Plot(curves, start, start + MINUTE_S, tuple(sorted((edge, middle, (0, "now")))))
 
 
-def _title(mode: Mode, frame: Frame) -> str:
+def _titles(mode: Mode, frame: Frame) -> tuple[str, ...]:
+    """What is drawn, the longest form first."""
     what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT (filtered)"
-    last = f"last {past_s(frame.matching) // 60} min"
+    last, following = f"last {text.span(past_s(frame.matching))}", f"next {text.span(MINUTE_S)}"
+    short = str(mode).replace(" per second", "/s")
     if frame.matching.releases is None:
-        unknown = f"unknown, since {frame.snapshot.source} shows no timers"
-        return f"{what}: {last}, the next is {unknown}" if mode is Mode.COUNT else f"{what}: {mode} are {unknown}"
+        said = f"{last}, the next unknown" if mode is Mode.COUNT else f"{mode} unknown"
+        why = f", since {frame.snapshot.source} shows no timers"
+        return f"{what}: {said}{why}", f"{what}: {said}", what
     match mode:
         case Mode.COUNT:
-            return f"{what}: {last}, next 60 s (forecast)"
+            return f"{what}: {last}, {following} (forecast)", f"{what}: {last}, {following}", what
         case Mode.ENTRIES:
-            return f"{what}: entries per second in the last 60 s"
+            return f"{what}: {mode}, last {text.span(MINUTE_S)}", f"{what}: {short}", short
         case Mode.RELEASES:
-            return f"{what}: releases per second in the next 60 s"
+            return f"{what}: {mode}, {following}", f"{what}: {short}, {following}", f"{what}: {short}", short

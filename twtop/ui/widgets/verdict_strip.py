@@ -1,6 +1,7 @@
 """One line: what this many TIME_WAIT cost here."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual.geometry import Offset, Size
 
@@ -17,7 +18,7 @@ FIGURES = {"ports": 5, "connect_cost": 13, "buckets": 5, "memory": 10, "fds": 6,
 
 
 class VerdictStrip(LinePanel):
-    """The six verdicts; where room is short the calm ones lose their figures, then their names."""
+    """The six verdicts; where room is short the calm ones lose their figures, then their names, then all figures go."""
 
     def __init__(self) -> None:
         super().__init__(id="verdicts")
@@ -30,7 +31,8 @@ class VerdictStrip(LinePanel):
         self.draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
-        forms = (_in_full(self._verdicts), _by_name(self._verdicts), _by_number(self._verdicts))
+        shapes = (_in_full, _by_name, _by_number, partial(_by_number, more=""), _by_sign)
+        forms = [shape(self._verdicts) for shape in shapes]
         self._parts = next((parts for parts in forms if _width(parts) <= size.width), forms[-1])
         return (fit(self._parts, size.width),)
 
@@ -51,11 +53,15 @@ def _by_name(verdicts: tuple[Verdict, ...]) -> list[Part]:
     return [Part(_name(verdict), tip=verdict.text) if _is_calm(verdict) else _part(verdict) for verdict in verdicts]
 
 
-def _by_number(verdicts: tuple[Verdict, ...]) -> list[Part]:
+def _by_number(verdicts: tuple[Verdict, ...], more: str = " more") -> list[Part]:
     calm = [verdict for verdict in verdicts if _is_calm(verdict)]
     told = "\n".join(verdict.text for verdict in calm)
-    more = Part(((f"{SIGNS[Level.OK]} ", Tone.OK), (f"{len(calm)} more", Tone.DIM)), URGENCY.index(Level.OK), told)
-    return [*(_part(verdict) for verdict in verdicts if not _is_calm(verdict)), *([more] if calm else [])]
+    rest = Part(((f"{SIGNS[Level.OK]} ", Tone.OK), (f"{len(calm)}{more}", Tone.DIM)), URGENCY.index(Level.OK), told)
+    return [*(_part(verdict) for verdict in verdicts if not _is_calm(verdict)), *([rest] if calm else [])]
+
+
+def _by_sign(verdicts: tuple[Verdict, ...]) -> list[Part]:
+    return [Part(_name(verdict), URGENCY.index(verdict.level), verdict.text) for verdict in verdicts]
 
 
 def _is_calm(verdict: Verdict) -> bool:
