@@ -98,7 +98,7 @@ async def test_an_order_out_of_sight_is_named_in_the_title() -> None:
     async with monitor(lab(), size=(80, 24), view=view) as stage:
         assert stage.shows("━ Peers ── by NEW/s↓ ── filter: state time-wait")
         await stage.press("S")
-        assert stage.shows("━ Peers ── by NEW/s▲ ── filter: state time-wait")
+        assert stage.shows("━ Peers ── by NEW/s↑ ── filter: state time-wait")
         await stage.pilot.resize_terminal(160, 50)
         await stage.until_shown("━ Peers ── filter: state time-wait", "NEW/s▲")
         await stage.pilot.resize_terminal(80, 24)
