@@ -1,6 +1,7 @@
 """A real load beside twtop's own reading of it, in one namespace, for the tests of what twtop foresees."""
 
 import errno
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +14,18 @@ from twtop.analysis import Analyst
 from twtop.decode import decode
 from twtop.frame import Frame, View
 from twtop.history import History, fold
-from twtop.load import Met, Server, Stream, client_closes, connect, run
+from twtop.load import Connection, Met, Server, Stream, client_closes, connect, run
 from twtop.model import Direction
 from twtop.probe import read_sample
+from twtop.scarcest import Scarcest, scarcest
 
 READ_EVERY_S = 1.0
+LOCAL = "127.0.0.1"
+NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
+"""What connect() fails with for want of a port, and bind() before it."""
+
+Client = Callable[[Met], Callable[[], Connection]]
+"""What connect() met → how to make one more connection."""
 
 
 class Watch:
@@ -39,23 +47,42 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a load ended: the last frame, and when connect() first failed for want of a port, if it did."""
+    """How a load ended: the last frame, and when the first connection failed for want of a port, if one did."""
 
     frame: Frame
     failed_at: float | None
 
 
-def load(ports: int, rate: float, seconds: float, look: Callable[[Frame], object], until_refused: bool = True) -> Ended:
+def one_destination(met: Met) -> Callable[[], Connection]:
+    server = Server((LOCAL, 443))
+    return lambda: connect(server, met)
+
+
+def bound_to_five_destinations(met: Met) -> Callable[[], Connection]:
+    """bind() before connect(), the destinations in turn."""
+    servers = itertools.cycle([Server((LOCAL, 9000 + number)) for number in range(5)])
+    return lambda: connect(next(servers), met, LOCAL, bind_first=True)
+
+
+def load(
+    ports: int,
+    rate: float,
+    seconds: float,
+    look: Callable[[Frame], object],
+    until_refused: bool = True,
+    tw_reuse: int = 0,
+    client: Client = one_destination,
+) -> Ended:
     """The client closes first, `rate` times a second, on a range of so many ports; `look` sees each frame.
 
-    Ends with the time, or `until_refused` with the first EADDRNOTAVAIL.
+    Ends with the time, or `until_refused` with the first connection that finds no port.
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
-    sysctl("net.ipv4.tcp_tw_reuse", 0)
-    server, met, watch = Server(("127.0.0.1", 443)), Met(), Watch()
-    last = watch.frame()
-    for _ in run([Stream(rate, lambda: client_closes(connect(server, met)))], seconds, 1_000_000):
-        if until_refused and met.failed[errno.EADDRNOTAVAIL]:
+    sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
+    met, watch = Met(), Watch()
+    opened, last = client(met), watch.frame()
+    for _ in run([Stream(rate, lambda: client_closes(opened()))], seconds, 1_000_000):
+        if until_refused and met.failed.keys() & NO_PORT:
             assert last
             return Ended(last, time.monotonic())
         if frame := watch.frame():
@@ -69,3 +96,8 @@ def only_full_in(frame: Frame) -> float:
     """Seconds to full of the one outbound destination."""
     (place,) = np.flatnonzero(frame.groups.places.direction == Direction.OUTBOUND)
     return float(frame.groups.budgets.full_in_s[place])
+
+
+def headline(frame: Frame) -> Scarcest | None:
+    """The budget that the headline names."""
+    return scarcest(frame.groups.places, frame.groups.budgets, frame.bind_first, frame.groups.addresses)

@@ -9,11 +9,11 @@ from tests.sockdiag import Block, make_sample
 from twtop.decode import decode
 from twtop.destinations import Destinations, find_destinations
 from twtop.model import Direction, Snapshot
+from twtop.past import Trace, trace
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
-from twtop.rates import Live
 from twtop.text import address as text_of
-from twtop.timers import wheel
+from twtop.timers import Wheel, wheel
 
 Ends = tuple[str, str, int]
 """Local address, remote address and service port, as twtop shows them."""
@@ -26,6 +26,7 @@ class Reading:
     snapshot: Snapshot
     space: PortSpace
     places: Destinations
+    clock: Wheel
     budget: Budgets
 
     def find(self, ends: Ends) -> int | None:
@@ -51,25 +52,25 @@ class Reading:
             return self.space.capacity
         return float(self.budget.capacity[place] - self.budget.used[place] + self.budget.reusable[place])
 
-    def live(self) -> Live:
+    def trace(self) -> Trace:
         """What the next reading wants to know of this one."""
-        return self.budget.live(self.snapshot.mono, self.places.names(self.snapshot.sockets.addresses))
+        return trace(self.snapshot, self.places, self.budget.used, self.budget.time_wait)
 
 
-def analyse(snapshot: Snapshot, past: Sequence[Live] = ()) -> Reading:
+def analyse(snapshot: Snapshot, past: Sequence[Trace] = ()) -> Reading:
     """The namespace must have a port range."""
     sockets = snapshot.sockets
     space = port_space(snapshot.limits, sockets)
     assert space
     places = find_destinations(sockets, space)
     clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
-    return Reading(snapshot, space, places, budgets(snapshot, space, places, clock, past))
+    return Reading(snapshot, space, places, clock, budgets(snapshot, space, places, clock, past))
 
 
 def described(
     *blocks: Block,
     at: float = 0,
-    past: Sequence[Live] = (),
+    past: Sequence[Trace] = (),
     port_range: tuple[int, int] = (32_768, 60_999),
     reserved: str = "",
     tw_reuse: int | None = 0,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tests.reading import Reading, described
 from tests.sockdiag import Block, many
 from twtop.exhaustion import full_in_s
-from twtop.rates import Past, Rates
+from twtop.past import Past
+from twtop.rates import Rates
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
@@ -57,7 +58,7 @@ def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tu
     past = Past()
     for now in moments:
         reading = described(*load.at(now, size), at=now, past=past.before(1000 + now), port_range=(LOW, LOW + size - 1))
-        past.keep(reading.live())
+        past.keep(reading.trace())
         yield now, reading, reading.find(DESTINATION)
 
 
@@ -110,7 +111,7 @@ def test_a_pool_that_breathes_is_no_load() -> None:
     for second in range(30):
         pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW, LOW + 1000 + int(random.integers(-20, 21))))
         seen = described(pool, at=second, past=past.before(1000 + second), port_range=(LOW, LOW + 1999))
-        past.keep(seen.live())
+        past.keep(seen.trace())
         assert seen.budget.new_per_s[0] < 20
         assert seen.budget.full_in_s[0] == NEVER
 
@@ -189,7 +190,7 @@ def test_every_destination_has_its_own_past() -> None:
     for second in range(16):
         blocks = [*([goes] if second < 9 else []), stays, *Load(grows, NEVER).at(second)][:: 1 - 2 * (second % 2)]
         seen = described(*blocks, at=second, past=past.before(1000 + second), port_range=(LOW, HIGH))
-        past.keep(seen.live())
+        past.keep(seen.trace())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budget.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 

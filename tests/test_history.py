@@ -97,10 +97,10 @@ def test_exits_are_entries_less_growth(
     assert (total.entered_per_s, total.left_per_s) == (entered, left)
 
 
-def test_without_sockstat_only_the_entries_are_known() -> None:
-    after = make_sample(counters={"TW": 6, "TWKilled": 2}, files=SOCKSTAT, at=2)
+def test_without_sockstat_the_table_tells_the_exits() -> None:
+    after = make_sample(waiting(2), counters={"TW": 6, "TWKilled": 2}, files=SOCKSTAT, at=2)
     total = second(make_sample(files=SOCKSTAT), after).total
-    assert (total.entered_per_s, total.left_per_s) == (4, None)
+    assert (total.entered_per_s, total.left_per_s) == (4, 3)
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -16,10 +16,10 @@ PACKAGE = Path(__file__).parents[1] / "twtop"
 BASE = {"__init__", "model", "factorize", "text"}
 ANALYSIS = BASE | {
     *("destinations", "directions", "port_space", "portmap", "ports", "exhaustion", "rates", "bind_first", "timers"),
-    "peaks",
+    *("past", "peaks", "outlook", "close_wait"),
     *("groups", "ordering", "scarcest", "costs", "verdicts", "query", "query_parser"),
 }
-FRAME = ANALYSIS | {"analysis", "frame", "selection", "baseline", "history"}
+FRAME = ANALYSIS | {"analysis", "frame", "selection", "baseline", "flow", "history"}
 SOURCE = {
     "model",
     "probe",
@@ -56,7 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "timers": BASE,
     "directions": BASE | {"port_space"},
     "destinations": ANALYSIS,
+    "past": ANALYSIS,
     "rates": ANALYSIS,
+    "outlook": ANALYSIS,
     "peaks": ANALYSIS,
     "exhaustion": ANALYSIS,
     "bind_first": ANALYSIS,
@@ -68,11 +70,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ordering": ANALYSIS,
     "scarcest": ANALYSIS,
     "costs": ANALYSIS,
+    "close_wait": ANALYSIS,
     "portmap": ANALYSIS,
     "analysis": ANALYSIS,
     "frame": ANALYSIS,
     "selection": ANALYSIS | {"analysis", "frame"},
     "baseline": ANALYSIS | {"analysis", "frame", "selection"},
+    "flow": ANALYSIS,
     "history": FRAME,
     "fixes": FRAME,
     "explain": FRAME | {"fixes", "process_detail"},

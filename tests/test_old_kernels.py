@@ -32,9 +32,10 @@ kernels = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.r
 def readings(folder: Path, kernel: Kernel, tw_reuse: int | None = None) -> tuple[Sample, Sample]:
     """Two seconds apart: 60 TIME_WAIT more, 100 counted, and 20 that connect() took over."""
     samples = []
-    for number, (counters, timewait) in enumerate(((BEFORE, 440), (AFTER, 500))):
-        root = folder / str(number)
-        write_tree(root, kernel, LISTENER, *WAITING, counters=counters, timewait=timewait, tw_reuse=tw_reuse)
+    old, young = WAITING
+    for number, (counters, waiting) in enumerate(((BEFORE, (old, young[60:])), (AFTER, WAITING))):
+        root, timewait = folder / str(number), sum(map(len, waiting))
+        write_tree(root, kernel, LISTENER, *waiting, counters=counters, timewait=timewait, tw_reuse=tw_reuse)
         samples.append(replace(read_procfs(str(root)), kernel=kernel.release, mono=1000.0 + 2 * number))
     return samples[0], samples[1]
 

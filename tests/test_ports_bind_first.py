@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.frames import frames
 from tests.load import Peer, Route, peers, read
 from tests.namespace import in_namespace, sysctl
+from tests.reading import analyse
 from tests.sockdiag import Block, make_sample, many
 from twtop.bind_first import BindFirst, bind_first
 from twtop.decode import decode
-from twtop.destinations import find_destinations
-from twtop.port_space import port_space
 
 LOW, SIZE = 40_000, 200
 LOCAL = "127.0.0.1"
@@ -25,7 +25,7 @@ ROUTES = [Route(LOCAL, f"127.0.1.{number}") for number in (1, 2, 3, 4)]
 def observe() -> BindFirst:
     """What twtop sees in this namespace: all connections here come from one address."""
     reading = read()
-    return bind_first(reading.snapshot.sockets, reading.space, reading.places)
+    return bind_first(reading.snapshot, reading.space, reading.places, reading.clock)
 
 
 def four_peers() -> list[Peer]:
@@ -79,10 +79,8 @@ def test_a_single_destination_proves_nothing(connections: int) -> None:
 
 
 def scene(*blocks: Block) -> BindFirst:
-    snapshot = decode(make_sample(*blocks))
-    space = port_space(snapshot.limits, snapshot.sockets)
-    assert space
-    return bind_first(snapshot.sockets, space, find_destinations(snapshot.sockets, space))
+    reading = analyse(decode(make_sample(*blocks)))
+    return bind_first(reading.snapshot, reading.space, reading.places, reading.clock)
 
 
 def distinct(address: str, connections: int, destinations: int) -> list[Block]:
@@ -95,6 +93,87 @@ def distinct(address: str, connections: int, destinations: int) -> list[Block]:
 def test_few_connections_prove_nothing(connections: int, holds: bool) -> None:
     """Of 14,116 ports of one parity, as many as these would hardly have chosen one twice."""
     assert scene(*distinct("10.0.0.1", connections, 20)).holds.tolist() == [holds]
+
+
+PACE = np.linspace(56.5, 59.99, 2000)
+"""Timers of two thousand TIME_WAIT, all of the last seconds: too many a second for one range."""
+
+
+def spread(ports: range, destinations: int = 20) -> list[Block]:
+    """TIME_WAIT of 10.0.0.1 on these ports, the destinations in turn."""
+    rows = [np.arange(n, len(ports), destinations) for n in range(destinations)]
+    return [
+        many("10.0.0.1", f"10.0.1.{n}:443", "TIME_WAIT", lports=np.array(ports)[row], remaining=PACE[row])
+        for n, row in enumerate(rows)
+    ]
+
+
+BOUND, CONNECTED = range(32_769, 36_769, 2), range(32_768, 36_768, 2)
+"""As bind() chooses from the default range, and connect()."""
+
+
+def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> None:
+    """The same TIME_WAIT, once with twenty destinations and once with a single one."""
+    seen, (single,) = scene(*spread(BOUND)), spread(BOUND, destinations=1)
+    alone = analyse(decode(make_sample(single, tw_reuse=0))).budget
+    assert seen.live.tolist() == [0]
+    assert seen.new_per_s[0] == alone.new_per_s[0] > 500
+    assert seen.max_per_s[0] == pytest.approx(alone.max_per_s[0], rel=0.001)
+    assert seen.full_in_s[0] == pytest.approx(alone.full_in_s[0], rel=0.01)
+
+
+def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() -> None:
+    """Where the client binds first, tcp_tw_reuse does not help: bind() takes no TIME_WAIT over."""
+    [found] = frames(make_sample(*spread(BOUND), port_range=(32_768, 38_767), tw_reuse=1))
+    assert found.bind_first is not None
+    assert found.bind_first.holds.all()
+    soon = found.bind_first.full_in_s[0]
+    assert 5 < soon < 8
+    assert set(found.groups.budgets.full_in_s) == {soon}
+    assert f"2,000 of 6,000 local ports; 4,000 more connections can be made, full in {soon:.0f} s" in (
+        found.verdicts[0].text
+    )
+    assert found.verdicts[0].level == "critical"
+
+
+def test_until_it_is_known_nothing_is_foretold_that_bind_may_refute() -> None:
+    """Each destination alone would never fill; all together would, and bind() may have chosen these ports."""
+    [found] = frames(make_sample(*spread(BOUND), tw_reuse=0))
+    assert np.isnan(found.groups.budgets.full_in_s).all()
+    assert "full is not known yet" in found.verdicts[0].text
+
+
+def test_ports_that_bind_leaves_to_connect_are_never_full() -> None:
+    [found] = frames(make_sample(*spread(CONNECTED), tw_reuse=0))
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
+    assert "never full at this rate" in found.verdicts[0].text
+
+
+def test_a_slow_client_is_never_full_however_it_chooses() -> None:
+    [found] = frames(make_sample(*slow(oldest=50.0), tw_reuse=0))
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
+
+
+def test_of_a_load_that_has_just_begun_nothing_is_foretold() -> None:
+    """It is not known how much more it will be in its next second."""
+    [found] = frames(make_sample(*slow(oldest=59.0), tw_reuse=0))
+    assert np.isnan(found.groups.budgets.full_in_s).all()
+    assert "full is not known yet" in found.verdicts[0].text
+
+
+def slow(oldest: float) -> list[Block]:
+    """Twenty connections that a client may have bound; the time left to the oldest one."""
+    blocks = [block[-1:].copy() for block in spread(BOUND)]
+    blocks[0]["expires"] = oldest * 1000
+    return blocks
+
+
+def test_without_timers_the_budget_of_an_address_is_unknown() -> None:
+    blocks = spread(BOUND)
+    for block in blocks:
+        block["timer"], block["expires"] = 0, 0
+    seen = scene(*blocks)
+    assert np.isnan([seen.new_per_s[0], seen.full_in_s[0]]).all()
 
 
 def test_every_address_is_judged_by_itself() -> None:

@@ -62,7 +62,8 @@ class Session:
     def selected(self) -> str:
         """The name in the selected row, by way of the clipboard."""
         self.press("y")
-        return self.terminal.clipboard.split("\t")[0].strip(" ▸▾")
+        copied = re.search(r'\bpeer="?([\w.:/]+)', self.terminal.clipboard)
+        return copied[1] if copied else ""
 
 
 @pytest.fixture

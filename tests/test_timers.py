@@ -16,7 +16,6 @@ from twtop.timers import (
     Wheel,
     carried,
     entries,
-    forecast,
     mean_life_s,
     rate,
     releases,
@@ -112,19 +111,11 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert rate(np.array([100] * 54 + [0, 0, 0, 6, 6, 6])) == 3.0
 
 
-def test_a_forecast_is_the_count_less_releases_plus_entries() -> None:
-    due = releases(np.array([500, 1500, 59_000], np.int32), Wheel(step_s=2.0, next_s=2.0))
-    ahead = known(forecast(3, due, entered_per_s=0.5))
-    assert ahead[:4].tolist() == [3.5, 4.0, 2.5, 3.0]
-    assert ahead[-1] == 1 + 30
-
-
 def test_one_unknown_timer_makes_the_minute_unknown() -> None:
     left = np.array([500, -1], np.int32)
     due = releases(left, Wheel(step_s=2.0, next_s=2.0))
-    unknown = [due, entries(left), rate(entries(left)), forecast(2, due, 0.5), carried(due, 3, None)]
+    unknown = [due, entries(left), rate(entries(left)), carried(due, 3, None)]
     assert [each for each in unknown if each is not None] == []
-    assert forecast(2, np.zeros(60, np.int64), None) is None
 
 
 def test_timers_in_hundredths_hide_the_tick_rate() -> None:

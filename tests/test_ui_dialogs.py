@@ -1,10 +1,13 @@
 """Help, “what happens”, the command palette, and the ways out."""
 
+from pathlib import Path
+
 import pytest
 from textual.containers import VerticalScroll
 
 from tests.ui_scenes import lab
 from tests.ui_stage import Stage, monitor
+from twtop.text import clock
 from twtop.ui.help import FILTERS
 from twtop.ui.keys import ALL_KEYS, MONITOR_KEYS, TABLE_KEYS
 from twtop.ui.widgets.footer import KeyFooter
@@ -64,6 +67,71 @@ async def test_what_happens_opens_and_closes() -> None:
             assert stage.shows("● live", "10.0.0.5")
 
 
+@pytest.mark.parametrize("opens", ["question_mark", "w"])
+async def test_a_long_panel_scrolls_by_the_keys_that_move_in_a_table(opens: str) -> None:
+    async with monitor(lab(), size=(80, 24)) as stage:
+        await stage.press(opens)
+        panel = stage.app.screen.query_one(VerticalScroll)
+
+        async def at(key: str) -> float:
+            await stage.press(key)
+            await stage.until(lambda: panel.scroll_y == panel.scroll_target_y, "the end of the scrolling")
+            return panel.scroll_y
+
+        assert [await at(key) for key in ("j", "j", "k")] == [1, 2, 1]
+        assert await at("G") == panel.max_scroll_y > 5
+        assert await at("g") == 0
+        assert await at("pagedown") > 5
+        assert await at("pageup") == 0
+
+
+async def test_what_happens_says_of_which_moment_it_is() -> None:
+    """It stays as it is while the monitor goes on."""
+    async with monitor(lab(), lab(at=5), size=(160, 40)) as stage:
+        await stage.press("w")
+        opened_at = stage.line("What happens")
+        assert clock(stage.frame.snapshot.time) in opened_at
+        await stage.tick()
+        assert clock(stage.frame.snapshot.time) not in opened_at
+        assert stage.line("What happens") == opened_at
+
+
+@pytest.mark.parametrize("opens", ["question_mark", "w", "l"])
+async def test_over_a_panel_the_palette_has_what_works_there(opens: str) -> None:
+    async with monitor(lab(), size=(160, 50)) as stage:
+        await stage.press(opens, "ctrl+p")
+        await stage.until_shown("Theme")
+        listed = [each.title for each in stage.app.get_system_commands(stage.app.screen_stack[1])]
+        assert listed == ["Save screen", "Suspend", "Theme", "Quit"]
+        assert stage.shows(*listed)
+
+
+@pytest.mark.parametrize(("label", "seen"), [("save screen", "Saved as"), ("theme", "gruvbox")])
+async def test_over_a_panel_the_palette_runs_what_it_lists(
+    label: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with monitor(lab(), size=(160, 50)) as stage:
+        await stage.press("w", "ctrl+p")
+        await stage.paste(label)
+        await stage.until_shown(label.capitalize())
+        await stage.press("enter")
+        await stage.until_shown(seen)
+    for picture in tmp_path.iterdir():
+        painted = picture.read_text("utf-8").replace("&#160;", " ")
+        assert "What happens at 1,630" in painted
+        assert label not in painted
+
+
+async def test_over_a_panel_the_palette_leaves() -> None:
+    async with monitor(lab(), size=(160, 50)) as stage:
+        await stage.press("w", "ctrl+p")
+        await stage.paste("quit")
+        await stage.until_shown("Quit")
+        await stage.press("enter")
+        await stage.ended()
+
+
 async def test_the_palette_lists_every_key_once() -> None:
     async with monitor(lab(), size=(160, 150)) as stage:
         await stage.press("ctrl+p")
@@ -71,6 +139,7 @@ async def test_the_palette_lists_every_key_once() -> None:
         titles = [line.strip() for line in stage.lines]
         assert [key.label for key in KEYS if titles.count(key.label.capitalize()) != 1] == []
         assert [key.help for key in KEYS if not stage.shows(f"{key.help} ({key.cap})")] == []
+        assert {"Keys", "Maximize", "Screenshot"}.isdisjoint(titles)  # Textual's, which do not know this screen
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,19 @@
 """The drill-down: a peer's single sockets, beside the peers."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.ui_scenes import CONNECTIONS, draining, lab, owners, scene
 from tests.ui_stage import Stage, head, monitor, rows, selected
+from twtop.groups import Key
+from twtop.model import Direction
+from twtop.ui.widgets.peers import NO_MATCH_DRILLED
+from twtop.ui.widgets.sockets import NO_MATCH, whose
+
+IPV4 = 0xFFFF << 32
+DESTINATION = Key(Direction.OUTBOUND, IPV4 | 0x0A000001, IPV4 | 0x0A000005, port=443)
 
 
 async def drill(stage: Stage, sockets: str) -> None:
@@ -102,7 +110,19 @@ async def test_s_goes_through_all_orders() -> None:
             await stage.press("s")
             await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
             seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
-        assert sorted(seen) == ["AGE", "LOCAL", "PROCESS", "REMAINING", "REMOTE", "STATE"]
+        assert seen == ["AGE", "PROCESS", "LOCAL", "REMOTE", "STATE", "REMAINING"]
+
+
+async def test_s_leaves_out_columns_that_are_out_of_sight() -> None:
+    async with monitor(lab(), size=(60, 20)) as stage:
+        await drill(stage, "830")
+        seen = []
+        for _ in range(3):
+            was = head(stage, stage.sockets)
+            await stage.press("s")
+            await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
+            seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
+        assert seen == ["LOCAL", "REMOTE", "REMAINING"]
 
 
 async def test_local_order_is_by_number() -> None:
@@ -142,3 +162,49 @@ async def test_none_left() -> None:
         await drill(stage, "830")
         await stage.tick()
         assert stage.shows("10.0.0.5 ── 0 sockets", "none left")
+
+
+async def test_none_that_matches() -> None:
+    async with monitor(lab(), scene(*CONNECTIONS[-3:])) as stage:
+        await drill(stage, "830")
+        await stage.press("slash")
+        await stage.paste("closing")
+        await stage.press("enter")
+        await stage.until_shown("10.0.0.5 ── 0 sockets", NO_MATCH, NO_MATCH_DRILLED)
+        await stage.press("escape", "escape")
+        await stage.until(lambda: len(rows(stage, stage.peers)) == 4, "all peers")
+        await stage.press("slash")
+        await stage.paste("tw")
+        await stage.press("enter")
+        await drill(stage, "830")
+        await stage.tick()
+        assert stage.shows("10.0.0.5 ── 0 sockets", "none left")
+
+
+async def test_the_title_says_whose_they_are_under_any_grouping() -> None:
+    async with monitor(lab()) as stage:
+        await drill(stage, "830")
+        for grouping in ("Destinations", "Services"):
+            await stage.press("b")
+            await stage.until_shown(f"─ {grouping} ")
+            assert stage.shows("━ Outbound peer 10.0.0.5 ── 830 sockets")
+        await stage.press("escape", "j")
+        await stage.press("enter")
+        await stage.until_shown("━ Outbound service :8080 ── 200 sockets")
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        (Key(Direction.INBOUND, remote=IPV4 | 0x0A000005), "Inbound peer 10.0.0.5"),
+        (Key(remote=IPV4 | 0x0A000005), "Peer 10.0.0.5"),
+        (Key(Direction.OUTBOUND, remote=IPV4 | 0x0A000000, bits=120), "Outbound prefix 10.0.0.0/24"),
+        (Key(process=""), "Process unknown process"),
+        (Key(process="[b]\n"), "Process [b]␊"),
+        (DESTINATION, "Destination 10.0.0.5:443 from 10.0.0.1"),
+        (replace(DESTINATION, process="x"), "Destination 10.0.0.5:443 from 10.0.0.1 of x"),
+        (replace(DESTINATION, process=""), "Destination 10.0.0.5:443 from 10.0.0.1 of unknown process"),
+    ],
+)
+def test_whose(key: Key, title: str) -> None:
+    assert whose(key) == title

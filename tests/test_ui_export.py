@@ -9,14 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from tests.frames import frame
 from tests.ui_scenes import CONNECTIONS, lab, owners
 from tests.ui_stage import Stage, monitor, rows
 from twtop.frame import View
 from twtop.groups import GroupBy
+from twtop.netns_listing import Listing
 from twtop.query import parse
 from twtop.ui.export import MOST_NAMESAKES, file_name, save_new
+from twtop.ui.namespaces import Places
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +98,35 @@ async def test_capital_e_saves_the_screen(folder: Path) -> None:
     picture = path.read_text("utf-8")
     assert picture.startswith("<svg")
     assert "10.0.0.5" in picture
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("question_mark", "twtop help"),
+        ("w", "What happens at 1,630 TIME_WAIT?"),
+        ("l", "No mark yet"),
+        ("N", "Network namespaces"),
+    ],
+)
+async def test_capital_e_saves_the_screen_with_the_panel_over_it(key: str, title: str, folder: Path) -> None:
+    nowhere = Places(lambda: Listing((), 0), lambda _: None, lambda _: pytest.fail("not asked for"))
+    async with monitor(lab(), size=(160, 40), places=nowhere) as stage:
+        await stage.press(key)
+        await stage.until_shown(title)
+        path = await saved(stage, "E", folder)
+        assert stage.shows(title)
+    assert path.name == "twtop-lab-7-20251009-085320-screen.svg"
+    assert title in path.read_text("utf-8").replace("&#160;", " ")
+
+
+@pytest.mark.parametrize("opened", ["slash", "m"])
+async def test_in_a_line_of_text_it_is_a_letter(opened: str, folder: Path) -> None:
+    async with monitor(lab(), size=(160, 40)) as stage:
+        await stage.press(opened, "E")
+        assert isinstance(line := stage.app.focused, Input)
+        assert line.value == "E"
+    assert list(folder.iterdir()) == []
 
 
 async def test_nothing_is_overwritten(folder: Path) -> None:

@@ -39,6 +39,7 @@ async def test_another_view_of_the_last_frame_does_not_clear_it() -> None:
 async def test_a_fault_before_the_first_frame() -> None:
     async with monitor(BUSY, lab()) as stage:
         assert "sock_diag answered: device or resource busy" in stage.lines[0]
+        assert not stage.shows("no connections")
         await stage.press("r")
         await stage.until_shown("TIME_WAIT   1,630 ")
         assert not stage.shows("busy")

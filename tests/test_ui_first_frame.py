@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
+from tests.sockdiag import many
 from tests.ui_scenes import ALL_STATES, CONNECTIONS, lab, scene
 from tests.ui_stage import SIZES, Stage, head, monitor, rows
 from twtop.model import TcpState
@@ -87,6 +89,30 @@ async def test_the_headline_says_who_is_how_full_and_until_when(size: tuple[int,
         assert re.search(r"▲ 10\.0\.0\.5:443 .* 83 %.* full in 4 s", stage.line("full in"))
         assert re.search(r"▓{9,}│▓+░+", stage.text)
         assert stage.shows("▲ PORTS 83 %")
+
+
+PACE = np.linspace(50.1, 60, 80)
+BOUND = [
+    many("10.0.0.2", f"10.0.0.{5 + n}:443", "TIME_WAIT", lports=range(32_769 + 2 * n, 33_569, 10), remaining=PACE)
+    for n in range(5)
+]
+"""Four hundred of a thousand ports in ten seconds, none of them twice, in turn to five destinations."""
+
+
+@at_every_size
+async def test_the_headline_foretells_the_end_of_a_budget_that_destinations_share(size: tuple[int, int]) -> None:
+    async with monitor(scene(*BOUND), size=size) as stage:
+        assert re.search(r"▲ 10\.0\.0\.2, which binds .* 40 %.* full in 15 s", stage.line("full in"))
+
+
+async def test_the_headline_says_at_which_rate_they_fill_it() -> None:
+    async with monitor(scene(*BOUND)) as stage:
+        assert "40/s new, 16/s sustainable" in stage.line("which binds first")
+
+
+async def test_the_headline_says_no_time_while_destinations_may_share_a_budget() -> None:
+    async with monitor(scene(*(block[-20:] for block in BOUND))) as stage:
+        assert not re.search("never|full in", stage.line("of 1,000 ports"))
 
 
 @at_every_size

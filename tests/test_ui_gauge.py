@@ -1,12 +1,17 @@
 """The bar of live, waiting, reusable and free."""
 
+from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twtop.ui.gauge import BLOCKS, bar
+from tests.frames import frame
+from tests.sockdiag import many, sock
+from twtop.groups import Groups
+from twtop.ui.gauge import BLOCKS, PEAK, bar, gauge
 from twtop.ui.lines import Tone
 
 Shares = tuple[int, int, int]
@@ -51,6 +56,32 @@ def test_no_tone_is_off_by_more_than_a_cell_for_each_before_it(three: Shares, fr
         reached += share
         end = sum(cell in ORDER[:number] for cell in cells)
         assert abs(end - reached / total * width) <= number, tone
+
+
+OUTBOUND = frame(many("10.0.0.1", "10.0.0.5:443", lports=[40000])).groups
+INBOUND = frame(sock("10.0.0.1:80", state="LISTEN"), many("10.0.0.1:80", "10.0.0.9", rports=[40000])).groups
+
+
+def painted(groups: Groups, used: int, peak: int, width: int) -> str:
+    """The gauge of so many ports in use, all of them live, after a peak."""
+    full = groups.budgets.capacity
+    budgets = replace(groups.budgets, used=np.full(len(full), float(used)), capacity=np.full(len(full), 1000.0))
+    return "".join(text for text, _ in gauge(replace(groups, budgets=budgets), 0, width, peak / 1000))
+
+
+ports = st.integers(0, 1000)
+
+
+@pytest.mark.parametrize("groups", [OUTBOUND, INBOUND], ids=["outbound", "inbound"])
+@given(ports, ports, st.integers(3, 60))
+def test_the_peak_is_where_the_bar_ended(groups: Groups, one: int, other: int, width: int) -> None:
+    """It is seen exactly while the bar is shorter than it was at the peak."""
+    now, peak = sorted((one, other))
+    full = [sum(tone is Tone.LIVE for tone in drawn((used, 0, 0), 1000, width)) for used in (now, peak)]
+    seen = painted(groups, now, peak, width)
+    assert PEAK not in painted(groups, peak, peak, width)
+    assert seen.find(PEAK) == (full[1] - 1 if full[0] < full[1] else -1)
+    assert seen.startswith("█" * min(full[0], width // 2))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from tests.ui_scenes import later, owners, scene
 from tests.ui_stage import Stage, monitor, rows
 from twtop.frame import View
 from twtop.groups import GroupBy
+from twtop.ui.widgets.peers import NO_MATCH
 
 HOSTILE = {
     "[bold]x[/]": "[bold]x[/]",
@@ -63,7 +64,7 @@ async def test_a_filter() -> None:
             await stage.press("slash", "ctrl+u")
             await stage.paste(text)
             assert stage.shows(text)
-            await stage.until(lambda: rows(stage, stage.peers) == ["no connections"], "nothing to match")
+            await stage.until(lambda: rows(stage, stage.peers) == [NO_MATCH], "nothing to match")
             await stage.press("enter")
             assert "[" in stage.line("─ filter: ")
             assert is_whole(stage)

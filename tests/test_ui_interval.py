@@ -16,7 +16,7 @@ from tests.ui_stage import monitor
         (0.7, ["plus"], "1 s"),
         (0.7, ["minus"], "0.5 s"),
         (0.1, ["minus"], "0.1 s"),
-        (3600.0, ["plus"], "3600 s"),
+        (3600.0, ["plus"], "60 min"),
     ],
 )
 async def test_the_header_tells_it(start: float, keys: list[str], shown: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from textual.widgets import OptionList
+
 from tests.elsewhere import process_elsewhere
 from tests.namespace import in_namespace
 from tests.test_ui_hostile import HOSTILE, is_whole
@@ -75,6 +77,17 @@ async def test_enter_goes_there_and_back() -> None:
         assert stage.frame.snapshot.place == ""
         assert [thread.name for thread in threading.enumerate()].count("collect") == 1
     assert visited == [BLUE, HOME]
+
+
+async def test_the_keys_of_a_table_move_there_too() -> None:
+    async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED)) as stage:
+        await opened(stage, "blue")
+        listed = stage.app.screen.query_one(OptionList)
+        reached = []
+        for key in ("j", "k", "G", "g"):
+            await stage.press(key)
+            reached.append(listed.highlighted)
+        assert reached == [1, 0, 2, 0]
 
 
 async def test_marks_stay_behind() -> None:

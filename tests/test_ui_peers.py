@@ -1,6 +1,9 @@
 """The peers: moving, sorting, grouping, expanding, copying."""
 
 import re
+import shlex
+
+import pytest
 
 from tests.sockdiag import many
 from tests.ui_scenes import CONNECTIONS, LISTENER, lab, owners, scene
@@ -9,6 +12,9 @@ from twtop.frame import View
 from twtop.groups import GroupBy
 from twtop.ordering import GroupSort
 from twtop.probe import Sample
+from twtop.query import parse
+from twtop.ui.widgets.peers import NO_CONNECTIONS, NO_MATCH
+from twtop.ui.widgets.timeline import Timeline
 
 SECOND_PORT = many("10.0.0.1", "10.0.0.5:8443", "TIME_WAIT", lports=range(32768, 32778))
 FIFTY = scene(*(many("10.0.0.1", f"10.0.1.{n}:443", "TIME_WAIT", lports=range(32768, 32868 - n)) for n in range(50)))
@@ -55,6 +61,20 @@ async def test_the_wheel_scrolls_for_good() -> None:
         assert names(stage) == scrolled
 
 
+async def test_the_wheel_scrolls_what_is_under_it_alone() -> None:
+    async with monitor(FIFTY) as stage:
+        await stage.press("enter")
+        await stage.until_shown("10.0.1.0 ── ", "+60 s")  # with the axis of the timeline
+        sockets, before = rows(stage, stage.sockets), stage.lines
+        await stage.wheel_down(stage.monitor.query_one(Timeline))
+        assert stage.lines == before
+        await stage.wheel_down(stage.sockets)
+        await stage.until(lambda: rows(stage, stage.sockets) != sockets, "other sockets")
+        assert names(stage)[0] == "10.0.1.0"
+        await stage.wheel_up(stage.sockets)
+        await stage.until(lambda: rows(stage, stage.sockets) == sockets, "the first sockets")
+
+
 async def test_s_sorts_by_the_next_column() -> None:
     async with monitor(lab(), size=(140, 40)) as stage:
         seen = []
@@ -62,6 +82,29 @@ async def test_s_sorts_by_the_next_column() -> None:
             await stage.press("s")
             seen += re.findall(r"([^ ]+)↓", head(stage, stage.peers))
         assert seen == ["NEW/s", "MAX/s", "IN", "s", "PEER", "DIR", "TIME_WAIT", "OTHER", "destination)"]
+
+
+async def test_s_leaves_out_columns_that_are_out_of_sight() -> None:
+    async with monitor(lab(), size=(80, 24)) as stage:
+        seen = []
+        for _ in range(6):
+            await stage.press("s")
+            seen += re.findall(r"([^ ]+)↓", head(stage, stage.peers))
+        assert seen == ["IN", "PEER", "DI", "TIME_WAIT", "destination)", "IN"]
+
+
+async def test_an_order_out_of_sight_is_named_in_the_title() -> None:
+    view = View(group_sort=GroupSort.NEW, query=parse("tw"))
+    async with monitor(lab(), size=(80, 24), view=view) as stage:
+        assert stage.shows("━ Peers ── by NEW/s↓ ── filter: state time-wait")
+        await stage.press("S")
+        assert stage.shows("━ Peers ── by NEW/s↑ ── filter: state time-wait")
+        await stage.pilot.resize_terminal(160, 50)
+        await stage.until_shown("━ Peers ── filter: state time-wait", "NEW/s▲")
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.until_shown("by NEW/s▲")
+        await stage.press("s")
+        assert stage.shows("━ Peers ── filter: state time-wait", "FULL IN↓")
 
 
 BY_COLUMN = {
@@ -144,8 +187,23 @@ async def test_expanded_over_ticks() -> None:
 async def test_y_copies_the_selected_peer() -> None:
     async with monitor(lab()) as stage:
         await stage.press("j", "y")
-        assert stage.app.clipboard.split("\t")[:3] == ["10.0.0.6", "out", "200"]
+        assert stage.app.clipboard == (
+            "time=2025-10-09T08:53:20.000Z peer=10.0.0.6 direction=outbound sockets=200 time_wait=200 entered_per_s=0.0"
+            " local=10.0.0.1 remote=10.0.0.6 port=8080 used=200 capacity=1000 reusable=0 pressure=0.2 new_per_s=0.0"
+            " max_per_s=16.12 full_in_s=null"
+        )
         assert stage.shows("copied")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=str)
+async def test_y_copies_the_same_at_any_size(size: tuple[int, int]) -> None:
+    async with monitor(scene(*CONNECTIONS, SECOND_PORT), size=size) as stage:
+        await stage.press("space", "down", "down", "y")
+        copied = dict(pair.split("=") for pair in shlex.split(stage.app.clipboard))
+        assert copied["peer"] == "10.0.0.5:8443 from 10.0.0.1"
+        assert [copied[name] for name in ("sockets", "time_wait", "port", "used", "capacity")] == [
+            *("10", "10", "8443", "10", "1000")
+        ]
 
 
 async def test_y_copies_the_selected_socket() -> None:
@@ -153,7 +211,34 @@ async def test_y_copies_the_selected_socket() -> None:
         await stage.press("enter")
         await stage.until_shown("830 sockets")
         await stage.press("y")
-        assert stage.app.clipboard.split("\t")[1:3] == ["10.0.0.5:443", "TIME_WAIT"]
+        assert stage.app.clipboard == (
+            "time=2025-10-09T08:53:20.000Z local=10.0.0.1 lport=33168 remote=10.0.0.5 rport=443 state=TIME_WAIT"
+            " timer=timewait remaining_s=30.0 age_s=30.0 uid=null inode=null process=null pid=null inferred=false"
+        )
+
+
+async def test_what_is_copied_is_one_line_of_plain_text() -> None:
+    async with monitor(lab(), owners=owners(['a "b"\n\x1b[2J='] * 7)) as stage:
+        await stage.press("j", "j", "enter")
+        await stage.until_shown("7 sockets")
+        await stage.tick()
+        await stage.press("y")
+        assert stage.app.clipboard.isprintable()
+        assert r'process="a \"b\"␊␛[2J=" pid=100' in stage.app.clipboard
+
+
+async def test_where_nothing_matches_the_way_back_is_said() -> None:
+    async with monitor(lab(), scene(LISTENER, at=1), lab(at=2)) as stage:
+        await stage.press("slash")
+        await stage.paste("closing")
+        await stage.press("enter")
+        await stage.until(lambda: rows(stage, stage.peers) == [NO_MATCH], "the way back")
+        await stage.tick()
+        assert rows(stage, stage.peers) == [NO_CONNECTIONS]
+        await stage.tick()
+        assert rows(stage, stage.peers) == [NO_MATCH]
+        await stage.press("escape")
+        await stage.until(lambda: "10.0.0.5" in names(stage), "all peers")
 
 
 def used(count: int, at: float) -> Sample:
@@ -171,10 +256,13 @@ async def test_the_gauge_holds_its_peak() -> None:
         width = len(gauges(stage)[0])
         assert [gauge.count("╎") for gauge in gauges(stage)] == [0, 0]
         await stage.tick()
-        assert [gauge.find("╎") for gauge in gauges(stage)] == [-(-7 * width // 10) - 1, -(-224 * width // 645) - 1]
+        assert [gauge.find("╎") for gauge in gauges(stage)] == [
+            round(0.7 * width) - 1,
+            round(22400 / 64512 * width) - 1,
+        ]
         await stage.tick()
         assert rows(stage, stage.peers) == ["no connections"]
         await stage.tick()
-        assert gauges(stage)[0].find("╎") == -(-7 * width // 10) - 1
+        assert gauges(stage)[0].find("╎") == round(0.7 * width) - 1
         await stage.tick()
         assert [gauge.count("╎") for gauge in gauges(stage)] == [0, 0]

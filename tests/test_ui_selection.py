@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.sockdiag import many
+from tests.sockdiag import many, sock
 from tests.ui_scenes import draining, lab, scene
 from tests.ui_stage import Stage, monitor, rows, selected
+from twtop.model import Timer
 from twtop.probe import Sample
 from twtop.ui.lines import Line
 from twtop.ui.widgets.table import Table
@@ -83,6 +85,53 @@ async def test_on_the_next_socket_when_its_own_leaves() -> None:
         await stage.press("down", "down")
         await stage.tick()
         assert selected(stage, stage.sockets).split()[0] == "10.0.0.1:1036"
+
+
+REST = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 32868), remaining=np.linspace(5, 50, 100))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"state": "TIME_WAIT", "remaining": 5.1}, {"state": "TIME_WAIT", "remaining": 60}),
+        ({"state": "TIME_WAIT", "remaining": 5.1}, {"state": "ESTABLISHED"}),
+        ({"state": "FIN_WAIT2", "remaining": 5.1}, {"state": "SYN_SENT"}),
+        ({"state": "ESTABLISHED", "remaining": 5.1, "inode": 7}, {"state": "ESTABLISHED", "inode": 8}),
+    ],
+    ids=["waits again", "open again", "opens again", "another one open"],
+)
+async def test_on_the_place_of_a_socket_whose_tuple_was_taken_anew(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    tuples = "10.0.0.1:33000", "10.0.0.5:443"
+    async with monitor(scene(sock(*tuples, **before), REST), scene(sock(*tuples, **after), REST, at=1)) as stage:
+        await drill(stage, "101")
+        await stage.press("down")
+        assert selected(stage, stage.sockets).split()[0] == "10.0.0.1:33000"
+        await stage.tick()
+        assert selected(stage, stage.sockets).rstrip() == rows(stage, stage.sockets)[1]
+        assert selected(stage, stage.sockets).split()[0] == "10.0.0.1:32769"
+
+
+async def test_on_its_socket_from_open_to_closed() -> None:
+    """Its inode is gone then, its timer is another one, and that goes on a little longer than it says."""
+    tuples = "10.0.0.1:33000", "10.0.0.5:443"
+    stages = (
+        sock(*tuples, "ESTABLISHED", inode=7),
+        sock(*tuples, "FIN_WAIT1", remaining=0.2),
+        sock(*tuples, "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=59.5),
+        sock(*tuples, "TIME_WAIT", remaining=60),
+        sock(*tuples, "TIME_WAIT", remaining=0),
+        sock(*tuples, "TIME_WAIT", remaining=0),
+    )
+    ticks = [scene(stage, REST, at=at) for stage, at in zip(stages, (0, 1, 2, 3, 63.0, 63.4), strict=True)]
+    async with monitor(*ticks) as stage:
+        await drill(stage, "101")
+        await stage.press("G")
+        for _ in ticks[1:]:
+            assert selected(stage, stage.sockets).split()[0] == "10.0.0.1:33000"
+            await stage.tick()
+        assert selected(stage, stage.sockets).split()[0] == "10.0.0.1:33000"
 
 
 async def test_the_top_of_another_order_for_who_looks_at_the_top() -> None:

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sockdiag import many
 from tests.ui_scenes import ALL_STATES, lab, scene
 from tests.ui_stage import Stage, monitor, rows
 from twtop.frame import View
 from twtop.model import TcpState
+from twtop.probe import Sample
 from twtop.query import Everything, Query, StateTest, parse, unparse
 from twtop.ui.state_filter import kept_state, with_state
 from twtop.ui.widgets.states import TIPS, StatesPanel
@@ -15,6 +17,13 @@ from twtop.ui.widgets.states import TIPS, StatesPanel
 
 def states(stage: Stage) -> StatesPanel:
     return stage.monitor.query_one(StatesPanel)
+
+
+def names(stage: Stage) -> list[TcpState]:
+    """The states that have a line, from the top."""
+    region = states(stage).content_region
+    painted = [strip.crop(region.x, region.right).text.split() for strip in stage.strips[region.y : region.bottom]]
+    return [TcpState[words[0]] for words in painted if words and words[0] in TcpState.__members__]
 
 
 def peers(stage: Stage) -> set[str]:
@@ -94,6 +103,44 @@ async def test_the_kept_state_is_listed_where_room_is_short(size: tuple[int, int
     async with monitor(scene(*ALL_STATES), size=size, view=View(query=parse("state closing"))) as stage:
         assert stage.where(states(stage), "CLOSING")
         assert stage.where(states(stage), "other states: 0")
+
+
+async def test_no_line_moves_under_the_mouse_where_room_is_short() -> None:
+    async with monitor(scene(*ALL_STATES), size=(80, 24)) as stage:
+        listed = names(stage)
+        assert 3 < len(listed) < len(TcpState)
+        for state in listed:
+            at = stage.where(states(stage), state.name)
+            await stage.pilot.click(offset=at)
+            await until_in_force(stage, unparse(StateTest(state)))
+            assert names(stage) == listed
+            await stage.pilot.click(offset=at)
+            await until_in_force(stage, "")
+            assert names(stage) == listed
+
+
+def in_states(at: float, **counts: int) -> Sample:
+    """So many sockets in each of these states, and many in the four that have more of them."""
+    more = {"FIN_WAIT1": 50, "FIN_WAIT2": 60, "SYN_SENT": 70, "ESTABLISHED": 80}
+    return scene(
+        *(
+            many("10.0.0.1", f"10.0.0.8:{port}", state, lports=range(33000, 33000 + count))
+            for port, (state, count) in enumerate((more | counts).items(), 1)
+        ),
+        at=at,
+    )
+
+
+async def test_a_line_is_given_up_for_a_state_with_twice_as_many() -> None:
+    counts = (5, 4), (5, 9), (5, 11), (6, 11), (20, 11), (23, 11)
+    ticks = [in_states(at, LAST_ACK=ack, CLOSING=closing) for at, (ack, closing) in enumerate(counts)]
+    async with monitor(*ticks, size=(80, 24)) as stage:
+        listed = []
+        for _ in ticks:
+            (last,) = set(names(stage)) & {TcpState.LAST_ACK, TcpState.CLOSING}
+            listed.append(last.name)
+            await stage.tick()
+        assert listed == ["LAST_ACK", "LAST_ACK", "CLOSING", "CLOSING", "CLOSING", "LAST_ACK"]
 
 
 def test_each_state_is_explained() -> None:

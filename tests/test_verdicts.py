@@ -94,6 +94,41 @@ def test_fds_count_the_leak_and_not_the_time_wait() -> None:
     assert "200 CLOSE_WAIT do" in found.text
 
 
+SERVER = sock("10.0.0.1:80", state="LISTEN")
+
+
+def served(state: str, count: int, first: int = 40_000) -> Block:
+    """The server's connections, with one client."""
+    return many("10.0.0.1:80", "10.0.0.9", state, rports=range(first, first + count))
+
+
+def test_the_peers_of_a_leak_hold_no_descriptor() -> None:
+    """On the machine of the leak itself: each CLOSE_WAIT has a FIN_WAIT2 beside it, whose application has closed."""
+    peers = many("10.0.0.9", "10.0.0.1:80", "FIN_WAIT2", lports=range(40_000, 40_200))
+    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", 200), peers))
+    assert (found.level, found.short) == (Level.WARN, "200 CLOSE_WAIT")
+
+
+@pytest.mark.parametrize(("forgotten", "open_ones"), [(49, 0), (200, 300)])
+def test_a_few_close_wait_or_some_beside_more_connections_are_no_leak(forgotten: int, open_ones: int) -> None:
+    beside = [served("ESTABLISHED", open_ones, 50_000)] if open_ones else []
+    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", forgotten), *beside))
+    assert (found.level, found.short) == (Level.OK, "0 held")
+
+
+def test_close_wait_that_come_and_go_are_no_leak() -> None:
+    """A server that closes within a second of its client: two hundred at any time, and others every second."""
+    ticks = [make_sample(SERVER, served("CLOSE_WAIT", 200, 10_000 + 200 * at), at=at) for at in range(12)]
+    assert [verdict("fds", found).level for found in frames(*ticks)[1:]] == [Level.OK] * 11
+
+
+def test_close_wait_that_stay_are_a_leak_whether_they_grow_or_not() -> None:
+    growing = [served("CLOSE_WAIT", 20 * at + 1) for at in range(9)]
+    ticks = [make_sample(SERVER, block, at=at) for at, block in enumerate([*growing, *growing[-1:] * 12])]
+    levels = [verdict("fds", found).level for found in frames(*ticks)]
+    assert levels == [Level.OK] * 6 + [Level.WARN] * 15  # fifty are there for three seconds
+
+
 def test_drops_by_rate() -> None:
     assert verdict("drops", after(counters={"ListenDrops": 6})).level is Level.CRITICAL
     assert verdict("drops", after(counters={"ListenDrops": 1})).level is Level.OK

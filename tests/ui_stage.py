@@ -152,8 +152,15 @@ class Stage:
 
     async def wheel_down(self, widget: Widget) -> None:
         """Turn the mouse wheel by one notch in the middle of a widget."""
+        await self._wheel(widget, events.MouseScrollDown, 1)
+
+    async def wheel_up(self, widget: Widget) -> None:
+        """Turn it back."""
+        await self._wheel(widget, events.MouseScrollUp, -1)
+
+    async def _wheel(self, widget: Widget, turned: Callable[..., events.MouseEvent], by: int) -> None:
         x, y = widget.region.x + widget.region.width // 2, widget.region.y + widget.region.height // 2
-        self.app.post_message(events.MouseScrollDown(None, x, y, 0, 1, 0, False, False, False, x, y))
+        self.app.post_message(turned(None, x, y, 0, by, 0, False, False, False, x, y))
         await self.pilot.pause()
 
 

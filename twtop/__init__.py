@@ -19,16 +19,19 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     port_space      the local ports that connect() may pick
     directions      who opened each connection, as far as the table tells
     destinations    sockets → destinations, the owners of port budgets
+    past            what the dumps of the last seconds left, to compare with
     rates           how fast each destination takes ports
     exhaustion      when a budget will be full, and what rate it bears for ever
     ports           the port budget of each destination
     peaks           the highest pressure of each destination in this run
     bind_first      clients that bind() before they connect(), whose budget is per local IP
+    outlook         TIME_WAIT of the next minute: entries, releases, early ends, room
     portmap         the range of one destination, port by port
     timers          entries of the last minute, releases of the next
     groups          destinations → groups by peer, destination, service, process, prefix
     ordering        in which order groups stand
     scarcest        the one budget that is nearest to its end
+    close_wait      CLOSE_WAIT that stay: an application that forgets to close
     costs           what sockets cost the kernel: memory, hash chains, accept queues
     verdicts        what this many TIME_WAIT cost here: six answers
     query           the filter language: tree, normal form, mask (grammar in query.lark)
@@ -37,6 +40,7 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
     frame           View, what is asked for, and Frame, the answer
     selection       what a view picks from it
     baseline        the moment against which counts are held
+    flow            TIME_WAIT that begin and end per second, by counters and table
     history         ring buffers; fold
     explain         the common claims about TIME_WAIT against this machine's numbers
     fixes           what would help here, and what it would change

@@ -5,7 +5,7 @@ import ctypes
 import gc
 
 M_ARENA_MAX = -8
-SEARCH_AFTER = 5000, 20, 50
+SEARCH_AFTER = 5000, 4, 250
 """New objects, and searches of the younger generation, before each of the three generations is searched."""
 
 

@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.bind_first import BindFirst, bind_first
+from twtop.close_wait import Unclosed
 from twtop.costs import Memory, memory
 from twtop.destinations import Destinations, find_destinations
-from twtop.model import Counts, Floats, Rows, Snapshot, freeze
+from twtop.model import Counts, Floats, Rows, Snapshot, TcpState, freeze
+from twtop.outlook import Outlook, outlook
+from twtop.past import Past, Trace, trace
 from twtop.peaks import Peaks
 from twtop.port_space import PortSpace, port_space
 from twtop.ports import Budgets, budgets
 from twtop.query import Query
-from twtop.rates import Live, Past
 from twtop.timers import Wheel, entries, releases, wheel
 
 
@@ -23,8 +25,10 @@ class Analysis:
 
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
-    `waiting` are their rows, `held` how many sockstat counted then. `peak` is the highest pressure of each destination
-    in this run, NaN for unknown. Beside a part stands the last `whole` analysis, with the counters of now.
+    `waiting` are their rows, `ahead` (61,) how many there will be by `outlook`, now first, None where a timer is
+    unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination in this run,
+    NaN for unknown. `unclosed` are CLOSE_WAIT that stay (close_wait.Unclosed). Beside a part stands the last `whole`
+    analysis, with the counters of now.
     """
 
     snapshot: Snapshot
@@ -39,6 +43,9 @@ class Analysis:
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
+    outlook: Outlook
+    ahead: Floats | None
+    unclosed: int
     held: int | None = None
     every_s: float = 0.0
     query: Query | None = None
@@ -70,6 +77,7 @@ class Analyst:
         self._last: Analysis | None = None
         self._past = Past()
         self._peaks = Peaks()
+        self._unclosed = Unclosed()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Only new sockets cost something."""
@@ -79,12 +87,16 @@ class Analyst:
         else:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
             names = found.places.names(snapshot.sockets.addresses)
-            self._past.keep(found.budget.live(snapshot.dumped, names))
-            self._last = replace(found, peak=self._peaks.hold(names, found.budget.pressure))
+            self._past.keep(_trace(found))
+            self._last = replace(
+                found,
+                peak=self._peaks.hold(names, found.budget.pressure),
+                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.places, names),
+            )
         return self._last
 
 
-def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
+def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
     """One dump on its own; `past` is what earlier ones left, oldest first."""
     sockets = snapshot.sockets
     waiting = np.flatnonzero(sockets.is_time_wait)
@@ -93,6 +105,11 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
     space = port_space(snapshot.limits, sockets)
     places = find_destinations(sockets, space)
     budget = budgets(snapshot, space, places, clock, past)
+    binders = bind_first(snapshot, space, places, clock, past) if space and not snapshot.part else None
+    if binders is not None:
+        budget = replace(budget, full_in_s=binders.bound(places, budget.full_in_s))
+    foreseen = outlook(snapshot, places, budget, binders, space.elusive if space else 0, past)
+    age_ms = sockets.age_ms[waiting]
     return Analysis(
         snapshot=snapshot,
         held=snapshot.gauges.get("tw"),
@@ -102,9 +119,19 @@ def analyse(snapshot: Snapshot, past: tuple[Live, ...] = ()) -> Analysis:
         clock=clock,
         budget=budget,
         peak=budget.pressure,
-        binders=bind_first(sockets, space, places) if space and not snapshot.part else None,
+        binders=binders,
         memory=memory(snapshot),
         waiting=waiting,
-        entered=entries(sockets.age_ms[waiting]),
+        entered=entries(age_ms),
         releases=releases(left_ms, clock),
+        outlook=foreseen,
+        ahead=foreseen.ahead(places.code[waiting], age_ms, clock.release_s(left_ms)),
+        unclosed=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
     )
+
+
+def _trace(found: Analysis) -> Trace:
+    """What the next dumps want to know of this one."""
+    budget, binders = found.budget, found.binders
+    shared = (binders.names, binders.live) if binders else None
+    return trace(found.snapshot, found.places, budget.used, budget.time_wait, shared)

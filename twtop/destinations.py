@@ -41,7 +41,7 @@ class Destinations:
 
         What is not inbound has one name, whether its direction is known yet or not.
         """
-        ends = _mix(_mix(addresses.hi) + addresses.lo)
+        ends = address_names(addresses)
         inbound = (self.direction == Direction.INBOUND).astype(np.uint64)
         return _mix(_mix(ends[self.local] + inbound) + ends[self.remote] + self.port)
 
@@ -58,6 +58,11 @@ def find_destinations(sockets: Sockets, space: PortSpace | None) -> Destinations
     code[rows] = numbers
     bearer = rows[first]
     return Destinations(code, side[first], sockets.local[bearer], sockets.remote[bearer], port[first])
+
+
+def address_names(addresses: Addresses) -> Names:
+    """The same for addresses: a hash that is none of a destination's."""
+    return _mix(_mix(addresses.hi) + addresses.lo)
 
 
 def _mix(words: Names) -> Names:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from twtop import text
 from twtop.frame import Frame
-from twtop.groups import Groups, label
-from twtop.model import Addresses, Direction, Floats, Mask, Rows, TcpState, Timer
+from twtop.groups import Groups, Key, entered_per_s, label
+from twtop.model import Addresses, Codes, Counts, Direction, Floats, Mask, Rows, TcpState, Timer
 from twtop.ordering import GroupSort, ordered
 from twtop.query import Everything, unparse
 
@@ -74,23 +74,35 @@ def _peers(groups: Groups) -> Iterator[dict[str, object]]:
 
 def peers(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
     """These groups, as the JSON has them but for their destinations."""
-    columns = groups.places.direction[groups.worst], groups.states, groups.entered_per_s
-    for group, direction, states, entered_per_s in zip(
-        order.tolist(), *(column[order].tolist() for column in columns), strict=True
-    ):
+    keys = (groups.key(group) for group in order.tolist())
+    return _tallied(keys, groups.places.direction[groups.worst[order]], groups.states[order], groups.entered[order])
+
+
+def leaves(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
+    """What these leaves hold, in the form of groups."""
+    keys = (groups.leaf_key(leaf) for leaf in rows.tolist())
+    direction = groups.places.direction[groups.destination[rows]]
+    return _tallied(keys, direction, groups.leaf_states[rows], groups.leaf_entered[rows])
+
+
+def _tallied(
+    keys: Iterator[Key], directions: NDArray[np.uint8], states: Counts, entered: Counts
+) -> Iterator[dict[str, object]]:
+    rates = entered_per_s(states, entered).tolist()
+    for key, direction, counts, rate in zip(keys, directions.tolist(), states.tolist(), rates, strict=True):
         yield {
-            "peer": label(groups.key(group)),
+            "peer": label(key),
             "direction": DIRECTIONS[direction],
-            "sockets": sum(states),
-            "states": {state.name: states[state] for state in TcpState},
-            "entered_per_s": _number(entered_per_s),
+            "sockets": sum(counts),
+            "states": {state.name: counts[state] for state in TcpState},
+            "entered_per_s": _number(rate),
         }
 
 
 def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
     """Port budgets of these destinations, each in the form of its direction."""
     places, budget = groups.places, groups.budgets
-    names = _names(groups.addresses)
+    names = _names(groups.addresses, places.local[rows], places.remote[rows])
     ends = (column[rows].tolist() for column in (places.direction, places.local, places.remote, places.port))
     counts = (_integers(column[rows]) for column in (budget.used, budget.time_wait, budget.capacity))
     rates = (budget.probes_per_connect, budget.new_per_s, budget.max_per_s, budget.full_in_s)
@@ -128,7 +140,7 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
     Its process is then the one that was seen to hold it before, or is `inferred`, without a pid.
     """
     sockets, owners = frame.snapshot.sockets, frame.owners
-    names = _names(sockets.addresses)
+    names = _names(sockets.addresses, sockets.local[rows], sockets.remote[rows])
     columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
     columns += [sockets.local, sockets.lport, sockets.remote, sockets.rport]
     columns += [sockets.uid, sockets.inode, owners.process, owners.inferred]
@@ -186,5 +198,11 @@ def _known(values: NDArray[Any], known: Mask) -> list[Any]:
     return found
 
 
-def _names(addresses: Addresses) -> list[str]:
-    return [text.address(hi << 64 | lo) for hi, lo in zip(addresses.hi.tolist(), addresses.lo.tolist(), strict=True)]
+def _names(addresses: Addresses, *wanted: Codes) -> dict[int, str]:
+    """The addresses with these codes as text."""
+    used = np.zeros(len(addresses.hi), np.bool_)
+    for codes in wanted:
+        used[codes] = True
+    numbers = zip(addresses.hi[used].tolist(), addresses.lo[used].tolist(), strict=True)
+    texts = (text.address(hi << 64 | lo) for hi, lo in numbers)
+    return dict(zip(np.flatnonzero(used).tolist(), texts, strict=True))

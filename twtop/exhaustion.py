@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from twtop.model import Codes, Floats, Mask, Rows
+from twtop.model import Codes, Floats, Mask
 from twtop.rates import Rates
 
 
@@ -42,33 +42,6 @@ def full_in_s(
     if near.any():
         result[near] = np.fmin(_soon(code, free_in_s, live, rates, hold_s, capacity, near, horizon_s), result[near])
     return result
-
-
-def refused(
-    code: Codes, release_s: Floats, live: Floats, rates: Rates, capacity: Floats, seconds: int
-) -> tuple[Rows, Floats]:
-    """Connections that will find no port: (budgets that have some, how many by the end of each second for each).
-
-    `code` and `release_s` are of the sockets in TIME_WAIT that hold a port: whose budget, and when they are gone. What
-    a budget would hold if nothing was refused, less what it can hold, is the number of those refused; it never falls.
-
-    >>> one = np.array([1.0])
-    >>> rates = Rates(closing=one * 4, growth=one * 0, trend=one * 0)
-    >>> refused(np.array([0, 0], np.int32), np.array([2.0, 9.0]), one * 0, rates, one * 8, seconds=4)[1].tolist()
-    [[0.0, 1.0, 5.0, 9.0]]
-    """
-    waiting = np.bincount(code, minlength=len(live))
-    coming = rates.closing + np.maximum(rates.growth, 0.0)
-    crowded = np.flatnonzero(live + waiting + coming * seconds > capacity)
-    number = np.full(len(live), -1)
-    number[crowded] = np.arange(len(crowded))
-    rows = np.flatnonzero(number[code] >= 0)
-    second = np.minimum(np.ceil(release_s[rows]), seconds + 1).astype(np.intp)
-    freed = np.bincount(number[code[rows]] * (seconds + 2) + second, minlength=len(crowded) * (seconds + 2))
-    gone = np.cumsum(freed.reshape(-1, seconds + 2), axis=1)[:, 1:-1]
-    now, more, room = ((live + waiting)[crowded, None], coming[crowded, None], capacity[crowded, None])
-    level = now - gone + more * np.arange(1, seconds + 1)
-    return crowded, np.maximum.accumulate(np.maximum(level - room, 0.0), axis=1)
 
 
 def _soon(

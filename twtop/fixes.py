@@ -85,17 +85,14 @@ def _bound_first(frame: Frame) -> Pressed | None:
     binders, binder = frame.bind_first, worst_binder(frame.bind_first)
     if binders is None or binder is None or binders.pressure[binder] < SHARE_WARN:
         return None
-    groups, local = frame.groups, int(binders.local[binder])
-    own = (groups.places.local == local) & (groups.places.direction == Direction.OUTBOUND)
-    capacity, ports = binders.ports[binder] / binders.pressure[binder], float(binders.ports[binder])
-    waiting = float(np.nansum(groups.budgets.time_wait[own]))
+    ports, live = float(binders.ports[binder]), float(binders.live[binder])
     return Pressed(
         name=f"its {text.count(binders.destinations[binder])} destinations",
-        local=text.address(groups.addresses.integer(local)),
-        capacity=float(capacity),
-        live=max(0.0, ports - waiting),
-        waiting=waiting,
-        rate=float(np.nansum(groups.budgets.new_per_s[own])),
+        local=text.address(frame.groups.addresses.integer(binders.local[binder])),
+        capacity=ports / float(binders.pressure[binder]),
+        live=live,
+        waiting=max(0.0, ports - live),
+        rate=float(binders.new_per_s[binder]),
         life=MEAN_LIFE_S,
         loopback=False,
     )

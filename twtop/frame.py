@@ -68,8 +68,9 @@ class StateRows:
 class TimeWait:
     """TIME_WAIT of some sockets: `entered`, `releases` and `forecast` (60,), `times` and `counts` (ticks,).
 
-    `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to
-    come; these three are None where timers are unknown. Rates are per second, None when unknown.
+    `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to come; these three
+    are None where timers are unknown. Rates are per second, None when unknown: TIME_WAIT that begin, and those whose
+    minute is over or that end before, as flow.Flow tells.
     """
 
     count: int

@@ -103,8 +103,7 @@ class Groups:
     @property
     def entered_per_s(self) -> Floats:
         """Recent TIME_WAIT entries per second of each group; NaN where timers are unknown."""
-        recent = self.entered[:, -RATE_STEPS:].sum(axis=1) / RATE_WINDOW_S
-        return np.where(has_timers(self.states, self.entered), recent, np.nan)
+        return entered_per_s(self.states, self.entered)
 
     def leaf_key(self, leaf: int) -> Key:
         """Names the sockets of one leaf."""
@@ -157,6 +156,11 @@ def has_timers(states: Counts, entered: Counts) -> Mask:
     """Of a row, or of each row: whether every TIME_WAIT has its step in the last minute, since its timer is known."""
     complete: Mask = np.asarray(entered.sum(axis=-1) == states[..., TcpState.TIME_WAIT])
     return complete
+
+
+def entered_per_s(states: Counts, entered: Counts) -> Floats:
+    """Recent TIME_WAIT entries per second of each row; NaN where timers are unknown."""
+    return np.where(has_timers(states, entered), entered[:, -RATE_STEPS:].sum(axis=1) / RATE_WINDOW_S, np.nan)
 
 
 def label(key: Key) -> str:

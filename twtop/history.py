@@ -1,6 +1,5 @@
 """The past of a run in ring buffers, and fold(): history + analysis + view → Frame."""
 
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ import numpy as np
 
 from twtop.analysis import Analysis
 from twtop.baseline import Baseline
+from twtop.flow import Flow
 from twtop.frame import Base, Frame, StateRows, TimeWait, View
 from twtop.groups import STATES
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 from twtop.query import Everything, Query
 from twtop.selection import Selection, select
-from twtop.timers import carried, forecast, rate
+from twtop.timers import MINUTE_S, carried, rate
 from twtop.verdicts import verdicts
 
 TICKS = 240
@@ -23,21 +23,11 @@ TICKS = 240
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
-    """What is kept of a past snapshot: its clock, its own cost and its counters.
-
-    `at_entry` is whether this kernel counts a TIME_WAIT when it begins.
-    """
+    """What is kept of a past snapshot: its clock, its own cost and its counters."""
 
     mono: float
     cpu: float
     counters: Mapping[str, int]
-    tw: int | None
-    at_entry: bool = True
-
-
-COUNTED_AT_ENTRY = (5, 18)
-"""Since then TW and TWKilled count a TIME_WAIT that begins (__inet_twsk_schedule), before one whose timer ended it
-(tw_timer_handler)."""
 
 
 class History:
@@ -47,6 +37,7 @@ class History:
         self.number = 0
         self.latest: Tick | None = None
         self.previous: Tick | None = None
+        self.flow = Flow()
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
         self._selection: Selection | None = None
         self._baseline: Baseline | None = None
@@ -57,8 +48,8 @@ class History:
             return
         self.number += 1
         self.previous = self.latest
-        tw, at_entry = snapshot.gauges.get("tw"), _version(snapshot.kernel) >= COUNTED_AT_ENTRY
-        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters, tw, at_entry)
+        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters)
+        self.flow.advance(snapshot)
 
     def watch(self, query: Query) -> None:
         """Keep the past of this filter, and of everything; forget any other's."""
@@ -99,22 +90,6 @@ class History:
             for name, value in now.counters.items()
         }
 
-    def flow(self) -> tuple[float | None, float | None]:
-        """TIME_WAIT (entries, exits) per second by the kernel's counters; None before the second tick.
-
-        Older kernels count exits: those by the timer, and apart from them those that connect() took over.
-        """
-        now, before, rates = self.latest, self.previous, self.rates()
-        entered, killed = rates.get("TW"), rates.get("TWKilled")
-        if now is None or before is None or entered is None:
-            return None, None
-        counted = entered + (killed or 0.0)
-        growth = None if now.tw is None or before.tw is None else (now.tw - before.tw) / (now.mono - before.mono)
-        if now.at_entry:
-            return counted, None if growth is None else max(counted - growth, 0.0)
-        left = counted + (rates.get("TWRecycled") or 0.0)
-        return None if growth is None else max(left + growth, 0.0), left
-
     def cpu(self) -> float | None:
         """This process's share of one CPU between the last two snapshots."""
         now, before = self.latest, self.previous
@@ -129,18 +104,16 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
     history.watch(view.query)
     snapshot = analysis.snapshot
     chosen = history.selection(analysis, view, owners)
-    entered, left = history.flow()
-    rates = history.rates()
-    growth = None if entered is None or left is None else entered - left
+    entered, left = history.flow.per_s()
+    rates, growth = history.rates(), history.flow.growth_per_s()
     everything = isinstance(view.query, Everything)
     times, series = _counted(history, analysis)
     base = history.base(analysis, view, owners, series[-1])
-    timers = (None, None) if snapshot.part else (analysis.entered, analysis.releases)
-    refused = analysis.budget.refused.sum(axis=0)
-    total = matching = _time_wait(snapshot, times, series, *timers, refused, entered, left)
+    timers = (None, None, None) if snapshot.part else (analysis.entered, analysis.releases, analysis.ahead)
+    total = matching = _time_wait(snapshot, times, series, *timers, entered, left)
     if not everything:
         times, series = history.states(view.query, snapshot.dumped, chosen.count)
-        matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, chosen.refused, None, None)
+        matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, chosen.ahead, None, None)
     return Frame(
         tick=history.number,
         view=view,
@@ -154,7 +127,16 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         matching=matching,
         memory=analysis.memory,
         rates=rates,
-        verdicts=verdicts(snapshot, analysis.places, analysis.budget, analysis.binders, analysis.memory, rates, growth),
+        verdicts=verdicts(
+            snapshot,
+            analysis.places,
+            analysis.budget,
+            analysis.binders,
+            analysis.memory,
+            analysis.unclosed,
+            rates,
+            growth,
+        ),
         shown=chosen.shown,
         drill=chosen.drill,
         port_map=chosen.port_map,
@@ -162,14 +144,6 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         every_s=analysis.every_s,
         base=base,
     )
-
-
-def _version(kernel: str) -> tuple[int, ...]:
-    """
-    >>> _version("5.15.0-91-generic"), _version("6.18.44"), _version("")
-    ((5, 15), (6, 18), ())
-    """
-    return tuple(int(part) for part in re.findall(r"\d+", kernel[:32])[:2])
 
 
 def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
@@ -199,22 +173,32 @@ def _time_wait(
     series: Counts,
     entered: Counts | None,
     due: Counts | None,
-    refused: Floats,
+    ahead: Floats | None,
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
-    """`entered`, `due` and `refused` as things stood when the sockets were read."""
+    """`entered`, `due` and `ahead` as things stood when the sockets were read."""
     now_per_s = rate(entered) if entered_per_s is None else entered_per_s
-    due = carried(due, snapshot.age_s, now_per_s)
-    refused = np.append(refused, refused[-1])[np.minimum(np.arange(len(refused)) + int(snapshot.age_s), len(refused))]
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
         count=count,
         entered_per_s=now_per_s,
         left_per_s=left_per_s,
         entered=carried(entered, snapshot.age_s, now_per_s),
-        releases=due,
-        forecast=forecast(count, due, now_per_s, refused, snapshot.limits.max_tw_buckets),
+        releases=carried(due, snapshot.age_s, now_per_s),
+        forecast=None if ahead is None else _forecast(count, ahead, int(snapshot.age_s)),
         times=times - snapshot.mono,
         counts=series[:, TcpState.TIME_WAIT],
     )
+
+
+def _forecast(count: int, ahead: Floats, age_s: int) -> Floats:
+    """From the count of now on as `ahead` goes on from `age_s`; beyond its end nothing changes: what enters by then
+    stands against what is released.
+
+    >>> _forecast(12, np.array([9.0, 11.0, *[14.0] * 59]), age_s=1)[[0, 59]].tolist()
+    [15.0, 15.0]
+    """
+    at = np.minimum(age_s + np.arange(MINUTE_S + 1), MINUTE_S)
+    forecast: Floats = np.maximum(count + ahead[at[1:]] - ahead[at[0]], 0.0)
+    return forecast

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from twtop.destinations import Destinations, Names
-from twtop.exhaustion import full_in_s, max_per_s, refused
+from twtop.destinations import Destinations
+from twtop.exhaustion import full_in_s, max_per_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Addresses,
@@ -19,14 +19,14 @@ from twtop.model import (
     Floats,
     Limits,
     Mask,
-    Rows,
     Snapshot,
     Sockets,
     freeze,
 )
+from twtop.past import Trace
 from twtop.port_space import PortSpace
-from twtop.rates import Live, live, measure
-from twtop.timers import MINUTE_S, Wheel, mean_life_s
+from twtop.rates import measure
+from twtop.timers import Wheel, mean_life_s
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
@@ -41,10 +41,9 @@ class Budgets:
     range of odd size: PortSpace.elusive). Past the cliff the first parity is full. Inbound: the peer's client ports.
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL.
-    `crowded` are the budgets that will be full within a minute, `refused` (crowded, 60) how many connections will have
-    found no port by the end of each second.
     `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
-    connections now open, the budget fills sooner or later.
+    connections now open, the budget fills sooner or later. Where a client binds first, `full_in_s` comes no later than
+    the end of the budget that its address has for all destinations (BindFirst.bound).
     """
 
     used: Floats
@@ -56,8 +55,6 @@ class Budgets:
     max_per_s: Floats
     full_in_s: Floats
     past_cliff: Mask
-    crowded: Rows
-    refused: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,10 +62,6 @@ class Budgets:
             pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
         object.__setattr__(self, "pressure", pressure)
         freeze(*(getattr(self, f.name) for f in fields(self)))
-
-    def live(self, mono: float, names: Names) -> Live:
-        """What the next dump wants to know of this one, taken at `mono`, to tell how fast each budget fills."""
-        return live(mono, names, self.used - self.time_wait)
 
 
 def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
@@ -97,7 +90,7 @@ def reuse_delay_ms(limits: Limits) -> int:
 
 
 def budgets(
-    snapshot: Snapshot, space: PortSpace | None, places: Destinations, wheel: Wheel, past: Sequence[Live] = ()
+    snapshot: Snapshot, space: PortSpace | None, places: Destinations, wheel: Wheel, past: Sequence[Trace] = ()
 ) -> Budgets:
     """The budget of every destination, from the whole socket table and what earlier dumps left, oldest first."""
     sockets, code, count = snapshot.sockets, places.code, len(places)
@@ -125,7 +118,6 @@ def budgets(
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(snapshot, places, wheel, allowed)
     busy = np.flatnonzero(time_wait & held)
-    crowded, denied = refused(code[rows], wheel.release_s(sockets.timer_ms[rows]), alive, rates, ceiling, MINUTE_S)
     return Budgets(
         used=used,
         time_wait=waiting,
@@ -144,8 +136,6 @@ def budgets(
             wheel.longest_s,
         ),
         past_cliff=past_cliff,
-        crowded=crowded,
-        refused=denied,
     )
 
 

@@ -6,60 +6,20 @@ socket needs to be found again. What comes and goes without a TIME_WAIT, as wher
 it does in the budget.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from twtop.destinations import Names
-from twtop.model import Codes, Floats, freeze
+from twtop.model import Codes, Floats, Mask, freeze
+from twtop.past import LONG_S, Trace
 
-LONG_S, SHORT_S = 10, 3
-"""Rates are means over the long span, so that they do not flicker; over the short one where the two disagree."""
+SHORT_S = 3
+"""Rates are means over the long span, so that they do not flicker; over this one where the two disagree."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 """How far beyond chance, in standard deviations of a count, two spans disagree, or connections grow for good."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Live:
-    """What a dump leaves behind for the next ones: connections not in TIME_WAIT per destination, sorted by name."""
-
-    mono: float
-    names: Names
-    count: Floats
-
-    def __post_init__(self) -> None:
-        freeze(self.names, self.count)
-
-    def of(self, names: Names) -> Floats:
-        """The counts of these destinations then; 0 for one that did not exist."""
-        if not len(self.names):
-            return np.zeros(len(names))
-        at = np.minimum(np.searchsorted(self.names, names), len(self.names) - 1)
-        return np.where(self.names[at] == names, self.count[at], 0.0)
-
-
-def live(mono: float, names: Names, count: Floats) -> Live:
-    order = np.argsort(names)
-    return Live(mono, names[order], count[order])
-
-
-class Past:
-    """What the dumps of the last seconds left."""
-
-    def __init__(self) -> None:
-        self._kept: deque[Live] = deque()
-
-    def before(self, mono: float) -> tuple[Live, ...]:
-        """Oldest first: of the last seconds before `mono`, and the last one before those."""
-        while len(self._kept) > 1 and self._kept[1].mono <= mono - LONG_S:
-            self._kept.popleft()
-        return tuple(each for each in self._kept if each.mono < mono)
-
-    def keep(self, live: Live) -> None:
-        self._kept.append(live)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +42,7 @@ class Rates:
         return np.maximum(self.closing + self.growth, 0.0)
 
 
-def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats, past: Sequence[Live]) -> Rates:
+def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats, past: Sequence[Trace]) -> Rates:
     """Rates at `mono`, per destination (names, count: connections not in TIME_WAIT); `past` is oldest first.
 
     `code` and `age_ms` are of the sockets in TIME_WAIT. Without a past the growth is taken to be 0.
@@ -95,13 +55,17 @@ def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats
         before = next((each for each in reversed(past) if mono - each.mono >= span_s), past[0] if past else None)
         if before is None:
             return closing, np.zeros(size)
-        return closing, (count - before.of(names)) / (mono - before.mono)
+        return closing, (count - before.of(before.live, names)) / (mono - before.mono)
 
     (closing, growth), (closing_now, growth_now) = over(LONG_S), over(SHORT_S)
-    expected = (closing + growth) * SHORT_S
-    seen = (closing_now + growth_now) * SHORT_S
-    changed = np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))
+    changed = disagree(closing + growth, closing_now + growth_now)
     growth = np.where(changed, growth_now, growth)
-    before = past[0].of(names) if past else count
+    before = past[0].of(past[0].live, names) if past else count
     certain = np.abs(count - before) > TREND_SIGMAS * np.sqrt(count + before)
     return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))
+
+
+def disagree(long_per_s: Floats, short_per_s: Floats) -> Mask:
+    """Where the rate over the short span differs from that over the long one by more than chance."""
+    expected, seen = long_per_s * SHORT_S, short_per_s * SHORT_S
+    return np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))

@@ -36,9 +36,16 @@ def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, a
         return None
     if binders is not None and binder is not None and binders.pressure[binder] >= budget.pressure[worst]:
         used, pressure = float(binders.ports[binder]), float(binders.pressure[binder])
-        name = text.address(addresses.integer(binders.local[binder]))
         return Scarcest(
-            name, None, int(binders.destinations[binder]), used, used / pressure, pressure, np.nan, np.nan, np.nan
+            name=text.address(addresses.integer(binders.local[binder])),
+            place=None,
+            destinations=int(binders.destinations[binder]),
+            used=used,
+            capacity=used / pressure,
+            pressure=pressure,
+            full_in_s=float(binders.full_in_s[binder]),
+            new_per_s=float(binders.new_per_s[binder]),
+            max_per_s=float(binders.max_per_s[binder]),
         )
     return Scarcest(
         name=text.endpoint(addresses.integer(places.remote[worst]), int(places.port[worst])),

@@ -17,8 +17,8 @@ from twtop.timers import entries, releases
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
-    of their TIME_WAIT, None where a timer is unknown, `refused` (60,) the connections that will find no port, as far as
-    the filter keeps all of a destination. `drill` are rows of sockets in the order asked for."""
+    of their TIME_WAIT, `ahead` (61,) how many there will be, now first: None where a timer is unknown. `drill` are rows
+    of sockets in the order asked for."""
 
     analysis: Analysis
     view: View
@@ -28,7 +28,7 @@ class Selection:
     count: Counts
     entered: Counts | None
     releases: Counts | None
-    refused: Floats
+    ahead: Floats | None
     drill: Rows
     port_map: PortMap | None
 
@@ -50,18 +50,20 @@ def select(analysis: Analysis, view: View, owners: Owners, before: Selection | N
         members_of = members(snapshot, places, owners, view.drill)
         drill = _drill(snapshot.sockets, owners, view, before.shown & members_of)
     among = places.code[drill] if view.drill else before.groups.destination
-    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among))
+    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among, before.port_map))
 
 
 def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
     snapshot = analysis.snapshot
     sockets = snapshot.sockets
     shown = mask(view.query, sockets, analysis.direction, owners)
-    entered, due = analysis.entered, analysis.releases
-    code, crowded = analysis.places.code, analysis.budget.crowded
+    entered, due, ahead = analysis.entered, analysis.releases, analysis.ahead
     if not isinstance(view.query, Everything):
-        waiting = analysis.waiting[shown[analysis.waiting]]
-        entered, due = entries(sockets.age_ms[waiting]), releases(sockets.timer_ms[waiting], analysis.clock)
+        kept, code = shown[analysis.waiting], analysis.places.code
+        waiting, left_out = analysis.waiting[kept], analysis.waiting[~kept]
+        age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
+        entered, due = entries(age_ms), releases(left_ms, analysis.clock)
+        ahead = analysis.outlook.ahead(code[waiting], age_ms, analysis.clock.release_s(left_ms), code[left_out])
     return Selection(
         analysis=analysis,
         view=view,
@@ -71,21 +73,14 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
         count=np.bincount(sockets.state[shown], minlength=STATES),
         entered=entered,
         releases=due,
-        refused=analysis.budget.refused[~_held_by(code[~shown], crowded)].sum(axis=0),
+        ahead=ahead,
         drill=np.empty(0, np.intp),
         port_map=None,
     )
 
 
-def _held_by(code: Codes, places: Rows) -> Mask:
-    """Which of these destinations are among the codes."""
-    there = np.zeros(int(places.max(initial=0)) + 1, np.bool_)
-    there[code[(code >= 0) & (code < len(there))]] = True
-    return there[places]
-
-
-def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
-    """Of the most pressed outbound destination among these."""
+def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
+    """Of the most pressed outbound destination among these; `known` once more if it is of the same."""
     places, space = analysis.places, analysis.space
     chosen = np.zeros(len(places), np.bool_)
     chosen[among] = True
@@ -93,7 +88,7 @@ def _port_map(analysis: Analysis, among: Codes | Rows) -> PortMap | None:
     if space is None or not chosen.any():
         return None
     worst = int(np.argmax(np.where(chosen, urgency(places, analysis.budget), -1.0)))
-    return port_map(analysis.snapshot, space, places, worst)
+    return known if known and known.place == worst else port_map(analysis.snapshot, space, places, worst)
 
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:

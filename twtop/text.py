@@ -4,6 +4,7 @@ import ipaddress
 import math
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 
 UNKNOWN = "–"
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -130,6 +131,11 @@ def full_in(value: float | None) -> str:
     if value is not None and math.isinf(value):
         return "never"
     return "now" if value is not None and value < 0.5 else span(value)
+
+
+def clock(time: float) -> str:
+    """The local time of day, in whole seconds."""
+    return f"{datetime.fromtimestamp(time):%H:%M:%S}"
 
 
 def size(value: float | None) -> str:

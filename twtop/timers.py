@@ -27,6 +27,9 @@ INITIAL_JIFFIES_S = -300
 BOOT_S = 0.2
 """Jiffies are first counted this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
 
+UNSURE_S = 0.25
+"""So near to a move of the wheel the clock alone does not tell whether it has come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
@@ -61,7 +64,28 @@ def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
     """
     step_s = wheel_step_s(timer_ms if unit_ms == 1 else timer_ms[:0])
     since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
-    return Wheel(step_s, round(step_s - since, 3))
+    next_s = round(step_s - since, 3)
+    if min(since, next_s) < UNSURE_S:
+        next_s = _seen_next_s(timer_ms, step_s, next_s)
+    return Wheel(step_s, next_s)
+
+
+def _seen_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> float:
+    """What ran out since the last move still stands there: nearly a step's worth before a move, nearly none after it.
+
+    >>> steady = np.arange(2000, dtype=np.int32) * 20
+    >>> before, after = np.append(steady, [0] * 99), steady
+    >>> [_seen_next_s(timers, 2.0, next_s) for timers in (before, after) for next_s in (0.1, 1.9)]
+    [0.1, 0.001, 2.0, 1.9]
+    """
+    out = int(np.count_nonzero(timer_ms == 0))
+    soon = int(np.count_nonzero((timer_ms > 0) & (timer_ms <= step_s * 1000)))
+    if max(out, soon) < FEW:
+        return next_s
+    before = 2 * out > soon
+    if before == (next_s < step_s / 2):
+        return next_s
+    return 0.001 if before else step_s
 
 
 def wheel_step_s(timer_ms: NDArray[np.int32]) -> float:
@@ -122,23 +146,6 @@ def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
         return None
     due = wheel.release_s(timer_ms)
     return np.bincount(due[due < MINUTE_S].astype(np.intp), minlength=MINUTE_S)
-
-
-def forecast(
-    count: int, due: Counts | None, entered_per_s: float | None, refused: Floats | float = 0.0, limit: int | None = None
-) -> Floats | None:
-    """TIME_WAIT expected at the end of each second of the next minute, if connections are asked for as now: (60,).
-
-    `refused` are those that will find no port by then, and past the `limit` of the buckets a close leaves none.
-    None where releases or entries are unknown.
-
-    >>> forecast(10, np.array([4, 2]), 3.0).tolist(), forecast(10, np.array([4, 2]), 3.0, np.array([0, 1]), 9).tolist()
-    ([9.0, 10.0], [9.0, 9.0])
-    """
-    if due is None or entered_per_s is None:
-        return None
-    ahead = count - np.cumsum(due) + entered_per_s * np.arange(1, len(due) + 1) - refused
-    return np.clip(ahead, 0.0, math.inf if limit is None else max(limit, count))
 
 
 def rate(entered: Counts | None) -> float | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from twtop import text
 from twtop.bind_first import BindFirst
+from twtop.close_wait import holders
 from twtop.costs import Memory, accept_queue
 from twtop.destinations import Destinations
 from twtop.model import Snapshot, TcpState
@@ -20,8 +21,8 @@ SOON_S = 60
 MEMORY_WARN, MEMORY_CRITICAL = 0.01, 0.05
 """Shares of the machine's memory; a million TIME_WAIT is about a quarter of a gigabyte."""
 
-LEAK = 100
-"""CLOSE_WAIT from which an application that forgets to close is worth a warning, when they are most of all sockets."""
+LEAK = 50
+"""So many CLOSE_WAIT that stay are worth a warning, when most sockets that have a descriptor are in CLOSE_WAIT."""
 
 
 class Level(enum.StrEnum):
@@ -55,17 +56,21 @@ def verdicts(
     budget: Budgets,
     binders: BindFirst | None,
     memory: Memory,
+    unclosed: int,
     rates: Rates,
     growth_per_s: float | None,
 ) -> tuple[Verdict, ...]:
-    """The six of them, in the order in which they stand on the strip; `growth_per_s` is that of all TIME_WAIT."""
+    """The six of them, in the order in which they stand on the strip.
+
+    `unclosed` are the CLOSE_WAIT that stay (close_wait.Unclosed), `growth_per_s` is that of all TIME_WAIT.
+    """
     worst = scarcest(places, budget, binders, snapshot.sockets.addresses)
     return (
         _of(snapshot, _ports(snapshot, budget, worst)),
         _of(snapshot, _connect_cost(snapshot, budget, worst)),
         _buckets(snapshot, rates, growth_per_s),
         _memory(snapshot, memory),
-        _of(snapshot, _fds(snapshot)),
+        _of(snapshot, _fds(snapshot, unclosed)),
         _drops(snapshot, rates),
     )
 
@@ -88,18 +93,22 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
     if worst.place is None:
-        return _bound_ports(worst)
-    level = ports_level(worst.pressure, bool(budget.past_cliff[worst.place]), worst.full_in_s)
+        level = ports_level(worst.pressure, False, worst.full_in_s)
+        who = f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations share one "
+        who += f"budget: it holds {text.count(worst.used)}"
+        least, end = "", "; at the end bind() fails with EADDRINUSE"
+    else:
+        level = ports_level(worst.pressure, bool(budget.past_cliff[worst.place]), worst.full_in_s)
+        who = f"{worst.name} holds {text.count(worst.used)}"
+        least, end = "at least " if np.isnan(budget.reusable[worst.place]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
-    least = "at least " if np.isnan(budget.reusable[worst.place]) else ""
-    later = "when it is full is unknown without timers" if np.isnan(worst.full_in_s) else "never full at this rate"
     return Verdict(
         "ports",
         level,
         worst.pressure,
         text.percent(worst.pressure),
-        f"{worst.name} holds {text.count(worst.used)} of {text.count(worst.capacity)} local ports; "
-        f"{least}{text.count(left)} more connections can be made, {when_full(worst.full_in_s) or later}.",
+        f"{who} of {text.count(worst.capacity)} local ports; {least}{text.count(left)} more connections can be made, "
+        f"{when_full(worst.full_in_s) or _when_not(worst)}{end}.",
     )
 
 
@@ -113,22 +122,20 @@ def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:
 def when_full(full_in_s: float) -> str:
     """When a budget will be full, in two to four words; empty for never and for unknown.
 
-    >>> when_full(0), when_full(41.2), when_full(math.inf)
-    ('full now', 'full in 41 s', '')
+    >>> when_full(0), when_full(0.3), when_full(41.2), when_full(math.inf)
+    ('full now', 'full now', 'full in 41 s', '')
     """
-    when = text.full_in(full_in_s)
-    return "full now" if when == "now" else f"full in {when}" if math.isfinite(full_in_s) else ""
+    if not math.isfinite(full_in_s):
+        return ""
+    return "full now" if (told := text.full_in(full_in_s)) == "now" else f"full in {told}"
 
 
-def _bound_ports(worst: Scarcest) -> Verdict:
-    return Verdict(
-        "ports",
-        _level(worst.pressure),
-        worst.pressure,
-        text.percent(worst.pressure),
-        f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations "
-        f"share one budget: {text.count(worst.used)} ports are held, and at the end bind() fails with EADDRINUSE.",
-    )
+def _when_not(worst: Scarcest) -> str:
+    if not np.isnan(worst.full_in_s):
+        return "never full at this rate"
+    if np.isnan(worst.new_per_s):
+        return "when it is full is unknown without timers"
+    return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
 
 
 def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
@@ -188,21 +195,21 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     return Verdict("memory", level, value, text.size(memory.here), f"{what}: {share}.")
 
 
-def _fds(snapshot: Snapshot) -> Verdict:
+def _fds(snapshot: Snapshot, unclosed: int) -> Verdict:
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
         return _unknown("fds", "The number of open files")
-    states = snapshot.sockets.state
-    forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
+    forgotten = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
     level = _level(used / most)
-    if level is Level.OK and forgotten >= LEAK and forgotten * 2 > np.count_nonzero(states != TcpState.TIME_WAIT):
+    leaks = unclosed >= LEAK and forgotten * 2 > holders(snapshot.sockets)
+    if leaks and level is Level.OK:
         level = Level.WARN
     leak = f"; {text.count(forgotten)} CLOSE_WAIT do, until their application closes them" if forgotten else ""
     return Verdict(
         "fds",
         level,
         used / most,
-        f"{text.count(forgotten)} CLOSE_WAIT" if level is Level.WARN and forgotten >= LEAK else "0 held",
+        f"{text.count(forgotten)} CLOSE_WAIT" if leaks else "0 held",
         f"TIME_WAIT hold no file descriptor{leak}; the system has {text.count(used)} of {text.count(most)} files open.",
     )
 

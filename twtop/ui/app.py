@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from twtop.frame import View
 from twtop.text import harmless
-from twtop.ui.keys import MONITOR_KEYS, SUSPEND, Key, bindings
+from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.lines import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
 from twtop.ui.namespaces import Places
@@ -124,6 +124,12 @@ class TwtopApp(App[None]):
         """Ctrl-C, which a raw terminal sends as a key and not as SIGINT."""
         self._end_by(signal.SIGINT)
 
+    def action_save_screen(self) -> None:
+        """The monitor saves it, which knows of which moment it is."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Monitor):
+                screen.save_screen()
+
     def get_default_screen(self) -> Screen[None]:
         return Monitor(self._make_engine, self._view, self._interval, self._places)
 
@@ -132,14 +138,16 @@ class TwtopApp(App[None]):
         return [*super().get_line_filters(), *self._line_filters]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
+        """What twtop's keys do on this screen; of Textual's own commands those alone that have no key of ours."""
+        theirs = {each.title: each for each in super().get_system_commands(screen)}
         if not isinstance(screen, Monitor):
-            yield from super().get_system_commands(screen)
+            yield from (_command(key, screen) for key in APP_KEYS)
+            yield from (theirs["Theme"], theirs["Quit"])
             return
         yield from (_command(key, screen) for key in MONITOR_KEYS)
         if isinstance(screen.focused, TonePainter):
             yield from (_command(key, screen.focused) for key in screen.focused.KEYS)
-        own = {key.label for key in MONITOR_KEYS}
-        yield from (each for each in super().get_system_commands(screen) if each.title.lower() not in own)
+        yield theirs["Theme"]
 
 
 def _command(key: Key, target: Widget) -> SystemCommand:

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 
+from twtop import text
 from twtop.explain import Explanation, Truth
+from twtop.ui.dialog import Dialog, Page
 from twtop.ui.lines import Tone
 from twtop.ui.wrapping import Paragraph, Paragraphs
 from twtop.verdicts import Verdict
@@ -20,24 +20,20 @@ BODY = 8
 BLANK: Paragraph = ((), 0)
 
 
-class ExplainScreen(ModalScreen[None]):
-    """Closes with Esc, q, w or Enter."""
+class ExplainScreen(Dialog[None]):
+    """Of one moment, `time`, whatever goes on below it. Closes with Esc, q, w or Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,w,enter", "dismiss", "close")]
 
-    def __init__(self, explanation: Explanation, verdicts: tuple[Verdict, ...]) -> None:
+    def __init__(self, explanation: Explanation, verdicts: tuple[Verdict, ...], time: float) -> None:
         super().__init__()
+        self._time = time
         self._explanation = explanation
         self._verdicts = verdicts
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="modal") as panel:
-            panel.border_title = self._explanation.title
-            panel.border_subtitle = "Esc closes"
+        with Page(f"{self._explanation.title} ── as of {text.clock(self._time)}"):
             yield Paragraphs([*_claims(self._explanation), *_fixes(self._explanation), *_told(self._verdicts)])
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
 
 def _claims(explanation: Explanation) -> Iterator[Paragraph]:

@@ -30,7 +30,8 @@ class ExportingScreen(Screen[None]):
         if self.frame is not None:
             self._save(self.frame, f"{self._meant.id}.csv", self._meant.csv(self.frame))
 
-    def action_save_screen(self) -> None:
+    def save_screen(self) -> None:
+        """With the panel over it, if there is one."""
         if self.frame is not None:
             drawn = self.app.export_screenshot(title="twtop")
             picture = drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some viewers drop spaces

@@ -13,7 +13,7 @@ BLOCKS = {Tone.LIVE: "█", Tone.TIME_WAIT: "▓", Tone.REUSABLE: "▒", Tone.FR
 def gauge(groups: Groups, place: int, width: int, peak: float = math.nan) -> Line:
     """The budget of one destination in `width` cells; nothing for one without a known capacity.
 
-    `peak` is the highest pressure so far; its tick is seen once the bar has fallen behind it.
+    `peak` is the highest pressure so far; its tick stands where the bar ended then, once the bar is shorter.
     """
     budget = groups.budgets
     capacity = float(budget.capacity[place])
@@ -30,15 +30,19 @@ def gauge(groups: Groups, place: int, width: int, peak: float = math.nan) -> Lin
     spans = [(BLOCKS[tone], tone) for tone in tones]
     if groups.places.direction[place] == Direction.OUTBOUND:
         spans[width // 2] = (TICK, Tone.STRONG)
-    held = _cell(peak, width)
-    if held > _cell(float(budget.pressure[place]), width) and tones[held] in (Tone.REUSABLE, Tone.FREE):
-        spans[held] = (PEAK, Tone.STRONG)
+    held = _filled(peak, width)
+    if held > _filled(float(budget.pressure[place]), width) and tones[held - 1] in (Tone.REUSABLE, Tone.FREE):
+        spans[held - 1] = (PEAK, Tone.STRONG)
     return merged(spans)
 
 
-def _cell(share: float, width: int) -> int:
-    """The last cell that a share reaches into; −1 for none and for an unknown share."""
-    return -1 if math.isnan(share) else math.ceil(min(share, 1.0) * width) - 1
+def _filled(share: float, width: int) -> int:
+    """The cells that a share of the whole fills, rounded but never to none; 0 for an unknown share.
+
+    >>> [_filled(share, 10) for share in (0, 0.01, 0.54, 0.56, 2, math.nan)]
+    [0, 1, 5, 6, 10, 0]
+    """
+    return max(round(min(share, 1.0) * width), 1) if share > 0 else 0
 
 
 def bar(*shares: tuple[float, Tone], total: float, width: int) -> list[Tone]:
@@ -51,6 +55,6 @@ def bar(*shares: tuple[float, Tone], total: float, width: int) -> list[Tone]:
     reached = 0.0
     for share, tone in shares:
         reached += share
-        end = max(round(reached / total * width), len(cells) + (share > 0))
+        end = max(_filled(reached / total, width), len(cells) + (share > 0))
         cells += [tone] * (min(end, width) - len(cells))
     return cells + [Tone.FREE] * (width - len(cells))

@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from twtop.ui.dialog import Dialog, Page
 from twtop.ui.keys import ALL_KEYS
 from twtop.ui.lines import GAP, Line, LinePanel, Tone
 from twtop.ui.widgets.peers import PEER_COLUMNS
@@ -36,15 +35,13 @@ FILTERS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Closes with Esc, q, ? or Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,h,f1,enter", "dismiss", "close")]
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="modal") as panel:
-            panel.border_title = "twtop help"
-            panel.border_subtitle = "Esc closes"
+        with Page("twtop help"):
             yield Static(Content.styled("Keys", "bold"))
             yield Pairs((key.cap, key.help) for key in ALL_KEYS)
             yield Static(Content.styled("\nThe filter language", "bold"))
@@ -53,9 +50,6 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(Content.styled(f"\n{title}", "bold"))
                 yield Pairs((column.title, column.help) for column in columns)
             yield Static(_notes())
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
 
 class Pairs(LinePanel):

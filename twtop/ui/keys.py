@@ -22,7 +22,10 @@ class Key:
 
 
 SUSPEND = Key("ctrl+z", "Ctrl-Z", "app.suspend_process", "suspend", "To the shell; “fg” there comes back", at_once=True)
-"""Works over a panel too."""
+SAVE_SCREEN = Key("E,upper_e", "E", "app.save_screen", "save screen",
+    "Save the screen as a picture (SVG) to a new file here")  # fmt: skip
+APP_KEYS = (SAVE_SCREEN, SUSPEND)
+"""Over a panel too."""
 
 MONITOR_KEYS = (
     Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9,
@@ -43,10 +46,10 @@ MONITOR_KEYS = (
     Key("M,upper_m", "M", "baseline", "baseline", "Now is the baseline: counts show their change since; again: off"),
     Key("l", "l", "list_marks", "list of marks", "Every mark with its time and key figures"),
     Key("r", "r", "refresh", "refresh", "Read the sockets now, paused or not"),
-    Key("y", "y", "copy", "copy", "Copy the selected row to the clipboard"),
+    Key("y", "y", "copy", "copy", "Copy the selected row, name=value, to the clipboard"),
     Key("e", "e", "save_table", "save table",
         "Save the peers or the sockets, as they stand, as CSV to a new file here"),
-    Key("E,upper_e", "E", "save_screen", "save screen", "Save the screen as a picture (SVG) to a new file here"),
+    SAVE_SCREEN,
     Key("escape", "Esc", "back", "back", "One step back: filter line, zoom, sockets, then the filter itself"),
     Key("question_mark,h,f1", "?", "help", "help", "This panel", 10),
     SUSPEND,

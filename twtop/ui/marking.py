@@ -5,9 +5,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 from twtop.frame import Frame
+from twtop.ui.dialog import Dialog
 from twtop.ui.marks import MARK_COLUMNS, MOST, Mark, MarkRow, MarkRows, mark_of
 from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.mark_bar import MarkBar
@@ -15,7 +16,7 @@ from twtop.ui.widgets.table import Table
 from twtop.ui.widgets.timeline import Timeline
 
 
-class MarksScreen(ModalScreen[None]):
+class MarksScreen(Dialog[None]):
     """Every mark with its key figures. Closes with Esc, q, l or Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,l,enter", "dismiss", "close")]

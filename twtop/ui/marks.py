@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -80,7 +79,7 @@ class MarkRows:
 
 
 def clock(mark: Mark) -> str:
-    return f"{datetime.fromtimestamp(mark.time):%H:%M:%S}"
+    return text.clock(mark.time)
 
 
 def _time(row: MarkRow, _width: int) -> Line:

@@ -35,9 +35,9 @@ from twtop.ui.widgets.header import Header
 from twtop.ui.widgets.headline import Headline
 from twtop.ui.widgets.mark_bar import MarkBar
 from twtop.ui.widgets.owner import OwnerPanel
-from twtop.ui.widgets.peers import PEER_COLUMNS, PeersTable
+from twtop.ui.widgets.peers import PeersTable
 from twtop.ui.widgets.port_map import PortMapPanel
-from twtop.ui.widgets.sockets import SocketsTable
+from twtop.ui.widgets.sockets import SOCKET_COLUMNS, SocketRow, SocketsTable
 from twtop.ui.widgets.states import StatesPanel
 from twtop.ui.widgets.table import Table
 from twtop.ui.widgets.timeline import Timeline
@@ -118,6 +118,8 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
     # What comes from the engine
 
     def on_frame_ready(self, message: FrameReady) -> None:
+        if message.frame.view != self.wanted:
+            return  # the answer to a key pressed since is on its way
         before, self.frame = self.frame, message.frame
         frame = message.frame
         if before is None or before.tick != frame.tick:  # else the last good sample once more, for another view
@@ -189,8 +191,12 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
             self._header.draw()
 
     def _mark_panels(self, name: str, on: bool) -> None:
-        """A class on those panels alone that look different by it: on the screen it would paint everything anew."""
-        self.query("#top, #peers, #sockets, #owner, #port-map").set_class(on, name)
+        """A class on those panels alone that look different by it: on the screen it would paint everything anew, and
+        what they hold looks the same."""
+        panels = self.query("#top, #peers, #sockets, #owner, #port-map")
+        for panel in panels:
+            panel.set_class(on, name, update=False)
+        self.app.stylesheet.update_nodes(panels)
 
     # What goes to the engine
 
@@ -253,11 +259,10 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
 
     def action_sort(self) -> None:
         if self.focused is self._sockets:
-            orders = list(SocketSort)
-            self._want(socket_sort=orders[(orders.index(self.wanted.socket_sort) + 1) % len(orders)])
-        else:
-            at = next(i for i, column in enumerate(PEER_COLUMNS) if column is self._peers.sorted_by)
-            self._peers.sort_by(PEER_COLUMNS[(at + 1) % len(PEER_COLUMNS)], reverse=False)
+            now = next(column for column in SOCKET_COLUMNS if column.sort is self.wanted.socket_sort)
+            self._sort_sockets(self._sockets.order_after(now), reverse=False)
+        elif self._peers.sorted_by is not None:
+            self._peers.sort_by(self._peers.order_after(self._peers.sorted_by), reverse=False)
 
     def action_reverse(self) -> None:
         if self.focused is self._sockets:
@@ -270,9 +275,13 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if message.table is self._peers and column.sort is not None:
             again = column is self._peers.sorted_by
             self._peers.sort_by(column, again and not self._peers.reverse)
-        elif isinstance(column.sort, SocketSort):
+        elif message.table is self._sockets:
             again = column.sort is self.wanted.socket_sort
-            self._want(socket_sort=column.sort, reverse=again and not self.wanted.reverse)
+            self._sort_sockets(column, again and not self.wanted.reverse)
+
+    def _sort_sockets(self, column: Column[SocketRow], reverse: bool) -> None:
+        if isinstance(column.sort, SocketSort):
+            self._want(socket_sort=column.sort, reverse=reverse)
 
     def action_group_by(self) -> None:
         choices = list(GroupBy)
@@ -286,7 +295,8 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            self.app.push_screen(ExplainScreen(explain(self.frame, self._owner.detail), self.frame.verdicts))
+            told = explain(self.frame, self._owner.detail)
+            self.app.push_screen(ExplainScreen(told, self.frame.verdicts, self.frame.snapshot.time))
 
     def action_namespaces(self) -> None:
         if self._places is None:

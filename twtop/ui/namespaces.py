@@ -7,16 +7,16 @@ from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from twtop import text
 from twtop.engine import Engine
 from twtop.netns_listing import Listing, Namespace
+from twtop.ui.dialog import Dialog
 
 OWN = "twtop's own"
 COUNT, NAME = 11, 18
@@ -32,7 +32,18 @@ class Places:
     engine: Callable[[Namespace], Callable[..., Engine]]
 
 
-class NamespacesScreen(ModalScreen[Namespace]):
+class Choices(OptionList):
+    """Moves by the keys that move a table's selection too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "cursor_up", show=False),
+        Binding("j", "cursor_down", show=False),
+        Binding("g", "first", show=False),
+        Binding("G,upper_g", "last", show=False),
+    ]
+
+
+class NamespacesScreen(Dialog[Namespace]):
     """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
@@ -48,7 +59,7 @@ class NamespacesScreen(ModalScreen[Namespace]):
             panel.border_title = "Network namespaces"
             panel.border_subtitle = "⏎ watches, Esc closes"
             yield Static(Content.styled(f"{'TIME_WAIT':>{COUNT}}    {'NAMESPACE':<{NAME}} PROCESSES", "$text-muted"))
-            yield OptionList(markup=False)
+            yield Choices(markup=False)
             yield Static(Content("looking into all processes …"), id="hidden")
 
     def on_mount(self) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 
 from textual.geometry import Size
 
@@ -75,7 +74,7 @@ class Header(LinePanel):
             label = f" {text.printable(self.mark.label, LABEL)}" if self.mark.label else ""
             left.append(Part((("mark", Tone.DIM), (label, Tone.TITLE), (f" {since}", Tone.KEY)), 7))
         if self.frame.base is not None:
-            moment = f"{datetime.fromtimestamp(self.frame.base.time):%H:%M:%S}"
+            moment = text.clock(self.frame.base.time)
             left.append(Part((("change since ", Tone.DIM), (moment, Tone.KEY)), 8))
         elif self.frame.view.baseline:
             left.append(Part((("change unknown: the baseline is of another filter", Tone.WARN),), 8))
@@ -85,7 +84,7 @@ class Header(LinePanel):
     def _status(self, width: int) -> Line:
         if self.frame is None:
             return ()
-        clock = f"{datetime.fromtimestamp(self.frame.snapshot.time):%H:%M:%S}"
+        clock = text.clock(self.frame.snapshot.time)
         if self.fault:
             return fit([Part(((f" ✖ {self.fault} ", Tone.ALARM),), 2), Part(((clock, Tone.DIM),), 1)], width)
         if self.paused:

@@ -81,7 +81,7 @@ def _capacity(worst: Scarcest) -> Line:
 
 
 def _when(worst: Scarcest) -> Line:
-    """When it is full, in a place of fixed width; nothing is foretold of a client that binds first."""
+    """When it is full, in a place of fixed width; nothing where that is unknown."""
     if math.isnan(worst.full_in_s):
         return ()
     words = when_full(worst.full_in_s)

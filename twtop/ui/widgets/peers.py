@@ -12,7 +12,8 @@ from twtop.frame import Frame
 from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, has_timers, label
 from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.ordering import GroupSort, ordered
-from twtop.report import peers_csv
+from twtop.query import Everything
+from twtop.report import group_line, leaf_line, peers_csv
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
 from twtop.ui.lines import Line, Span, Tone, width_of
@@ -27,6 +28,10 @@ PORT, FIGURES, SHARE = 6, 15, 8
 LEVEL_TONES = {Level.CRITICAL: Tone.CRITICAL, Level.WARN: Tone.WARN}
 
 NARROW_GAUGE, WIDEST_GAUGE = 8, 60
+
+NO_CONNECTIONS, NO_MATCH = "no connections", "no connection matches the filter: Esc clears it"
+NO_MATCH_DRILLED = NO_MATCH.replace("Esc", "Esc twice")
+"""The first Esc closes the sockets."""
 
 PLURALS = {
     GroupBy.PEER: "Peers",
@@ -117,6 +122,11 @@ class PeerRows:
             return start
         leaves = range(int(self._groups.first[group]), int(self._groups.first[group + 1]))
         return next((start + 1 + i for i, leaf in enumerate(leaves) if self._groups.leaf_key(leaf) == key.leaf), start)
+
+
+def _looks_like(one: Frame, other: Frame) -> bool:
+    """Whether the rows of two frames are the same, as when only another group is drilled into."""
+    return one.groups is other.groups and one.peak is other.peak and one.base is other.base
 
 
 def _name(row: PeerRow, _width: int) -> Line:
@@ -236,25 +246,33 @@ WITH_CHANGES = tuple(each for column in PEER_COLUMNS for each in (column, CHANGE
 """Beside each count its difference to the baseline."""
 
 
+def _without_rows(frame: Frame) -> str:
+    there_are = len(frame.groups.places) or frame.snapshot.part
+    if not there_are or isinstance(frame.view.query, Everything):
+        return NO_CONNECTIONS
+    return NO_MATCH if frame.view.drill is None else NO_MATCH_DRILLED
+
+
 class PeersTable(Table[PeerRow]):
     """Peers of a Frame, sorted by pressure until the user wants otherwise."""
 
     def __init__(self, sort: GroupSort) -> None:
-        super().__init__(PEER_COLUMNS, "no connections", id="peers")
+        super().__init__(PEER_COLUMNS, "", id="peers")
         self.sorted_by = next(column for column in PEER_COLUMNS if column.sort is sort)
         self.expanded: frozenset[Key] = frozenset()
         self._frame: Frame | None = None
-        self._title, self._filter = "", ""
+        self._filter = ""
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's groups."""
         before, self._frame = self._frame, frame
-        self._title = PLURALS[frame.view.group_by]
-        self._entitle()
         if before is None or before.view.group_by is not frame.view.group_by:
             self.refresh_head()
         self.show_columns(PEER_COLUMNS if frame.base is None else WITH_CHANGES)
-        self._arrange()
+        self._entitle()
+        told, self.empty = self.empty, _without_rows(frame)
+        if before is None or told != self.empty or not _looks_like(before, frame):
+            self._arrange()
 
     def title_of(self, column: Column[PeerRow]) -> str:
         """The first column is headed by what the rows are grouped by."""
@@ -267,8 +285,19 @@ class PeersTable(Table[PeerRow]):
         self._filter = filter
         self._entitle()
 
+    def on_resize(self) -> None:
+        self._entitle()
+
     def _entitle(self) -> None:
-        self.entitle(self._title + (f" ── filter: {self._filter}" if self._filter else ""))
+        """What the rows are, the column that they are sorted by where it is out of sight, and the filter."""
+        parts = []
+        if self._frame is not None:
+            parts.append(PLURALS[self._frame.view.group_by])
+            if (by := self.sorted_by) is not None and not self.is_visible(by):
+                parts.append(f"by {by.title.split(' (')[0]}{self.arrow}")
+        if self._filter:
+            parts.append(f"filter: {self._filter}")
+        self.entitle(" ── ".join(parts))
 
     def toggle(self) -> None:
         """Expand or fold the group under the cursor."""
@@ -279,7 +308,14 @@ class PeersTable(Table[PeerRow]):
     def sort_by(self, column: Column[PeerRow], reverse: bool) -> None:
         """Order the rows by a column, largest first unless reversed."""
         self.order_by(column, reverse)
+        self._entitle()
         self._arrange()
+
+    def row_text(self) -> str:
+        """The selected row in plain values; empty without rows."""
+        if (row := self.selected) is None:
+            return ""
+        return group_line(row.frame, row.group) if row.leaf is None else leaf_line(row.frame, row.leaf)
 
     def csv(self, frame: Frame) -> Callable[[], str]:
         """The frame's groups as the table sorts them, once they are asked for."""

@@ -30,9 +30,10 @@ class PortMapPanel(LinePanel, can_focus=True):
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's port map, or hide where there is none."""
-        self._frame = frame
-        self.set_class(frame.port_map is not None, "known")
-        self.draw()
+        before, self._frame = self._frame, frame
+        if before is None or before.port_map is not frame.port_map:
+            self.set_class(frame.port_map is not None, "known")
+            self.draw()
 
     def draw(self) -> None:
         found = self._frame.port_map if self._frame else None

@@ -1,5 +1,6 @@
 """The drill-down: single 4-tuples of the chosen group, with their timers."""
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -8,9 +9,10 @@ import numpy as np
 
 from twtop import text
 from twtop.frame import Frame, SocketSort
-from twtop.groups import Key, label
-from twtop.model import TIMEWAIT_MS, Process, TcpState, Timer
-from twtop.report import sockets_csv
+from twtop.groups import GroupBy, Key, label, members
+from twtop.model import TIMEWAIT_MS, Direction, Process, TcpState, Timer
+from twtop.query import Everything
+from twtop.report import socket_line, sockets_csv
 from twtop.ui.columns import Column
 from twtop.ui.lines import Line, Tone, aligned, width_of
 from twtop.ui.widgets.table import Table
@@ -18,6 +20,7 @@ from twtop.ui.widgets.table import Table
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
 INFERRED = " (inferred)"
 BAR = 10
+NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,38 @@ class SocketRow:
         return text.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
 
 
+STAGES = {
+    TcpState.ESTABLISHED: 1,
+    **dict.fromkeys((TcpState.FIN_WAIT1, TcpState.CLOSE_WAIT), 2),
+    **dict.fromkeys((TcpState.FIN_WAIT2, TcpState.CLOSING, TcpState.LAST_ACK), 3),
+    TcpState.TIME_WAIT: 4,
+}
+"""A connection only goes on, never back (RFC 9293, 3.3.2)."""
+
+TIMER_SLACK_S = 1.0
+"""A TIME_WAIT may outlive its timer, which then stays at 0: by 0.5 s on the kernel's wheel, by more under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketKey:
+    """A connection, as far as it can be told from another one on the same 4-tuple: `entered` is when its TIME_WAIT
+    began, on the clock of `Snapshot.mono`, NaN for none and for unknown."""
+
+    ends: tuple[int, int, int, int]
+    state: TcpState
+    inode: int
+    entered: float
+
+    def may_be(self, before: "SocketKey") -> bool:
+        """Whether this may be the connection that had that key before; else it was opened since then."""
+        reopened = (
+            STAGES.get(self.state, 0) < STAGES.get(before.state, 0)
+            or self.entered - before.entered > TIMER_SLACK_S
+            or (self.inode != before.inode and self.inode != 0 != before.inode)
+        )
+        return self.ends == before.ends and not reopened
+
+
 class SocketRows:
     """The drilled sockets of a frame in their order."""
 
@@ -77,20 +112,24 @@ class SocketRows:
     def row(self, index: int) -> SocketRow:
         return SocketRow(self._frame, int(self._frame.drill[index]))
 
-    def key(self, index: int) -> Hashable:
-        sockets, row = self._frame.snapshot.sockets, int(self._frame.drill[index])
-        ends = (sockets.addresses.integer(code[row]) for code in (sockets.local, sockets.remote))
-        return (*ends, int(sockets.lport[row]), int(sockets.rport[row]))
+    def key(self, index: int) -> SocketKey:
+        row = self.row(index)
+        sockets, age_ms = self._frame.snapshot.sockets, row.age_ms
+        local, remote = (sockets.addresses.integer(code[row.index]) for code in (sockets.local, sockets.remote))
+        return SocketKey(
+            ends=(local, remote, int(sockets.lport[row.index]), int(sockets.rport[row.index])),
+            state=row.state,
+            inode=int(sockets.inode[row.index]),
+            entered=self._frame.snapshot.mono - age_ms / 1000 if age_ms >= 0 else math.nan,
+        )
 
     def find(self, key: Hashable) -> int | None:
-        if not isinstance(key, tuple):
+        if not isinstance(key, SocketKey):
             return None
         sockets, rows = self._frame.snapshot.sockets, self._frame.drill
-        local, remote, lport, rport = key
-        same = (sockets.lport[rows] == lport) & (sockets.rport[rows] == rport)
-        candidates = np.flatnonzero(same)
-        wanted = (local, remote, lport, rport)
-        return next((int(i) for i in candidates if self.key(int(i)) == wanted), None)
+        *_, lport, rport = key.ends
+        candidates = np.flatnonzero((sockets.lport[rows] == lport) & (sockets.rport[rows] == rport))
+        return next((int(at) for at in candidates if self.key(int(at)).may_be(key)), None)
 
 
 def _local(row: SocketRow, _width: int) -> Line:
@@ -149,11 +188,37 @@ SOCKET_COLUMNS = (
 )  # fmt: skip
 
 
+def whose(key: Key) -> str:
+    """The row of the peers table, whatever that is grouped by now.
+
+    >>> whose(Key(Direction.OUTBOUND, port=443)), whose(Key(process="nginx"))
+    ('Outbound service :443', 'Process nginx')
+    """
+    if key.remote is None:
+        kind = GroupBy.PROCESS if key.port is None else GroupBy.SERVICE
+    elif key.local is not None:
+        kind = GroupBy.DESTINATION
+    else:
+        kind = GroupBy.PREFIX if key.bits < 128 else GroupBy.PEER
+    if kind is GroupBy.DESTINATION:  # the label tells the direction, but not who of several processes
+        holder = "" if key.process is None else f" of {text.printable(key.process) or 'unknown process'}"
+        return f"Destination {label(key)}{holder}"
+    direction = {Direction.OUTBOUND: "outbound ", Direction.INBOUND: "inbound "}.get(key.direction or Direction.UNKNOWN)
+    return f"{direction or ''}{kind} ".capitalize() + label(key)
+
+
+def _filtered_out(frame: Frame, drill: Key) -> bool:
+    """Whether there are sockets of this group, or may be, of which the filter keeps none."""
+    if isinstance(frame.view.query, Everything):
+        return False
+    return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.places, frame.owners, drill).any())
+
+
 class SocketsTable(Table[SocketRow]):
     """The sockets that the frame's view drills into."""
 
     def __init__(self) -> None:
-        super().__init__(SOCKET_COLUMNS, "none left", id="sockets")
+        super().__init__(SOCKET_COLUMNS, NONE_LEFT, id="sockets")
         self.sorted_by = REMAINING
         self._drill: Key | None = None
 
@@ -166,12 +231,17 @@ class SocketsTable(Table[SocketRow]):
             return
         by = frame.view.socket_sort
         self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
-        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}"
+        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'↑' * self.reverse}"
         count, change = len(frame.drill), ""
         if frame.base is not None:
             change = f" ({text.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
-        self.entitle(f"{label(frame.view.drill)} ── {text.count(count)} sockets{change} ── {order}")
+        self.entitle(f"{whose(frame.view.drill)} ── {text.count(count)} sockets{change} ── {order}")
+        self.empty = NO_MATCH if not count and _filtered_out(frame, frame.view.drill) else NONE_LEFT
         self.show(SocketRows(frame))
+
+    def row_text(self) -> str:
+        """The selected socket in plain values; empty without sockets."""
+        return "" if (row := self.selected) is None else socket_line(row.frame, row.index)
 
     def csv(self, frame: Frame) -> Callable[[], str]:
         """The frame's drilled sockets in their order, once they are asked for."""

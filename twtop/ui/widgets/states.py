@@ -66,22 +66,31 @@ class StatesPanel(LinePanel, can_focus=True):
     def lines_for(self, size: Size) -> Sequence[Line]:
         if self._frame is None:
             return ()
-        count, kept = self._frame.states.count, kept_state(self._frame.view.query)
-        states = list(TcpState)
-        hidden = 0
-        if size.height < len(states):
-            room = max(1, size.height - 1)
-            ranked = sorted(states, key=lambda state: (state not in (TcpState.TIME_WAIT, kept), -int(count[state])))
-            states = [state for state in states if state in ranked[:room]]
-            hidden = len(TcpState) - len(states)
+        kept = kept_state(self._frame.view.query)
+        states = self._states = self._listed(size.height, kept)
         lines = [self._line(state) for state in states]
-        if hidden:
-            rest = sum(int(count[state]) for state in TcpState if state not in states)
+        if hidden := len(TcpState) - len(states):
+            rest = sum(int(self._frame.states.count[state]) for state in TcpState if state not in states)
             lines.append(((f"{hidden} other states: {rest:,}", Tone.DIM),))
-        self._states = states
         if self._cursor not in states:
             self._cursor = kept if kept in states else TcpState.TIME_WAIT
         return lines
+
+    def _listed(self, height: int, kept: TcpState | None) -> list[TcpState]:
+        """The states that have a line each: no line moves under the mouse while a filter leaves one state alone, and
+        else none for a state with less than twice as many sockets."""
+        assert self._frame is not None
+        count, states, before = self._frame.states.count, list(TcpState), self._states
+        room = len(states) if height >= len(states) else max(1, height - 1)
+        if kept in before and len(before) == room:
+            return before
+
+        def rank(state: TcpState) -> tuple[bool, int, bool]:
+            listed = state in before
+            return state not in (TcpState.TIME_WAIT, kept), -int(count[state]) << listed, not listed
+
+        ranked = sorted(states, key=rank)
+        return [state for state in states if state in ranked[:room]]
 
     def _line(self, state: TcpState) -> Line:
         assert self._frame is not None

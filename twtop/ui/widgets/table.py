@@ -72,6 +72,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self.columns = columns
         self.empty = empty
+        """What it says without rows."""
         self.rows: Rows[Row] = NoRows()
         self.cursor = 0
         self.sorted_by: Column[Row] | None = None
@@ -122,13 +123,6 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     def selected(self) -> Row | None:
         return self.rows.row(self.cursor) if len(self.rows) else None
 
-    def row_text(self) -> str:
-        """The selected row as plain text, its cells parted by tabs; empty without rows."""
-        if (row := self.selected) is None:
-            return ""
-        cells = ("".join(text for text, _ in placed.column.cell(row, placed.width)).strip() for placed in self._placed)
-        return "\t".join(cells)
-
     def _repaint_changed(self) -> None:
         """Paint again only what looks different."""
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
@@ -166,10 +160,12 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     def _head(self) -> Line:
         spans: list[tuple[str, Tone]] = []
         for placed in self._placed:
-            arrow = ("↑" if self.reverse else "↓") if placed.column is self.sorted_by else ""
+            arrow = self.arrow if placed.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
             title = self.title_of(placed.column)
-            title = (title if len(title) + len(arrow) <= placed.width else title.split(" (")[0]) + arrow
+            if len(title) + len(arrow) > placed.width:
+                title = title.split(" (")[0]
+            title = title[: placed.width - 1] + arrow if arrow else title  # where room is short the arrow tells more
             spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
         return tuple(spans)
 
@@ -184,6 +180,21 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if selected and len(self.rows):
             base += self.component_style("table--cursor")
         return self.paint(line, width, base)
+
+    @property
+    def arrow(self) -> str:
+        """Which way the rows are sorted."""
+        return "↑" if self.reverse else "↓"
+
+    def is_visible(self, column: Column[Row]) -> bool:
+        """Whether there is room for it now."""
+        return any(placed.column is column for placed in self._placed)
+
+    def order_after(self, column: Column[Row]) -> Column[Row]:
+        """The next visible column by which the rows can be sorted, from left to right and round."""
+        at = next(i for i, each in enumerate(self.columns) if each is column) + 1
+        others = (*self.columns[at:], *self.columns[:at])
+        return next((each for each in others if each.sort is not None and self.is_visible(each)), column)
 
     def title_of(self, column: Column[Row]) -> str:
         """What stands over a column now."""
