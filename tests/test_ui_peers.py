@@ -100,9 +100,9 @@ async def test_an_order_out_of_sight_is_named_in_the_title() -> None:
         await stage.press("S")
         assert stage.shows("━ Peers ── by NEW/s↑ ── filter: state time-wait")
         await stage.pilot.resize_terminal(160, 50)
-        await stage.until_shown("━ Peers ── filter: state time-wait", "NEW/s▲")
+        await stage.until_shown("━ Peers ── filter: state time-wait", "NEW/s↑")
         await stage.pilot.resize_terminal(80, 24)
-        await stage.until_shown("by NEW/s▲")
+        await stage.until_shown("by NEW/s↑")
         await stage.press("s")
         assert stage.shows("━ Peers ── filter: state time-wait", "FULL IN↓")
 
