@@ -10,7 +10,7 @@ run: .venv/.run
 	exec .venv/bin/twtop $(ARGS)
 
 test: lint
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.dev
 	.venv/bin/ruff check -q
