@@ -105,3 +105,14 @@ def test_those_that_may_grow_do_so_evenly() -> None:
     made = [column("a", 5, most=9), column("b", 5), column("c", 5, most=20)]
     assert widths(place(made, 17 + 6)) == [8, 5, 8]
     assert widths(place(made, 17 + 12)) == [9, 5, 13]
+
+
+def test_one_that_wants_more_than_its_width_gives_it_back_last() -> None:
+    made = [column("a", 10, priority=10), column("b", 20, least=8, priority=9), column("c", 10, priority=3)]
+    placed = [place(made, room, [18, 20, 10]) for room in (50, 39, 30, 20)]
+    assert [(names(each), widths(each)) for each in placed] == [
+        ("abc", [18, 20, 10]),
+        ("ab", [18, 20]),
+        ("ab", [18, 11]),
+        ("ab", [11, 8]),
+    ]

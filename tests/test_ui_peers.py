@@ -266,3 +266,11 @@ async def test_the_gauge_holds_its_peak() -> None:
         assert gauges(stage)[0].find("╎") == round(0.7 * width) - 1
         await stage.tick()
         assert [gauge.count("╎") for gauge in gauges(stage)] == [0, 0]
+
+
+async def test_both_ends_of_a_destination_are_shown_whole_before_less_important_columns() -> None:
+    async with monitor(lab(), size=(80, 24), view=View(group_by=GroupBy.DESTINATION)) as stage:
+        assert stage.shows("10.0.0.5:443 from 10.0.0.1 ")
+        await stage.press("b", "b", "b", "b")
+        await stage.until_shown("━ Peers")
+        assert stage.shows("10.0.0.5        ")

@@ -43,13 +43,13 @@ class Placed(Generic[Row]):
     width: int
 
 
-def place(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
-    """Lay columns out in `width` cells.
+def place(columns: Sequence[Column[Row]], width: int, wanted: Sequence[int] = ()) -> list[Placed[Row]]:
+    """Lay columns out in `width` cells; `wanted` are the widths of each to begin with, by default their own.
 
     Where room is short the less important ones go, then the essential ones shrink, then they go too. Where there is
     room to spare, those that may grow do so evenly.
     """
-    kept, widths = list(columns), [column.width for column in columns]
+    kept, widths = list(columns), list(wanted or [column.width for column in columns])
 
     def excess() -> int:
         return sum(widths) + GAP * (len(widths) - 1) - width
@@ -63,8 +63,8 @@ def place(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
 
     while excess() > 0 and drop_least(ESSENTIAL):
         pass
-    for i, column in enumerate(kept):
-        widths[i] -= max(0, min(excess(), column.width - (column.least or column.width)))
+    for i in sorted(range(len(kept)), key=lambda i: kept[i].priority):
+        widths[i] -= max(0, min(excess(), widths[i] - (kept[i].least or kept[i].width)))
     while excess() > 0 and drop_least(MUST):
         pass
     growing = [i for i, column in enumerate(kept) if column.most > widths[i]]

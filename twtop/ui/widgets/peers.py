@@ -22,6 +22,9 @@ from twtop.ui.widgets.verdict_strip import SIGNS
 from twtop.verdicts import SOON_S, Level, ports_level
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
+DESTINATION = 27
+"""Cells for ` 10.0.0.5:443 from 10.0.0.1`."""
+
 PORT, FIGURES, SHARE = 6, 15, 8
 """Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 100 %`."""
 
@@ -267,7 +270,7 @@ class PeersTable(Table[PeerRow]):
         """Draw this frame's groups."""
         before, self._frame = self._frame, frame
         if before is None or before.view.group_by is not frame.view.group_by:
-            self.refresh_head()
+            self.rearrange()
         self.show_columns(PEER_COLUMNS if frame.base is None else WITH_CHANGES)
         self._entitle()
         told, self.empty = self.empty, _without_rows(frame)
@@ -279,6 +282,11 @@ class PeersTable(Table[PeerRow]):
         if self._frame is None or column.name != "peer":
             return column.title
         return self._frame.view.group_by.upper()
+
+    def width_for(self, column: Column[PeerRow]) -> int:
+        """A destination has two addresses."""
+        wide = self._frame is not None and self._frame.view.group_by is GroupBy.DESTINATION and column.name == "peer"
+        return DESTINATION if wide else column.width
 
     def show_filter(self, filter: str) -> None:
         """Name the filter in force beside the title; empty is none."""

@@ -200,6 +200,15 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         """What stands over a column now."""
         return column.title
 
+    def width_for(self, column: Column[Row]) -> int:
+        """Cells that a column would like to have now."""
+        return column.width
+
+    def rearrange(self) -> None:
+        """Lay the columns out anew: their titles or widths are others."""
+        self._placed_for = None
+        self.refresh()
+
     def show_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Show these from now on."""
         if columns is not self.columns:
@@ -209,9 +218,10 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     @property
     def _placed(self) -> list[Placed[Row]]:
         """The columns in the room that there is now: a table is painted in a new size before it hears of it."""
-        wanted = self.columns, self.scrollable_size.width
-        if self._placed_for != wanted:
-            self._placed_for, self._places = wanted, place(*wanted)
+        columns, width = self._placed_for or ((), 0)
+        if columns is not self.columns or width != self.scrollable_size.width:
+            self._placed_for = self.columns, self.scrollable_size.width
+            self._places = place(*self._placed_for, [self.width_for(column) for column in self.columns])
             self._lines.clear()
         return self._places
 
