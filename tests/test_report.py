@@ -123,6 +123,8 @@ def test_what_cannot_be_read_is_a_dash() -> None:
 
 def test_no_connections_are_said() -> None:
     assert parts(frame(SCENE[0]))[2][1:] == ["no connections"]
+    assert parts(frame(SCENE[0], view=filtered("port 4")))[2][1:] == ["no connections"]
+    assert parts(scene(filtered("port 4")))[2][1:] == ["no connection matches the filter"]
 
 
 def test_there_are_as_many_peers_as_on_a_screen() -> None:

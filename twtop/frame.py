@@ -142,3 +142,9 @@ class Frame:
 
     def __post_init__(self) -> None:
         freeze(self.peak, self.shown, self.drill)
+
+    @property
+    def all_filtered_out(self) -> bool:
+        """Whether there are connections, or may be, of which the filter keeps none."""
+        there_are = bool(len(self.groups.places)) or self.snapshot.part
+        return there_are and not len(self.groups) and not isinstance(self.view.query, Everything)

@@ -172,7 +172,7 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
     if len(order) > TEXT_PEERS:
         yield f"… and {len(order) - TEXT_PEERS:,} more"
     if not len(order):
-        yield "no connections"
+        yield "no connection matches the filter" if frame.all_filtered_out else "no connections"
 
 
 SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}

@@ -12,7 +12,6 @@ from twtop.frame import Frame
 from twtop.groups import SPARK_STEPS, GroupBy, Groups, Key, has_timers, label
 from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.ordering import GroupSort, ordered
-from twtop.query import Everything
 from twtop.report import group_line, leaf_line, peers_csv
 from twtop.ui.columns import Column
 from twtop.ui.gauge import gauge
@@ -250,8 +249,7 @@ WITH_CHANGES = tuple(each for column in PEER_COLUMNS for each in (column, CHANGE
 
 
 def _without_rows(frame: Frame) -> str:
-    there_are = len(frame.groups.places) or frame.snapshot.part
-    if not there_are or isinstance(frame.view.query, Everything):
+    if not frame.all_filtered_out:
         return NO_CONNECTIONS
     return NO_MATCH if frame.view.drill is None else NO_MATCH_DRILLED
 
