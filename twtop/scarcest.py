@@ -24,6 +24,7 @@ class Scarcest:
     used: float
     capacity: float
     pressure: float
+    past_cliff: bool
     full_in_s: float
     new_per_s: float
     max_per_s: float
@@ -43,6 +44,7 @@ def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, a
             used=used,
             capacity=used / pressure,
             pressure=pressure,
+            past_cliff=False,  # bind() takes any free port
             full_in_s=float(binders.full_in_s[binder]),
             new_per_s=float(binders.new_per_s[binder]),
             max_per_s=float(binders.max_per_s[binder]),
@@ -54,6 +56,7 @@ def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, a
         used=float(budget.used[worst]),
         capacity=float(budget.capacity[worst]),
         pressure=float(budget.pressure[worst]),
+        past_cliff=bool(budget.past_cliff[worst]),
         full_in_s=float(budget.full_in_s[worst]),
         new_per_s=float(budget.new_per_s[worst]),
         max_per_s=float(budget.max_per_s[worst]),

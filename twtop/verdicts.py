@@ -93,18 +93,16 @@ def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdi
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
     if worst.place is None:
-        level = ports_level(worst.pressure, False, worst.full_in_s)
         who = f"{worst.name} binds before it connects, so its {text.count(worst.destinations)} destinations share one "
         who += f"budget: it holds {text.count(worst.used)}"
         least, end = "", "; at the end bind() fails with EADDRINUSE"
     else:
-        level = ports_level(worst.pressure, bool(budget.past_cliff[worst.place]), worst.full_in_s)
         who = f"{worst.name} holds {text.count(worst.used)}"
         least, end = "at least " if np.isnan(budget.reusable[worst.place]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
     return Verdict(
         "ports",
-        level,
+        ports_level(worst.pressure, worst.past_cliff, worst.full_in_s),
         worst.pressure,
         text.percent(worst.pressure),
         f"{who} of {text.count(worst.capacity)} local ports; {least}{text.count(left)} more connections can be made, "

@@ -9,6 +9,12 @@ from textual.screen import ModalScreen, ScreenResultType
 from twtop.ui.keys import SAVE_SCREEN, bindings
 
 
+def moves(up: str, down: str, first: str, last: str) -> tuple[Binding, ...]:
+    """The letters that move a table's selection, for what has no table."""
+    keys = {"k": up, "j": down, "g": first, "G,upper_g": last}
+    return tuple(Binding(key, action, show=False) for key, action in keys.items())
+
+
 class Dialog(ModalScreen[ScreenResultType]):
     """Of the keys below it only the app's urgent ones get through: it has its own for the others."""
 
@@ -16,14 +22,9 @@ class Dialog(ModalScreen[ScreenResultType]):
 
 
 class Page(VerticalScroll):
-    """A text that scrolls by the keys that move a table's selection; has the focus as soon as it is there."""
+    """A text that scrolls; has the focus as soon as it is there."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "scroll_up", show=False),
-        Binding("j", "scroll_down", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G,upper_g", "scroll_end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*moves("scroll_up", "scroll_down", "scroll_home", "scroll_end")]
 
     def __init__(self, title: str) -> None:
         super().__init__(classes="modal")

@@ -17,7 +17,6 @@ from twtop.engine import Engine
 from twtop.explain import explain
 from twtop.frame import Frame, SocketSort, View
 from twtop.groups import GroupBy
-from twtop.netns_listing import Namespace
 from twtop.owners import hint
 from twtop.query import Everything, unparse
 from twtop.ui.columns import Column
@@ -26,8 +25,9 @@ from twtop.ui.exporting import ExportingScreen
 from twtop.ui.help import HelpScreen
 from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
 from twtop.ui.marking import MarkingScreen
-from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved, Refused
-from twtop.ui.namespaces import NamespacesScreen, Places
+from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved
+from twtop.ui.moving import MovingScreen
+from twtop.ui.namespaces import Places
 from twtop.ui.state_filter import with_state
 from twtop.ui.widgets.filter_bar import FilterBar
 from twtop.ui.widgets.footer import KeyFooter
@@ -52,7 +52,7 @@ MakeEngine = Callable[
 """(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
 
 
-class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
+class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]
@@ -67,7 +67,6 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self.paused = False
         self.frame: Frame | None = None
         self._hinted = False
-        self._going_to: Namespace | None = None
         self._places = places
         self._engine = self._made(make_engine)
 
@@ -164,11 +163,7 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         self._header.show_frame(None)
         self._engine = self._made(message.make_engine)
         self._engine.start()
-        self._arrived(message.place)
-
-    def on_refused(self, message: Refused) -> None:
-        self.notify(message.reason, severity="error", timeout=8, markup=False)
-        self._arrived(message.place)
+        self.arrived(message.place)
 
     def on_defect(self, message: Defect) -> None:
         raise message.error
@@ -297,42 +292,6 @@ class Monitor(MarkingScreen, ExportingScreen, ZoomScreen):
         if self.frame is not None:
             told = explain(self.frame, self._owner.detail)
             self.app.push_screen(ExplainScreen(told, self.frame.verdicts, self.frame.snapshot.time))
-
-    def action_namespaces(self) -> None:
-        if self._places is None:
-            self.notify("this source has no other network namespaces", timeout=4)
-            return
-        netns = self.frame.snapshot.netns if self.frame else ""
-        watched = int(netns[5:-1]) if netns.startswith("net:[") else None
-        self.app.push_screen(NamespacesScreen(self._places, watched), self._go_to)
-
-    def _go_to(self, place: Namespace | None) -> None:
-        """One move at a time, for each ends the engine of the one before; of those wanted meanwhile the last counts."""
-        if place is None:
-            return
-        on_the_way, self._going_to = self._going_to is not None, place
-        if not on_the_way:
-            self._move(place)
-
-    def _move(self, place: Namespace) -> None:
-        """Entering and ending the engine of before may take their time: in a thread."""
-        places, engine = self._places, self._engine
-        assert places is not None
-
-        def move() -> None:
-            if (reason := places.refusal(place)) is not None:
-                self.post_message(Refused(place, reason))
-                return
-            engine.stop()
-            self.post_message(Moved(place, places.engine(place)))
-
-        self.run_worker(move, thread=True, group="namespaces")
-
-    def _arrived(self, place: Namespace) -> None:
-        """This move is over, and the next begins if another place is wanted by now."""
-        wanted, self._going_to = self._going_to, None
-        if wanted is not place:
-            self._go_to(wanted)
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen())

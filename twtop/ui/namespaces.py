@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from twtop import text
 from twtop.engine import Engine
 from twtop.netns_listing import Listing, Namespace
-from twtop.ui.dialog import Dialog
+from twtop.ui.dialog import Dialog, moves
 
 OWN = "twtop's own"
 COUNT, NAME = 11, 18
@@ -35,12 +35,7 @@ class Places:
 class Choices(OptionList):
     """Moves by the keys that move a table's selection too."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "cursor_up", show=False),
-        Binding("j", "cursor_down", show=False),
-        Binding("g", "first", show=False),
-        Binding("G,upper_g", "last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
 
 
 class NamespacesScreen(Dialog[Namespace]):
