@@ -96,7 +96,7 @@ def test_a_real_process_on_the_screen(name: bytes, shown: str) -> None:
             while not selected(stage, stage.peers).strip().startswith(f"{shown} "):
                 await stage.press("down")
             await stage.press("enter")
-            await stage.until_shown(f"{shown} ── 1 sockets", f"{shown} {child.pid}", "descriptors", "�[2J␊ [/] ")
+            await stage.until_shown(f"{shown} ── 1 socket ──", f"{shown} {child.pid}", "descriptors", "�[2J␊ [/] ")
             judge(stage)
             await stage.press("w")
             await stage.until_shown(f"{shown} {child.pid} has")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.sockdiag import sock
 from tests.ui_scenes import CONNECTIONS, draining, lab, owners, scene
 from tests.ui_stage import Stage, head, monitor, rows, selected
 from twtop.groups import Key
@@ -208,3 +209,9 @@ async def test_the_title_says_whose_they_are_under_any_grouping() -> None:
 )
 def test_whose(key: Key, title: str) -> None:
     assert whose(key) == title
+
+
+async def test_one_socket_is_not_several() -> None:
+    async with monitor(scene(sock("10.0.0.1:40000", "10.0.0.5:443", "TIME_WAIT"))) as stage:
+        await stage.press("enter")
+        await stage.until_shown("eer 10.0.0.5 ── 1 socket ── soonest first")

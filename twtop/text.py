@@ -139,15 +139,15 @@ def clock(time: float) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes in binary units.
+    """Bytes in binary units, with three digits before the point where there is a next unit.
 
-    >>> size(26843545), size(900)
-    ('25.6 MiB', '900 B')
+    >>> size(26843545), size(900), size(1038336)
+    ('25.6 MiB', '900 B', '1.0 MiB')
     """
     if value is None or math.isnan(value):
         return UNKNOWN
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
+        if value < (1024 if unit == "B" else 999.95) or unit == "GiB":
             break
         value /= 1024
     return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"

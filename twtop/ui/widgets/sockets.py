@@ -235,7 +235,7 @@ class SocketsTable(Table[SocketRow]):
         count, change = len(frame.drill), ""
         if frame.base is not None:
             change = f" ({text.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
-        self.entitle(f"{whose(frame.view.drill)} ── {text.count(count)} sockets{change} ── {order}")
+        self.entitle(f"{whose(frame.view.drill)} ── {text.count(count)} socket{'s' * (count != 1)}{change} ── {order}")
         self.empty = NO_MATCH if not count and _filtered_out(frame, frame.view.drill) else NONE_LEFT
         self.show(SocketRows(frame))
 
