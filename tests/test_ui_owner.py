@@ -23,7 +23,7 @@ def told(process: Process) -> ProcessDetail:
 
 async def drill(stage: Stage) -> None:
     await stage.press("enter")
-    await stage.until_shown("sockets ──")
+    await stage.until_shown("── soonest first")
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (160, 50)], ids=str)
