@@ -286,6 +286,7 @@ class Interrupt(MetaPathFinder):
         if name == "numpy":
             os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
 sys.meta_path.insert(0, Interrupt())
 from twtop.__main__ import main
 main()
