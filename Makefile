@@ -18,10 +18,10 @@ lint: .venv/.dev
 	.venv/bin/mypy --no-error-summary
 
 screenshots: .venv/.dev
-	exec .venv/bin/python -m tests.screenshots
+	exec .venv/bin/python -m tests.support.screenshots
 
 manual: .venv/.dev
-	exec .venv/bin/python -m tests.manual
+	exec .venv/bin/python -m tests.support.manual
 
 bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)

@@ -15,7 +15,7 @@ def main() -> NoReturn:
     gc.disable()  # modules are no garbage; cli decides when there may be some
     status: object = 0
     try:
-        from twtop.cli import main as run
+        from twtop.cli.main import main as run
 
         run()
     except KeyboardInterrupt:

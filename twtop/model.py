@@ -12,10 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
+
+
 Rows = NDArray[np.intp]
+
+
 Codes = NDArray[np.int32]
+
+
 Counts = NDArray[np.int64]
+
+
 Floats = NDArray[np.float64]
+
 
 MAPPED = 0xFFFF << 32
 """Low half of ::ffff:0.0.0.0, under which every IPv4 address is kept."""
@@ -262,3 +271,34 @@ class Owners:
     def unknown(cls, sockets: Sockets) -> "Owners":
         """Nobody was searched for."""
         return cls(np.full(len(sockets), -1, np.int32), np.zeros(len(sockets), np.bool_), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A namespace as the user calls it, printable, and the paths that lead to it: it is gone when none does."""
+
+    name: str
+    paths: tuple[str, ...]
+    how_gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """`processes` are those inside that this user may see, without the kernel's own threads; `time_wait` is None where
+    it cannot be counted.
+
+    `target` is None for twtop's own namespace, which it need not enter.
+    """
+
+    inode: int
+    target: Target | None
+    processes: tuple[Process, ...]
+    time_wait: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Twtop's own namespace first. So many `hidden` processes cannot be looked into: theirs may be missing."""
+
+    namespaces: tuple[Namespace, ...]
+    hidden: int

@@ -8,12 +8,13 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests import ROOT
 from tests.benchmarks import owners, program
 from tests.benchmarks.level import held
 from tests.benchmarks.readings import measure
-from tests.namespace import run_in_namespace
+from tests.support.in_namespace import run_in_namespace
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 PLACE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 LIMIT_S = 1800
 STARTS = 5

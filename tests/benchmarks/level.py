@@ -8,9 +8,9 @@ from itertools import count
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
-from tests.namespace import sysctl, wait_until
-from twtop.load import Met, Server, client_closes, connect
-from twtop.namespace import add_local_network, die_with_parent
+from tests.support.in_namespace import sysctl, wait_until
+from twtop.demo.load import Met, Server, client_closes, connect
+from twtop.demo.private_netns import add_local_network, die_with_parent
 
 PORTS, ADDRESSES = 25, 200
 """5,000 destinations: this many listening ports on this many addresses."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.sockdiag import encode, many
-from twtop.decode import decode_dump
-from twtop.holders import NOBODY, holders
+from tests.support.sock_diag_dump import encode, many
 from twtop.model import Process, Sockets, TcpState
-from twtop.owners import Ledger
-from twtop.processes import Search
+from twtop.processes.attribution import Ledger
+from twtop.processes.fd_search import Search
+from twtop.processes.inode_map import NOBODY, holders
+from twtop.sources.decode_sock_diag import decode_dump
 
 PROCESSES, DESCRIPTORS = 2_000, 100
 SOCKETS, DESTINATIONS = 100_000, 200

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import psutil
 
 from tests.benchmarks.level import FIRST_PORT, held, time_waits
-from tests.holding import owned
-from twtop.frame import View
-from twtop.history import History, fold
-from twtop.probe import ALL_SOCKETS
-from twtop.sampler import Sampler
-from twtop.sources import open_local
+from tests.support.known_owners import owned
+from twtop.engine.sampler import Sampler
+from twtop.frame.build import fold
+from twtop.frame.history import History
+from twtop.frame.view import View
+from twtop.sources.open_source import open_local
+from twtop.sources.probe import ALL_SOCKETS
 
 PIPELINE = f"netstat -nat | grep :{FIRST_PORT} | grep TIME_WAIT | wc -l"
 COLD = f"{sys.executable} -m twtop -1 -o json"

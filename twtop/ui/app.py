@@ -15,17 +15,17 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import Widget
 
-from twtop.frame import View
-from twtop.text import harmless
+from twtop.frame.view import View
+from twtop.sanitize import harmless
+from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
-from twtop.ui.lines import TONE_CLASSES, TonePainter
+from twtop.ui.kit.palette import palette
+from twtop.ui.kit.panel import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
-from twtop.ui.namespaces import Places
-from twtop.ui.palette import palette
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
 
 if sys.platform != "win32":
-    from twtop.ui.hangup import end_without
+    from twtop.ui.terminal_watch import end_without
 
 
 class TwtopApp(App[None]):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from textual.message import Message
 
-from twtop.engine import Engine
-from twtop.frame import Frame
-from twtop.netns_listing import Namespace
-from twtop.process_detail import ProcessDetail
+from twtop.engine.engine import Engine
+from twtop.frame.frame import Frame
+from twtop.model import Namespace
+from twtop.processes.detail import ProcessDetail
 
 
 class FrameReady(Message):

@@ -12,37 +12,36 @@ from textual.reactive import Reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from twtop.allocator import spare_what_is_loaded
-from twtop.engine import Engine
-from twtop.explain import explain
-from twtop.frame import Frame, SocketSort, View
-from twtop.groups import GroupBy
-from twtop.owners import hint
-from twtop.query import Everything, unparse
-from twtop.ui.columns import Column
-from twtop.ui.explain import ExplainScreen
-from twtop.ui.exporting import ExportingScreen
-from twtop.ui.help import HelpScreen
+from twtop.engine.engine import Engine
+from twtop.explain.claims import explain
+from twtop.filter.query import Everything, unparse, with_state
+from twtop.frame.frame import Frame
+from twtop.frame.view import GroupBy, SocketSort, View
+from twtop.processes.attribution import hint
+from twtop.runtime import spare_what_is_loaded
+from twtop.ui.actions.export import ExportingScreen
+from twtop.ui.actions.marks import MarkingScreen
+from twtop.ui.actions.switch_netns import MovingScreen
+from twtop.ui.actions.zoom import ZoomScreen
+from twtop.ui.dialogs.explain import ExplainScreen
+from twtop.ui.dialogs.help import HelpScreen
+from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
-from twtop.ui.marking import MarkingScreen
+from twtop.ui.kit.columns import Column
+from twtop.ui.kit.table import Table
 from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved
-from twtop.ui.moving import MovingScreen
-from twtop.ui.namespaces import Places
-from twtop.ui.state_filter import with_state
-from twtop.ui.widgets.filter_bar import FilterBar
-from twtop.ui.widgets.footer import KeyFooter
-from twtop.ui.widgets.header import Header
-from twtop.ui.widgets.headline import Headline
-from twtop.ui.widgets.mark_bar import MarkBar
-from twtop.ui.widgets.owner import OwnerPanel
-from twtop.ui.widgets.peers import PeersTable
-from twtop.ui.widgets.port_map import PortMapPanel
-from twtop.ui.widgets.sockets import SOCKET_COLUMNS, SocketRow, SocketsTable
-from twtop.ui.widgets.states import StatesPanel
-from twtop.ui.widgets.table import Table
-from twtop.ui.widgets.timeline import Timeline
-from twtop.ui.widgets.verdict_strip import VerdictStrip
-from twtop.ui.zoom import ZoomScreen
+from twtop.ui.panels.filter_bar import FilterBar
+from twtop.ui.panels.footer import KeyFooter
+from twtop.ui.panels.header import Header
+from twtop.ui.panels.headline import Headline
+from twtop.ui.panels.mark_bar import MarkBar
+from twtop.ui.panels.peers import PeersTable
+from twtop.ui.panels.port_map import PortMapPanel
+from twtop.ui.panels.process import OwnerPanel
+from twtop.ui.panels.sockets import SOCKET_COLUMNS, SocketRow, SocketsTable
+from twtop.ui.panels.states import StatesPanel
+from twtop.ui.panels.timeline import Timeline
+from twtop.ui.panels.verdict_strip import VerdictStrip
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path
 
-from twtop.text import printable
+from twtop.sanitize import printable
 
 
 class ThemeFileError(Exception):

@@ -1,0 +1,204 @@
+"""A client that binds before it connects has one budget per local IP; twtop tells it from one that does not."""
+
+import errno
+import itertools
+import socket
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.built_frames import frames
+from tests.support.connections import Peer, Route, peers, read
+from tests.support.in_namespace import in_namespace, sysctl
+from tests.support.port_reading import analyse
+from tests.support.sock_diag_dump import Block, make_sample, many
+from twtop.analysis.bind_first import BindFirst, bind_first
+from twtop.sources.decode import decode
+
+LOW, SIZE = 40_000, 200
+LOCAL = "127.0.0.1"
+ROUTES = [Route(LOCAL, f"127.0.1.{number}") for number in (1, 2, 3, 4)]
+
+
+def observe() -> BindFirst:
+    """What twtop sees in this namespace: all connections here come from one address."""
+    reading = read()
+    return bind_first(reading.snapshot, reading.space, reading.places, reading.clock)
+
+
+def four_peers() -> list[Peer]:
+    sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + SIZE - 1}")
+    return peers(*ROUTES)
+
+
+@in_namespace
+def test_bind_before_connect_is_recognised_and_its_limit_too() -> None:
+    """As many connections as there are ports, over all destinations; then EADDRINUSE."""
+    refused = None
+    for peer in itertools.cycle(four := four_peers()):
+        client = socket.socket()
+        peer.clients.append(client)
+        try:
+            client.bind((LOCAL, 0))
+        except OSError as error:
+            refused = error.errno
+            break
+        client.connect((peer.route.remote, peer.route.port))
+    seen = observe()
+    assert refused == errno.EADDRINUSE
+    assert sum(len(peer.clients) for peer in four) == SIZE + 1
+    assert (seen.sockets.tolist(), seen.ports.tolist(), seen.destinations.tolist()) == ([SIZE], [SIZE], [4])
+    assert seen.pressure.tolist() == [1.0]
+    assert seen.holds.tolist() == [True]
+
+
+@pytest.mark.parametrize("connections", [SIZE // 2, SIZE, 2 * SIZE, 4 * SIZE])
+@in_namespace
+def test_plain_connects_are_not_taken_for_it(connections: int) -> None:
+    """Each destination has the whole range, and ports are shared about as often as chance has it."""
+    for peer in (four := four_peers()):
+        peer.established(connections // len(four))
+    seen = observe()
+    assert seen.sockets.tolist() == [connections]
+    assert seen.by_connect == pytest.approx(seen.ports, abs=SIZE / 10)
+    assert seen.holds.tolist() == [False]
+
+
+@pytest.mark.parametrize("connections", [SIZE, 2 * SIZE - 2])
+@in_namespace
+def test_a_single_destination_proves_nothing(connections: int) -> None:
+    """All its ports are different whoever chose them."""
+    sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + 2 * SIZE - 1}")
+    (peer,) = peers(ROUTES[0])
+    peer.established(connections)
+    seen = observe()
+    assert seen.ports.tolist() == [connections]
+    assert seen.holds.tolist() == [False]
+
+
+def scene(*blocks: Block) -> BindFirst:
+    reading = analyse(decode(make_sample(*blocks)))
+    return bind_first(reading.snapshot, reading.space, reading.places, reading.clock)
+
+
+def distinct(address: str, connections: int, destinations: int) -> list[Block]:
+    """As bind() chooses: no port twice, of the parity that connect() leaves to it, the destinations in turn."""
+    ports = np.arange(32_769, 61_000, 2)[:connections]
+    return [many(address, f"10.0.1.{n}:443", lports=ports[n::destinations]) for n in range(destinations)]
+
+
+@pytest.mark.parametrize(("connections", "holds"), [(40, False), (1000, False), (9000, True), (14_000, True)])
+def test_few_connections_prove_nothing(connections: int, holds: bool) -> None:
+    """Of 14,116 ports of one parity, as many as these would hardly have chosen one twice."""
+    assert scene(*distinct("10.0.0.1", connections, 20)).holds.tolist() == [holds]
+
+
+PACE = np.linspace(56.5, 59.99, 2000)
+"""Timers of two thousand TIME_WAIT, all of the last seconds: too many a second for one range."""
+
+
+def spread(ports: range, destinations: int = 20) -> list[Block]:
+    """TIME_WAIT of 10.0.0.1 on these ports, the destinations in turn."""
+    rows = [np.arange(n, len(ports), destinations) for n in range(destinations)]
+    return [
+        many("10.0.0.1", f"10.0.1.{n}:443", "TIME_WAIT", lports=np.array(ports)[row], remaining=PACE[row])
+        for n, row in enumerate(rows)
+    ]
+
+
+BOUND, CONNECTED = range(32_769, 36_769, 2), range(32_768, 36_768, 2)
+"""As bind() chooses from the default range, and connect()."""
+
+
+def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> None:
+    """The same TIME_WAIT, once with twenty destinations and once with a single one."""
+    seen, (single,) = scene(*spread(BOUND)), spread(BOUND, destinations=1)
+    alone = analyse(decode(make_sample(single, tw_reuse=0))).budget
+    assert seen.live.tolist() == [0]
+    assert seen.new_per_s[0] == alone.new_per_s[0] > 500
+    assert seen.max_per_s[0] == pytest.approx(alone.max_per_s[0], rel=0.001)
+    assert seen.full_in_s[0] == pytest.approx(alone.full_in_s[0], rel=0.01)
+
+
+def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() -> None:
+    """Where the client binds first, tcp_tw_reuse does not help: bind() takes no TIME_WAIT over."""
+    [found] = frames(make_sample(*spread(BOUND), port_range=(32_768, 38_767), tw_reuse=1))
+    assert found.bind_first is not None
+    assert found.bind_first.holds.all()
+    soon = found.bind_first.full_in_s[0]
+    assert 5 < soon < 8
+    assert set(found.groups.budgets.full_in_s) == {soon}
+    assert f"2,000 of 6,000 local ports; 4,000 more connections can be made, full in {soon:.0f} s" in (
+        found.verdicts[0].text
+    )
+    assert found.verdicts[0].level == "critical"
+
+
+def test_until_it_is_known_nothing_is_foretold_that_bind_may_refute() -> None:
+    """Each destination alone would never fill; all together would, and bind() may have chosen these ports."""
+    [found] = frames(make_sample(*spread(BOUND), tw_reuse=0))
+    assert np.isnan(found.groups.budgets.full_in_s).all()
+    assert "full is not known yet" in found.verdicts[0].text
+
+
+def test_ports_that_bind_leaves_to_connect_are_never_full() -> None:
+    [found] = frames(make_sample(*spread(CONNECTED), tw_reuse=0))
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
+    assert "never full at this rate" in found.verdicts[0].text
+
+
+def test_a_slow_client_is_never_full_however_it_chooses() -> None:
+    [found] = frames(make_sample(*slow(oldest=50.0), tw_reuse=0))
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
+
+
+def test_of_a_load_that_has_just_begun_nothing_is_foretold() -> None:
+    """It is not known how much more it will be in its next second."""
+    [found] = frames(make_sample(*slow(oldest=59.0), tw_reuse=0))
+    assert np.isnan(found.groups.budgets.full_in_s).all()
+    assert "full is not known yet" in found.verdicts[0].text
+
+
+def slow(oldest: float) -> list[Block]:
+    """Twenty connections that a client may have bound; the time left to the oldest one."""
+    blocks = [block[-1:].copy() for block in spread(BOUND)]
+    blocks[0]["expires"] = oldest * 1000
+    return blocks
+
+
+def test_without_timers_the_budget_of_an_address_is_unknown() -> None:
+    blocks = spread(BOUND)
+    for block in blocks:
+        block["timer"], block["expires"] = 0, 0
+    seen = scene(*blocks)
+    assert np.isnan([seen.new_per_s[0], seen.full_in_s[0]]).all()
+
+
+def test_every_address_is_judged_by_itself() -> None:
+    """One has sixty destinations and a port for each connection; the other uses the same ports for each of two."""
+    ports = np.arange(32_768, 56_768, 2)
+    seen = scene(
+        *distinct("10.0.0.1", 12_000, 60), *(many("10.0.0.2", f"10.0.1.{n}:443", lports=ports) for n in (1, 2))
+    )
+    found = dict(zip(seen.sockets.tolist(), seen.holds.tolist(), strict=True))
+    assert found == {12_000: True, 24_000: False}
+    assert sorted(seen.pressure) == pytest.approx([12_000 / 28_232, 12_000 / 28_232])
+
+
+def test_nothing_is_said_of_connections_that_a_listener_took() -> None:
+    seen = scene(many("10.0.0.1:80", state="LISTEN"), many("10.0.0.1:80", "10.0.1.1", rports=range(20_000, 60_000)))
+    assert len(seen.local) == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 2000))
+def test_a_walk_like_that_of_connect_never_raises_it(seed: int, destinations: int, each: int) -> None:
+    """Each destination takes ports of the first parity from its own start on, leaving out up to seven at a time."""
+    random = np.random.default_rng(seed)
+    blocks = []
+    for number in range(destinations):
+        steps = np.cumsum(random.integers(1, 9, each)) + random.integers(14_116)
+        ports = np.unique(steps % 14_116) * 2 + 32_768
+        blocks.append(many("10.0.0.1", f"10.0.1.{number}:443", lports=ports))
+    assert scene(*blocks).holds.tolist() == [False]

@@ -1,0 +1,56 @@
+"""After a load stops: the count that twtop foresees is the count that the kernel then has."""
+
+import re
+import time
+from pathlib import Path
+
+from tests.support.forecast_load import Watch, load
+from tests.support.in_namespace import in_namespace, wait_until
+from tests.support.known import known
+from twtop.analysis.rates import SHORT_S
+from twtop.analysis.timer_wheel import wheel
+from twtop.frame.frame import Frame
+
+MOMENTS_S = (10, 30, 50)
+WITHIN = 0.03
+CLEAR_S = 0.4
+"""How far the later moments are from any burst, which frees more than WITHIN at once and is foreseen to some tenths."""
+
+
+def time_wait() -> int:
+    found = re.search(r"^TCP: .* tw (\d+)", Path("/proc/thread-self/net/sockstat").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def clear_of_bursts(frame: Frame) -> bool:
+    """Whether the wheel stands still around the moments, counted from now; at the first nothing is due yet."""
+    sockets = frame.snapshot.sockets
+    clock = wheel(sockets.timer_ms[sockets.is_time_wait], time.monotonic())
+    after = [(moment - clock.next_s) % clock.step_s for moment in MOMENTS_S[1:]]
+    return all(CLEAR_S < each < clock.step_s - CLEAR_S for each in after)
+
+
+def quiet(frame: Frame | None) -> Frame | None:
+    """A load that stops is believed to go on until it shows."""
+    return frame if frame and not known(frame.total.entered)[-SHORT_S - 1 :].any() else None
+
+
+@in_namespace
+def test_the_next_minute_is_as_foreseen() -> None:
+    """Entered within half a minute, so that some are gone at each of the later moments."""
+    load(ports=20_000, rate=300, seconds=32, look=lambda _: None)
+    watch = Watch()
+    before = wait_until(lambda: quiet(watch.frame()), what="a frame in which nothing has entered for a while")
+    frame = wait_until(lambda: watch.frame() if clear_of_bursts(before) else None, what="a frame away from bursts")
+    assert frame.total.entered_per_s == 0
+    start, count = frame.snapshot.mono, frame.total.count
+    assert count > 9000
+    met = {}
+    for moment in MOMENTS_S:
+        wait_until(lambda due=start + moment: time.monotonic() >= due, timeout=60, what=f"+{moment} s")  # type: ignore[misc]
+        met[moment] = time_wait()
+    foreseen = {moment: float(known(frame.total.forecast)[moment - 1]) for moment in MOMENTS_S}
+    assert met[30] < count
+    assert 0 < met[50] < 0.7 * count
+    assert all(abs(foreseen[moment] - met[moment]) <= WITHIN * count for moment in MOMENTS_S), (count, foreseen, met)

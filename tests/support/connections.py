@@ -1,0 +1,115 @@
+"""Real connections between addresses of one namespace, made as a client makes them, and what twtop says of them."""
+
+import errno
+import socket
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tests.support.in_namespace import wait_until
+from tests.support.port_reading import Ends, Reading, analyse
+from twtop.demo.load import client_closes, listener, open_client
+from twtop.model import Snapshot, TcpState
+from twtop.sources.decode import decode
+from twtop.sources.probe import read_sample
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From one address to a port of another; mapped IPv6 is what AF_INET6 sockets use for IPv4."""
+
+    local: str
+    remote: str
+    port: int = 300
+
+    @property
+    def ends(self) -> Ends:
+        """As twtop shows it."""
+        return self.local.removeprefix("::ffff:"), self.remote.removeprefix("::ffff:"), self.port
+
+    def connect(self) -> socket.socket:
+        """A plain connect() that chooses the local address but not the port; raises OSError like it."""
+        return open_client((self.remote, self.port), self.local)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listener on this address alone."""
+    return listener((address, port))
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A socket that has a port and does nothing with it."""
+    bound = socket.socket(family_of(address))
+    bound.bind((address, port))
+    return bound
+
+
+@dataclass(slots=True)
+class Peer:
+    """The service at the end of a route, and the connections to it."""
+
+    route: Route
+    server: socket.socket
+    clients: list[socket.socket] = field(default_factory=list)
+    accepted: list[socket.socket] = field(default_factory=list)
+
+    def established(self, count: int) -> None:
+        for _ in range(count):
+            self.clients.append(self.route.connect())
+            self.accepted.append(self.server.accept()[0])
+
+    def time_wait(self, count: int) -> None:
+        """The client closes first, so that TIME_WAIT and its port are the client's."""
+        for _ in range(count):
+            client_closes((self.route.connect(), self.server.accept()[0]))
+
+    def closed_fin_wait2(self, count: int) -> None:
+        """The client has closed, the service has not: a timewait object, but no TIME_WAIT."""
+        for _ in range(count):
+            self.route.connect().close()
+            self.accepted.append(self.server.accept()[0])
+
+    def close_wait(self, count: int) -> None:
+        """The service has closed, the client has not."""
+        for _ in range(count):
+            self.clients.append(self.route.connect())
+            self.server.accept()[0].close()
+
+    def fill(self, retries: int = 20) -> int:
+        """connect() until it fails `retries` times in a row; how many succeeded."""
+        before, failed = len(self.clients), 0
+        while failed < retries:
+            try:
+                self.clients.append(self.route.connect())
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                failed += 1
+            else:
+                failed = 0
+        return len(self.clients) - before
+
+    def ports(self) -> set[int]:
+        """Local ports of the clients that are still open."""
+        return {client.getsockname()[1] for client in self.clients}
+
+
+def peers(*routes: Route) -> list[Peer]:
+    """One per route; routes to the same service share its listener."""
+    servers = {end: listen(*end) for end in {route.ends[1:] for route in routes}}
+    return [Peer(route, servers[route.ends[1:]]) for route in routes]
+
+
+def read() -> Reading:
+    """Read the kernel once no connection is on its way to another state."""
+    return analyse(wait_until(_settled, what="connections that are not about to change"))
+
+
+def _settled() -> Snapshot | None:
+    snapshot = decode(read_sample())
+    moving = np.isin(snapshot.sockets.state, (TcpState.FIN_WAIT1, TcpState.CLOSING, TcpState.LAST_ACK))
+    return None if moving.any() else snapshot

@@ -1,0 +1,105 @@
+"""A real load beside twtop's own reading of it, in one namespace, for the tests of what twtop foresees."""
+
+import errno
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.support.in_namespace import sysctl
+from tests.support.known_owners import owned
+from twtop.analysis.analysis import Analyst
+from twtop.analysis.bottleneck import Scarcest, scarcest
+from twtop.demo.load import Connection, Met, Server, Stream, client_closes, connect, run
+from twtop.frame.build import fold
+from twtop.frame.frame import Frame
+from twtop.frame.history import History
+from twtop.frame.view import View
+from twtop.model import Direction
+from twtop.sources.decode import decode
+from twtop.sources.probe import read_sample
+
+READ_EVERY_S = 1.0
+LOCAL = "127.0.0.1"
+NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
+"""What connect() fails with for want of a port, and bind() before it."""
+
+Client = Callable[[Met], Callable[[], Connection]]
+"""What connect() met → how to make one more connection."""
+
+
+class Watch:
+    """twtop's frames of this namespace, one a second at most."""
+
+    def __init__(self) -> None:
+        self._analyst, self._history = Analyst(), History()
+        self._read_at = 0.0
+
+    def frame(self) -> Frame | None:
+        """A new frame when one is due, else None."""
+        if time.monotonic() < self._read_at + READ_EVERY_S:
+            return None
+        self._read_at = time.monotonic()
+        analysis = self._analyst.analyse(decode(read_sample()))
+        self._history.advance(analysis.snapshot)
+        return fold(self._history, analysis, View(), owned(analysis.snapshot.sockets))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a load ended: the last frame, and when the first connection failed for want of a port, if one did."""
+
+    frame: Frame
+    failed_at: float | None
+
+
+def one_destination(met: Met) -> Callable[[], Connection]:
+    server = Server((LOCAL, 443))
+    return lambda: connect(server, met)
+
+
+def bound_to_five_destinations(met: Met) -> Callable[[], Connection]:
+    """bind() before connect(), the destinations in turn."""
+    servers = itertools.cycle([Server((LOCAL, 9000 + number)) for number in range(5)])
+    return lambda: connect(next(servers), met, LOCAL, bind_first=True)
+
+
+def load(
+    ports: int,
+    rate: float,
+    seconds: float,
+    look: Callable[[Frame], object],
+    until_refused: bool = True,
+    tw_reuse: int = 0,
+    client: Client = one_destination,
+) -> Ended:
+    """The client closes first, `rate` times a second, on a range of so many ports; `look` sees each frame.
+
+    Ends with the time, or `until_refused` with the first connection that finds no port.
+    """
+    sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
+    sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
+    met, watch = Met(), Watch()
+    opened, last = client(met), watch.frame()
+    for _ in run([Stream(rate, lambda: client_closes(opened()))], seconds, 1_000_000):
+        if until_refused and met.failed.keys() & NO_PORT:
+            assert last
+            return Ended(last, time.monotonic())
+        if frame := watch.frame():
+            look(frame)
+            last = frame
+    assert last
+    return Ended(last, None)
+
+
+def only_full_in(frame: Frame) -> float:
+    """Seconds to full of the one outbound destination."""
+    (place,) = np.flatnonzero(frame.groups.places.direction == Direction.OUTBOUND)
+    return float(frame.groups.budgets.full_in_s[place])
+
+
+def headline(frame: Frame) -> Scarcest | None:
+    """The budget that the headline names."""
+    return scarcest(frame.groups.places, frame.groups.budgets, frame.bind_first, frame.groups.addresses)

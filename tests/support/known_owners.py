@@ -1,0 +1,40 @@
+"""Who holds which socket, told and not searched for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from twtop.arrays import Inodes
+from twtop.model import Owners, Process, Sockets
+from twtop.processes.attribution import Ledger
+from twtop.processes.inode_map import NOBODY, holders
+
+ByInode = Mapping[int, Process]
+"""Socket inode → process."""
+
+
+def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
+    """The owners in the first dump of a run."""
+    return Ledger().assign(sockets, holders((by_inode or {}).items()))
+
+
+class Told:
+    """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing.
+
+    `hidden` are the inodes that it does not find."""
+
+    def __init__(self, by_inode: ByInode, hidden: Iterable[int] = ()) -> None:
+        self.holders = NOBODY
+        self.over = True
+        self.rested_at = 0.0
+        self._by_inode, self._hidden = by_inode, np.array([*hidden], np.uint32)
+
+    def want(self, inodes: Inodes) -> None:  # noqa: ARG002
+        self.over = False
+
+    def advance(self) -> bool:
+        self.over = True
+        before = self.holders
+        self.holders = replace(holders(self._by_inode.items()), hidden=self._hidden)
+        return [*map(len, (before.inode, before.hidden))] != [*map(len, (self.holders.inode, self.holders.hidden))]

@@ -1,0 +1,125 @@
+"""Loads of some minutes, second by second, for pictures of the screen: the same on every machine."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.model import Listing, Namespace, Process, Target
+from twtop.sources.probe import Sample
+
+LIFE_S = 61
+PORTS = (32768, 37767)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Story:
+    """`sample(second)` is what the kernel says then; the screen is first drawn after `seconds`."""
+
+    sample: Callable[[int], Sample]
+    seconds: int
+    owners: Mapping[int, Process] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Connections that are closed here first, `per_s` of them from the second `since` on.
+
+    Each takes a port of its own at the end that `local` or `remote` gives no port for.
+    """
+
+    local: str
+    remote: str
+    per_s: float
+    since: float = 0
+    inbound: bool = False
+
+    def entered(self, now: float) -> int:
+        """How many TIME_WAIT this has made by now."""
+        return max(0, int((now - self.since) * self.per_s))
+
+    def waiting(self, now: float) -> Iterator[Block]:
+        """Those that are left."""
+        numbers = np.arange(self.entered(now - LIFE_S), self.entered(now))
+        if len(numbers):
+            left = np.clip(self.since + numbers / self.per_s + 60 - now, 0, 60)
+            ports = {"rports": 1024 + numbers % 60000} if self.inbound else {"lports": tried(numbers)}
+            yield many(self.local, self.remote, "TIME_WAIT", remaining=left, **ports)
+
+
+def tried(numbers: np.ndarray) -> np.ndarray:
+    """Local ports as connect() finds them: all even ones before the odd ones."""
+    half = (PORTS[1] - PORTS[0] + 1) // 2
+    scattered = np.random.default_rng(1).permutation(half) * 2
+    ports: np.ndarray = PORTS[0] + np.concatenate((scattered, scattered + 1))[numbers % (2 * half)]
+    return ports
+
+
+def told(second: int, loads: Iterable[Load], *beside: Block, max_tw_buckets: int) -> Sample:
+    """These loads and the sockets beside them, on a kernel with a small port range that reuses nothing."""
+    blocks = [*beside, *(block for load in loads for block in load.waiting(second))]
+    return make_sample(
+        *blocks,
+        at=second,
+        collect_s=0.002 + sum(map(len, blocks)) * 4e-7,
+        counters={"TW": sum(load.entered(second) for load in loads)},
+        port_range=PORTS,
+        tw_reuse=0,
+        max_tw_buckets=max_tw_buckets,
+    )
+
+
+def inbound(local: str, remote: str, per_s: float, since: float) -> Load:
+    return Load(local, remote, per_s, since, inbound=True)
+
+
+LAB_LOADS = (
+    Load("10.0.0.1", "10.0.0.5:443", 85, 151),
+    Load("10.0.0.1", "10.0.0.6:5432", 21, 20),
+    Load("10.0.0.1", "10.0.0.7:5432", 6, 60),
+    Load("fd77::1", "[fd77::8]:5432", 2, 90),
+    inbound("10.0.0.1:8080", "10.0.0.9", 160, 5),
+    inbound("10.0.0.1:8080", "10.0.0.10", 45, 30),
+    inbound("10.0.0.1:8080", "10.0.0.11", 13, 100),
+)
+LAB_BESIDE = (
+    sock("10.0.0.1:8080", state="LISTEN", wqueue=511, inode=899),
+    many("10.0.0.1", "10.0.0.5:443", lports=tried(np.arange(4960, 4990)), inode=range(950, 980)),
+    many("10.0.0.1:8080", "10.0.0.9", rports=range(62000, 62030), inode=range(900, 930)),
+)
+NGINX, WRK = Process(4711, "nginx"), Process(815, "wrk")
+COMMANDS = {NGINX: ("nginx: worker process",), WRK: ("wrk", "-t2", "-c30", "-d60s", "https://10.0.0.5/")}
+OWNERS = {899 + i: NGINX for i in range(31)} | {950 + i: WRK for i in range(30)}
+LAB = Story(lambda second: told(second, LAB_LOADS, *LAB_BESIDE, max_tw_buckets=32768), 200, OWNERS)
+"""One destination fills, some do not, and a server's pile stands beside them."""
+
+EARLIER = replace(LAB, seconds=170)
+NOTHING = replace(LAB, seconds=0)
+
+
+def client(number: int) -> tuple[str, str]:
+    """(server, client) of the crowd's nth client."""
+    if number % 10 == 3:
+        return "[fd77::5]:80", f"fd77::1:{number:x}"
+    return "10.0.0.5:80", f"10.{1 + number % 3}.{number // 100}.{1 + number % 250}"
+
+
+CROWD_LOADS = tuple(inbound(*client(number), 60 / (1 + number) + 0.1, 5) for number in range(200))
+CROWD_SERVER = sock("[::]:80", state="LISTEN", wqueue=4095)
+CROWD = Story(lambda second: told(second, CROWD_LOADS, CROWD_SERVER, max_tw_buckets=131072), 75)
+"""Two hundred clients of one server, a few of which matter."""
+
+KEPT = many("10.0.0.1", "10.0.0.5:5432", lports=range(33000, 33020), inode=range(900, 920))
+CALM = Story(lambda second: told(second, (), KEPT, max_tw_buckets=131072), 30, OWNERS)
+"""Twenty kept connections and no TIME_WAIT."""
+
+NAMESPACES = Listing(
+    (
+        Namespace(4026531840, None, (Process(1, "systemd"), NGINX, WRK), 19232),
+        Namespace(4026532301, Target("blue", (), ""), (Process(2301, "postgres"),), 122),
+        Namespace(4026532417, Target("pid 3077", (), ""), (Process(3077, "haproxy"),), None),
+    ),
+    hidden=2,
+)
+"""What else there is on the machine."""

@@ -1,0 +1,128 @@
+"""The manual and the completions in twtop/share/, made from the program's own tables: `make manual` writes them."""
+
+import argparse
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import shtab
+
+from tests import ROOT
+from twtop import __version__
+from twtop.cli.arguments import parser
+from twtop.demo.scenarios import SCENARIOS
+from twtop.ui.dialogs.help import FILTERS
+from twtop.ui.keys import ALL_KEYS
+
+FOLDER = ROOT / "twtop" / "share"
+COMPLETIONS = {
+    "bash": "bash-completion/completions/twtop",
+    "zsh": "zsh/site-functions/_twtop",
+    "fish": "fish/vendor_completions.d/twtop.fish",
+}
+ROFF = str.maketrans(
+    {
+        **{"\\": r"\e", "-": r"\-", "'": r"\(aq", "…": "...", "–": r"\(en", "×": r"\(mu", "“": r"\(lq", "”": r"\(rq"},
+        **{"↑": r"\(ua", "↓": r"\(da", "⏎": "Enter", "→": r"\(->", "─": "-", "│": "|"},
+    }
+)
+
+INTRODUCTION = """\
+twtop shows which sockets are in TIME_WAIT, whose budget of local ports they fill, when that budget will be full or free
+again, and whether any of it matters. Each TIME_WAIT carries a timer, so one reading of the socket table holds the last
+minute, the present and the next minute.
+
+It only reads: it changes no sysctl, kills no socket and sends no packet. It needs no privileges.
+
+Without a command it is a live monitor; with -b or -1 it prints."""
+
+EXAMPLES = (
+    ("twtop", "The monitor, on this machine."),
+    ("twtop -f 'port 443 and tw'", "Only TIME_WAIT with port 443 on either side."),
+    ("twtop explain", "The common claims about TIME_WAIT against this machine's own numbers."),
+    ("twtop -1 -o json | jq .time_wait.count", "One reading for a script."),
+    ("twtop -b -n 60 -o csv > run.csv", "A minute of a load test, a row a second and peer."),
+    ("twtop demo client-closes", "A real load in a private network namespace that fills a port range."),
+)
+
+SEE_ALSO = ("ss (8),", "netstat (8),", "tcp (7),", "network_namespaces (7)")
+STATUSES = (
+    ("0", "Done."),
+    ("1", "The kernel could not be read, or the output not be written; one line on stderr says why."),
+    ("2", "Bad usage; one line on stderr says what to do."),
+    ("128 + n", "The signal n ended it."),
+)
+
+
+def files() -> dict[Path, str]:
+    """Path below twtop/share/ → text."""
+    made = {Path(path): completion(shell) for shell, path in COMPLETIONS.items()}
+    return {Path("man/man1/twtop.1"): "\n".join(manual()) + "\n", **made}
+
+
+def completion(shell: str) -> str:
+    return str(shtab.complete(parser(), shell=shell)).rstrip() + "\n"
+
+
+def manual() -> Iterator[str]:
+    """The lines of the man page, as man(7) wants them."""
+    top = parser()
+    (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    explain, demo = commands.choices["explain"], commands.choices["demo"]
+    yield f'.TH TWTOP 1 "" "twtop {__version__}" "User Commands"'
+    yield from (".SH NAME", roff(f"twtop - {(top.description or '').split(':')[0]}"), ".SH SYNOPSIS")
+    for name, arguments in (("twtop", "[OPTION]..."), ("twtop explain", "[OPTION]..."), ("twtop demo", "[SCENARIO]")):
+        yield from (".SY " + f'"{roff(name)}"', roff(arguments), ".YS")
+    yield from (".SH DESCRIPTION", *(roff(line) if line else ".PP" for line in INTRODUCTION.splitlines()))
+    yield ".SH OPTIONS"
+    yield from _options(top, top._actions)
+    yield ".SH COMMANDS"
+    yield from _pairs((command.dest, command.help or "") for command in commands._choices_actions)
+    shared = [action.option_strings for action in explain._actions]
+    own = [action for action in demo._actions if action.option_strings not in shared]
+    yield from (".SS Options of the demo", *_options(demo, own), ".SS Scenarios of the demo")
+    yield from _pairs((scenario.name, scenario.tells) for scenario in SCENARIOS)
+    yield ".SH KEYS"
+    yield from _pairs((key.cap, key.help) for key in ALL_KEYS)
+    yield ".SH FILTERS"
+    yield from _pairs((re.sub(r"   +", ", ", example), meaning) for example, meaning in FILTERS)
+    yield from (".SH EXIT STATUS", *_pairs(STATUSES))
+    yield from (".SH ENVIRONMENT", *_pairs([("NO_COLOR", "Any value: draw without colours.")]))
+    yield from (".SH FILES", *_pairs([("~/.config/twtop/theme", "The theme that was chosen last in the palette.")]))
+    yield from (".SH EXAMPLES", *_pairs(EXAMPLES))
+    yield from (
+        ".SH SEE ALSO",
+        r".BR ss (8), .BR netstat (8), .BR tcp (7), .BR network_namespaces (7)".replace(", ", ",\n"),
+    )
+
+
+def _options(command: argparse.ArgumentParser, actions: Iterable[argparse.Action]) -> Iterator[str]:
+    for action in actions:
+        if action.option_strings:
+            value = command._get_formatter()._format_args(action, action.dest.upper())
+            yield from _pairs([(f"{', '.join(action.option_strings)} {value}".strip(), action.help or "")])
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for term, meaning in pairs:
+        yield from (".TP", f".B {roff(term)}", roff(meaning))
+
+
+def roff(text: str) -> str:
+    """Text that roff prints as it is.
+
+    >>> roff(".so -1 “x”")
+    '\\\\&.so \\\\-1 \\\\(lqx\\\\(rq'
+    """
+    escaped = text.translate(ROFF)
+    return rf"\&{escaped}" if escaped.startswith(".") else escaped
+
+
+def main() -> None:
+    for path, text in files().items():
+        (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
+        (FOLDER / path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

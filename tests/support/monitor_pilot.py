@@ -1,0 +1,215 @@
+"""A monitor without a terminal: what it has painted, as text, and how to wait for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets._tooltip import Tooltip
+
+from tests.support.known_owners import ByInode, Told
+from tests.support.monitor_samples import Script, Tick
+from twtop.engine.engine import Engine
+from twtop.frame.frame import Frame
+from twtop.frame.view import View
+from twtop.model import Process
+from twtop.processes.detail import ProcessDetail
+from twtop.sources.open_source import OpenSource
+from twtop.ui.app import TwtopApp
+from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.kit.table import Table
+from twtop.ui.monitor import Monitor
+from twtop.ui.panels.peers import PeersTable
+from twtop.ui.panels.sockets import SocketsTable
+from twtop.ui.theme_file import ThemeFile
+
+Value = TypeVar("Value")
+
+SIZES = ((80, 24), (120, 40), (60, 20))
+LIMIT_S = 15
+NEVER = 3600.0
+"""An interval at which only the first sample comes by itself, and the others by `Stage.tick`."""
+
+
+@dataclass
+class Stage:
+    """A running monitor and the script that it reads."""
+
+    pilot: Pilot[None]
+    app: TwtopApp
+    monitor: Monitor
+    script: Script
+
+    @property
+    def strips(self) -> list[Strip]:
+        """The screen as painted: a line that nobody asked to paint again is as old here as on a terminal."""
+        return self.app.screen._compositor.render_strips()
+
+    @property
+    def lines(self) -> list[str]:
+        return [strip.text for strip in self.strips]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def line(self, text: str) -> str:
+        """The topmost painted line that holds this text."""
+        for line in self.lines:
+            if text in line:
+                return line
+        return pytest.fail(f"no line with {text!r} on\n{self.text}")
+
+    def shows(self, *texts: str) -> bool:
+        painted = self.text
+        return all(text in painted for text in texts)
+
+    @property
+    def frame(self) -> Frame:
+        assert self.monitor.frame is not None
+        return self.monitor.frame
+
+    @property
+    def peers(self) -> PeersTable:
+        return self.monitor.query_one(PeersTable)
+
+    @property
+    def sockets(self) -> SocketsTable:
+        return self.monitor.query_one(SocketsTable)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*text)
+
+    async def burst(self, *keys: str) -> None:
+        """Keys that come all at once, as over a slow line."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+        await self.pilot.pause()
+
+    async def paste(self, text: str) -> None:
+        """The text at once, as a terminal hands on what is pasted."""
+        self.app.post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], Value | None], what: str = "") -> Value:
+        """The first true value of `condition`; fails when it has none within the limit."""
+        deadline = time.monotonic() + LIMIT_S
+        while not (value := condition()):
+            if self.app._exception is not None:
+                raise self.app._exception
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {LIMIT_S} s in vain for: {what or condition}\n{self.text}")
+            await self.pilot.pause(0.005)
+        return value
+
+    async def until_shown(self, *texts: str) -> None:
+        await self.until(lambda: self.shows(*texts), f"{texts} on the screen")
+
+    async def ended(self) -> None:
+        """Wait until the app has left; nothing is painted after that."""
+        deadline = time.monotonic() + LIMIT_S
+        while self.app.is_running:
+            assert time.monotonic() < deadline, f"the monitor still runs after {LIMIT_S} s"
+            await asyncio.sleep(0.005)
+
+    async def tick(self) -> None:
+        """Read the script's next tick and wait until its frame is drawn."""
+        before = self.frame.tick
+        self.monitor.action_refresh()
+        await self.until(lambda: self.frame.tick > before, "the next tick")
+        await self.pilot.pause()
+
+    def where(self, widget: Widget, text: str) -> tuple[int, int]:
+        """The cell of the screen where this widget shows this text first."""
+        region = widget.content_region
+        for y in range(region.height):
+            x = self.strips[region.y + y].crop(region.x, region.right).text.find(text)
+            if x >= 0:
+                return region.x + x, region.y + y
+        return pytest.fail(f"no {text!r} in {widget}\n{self.text}")
+
+    async def click(self, widget: Widget, text: str, times: int = 1) -> None:
+        """Click where this widget shows this text."""
+        await self.pilot.click(offset=self.where(widget, text), times=times)
+
+    async def hover(self, widget: Widget, text: str) -> None:
+        """Take the mouse off the tip that may cover it, then rest it where this widget shows this text."""
+        tip = self.monitor.query_one(Tooltip)
+        await self.pilot.hover(offset=(0, 0))
+        await self.until(lambda: not tip.display, "no tip")
+        await self.pilot.hover(offset=self.where(widget, text))
+
+    async def wheel_down(self, widget: Widget) -> None:
+        """Turn the mouse wheel by one notch in the middle of a widget."""
+        await self._wheel(widget, events.MouseScrollDown, 1)
+
+    async def wheel_up(self, widget: Widget) -> None:
+        """Turn it back."""
+        await self._wheel(widget, events.MouseScrollUp, -1)
+
+    async def _wheel(self, widget: Widget, turned: Callable[..., events.MouseEvent], by: int) -> None:
+        x, y = widget.region.x + widget.region.width // 2, widget.region.y + widget.region.height // 2
+        self.app.post_message(turned(None, x, y, 0, by, 0, False, False, False, x, y))
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def monitor(
+    *ticks: Tick,
+    size: tuple[int, int] = (120, 40),
+    view: View | None = None,
+    interval: float = NEVER,
+    owners: ByInode | None = None,
+    detail: Callable[[Process], ProcessDetail] = ProcessDetail,
+    hidden: Iterable[int] = (),
+    open_source: OpenSource | None = None,
+    places: Places | None = None,
+    theme_file: ThemeFile | None = None,
+) -> AsyncIterator[Stage]:
+    """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
+    script = Script(ticks)
+    make_engine = partial(Engine, open_source or script)
+    app = TwtopApp(make_engine, view or View(), interval, places=places, theme_file=theme_file)
+    told = patch("twtop.engine.Search", lambda: Told(owners or {}, hidden)), patch("twtop.engine.read_detail", detail)
+    with told[0], told[1]:
+        async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+            assert isinstance(app.screen, Monitor)
+            stage = Stage(pilot, app, app.screen, script)
+            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+            await pilot.pause()
+            yield stage
+
+
+def rows(stage: Stage, table: Table[Any]) -> list[str]:
+    """The lines that a table has painted below its head, without the empty ones."""
+    region = table.scrollable_content_region
+    painted = [strip.crop(region.x, region.right).text.rstrip() for strip in stage.strips[region.y : region.bottom]]
+    return [line for line in painted[1:] if line]
+
+
+def head(stage: Stage, table: Table[Any]) -> str:
+    """The line with a table's column heads."""
+    region = table.scrollable_content_region
+    return stage.strips[region.y].crop(region.x, region.right).text
+
+
+def selected(stage: Stage, table: Table[Any]) -> str:
+    """The row that a table has painted as the selected one."""
+    region, colour = table.scrollable_content_region, table.component_style("table--cursor").bgcolor
+    for strip in stage.strips[region.y + 1 : region.bottom]:
+        line = strip.crop(region.x, region.right)
+        if any(segment.style and segment.style.bgcolor == colour for segment in line):
+            return line.text
+    return pytest.fail(f"no selected row on\n{stage.text}")

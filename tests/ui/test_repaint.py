@@ -1,0 +1,297 @@
+"""Only lines that changed are painted again."""
+
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.geometry import Region, Size
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tests.support.monitor_pilot import monitor
+from tests.support.monitor_samples import lab
+from twtop.ui.kit.columns import Column
+from twtop.ui.kit.lines import Line, Tone
+from twtop.ui.kit.palette import palette
+from twtop.ui.kit.panel import TONE_CLASSES, LinePanel
+from twtop.ui.kit.plot import Plot, draw
+from twtop.ui.kit.table import Table
+from twtop.ui.monitor import Monitor
+from twtop.ui.panels import timeline
+from twtop.ui.panels.header import Header
+from twtop.ui.panels.verdict_strip import VerdictStrip
+
+
+class NotedPanel(LinePanel):
+    """Notes which of its lines are painted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.painted: list[int] = []
+        self.asked = 0
+        self._said: tuple[Line, ...] = ()
+
+    def say(self, lines: tuple[Line, ...]) -> None:
+        self._said = lines
+        self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:  # noqa: ARG002
+        self.asked += 1
+        return self._said
+
+    def render_line(self, y: int) -> Strip:
+        self.painted.append(y)
+        return super().render_line(y)
+
+
+class NotedTable(Table[str]):
+    """The same for a table; its head is line 0."""
+
+    def __init__(self) -> None:
+        super().__init__([Column("word", "WORD", 10, _word, "", right=False)], "nothing", id="peers")
+        self.painted: list[int] = []
+        self.noted: Callable[[int, Strip], object] = lambda _y, _strip: None
+
+    def render_line(self, y: int) -> Strip:
+        self.painted.append(y)
+        strip = super().render_line(y)
+        self.noted(y, strip)
+        return strip
+
+
+class Words:
+    """Rows of single words, which are their keys too."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def row(self, index: int) -> str:
+        return self._words[index]
+
+    def key(self, index: int) -> Hashable:
+        return self._words[index].split()[0]
+
+    def find(self, key: Hashable) -> int | None:
+        return next((index for index in range(len(self)) if self.key(index) == key), None)
+
+
+def _word(row: str, _width: int) -> Line:
+    return ((row, Tone.PLAIN),)
+
+
+def text(words: str) -> tuple[Line, ...]:
+    """A line for each word."""
+    return tuple(((word, Tone.PLAIN),) for word in words.split())
+
+
+class Holder(App[None]):
+    """Shows one widget and nothing else."""
+
+    CSS_PATH = "../twtop/ui/twtop.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        return variables | palette(variables, dark=True, ansi=False)
+
+    def __init__(self, widget: Widget) -> None:
+        super().__init__()
+        self._held = widget
+
+    def compose(self) -> ComposeResult:
+        yield self._held
+
+
+@asynccontextmanager
+async def shown(widget: NotedPanel | NotedTable) -> AsyncIterator[Pilot[None]]:
+    """The widget, painted once."""
+    async with Holder(widget).run_test(size=(40, 12)) as pilot:
+        await pilot.pause()
+        widget.painted.clear()
+        yield pilot
+
+
+async def repainted(pilot: Pilot[None], widget: NotedPanel | NotedTable) -> set[int]:
+    """The lines that are painted since the last call."""
+    await pilot.pause()
+    lines = set(widget.painted)
+    widget.painted.clear()
+    return lines
+
+
+async def test_a_panel_paints_what_changed() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        for words, expected in (
+            ("one two three", {0, 1, 2}),
+            ("one two three", set()),
+            ("one 2 three", {1}),
+            ("one 2 three four", {3}),
+            ("one", {1, 2, 3}),
+            ("", {0}),
+        ):
+            panel.say(text(words))
+            assert await repainted(pilot, panel) == expected, words
+
+
+async def test_a_panel_paints_another_tone() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        panel.say(text("one two"))
+        await repainted(pilot, panel)
+        panel.say((*text("one"), (("two", Tone.WARN),)))
+        assert await repainted(pilot, panel) == {1}
+
+
+async def test_a_table_paints_what_changed() -> None:
+    table = NotedTable()
+    async with shown(table) as pilot:
+        table.show(Words("a 1", "b 1", "c 1"))
+        await repainted(pilot, table)
+        for words, expected in (
+            (("a 1", "b 1", "c 1"), set()),
+            (("a 1", "b 2", "c 1"), {2}),
+            (("a 1", "b 2", "c 2"), {3}),
+        ):
+            table.show(Words(*words))
+            assert await repainted(pilot, table) == expected, words
+
+
+async def test_a_table_paints_both_rows_when_the_cursor_moves() -> None:
+    table = NotedTable()
+    async with shown(table) as pilot:
+        table.show(Words("a", "b", "c", "d"))
+        table.focus()
+        await repainted(pilot, table)
+        await pilot.press("down")
+        assert await repainted(pilot, table) == {1, 2}
+
+
+async def test_a_table_paints_the_cursor_where_its_row_went() -> None:
+    table = NotedTable()
+    async with shown(table) as pilot:
+        table.show(Words("a", "b", "c", "d"))
+        table.action_move(1)
+        await repainted(pilot, table)
+        table.show(Words("b", "a", "c", "d"))
+        assert await repainted(pilot, table) >= {1, 2}
+        table.show(Words("x", "y", "b", "d"))
+        assert await repainted(pilot, table) >= {1, 2, 3}
+
+
+async def test_a_cursor_that_moves_among_equal_lines_is_painted() -> None:
+    table = NotedTable()
+    async with shown(table) as pilot:
+        table.show(Twins("left", "right"))
+        await repainted(pilot, table)
+        table.show(Twins("right", "left"))
+        assert await repainted(pilot, table) == {1, 2}
+
+
+class Twins(Words):
+    """Rows of different keys that look the same."""
+
+    def row(self, index: int) -> str:  # noqa: ARG002
+        return "twin"
+
+
+async def test_a_hidden_panel_draws_nothing_until_it_is_seen_again() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        panel.say(text("one two"))
+        await repainted(pilot, panel)
+        panel.display = False
+        await pilot.pause()
+        panel.asked = 0
+        panel.say(text("one 2"))
+        await pilot.pause()
+        assert panel.asked == 0
+        panel.display = True
+        assert await repainted(pilot, panel) >= {0, 1}
+        assert panel.lines == text("one 2")
+
+
+async def test_a_table_is_painted_at_once_in_the_room_that_it_gets() -> None:
+    """Not empty first, and with its rows once it has heard of its size."""
+    table = NotedTable()
+    table.display = False
+    async with shown(table) as pilot:
+        table.show(Words("a 1", "b 1"))
+        await pilot.pause()
+        looks: list[str] = []
+        table.noted = lambda y, strip: looks.append(strip.text.strip()) if y == 1 else None
+        table.display = True
+        await pilot.pause()
+        assert set(looks) == {"a 1"}
+
+
+async def test_another_view_of_the_same_sockets_draws_no_new_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawings: list[Plot] = []
+
+    def noted(plot: Plot, *rest: Any) -> tuple[Line, ...]:
+        drawings.append(plot)
+        return draw(plot, *rest)
+
+    monkeypatch.setattr(timeline, "draw", noted)
+    async with monitor(lab(), lab(at=2), size=(160, 50)) as stage:
+        await stage.until_shown("+60 s")
+        drawings.clear()
+        await stage.press("b")
+        await stage.until_shown("Destinations")
+        await stage.press("enter")
+        await stage.until_shown("REMAINING")
+        assert drawings == []
+        await stage.tick()
+        await stage.until(lambda: drawings, "new curves")
+
+
+async def test_the_focus_does_not_paint_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    refresh = Monitor.refresh
+
+    def noted(screen: Monitor, *regions: Region, **how: bool) -> Monitor:
+        asked.append(f"{regions} {how}")
+        return refresh(screen, *regions, **how)
+
+    async with monitor(lab()) as stage:
+        await stage.until_shown("+60 s")
+        monkeypatch.setattr(Monitor, "refresh", noted)
+        await stage.press("tab")
+        await stage.until(lambda: stage.monitor.focused is not stage.peers, "the focus elsewhere")
+        await stage.pilot.pause()
+        monkeypatch.undo()
+    assert asked == []
+
+
+async def test_the_sockets_open_without_painting_the_panels_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[type[LinePanel]] = []
+    render_line = LinePanel.render_line
+
+    def noted(panel: LinePanel, y: int) -> Strip:
+        painted.append(type(panel))
+        return render_line(panel, y)
+
+    async with monitor(lab(), size=(160, 50)) as stage:
+        await stage.until_shown("+60 s")
+        await stage.pilot.pause()
+        monkeypatch.setattr(LinePanel, "render_line", noted)
+        await stage.press("enter")
+        await stage.until_shown("REMAINING")
+        monkeypatch.undo()
+    assert {Header, VerdictStrip, timeline.Timeline} & {*painted} == set()
+
+
+async def test_the_same_title_paints_nothing() -> None:
+    panel = NotedPanel()
+    async with shown(panel) as pilot:
+        panel.say(text("one two"))
+        panel.entitle("title")
+        await repainted(pilot, panel)
+        panel.entitle("title")
+        assert await repainted(pilot, panel) == set()

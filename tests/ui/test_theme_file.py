@@ -1,0 +1,100 @@
+"""The chosen theme is kept, and what somebody else wrote is left alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.monitor_pilot import Stage, monitor
+from tests.support.monitor_samples import lab
+from twtop.ui.theme_file import ThemeFile, ThemeFileError
+
+THEMES = ("nord", "dracula")
+BROKEN = {
+    "no such theme": b"solarised\n",
+    "two lines": b"nord\ndracula\n",
+    "no text": b"\xff\xfe\x00",
+    "empty": b"",
+    "an escape": b"\x1b[2J",
+}
+
+
+async def choose(stage: Stage, name: str) -> None:
+    """By hand, in the palette."""
+    await stage.press("ctrl+p")
+    await stage.paste("theme")
+    await stage.until_shown("Change the current theme")
+    await stage.press("enter")
+    await stage.until_shown("Search for themes")
+    await stage.paste(name)
+    await stage.until(lambda: stage.text.count(name) > 1, f"{name} to be found")
+    await stage.press("enter")
+    await stage.until(lambda: stage.app.theme == name, name)
+
+
+def told(stage: Stage) -> list[str]:
+    """What was said in the corner of the screen."""
+    return [note.message for note in stage.app._notifications]
+
+
+async def test_the_chosen_theme_comes_back(tmp_path: Path) -> None:
+    kept = ThemeFile(tmp_path / "twtop" / "theme")
+    async with monitor(lab(), theme_file=kept) as stage:
+        before = stage.app.theme
+        await choose(stage, "nord")
+        await stage.until(kept.path.exists, "the file")
+    assert (before, kept.path.read_text()) == ("textual-dark", "nord\n")
+    async with monitor(lab(), theme_file=kept) as stage:
+        assert stage.app.theme == "nord"
+        await choose(stage, "dracula")
+        await stage.until(lambda: kept.path.read_text() == "dracula\n", "the other name")
+    assert [found.name for found in kept.path.parent.iterdir()] == ["theme"]
+
+
+async def test_nothing_is_written_until_one_is_chosen(tmp_path: Path) -> None:
+    kept = ThemeFile(tmp_path / "twtop" / "theme")
+    async with monitor(lab(), theme_file=kept) as stage:
+        await stage.press("w", "escape")
+    assert not kept.path.parent.exists()
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+async def test_a_broken_file_is_told_once_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    kept = ThemeFile(tmp_path / "theme")
+    kept.path.write_bytes(content)
+    async with monitor(lab(), theme_file=kept, size=(160, 50)) as stage:
+        await stage.until(lambda: told(stage), "what is the matter")
+        assert stage.app.theme == "textual-dark"
+        await choose(stage, "nord")
+        await stage.app.workers.wait_for_complete()
+        assert len(told(stage)) == 1
+        assert f"{kept.path} is ignored and left as it is: " in told(stage)[0]
+        assert told(stage)[0].isprintable()
+    assert kept.path.read_bytes() == content
+
+
+async def test_a_folder_in_the_way_is_told_once(tmp_path: Path) -> None:
+    blocked = tmp_path / "twtop"
+    blocked.write_text("a file where the folder should be")
+    async with monitor(lab(), theme_file=ThemeFile(blocked / "theme"), size=(160, 50)) as stage:
+        await stage.until(lambda: told(stage), "what is the matter")
+        await choose(stage, "nord")
+        await stage.app.workers.wait_for_complete()
+        assert told(stage) == [f"{blocked / 'theme'} is ignored and left as it is: Not a directory"]
+    assert blocked.read_text() == "a file where the folder should be"
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    """A folder of the draft's name is in the way of root too."""
+    kept = ThemeFile(tmp_path / "gone" / "theme")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere" / "at" / "all")
+    with pytest.raises(ThemeFileError, match=r"the theme is not kept: .*theme: "):
+        kept.write("nord", THEMES)
+
+
+def test_a_file_that_broke_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    kept = ThemeFile(tmp_path / "theme")
+    kept.write("nord", THEMES)
+    kept.path.write_text("mine")
+    with pytest.raises(ThemeFileError, match="no theme 'mine'"):
+        kept.write("dracula", THEMES)
+    assert kept.path.read_text() == "mine"

@@ -1,0 +1,183 @@
+"""Which destination a socket belongs to, and in which direction, from described tables."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.analysis.destinations import Destinations, find_destinations
+from twtop.analysis.ephemeral_ports import PortSpace, port_space
+from twtop.model import Direction, Snapshot
+from twtop.sources.decode import decode
+
+IN, OUT, UNKNOWN = Direction.INBOUND, Direction.OUTBOUND, Direction.UNKNOWN
+DEFAULT = (32_768, 60_999)
+
+
+def analyse(
+    *blocks: Block, port_range: tuple[int, int] | None = DEFAULT, reserved: str = ""
+) -> tuple[Snapshot, PortSpace | None, Destinations]:
+    snapshot = decode(make_sample(*blocks, port_range=port_range, reserved=reserved))
+    space = port_space(snapshot.limits, snapshot.sockets)
+    return snapshot, space, find_destinations(snapshot.sockets, space)
+
+
+def directions(*blocks: Block, port_range: tuple[int, int] | None = DEFAULT) -> list[Direction]:
+    """Of each socket, in the order of the description."""
+    return [Direction(each) for each in analyse(*blocks, port_range=port_range)[2].per_socket()]
+
+
+CONNECTION = sock("10.0.0.1:41000", "10.0.0.5:443")
+
+
+@pytest.mark.parametrize(
+    ("listener", "direction"),
+    [
+        (sock("10.0.0.1:41000", state="LISTEN"), IN),
+        (sock("0.0.0.0:41000", state="LISTEN"), IN),
+        (sock("[::]:41000", state="LISTEN"), IN),
+        (sock("[::ffff:10.0.0.1]:41000", state="LISTEN"), IN),
+        (sock("10.0.0.2:41000", state="LISTEN"), OUT),
+        (sock("10.0.0.1:41001", state="LISTEN"), OUT),
+        (sock("[fd00::1]:41000", state="LISTEN"), OUT),
+        (sock("10.0.0.1:41000", state="CLOSE"), OUT),
+    ],
+)
+def test_a_listener_owns_its_port_on_its_address(listener: Block, direction: Direction) -> None:
+    assert directions(listener, CONNECTION)[1] is direction
+
+
+def test_an_ipv4_listener_on_any_address_owns_no_ipv6() -> None:
+    table = [sock("[fd00::1]:41000", "[fd00::5]:443"), sock("0.0.0.0:41000", state="LISTEN")]
+    assert directions(*table)[0] is OUT
+
+
+@pytest.mark.parametrize(
+    ("lport", "rport", "direction"),
+    [
+        (32_768, 443, OUT),
+        (60_999, 443, OUT),
+        (41_000, 32_767, OUT),
+        (32_767, 443, UNKNOWN),
+        (61_000, 443, UNKNOWN),
+        (800, 2049, UNKNOWN),
+        (41_000, 50_051, UNKNOWN),
+        (41_000, 63_000, UNKNOWN),
+    ],
+)
+def test_a_lone_connection_is_outbound_if_only_one_of_its_ports_can_be_a_clients(
+    lport: int, rport: int, direction: Direction
+) -> None:
+    assert directions(sock(f"10.0.0.1:{lport}", f"10.0.0.5:{rport}")) == [direction]
+
+
+def test_a_remote_port_that_several_share_is_a_service() -> None:
+    assert directions(
+        sock("10.0.0.1:41000", "10.0.0.5:50051"),
+        sock("10.0.0.1:41002", "10.0.0.6:50051", "TIME_WAIT"),
+        sock("10.0.0.1:41004", "10.0.0.5:50052"),
+    ) == [OUT, OUT, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("listener", "direction"),
+    [("127.0.0.9:50051", OUT), ("0.0.0.0:50051", OUT), ("127.0.0.8:50051", UNKNOWN), ("127.0.0.9:50052", UNKNOWN)],
+)
+def test_a_remote_port_that_this_very_namespace_listens_on_is_a_service(listener: str, direction: Direction) -> None:
+    table = [sock("127.0.0.1:41000", "127.0.0.9:50051", "TIME_WAIT"), sock(listener, state="LISTEN")]
+    assert directions(*table)[0] is direction
+
+
+def test_what_listens_on_any_address_here_is_no_service_elsewhere() -> None:
+    table = [sock("10.0.0.1:41000", "10.0.0.5:50051"), sock("0.0.0.0:50051", state="LISTEN")]
+    assert directions(*table)[0] is UNKNOWN
+
+
+@pytest.mark.parametrize("peers", [["10.0.0.5"], ["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8"]])
+def test_a_port_with_more_connections_than_chance_gives_it_was_bound(peers: list[str]) -> None:
+    """The listener at 41000 is gone. What is left of it could be connections to ports 2000–2015."""
+    left = [many("10.0.0.1:41000", peer, "TIME_WAIT", rports=np.arange(2000, 2016)) for peer in peers]
+    _, space, places = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
+    assert set(places.per_socket()[:-1].tolist()) == {UNKNOWN}
+    assert places.per_socket()[-1] == OUT
+    assert space
+    assert (space.capacity, bool(space.available[41_000]), bool(space.available[41_002])) == (28_231, False, True)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 400), st.booleans())
+def test_what_connect_chose_is_never_taken_for_bound(seed: int, destinations: int, each: int, hole: bool) -> None:
+    """Each destination walks through the range from its own start; behind a hole all of them step on the same port."""
+    random = np.random.default_rng(seed)
+    reserved = np.arange(34_000, 54_000) if hole else np.arange(0)
+    free = np.setdiff1d(np.arange(32_768, 61_000, 2), reserved)
+    blocks = []
+    for number in range(destinations):
+        walk = np.cumsum(random.integers(1, 9, each)) + random.integers(14_116)
+        ports = np.unique(free[np.searchsorted(free, 32_768 + walk * 2 % 28_232) % len(free)])
+        blocks.append(many("10.0.0.1", f"10.0.1.{number}:443", lports=ports))
+    _, space, places = analyse(*blocks, reserved="34000-53999" if hole else "")
+    assert space
+    assert space.capacity == 28_232 - len(reserved)
+    assert set(places.direction.tolist()) == {OUT}
+
+
+def test_without_a_range_nothing_is_outbound() -> None:
+    assert directions(CONNECTION, sock("10.0.0.1:80", state="LISTEN"), port_range=None) == [UNKNOWN, UNKNOWN]
+
+
+def test_a_destination_is_a_tuple_of_local_address_remote_address_and_service_port() -> None:
+    _, _, places = analyse(
+        many("10.0.0.1", "10.0.0.5:443", lports=[41_000, 41_002]),
+        sock("10.0.0.1:41004", "10.0.0.5:444"),
+        sock("10.0.0.1:41000", "10.0.0.6:443"),
+        sock("10.0.0.2:41000", "10.0.0.5:443"),
+        sock("10.0.0.1:80", state="LISTEN"),
+        many("10.0.0.1:80", "10.0.0.5", rports=[41_000, 41_002]),
+    )
+    code = places.code.tolist()
+    assert code[5] == -1
+    assert code[0] == code[1]
+    assert code[6] == code[7]
+    assert len({code[0], code[2], code[3], code[4], code[6]}) == len(places) == 5
+
+
+def test_a_mapped_address_is_the_ipv4_address() -> None:
+    _, _, places = analyse(
+        sock("10.0.0.1:41000", "10.0.0.5:443"), sock("[::ffff:10.0.0.1]:41002", "[::ffff:10.0.0.5]:443")
+    )
+    assert len(places) == 1
+
+
+@given(st.permutations(range(6)))
+def test_a_destination_has_one_name_in_every_dump(order: list[int]) -> None:
+    table = [
+        many("10.0.0.1", "10.0.0.5:443", lports=[41_000, 41_002]),
+        sock("10.0.0.1:80", state="LISTEN"),
+        sock("10.0.0.1:80", "10.0.0.5:443"),
+        sock("10.0.0.5:443", "10.0.0.1:80"),
+        sock("[fd00::1]:41000", "[fd00::5]:443"),
+        sock("[fd00::5]:41000", "[fd00::1]:443"),
+    ]
+
+    def names(*blocks: Block) -> dict[tuple[int, int, int, int], int]:
+        snapshot, _, places = analyse(*blocks)
+        ends = [
+            (snapshot.sockets.addresses.integer(local), snapshot.sockets.addresses.integer(remote))
+            for local, remote in zip(places.local, places.remote, strict=True)
+        ]
+        side, port = places.direction.tolist(), places.port.tolist()
+        name = places.names(snapshot.sockets.addresses).tolist()
+        return {(*pair, one, other): each for pair, one, other, each in zip(ends, side, port, name, strict=True)}
+
+    first = names(*table)
+    assert len(set(first.values())) == 5
+    assert names(*(table[index] for index in order)) == first
+
+
+def test_its_name_does_not_change_when_its_direction_becomes_known() -> None:
+    alone = sock("10.0.0.1:41000", "10.0.0.5:50051")
+    before, _, unknown = analyse(alone)
+    after, _, known = analyse(alone, sock("10.0.0.1:41002", "10.0.0.5:50051"))
+    assert (unknown.direction.tolist(), known.direction.tolist()) == ([UNKNOWN], [OUT])
+    assert unknown.names(before.sockets.addresses).tolist() == known.names(after.sockets.addresses).tolist()

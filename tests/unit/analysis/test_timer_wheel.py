@@ -1,0 +1,131 @@
+"""What the timers of one dump tell, and how the kernel's timer wheel turns them into releases."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.known import known
+from twtop.analysis.timer_wheel import (
+    BOOT_S,
+    INITIAL_JIFFIES_S,
+    Wheel,
+    carried,
+    entries,
+    mean_life_s,
+    rate,
+    releases,
+    wheel,
+    wheel_step_s,
+)
+from twtop.model import TIMEWAIT_MS
+
+RATES = {100: 5.12, 250: 2.048, 300: 512 / 300, 1000: 4.096}
+
+steps = st.sampled_from(sorted(RATES.values()))
+timers = st.lists(st.integers(0, TIMEWAIT_MS), max_size=200).map(lambda left: np.array(left, np.int32))
+
+
+def shown(hz: int, count: int) -> np.ndarray:
+    """Timers as a kernel of this tick rate reports them: whole jiffies, as milliseconds without their fraction."""
+    jiffies = np.random.default_rng(hz).integers(0, 60 * hz + 1, count)
+    return (jiffies * 1000 // hz).astype(np.int32)
+
+
+@pytest.mark.parametrize("count", [50, 1000, 20_000])
+@pytest.mark.parametrize("hz", RATES)
+def test_the_tick_rate_shows_in_the_timers(hz: int, count: int) -> None:
+    assert wheel_step_s(shown(hz, count)) == pytest.approx(RATES[hz])
+
+
+@pytest.mark.parametrize("hz", RATES)
+def test_few_timers_tell_nothing_and_the_usual_rate_is_assumed(hz: int) -> None:
+    assert wheel_step_s(shown(hz, 10)) == RATES[250]
+
+
+def test_timers_in_round_numbers_tell_nothing() -> None:
+    assert wheel_step_s(np.arange(1000, 60_000, 1000, dtype=np.int32)) == RATES[250]
+
+
+@pytest.mark.parametrize("hz", RATES)
+def test_the_wheel_moves_where_calc_index_says(hz: int) -> None:
+    """A timer goes into the bucket of the next whole step of jiffies, which begin 300 s before they wrap at 32 bits."""
+    step = 512 if hz < 537 else 4096
+    now = 2**32 - 300 * hz + 1_234_567
+    left = np.arange(0, 60 * hz, 7)
+    left = left[(now + left + 1) % step > 1]  # a jiffy off the moves
+    expires = ((now + left) // step + 1) * step
+    seen = wheel(shown(hz, 1000), mono=1_234_567 / hz + BOOT_S)
+    assert seen.next_s == pytest.approx(((now // step + 1) * step - now) / hz, abs=0.001)
+    assert seen.release_s((left * 1000 / hz).astype(np.int32)) == pytest.approx((expires - now) / hz, abs=0.01)
+
+
+def test_this_machine_began_to_count_jiffies_when_twtop_thinks() -> None:
+    """times() gives the kernel's jiffies, in seconds here; which tick rate they have, only one start makes sense of."""
+    since_start = [os.times().elapsed - 2**32 / hz - INITIAL_JIFFIES_S for hz in RATES]
+    now = time.monotonic()
+    assert any(now - started == pytest.approx(BOOT_S, abs=0.5) for started in since_start)
+
+
+@given(timers, steps, st.floats(0.001, 1))
+def test_nothing_is_released_before_its_time_or_later_than_one_step_after(
+    left: np.ndarray, step_s: float, turned: float
+) -> None:
+    moves = Wheel(step_s, turned * step_s)
+    late = moves.release_s(left) - left / 1000
+    assert (late > -1e-6).all()
+    assert (late < step_s + 1e-6).all()
+
+
+def test_releases_come_in_bursts() -> None:
+    """One entered each 10 ms: the kernel frees the 100 s⁻¹ as 200 every other second."""
+    due = known(releases(np.arange(0, 60_000, 10, dtype=np.int32), Wheel(step_s=2.0, next_s=0.5)))
+    assert due[:4].tolist() == [50, 0, 200, 0]
+    assert due.tolist()[4::2] == [200] * 28
+    assert due.tolist()[5::2] == [0] * 28
+
+
+@given(timers, steps, st.floats(0.001, 1))
+def test_what_is_left_after_a_minute_is_released_later(left: np.ndarray, step_s: float, turned: float) -> None:
+    moves = Wheel(step_s, turned * step_s)
+    due = known(releases(left, moves))
+    assert len(due) == 60
+    assert due.sum() == np.count_nonzero(moves.release_s(left) < 60)
+    assert moves.release_s(left).max(initial=0) < moves.longest_s + 1e-6
+
+
+@given(timers)
+def test_entries_are_where_the_age_says(left: np.ndarray) -> None:
+    age = TIMEWAIT_MS - left
+    entered = known(entries(age.astype(np.int32)))
+    assert len(entered) == 60
+    assert entered.sum() == np.count_nonzero(left)  # at 0 they entered more than a minute ago
+    for second in (0, 1, 30, 59):
+        assert entered[59 - second] == np.count_nonzero((age // 1000 == second) & (left > 0))
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    assert rate(np.array([100] * 54 + [0, 0, 0, 6, 6, 6])) == 3.0
+
+
+def test_one_unknown_timer_makes_the_minute_unknown() -> None:
+    left = np.array([500, -1], np.int32)
+    due = releases(left, Wheel(step_s=2.0, next_s=2.0))
+    unknown = [due, entries(left), rate(entries(left)), carried(due, 3, None)]
+    assert [each for each in unknown if each is not None] == []
+
+
+def test_timers_in_hundredths_hide_the_tick_rate() -> None:
+    """At 100 Hz sock_diag's own would look the same."""
+    left = np.arange(10, 60_000, 10, dtype=np.int32)
+    assert (wheel(left, 300.0).step_s, wheel(left, 300.0, unit_ms=10).step_s) == (5.12, 2.048)
+
+
+def test_the_mean_life_is_a_minute_and_half_a_step() -> None:
+    step_s = 2.048
+    left = np.full(10_000, TIMEWAIT_MS, np.int32)
+    lives = [Wheel(step_s, next_s).release_s(left[:1])[0] for next_s in np.linspace(0.001, step_s, 1000)]
+    assert np.mean(lives) == pytest.approx(mean_life_s(step_s), abs=0.01)

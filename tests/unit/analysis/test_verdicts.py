@@ -1,0 +1,209 @@
+"""The six verdicts: each level from the figures that should bring it, and unknown where a file is missing."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.built_frames import frame, frames
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.analysis.kernel_costs import Memory
+from twtop.analysis.verdicts import Level, Verdict, _memory, ports_level, when_full
+from twtop.frame.frame import Frame
+
+RANGE = (32768, 33767)
+
+
+def waiting(ports: int, remaining: float = 30.0) -> Block:
+    """That many of a thousand ports to one destination in TIME_WAIT, none of them entered just now."""
+    return many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(ports), remaining=remaining)
+
+
+def verdict(name: str, found: Frame) -> Verdict:
+    return next(each for each in found.verdicts if each.id == name)
+
+
+def after(*blocks: Block, counters: dict[str, int], **more: Any) -> Frame:
+    """The second frame of two, a second apart, the counters of the first being 1."""
+    before = make_sample(*blocks, counters=dict.fromkeys(counters, 1), **more)
+    return frames(before, make_sample(*blocks, at=1, counters=counters, **more))[-1]
+
+
+def test_there_are_six_in_the_order_of_the_strip() -> None:
+    names = [each.id for each in frame().verdicts]
+    assert names == ["ports", "connect_cost", "buckets", "memory", "fds", "drops"]
+
+
+@pytest.mark.parametrize(("ports", "level"), [(1, "ok"), (400, "ok"), (500, "warn"), (790, "warn"), (800, "critical")])
+def test_ports_warn_from_half_and_are_critical_from_four_fifths(ports: int, level: str) -> None:
+    found = verdict("ports", frames(make_sample(waiting(ports), port_range=RANGE, tw_reuse=0))[0])
+    assert (found.level, found.value) == (level, ports / 1000)
+
+
+def test_ports_are_critical_when_full_within_a_minute() -> None:
+    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(300), remaining=59.5)
+    found = verdict("ports", frames(make_sample(rising, port_range=RANGE, tw_reuse=0))[0])
+    assert found.level is Level.CRITICAL
+    assert "full in 7 s" in found.text
+
+
+def test_a_full_range_says_so() -> None:
+    found = verdict("ports", frames(make_sample(waiting(1000), port_range=RANGE, tw_reuse=0))[0])
+    assert "0 more connections can be made, full now" in found.text
+
+
+def test_connect_cost_follows_the_cliff() -> None:
+    below = frames(make_sample(waiting(400), port_range=RANGE, tw_reuse=0))[0]
+    even = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 33768, 2), remaining=30)
+    past = frames(make_sample(even, port_range=RANGE, tw_reuse=0))[0]
+    assert verdict("connect_cost", below).level is Level.OK
+    assert verdict("connect_cost", past).level is Level.WARN
+    assert verdict("connect_cost", past).value == pytest.approx(500 + 501 / 501)
+
+
+@pytest.mark.parametrize(("limit", "level"), [(1000, "ok"), (700, "warn"), (480, "critical")])
+def test_buckets_by_their_share(limit: int, level: str) -> None:
+    found = verdict("buckets", frames(make_sample(waiting(400), max_tw_buckets=limit))[0])
+    assert (found.level, found.value) == (level, 400 / limit)
+
+
+def test_overflow_is_critical_whatever_the_share() -> None:
+    found = verdict("buckets", after(waiting(10), counters={"TCPTimeWaitOverflow": 201}))
+    assert found.level is Level.CRITICAL
+    assert "200 closes per second skip TIME_WAIT" in found.text
+
+
+def test_memory_says_where_its_figure_comes_from() -> None:
+    plain = verdict("memory", frame(waiting(100)))
+    slabinfo = "tw_sock_TCP 40000 40000 256 16 1 : tunables 0 0 0 : slabdata 1 1 0\n"
+    measured = verdict("memory", frames(make_sample(waiting(100), files={"slabinfo": slabinfo}))[0])
+    assert plain.value == 100 * (256 + 128 + 128)
+    assert "by formula" in plain.text
+    assert "slabinfo" not in plain.text
+    assert measured.value == 40000 * 256
+    assert "by slabinfo" in measured.text
+
+
+def test_fds_count_the_leak_and_not_the_time_wait() -> None:
+    leak = many("10.0.0.1:80", "10.0.0.9", "CLOSE_WAIT", rports=range(40000, 40200))
+    found = verdict("fds", frame(sock("10.0.0.1:80", state="LISTEN"), leak, waiting(300)))
+    assert found.level is Level.WARN
+    assert found.value == pytest.approx(1184 / 2466170)
+    assert "200 CLOSE_WAIT do" in found.text
+
+
+SERVER = sock("10.0.0.1:80", state="LISTEN")
+
+
+def served(state: str, count: int, first: int = 40_000) -> Block:
+    """The server's connections, with one client."""
+    return many("10.0.0.1:80", "10.0.0.9", state, rports=range(first, first + count))
+
+
+def test_the_peers_of_a_leak_hold_no_descriptor() -> None:
+    """On the machine of the leak itself: each CLOSE_WAIT has a FIN_WAIT2 beside it, whose application has closed."""
+    peers = many("10.0.0.9", "10.0.0.1:80", "FIN_WAIT2", lports=range(40_000, 40_200))
+    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", 200), peers))
+    assert (found.level, found.short) == (Level.WARN, "200 CLOSE_WAIT")
+
+
+@pytest.mark.parametrize(("forgotten", "open_ones"), [(49, 0), (200, 300)])
+def test_a_few_close_wait_or_some_beside_more_connections_are_no_leak(forgotten: int, open_ones: int) -> None:
+    beside = [served("ESTABLISHED", open_ones, 50_000)] if open_ones else []
+    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", forgotten), *beside))
+    assert (found.level, found.short) == (Level.OK, "0 held")
+
+
+def test_close_wait_that_come_and_go_are_no_leak() -> None:
+    """A server that closes within a second of its client: two hundred at any time, and others every second."""
+    ticks = [make_sample(SERVER, served("CLOSE_WAIT", 200, 10_000 + 200 * at), at=at) for at in range(12)]
+    assert [verdict("fds", found).level for found in frames(*ticks)[1:]] == [Level.OK] * 11
+
+
+def test_close_wait_that_stay_are_a_leak_whether_they_grow_or_not() -> None:
+    growing = [served("CLOSE_WAIT", 20 * at + 1) for at in range(9)]
+    ticks = [make_sample(SERVER, block, at=at) for at, block in enumerate([*growing, *growing[-1:] * 12])]
+    levels = [verdict("fds", found).level for found in frames(*ticks)]
+    assert levels == [Level.OK] * 6 + [Level.WARN] * 15  # fifty are there for three seconds
+
+
+def test_drops_by_rate() -> None:
+    assert verdict("drops", after(counters={"ListenDrops": 6})).level is Level.CRITICAL
+    assert verdict("drops", after(counters={"ListenDrops": 1})).level is Level.OK
+
+
+def test_drops_of_the_past_have_no_rate_yet() -> None:
+    found = verdict("drops", frames(make_sample(counters={"ListenDrops": 7}))[0])
+    assert (found.level, found.value) == (Level.UNKNOWN, None)
+    assert "7 connections dropped" in found.text
+
+
+@pytest.mark.parametrize(("queued", "level"), [(10, "ok"), (110, "warn"), (129, "critical")])
+def test_a_filling_accept_queue_warns_before_it_drops(queued: int, level: str) -> None:
+    listener = sock("10.0.0.1:80", state="LISTEN", rqueue=queued, wqueue=128)
+    assert verdict("drops", frame(listener)).level == level
+
+
+def test_conntrack_counts_when_it_is_there() -> None:
+    full = frames(make_sample(conntrack=(990, 1000)))[0]
+    assert verdict("drops", full).level is Level.WARN
+    assert "conntrack at 99 %" in verdict("drops", full).text
+    assert "conntrack" not in verdict("drops", frames(make_sample(conntrack=None))[0]).text
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("ports", "sys/net/ipv4/ip_local_port_range"),
+        ("connect_cost", "sys/net/ipv4/ip_local_port_range"),
+        ("buckets", "sys/net/ipv4/tcp_max_tw_buckets"),
+        ("buckets", "net/sockstat"),
+        ("memory", "meminfo"),
+        ("fds", "sys/fs/file-nr"),
+        ("drops", "net/netstat"),
+    ],
+)
+def test_a_missing_file_is_unknown_and_never_ok(name: str, missing: str) -> None:
+    found = verdict(name, frames(make_sample(waiting(10), files={missing: None}))[0])
+    assert found.level is Level.UNKNOWN
+
+
+@pytest.mark.parametrize(("count", "told"), [(100, "50.0 KiB"), (900, "450.0 KiB")])
+def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, told: str) -> None:
+    found = verdict("memory", frame(waiting(count)))
+    assert found.short == told
+    assert f"TIME_WAIT hold {told} of kernel memory here, by formula: <1 % of its " in found.text
+
+
+def test_memory_that_cannot_be_told_is_no_dash_in_a_sentence() -> None:
+    all_of_them = frame(waiting(100)).snapshot
+    found = _memory(replace(all_of_them, part=True), Memory(here=None, slabs=None))
+    assert (found.level, found.short) == (Level.UNKNOWN, "–")
+    assert found.text == "How much kernel memory TIME_WAIT hold here is unknown."
+
+
+@pytest.mark.parametrize(
+    ("full_in_s", "said"),
+    [(0, "full now"), (0.3, "full now"), (41.2, "full in 41 s"), (600, "full in 600 s"), (3_196, "full in 53 min")],
+)
+def test_when_full_is_told_in_one_unit(full_in_s: float, said: str) -> None:
+    assert when_full(full_in_s) == said
+
+
+@pytest.mark.parametrize(
+    ("pressure", "past_cliff", "full_in_s", "level"),
+    [
+        (0.49, False, math.inf, Level.OK),
+        (0.49, True, math.inf, Level.WARN),
+        (0.5, False, math.nan, Level.WARN),
+        (0.1, False, 60, Level.CRITICAL),
+        (0.1, False, 61, Level.OK),
+        (0.8, False, math.inf, Level.CRITICAL),
+    ],
+)
+def test_a_port_budget_has_one_level_wherever_it_is_shown(
+    pressure: float, past_cliff: bool, full_in_s: float, level: Level
+) -> None:
+    assert ports_level(pressure, past_cliff, full_in_s) is level

@@ -1,0 +1,339 @@
+"""The engine's real threads, read for read: the source lets a read through only when the test says so."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+from tests.support.known_owners import Told
+from tests.support.sock_diag_dump import make_sample, many
+from twtop.engine import engine as engine_module
+from twtop.engine.engine import Engine
+from twtop.frame.frame import Frame
+from twtop.frame.view import GroupBy, View
+from twtop.model import Process
+from twtop.processes.detail import ProcessDetail
+from twtop.sources.open_source import Source
+from twtop.sources.probe import Ask, CollectError, Sample
+
+AT_ONCE_S, NEVER_S = 0.001, 3600
+PATIENCE_S = 10
+"""How long to wait for what must come."""
+
+LONG_S = 0.1
+"""How long to wait for what must not come: a hundred intervals."""
+
+Answer = Exception | Sample | None
+
+
+class Kernel:
+    """A source. Each read says that it has begun, and waits for its answer: a sample of its own, or what it is told."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self._begun: Queue[float] = Queue()
+        self._answers: Queue[Answer] = Queue()
+
+    def open(self) -> Source:
+        return self.read
+
+    def read(self, _: Ask) -> Sample:
+        self.reads += 1
+        self._begun.put(time.monotonic())
+        answer = self._answers.get(timeout=PATIENCE_S)
+        if isinstance(answer, Exception):
+            raise answer
+        ports = range(40000, 40000 + self.reads)
+        own = make_sample(many("10.0.0.1", "10.0.0.5:443", lports=ports, inode=ports), at=self.reads)
+        return answer or own
+
+    def begun(self) -> float:
+        """Wait for the next read to begin, and say when it did."""
+        return self._begun.get(timeout=PATIENCE_S)
+
+    def begins(self) -> bool:
+        """Whether a read begins that should not."""
+        try:
+            self._begun.get(timeout=LONG_S)
+        except Empty:
+            return False
+        return True
+
+    def answer(self, *answers: Answer) -> None:
+        for answer in answers or (None,):
+            self._answers.put(answer)
+
+
+class Desk:
+    """Where the engine's callbacks arrive, in their order."""
+
+    def __init__(self) -> None:
+        self.news: Queue[Any] = Queue()
+
+    def frame(self) -> Frame:
+        found = self.news.get(timeout=PATIENCE_S)
+        assert isinstance(found, Frame), found
+        return found
+
+
+@pytest.fixture(autouse=True)
+def owners(monkeypatch: pytest.MonkeyPatch) -> dict[int, Process]:
+    """What the search in /proc finds."""
+    found: dict[int, Process] = {}
+    monkeypatch.setattr(engine_module, "Search", lambda: Told(found))
+    return found
+
+
+@pytest.fixture
+def kernel() -> Kernel:
+    return Kernel()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def engine(kernel: Kernel, desk: Desk) -> Iterator[Engine]:
+    """Not started; what is left of it ends with the test."""
+    before = set(threading.enumerate())
+    made = Engine(kernel.open, View(), AT_ONCE_S, desk.news.put, desk.news.put, desk.news.put)
+    yield made
+    kernel.answer(*[None] * 9)
+    if set(threading.enumerate()) != before:
+        made.stop()
+    assert set(threading.enumerate()) == before
+
+
+def test_a_frame_for_each_sample(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    engine.start()
+    for tick in (1, 2, 3):
+        kernel.begun()
+        kernel.answer()
+        found = desk.frame()
+        assert (found.tick, len(found.snapshot.sockets)) == (tick, tick)
+        assert (found.rates["TW"] is None) == (tick == 1)
+
+
+def test_reads_begin_an_interval_apart(engine: Engine, kernel: Kernel) -> None:
+    engine.set_interval(0.1)
+    kernel.answer(*[None] * 4)
+    engine.start()
+    gaps = [later - earlier for earlier, later in pairwise(kernel.begun() for _ in range(4))]
+    assert 0.05 < min(gaps) < 0.4  # the others may be late on a busy machine
+
+
+def test_another_interval_counts_at_once(engine: Engine, kernel: Kernel) -> None:
+    engine.set_interval(NEVER_S)
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    assert not kernel.begins()
+    engine.set_interval(AT_ONCE_S)
+    kernel.begun()
+
+
+def test_another_view_is_answered_while_a_read_hangs(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    first = desk.frame()
+    kernel.begun()  # and has no answer
+    for by in (GroupBy.SERVICE, GroupBy.PREFIX):
+        engine.show(View(group_by=by))
+        found = desk.frame()
+        assert (found.view.group_by, found.groups.by, found.tick) == (by, by, 1)
+        assert found.snapshot is first.snapshot
+    assert kernel.reads == 2
+    kernel.answer()
+    found = desk.frame()
+    assert (found.view.group_by, found.tick) == (GroupBy.PREFIX, 2)
+
+
+def test_the_same_view_is_not_answered_twice(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    desk.frame()
+    engine.show(View())
+    engine.show(View(group_by=GroupBy.SERVICE))
+    assert desk.frame().view.group_by is GroupBy.SERVICE
+
+
+def test_pause_stops_the_reads_and_not_the_view(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    engine.start()
+    kernel.begun()
+    engine.pause(True)
+    kernel.answer()
+    assert desk.frame().tick == 1
+    assert not kernel.begins()
+    engine.show(View(group_by=GroupBy.SERVICE))
+    assert desk.frame().tick == 1
+    engine.pause(False)
+    kernel.begun()
+
+
+def test_refresh_reads_once_while_paused(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    engine.pause(True)
+    engine.start()
+    assert not kernel.begins()
+    for tick in (1, 2):
+        engine.refresh()
+        kernel.begun()
+        kernel.answer()
+        assert desk.frame().tick == tick
+        assert not kernel.begins()
+
+
+def test_refresh_reads_before_the_interval_is_over(engine: Engine, kernel: Kernel) -> None:
+    engine.set_interval(NEVER_S)
+    engine.start()
+    kernel.begun()
+    engine.refresh()  # this read may have seen what was before
+    kernel.answer()
+    kernel.begun()
+
+
+DAMAGED = replace(make_sample(), dump=b"what")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(CollectError("the kernel is busy"), "the kernel is busy"), (DAMAGED, "socket dump is cut off: 4 bytes")],
+)
+def test_a_fault_is_told_and_the_next_tick_tries_again(
+    engine: Engine, kernel: Kernel, desk: Desk, answer: Answer, reason: str
+) -> None:
+    kernel.answer(answer, answer, None)
+    engine.start()
+    for _ in range(2):
+        assert reason in desk.news.get(timeout=PATIENCE_S)
+    assert desk.frame().tick == 1
+
+
+DEFECT = ZeroDivisionError("a defect")
+
+
+def fail(*_: object) -> None:
+    raise DEFECT
+
+
+def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    kernel.answer(DEFECT)
+    engine.start()
+    kernel.begun()
+    assert desk.news.get(timeout=PATIENCE_S) is DEFECT
+    assert not kernel.begins()
+
+
+@pytest.mark.parametrize("name", ["sampler.decode", "engine.fold", "engine.Ledger", "engine.Search"])
+def test_a_defect_of_ours_is_told(
+    engine: Engine, kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(f"twtop.{name}", fail)
+    engine.start()
+    kernel.answer()
+    news = [desk.news.get(timeout=PATIENCE_S)]
+    while news[-1] is not DEFECT:  # a frame may come first when it was another thread's defect
+        news.append(desk.frame())
+    assert len(news) <= 2
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_defect_of_source_and_view_is_told(kernel: Kernel, desk: Desk, opens: bool) -> None:
+    engine = Engine(kernel.open if opens else fail, View(), NEVER_S, fail, fail, desk.news.put)  # type: ignore[arg-type]
+    kernel.answer()
+    engine.start()
+    assert desk.news.get(timeout=PATIENCE_S) is DEFECT
+    engine.stop()
+
+
+def test_a_socket_has_its_owner_as_soon_as_that_is_known(
+    engine: Engine, kernel: Kernel, desk: Desk, owners: dict[int, Process]
+) -> None:
+    owners[40000] = Process(7, "wrk")
+    kernel.answer(*[None] * 1000)
+    engine.start()
+    while not (found := desk.frame()).owners.processes:
+        assert found.tick < 1000
+    assert found.owners.process[0] == 0
+    assert found.owners.processes == (Process(7, "wrk"),)
+
+
+@pytest.mark.parametrize("by", [GroupBy.PROCESS, GroupBy.PEER])
+def test_the_same_sample_is_folded_again_where_owners_matter(
+    engine: Engine, kernel: Kernel, desk: Desk, owners: dict[int, Process], by: GroupBy
+) -> None:
+    owners[40000] = Process(7, "wrk")
+    engine.show(View(group_by=by))
+    engine.pause(True)
+    engine.refresh()
+    kernel.answer()
+    engine.start()
+    found = [desk.frame()]
+    if by is GroupBy.PROCESS and not found[0].owners.processes:  # the search may be as fast as the first frame
+        found.append(desk.frame())
+        assert found[1].owners.processes == (Process(7, "wrk"),)
+    assert {each.tick for each in found} == {1}
+    time.sleep(LONG_S)
+    assert desk.news.empty()
+
+
+def test_a_process_is_inspected_when_it_is_asked_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Queue[ProcessDetail] = Queue()
+    monkeypatch.setattr(engine_module, "read_detail", lambda process: ProcessDetail(process, user=process.name))
+    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", NEVER_S)
+    engine.start()
+    for name in ("wrk", "curl", "wrk"):
+        engine.inspect(Process(7, name), told.put)
+        assert told.get(timeout=PATIENCE_S).user == name
+    engine.inspect(None, told.put)
+    time.sleep(LONG_S)
+    assert told.empty()
+
+
+def test_a_process_is_inspected_again_and_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Queue[ProcessDetail] = Queue()
+    monkeypatch.setattr(engine_module, "read_detail", ProcessDetail)
+    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", AT_ONCE_S)
+    engine.start()
+    engine.inspect(Process(7, "wrk"), told.put)
+    for _ in range(3):
+        told.get(timeout=PATIENCE_S)
+
+
+def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    before = threading.active_count()
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    desk.frame()
+    assert threading.active_count() > before
+    engine.pause(True)
+    kernel.answer()
+    engine.stop()
+    assert threading.active_count() == before
+    assert all(isinstance(news, Frame) for news in list(desk.news.queue))
+
+
+@pytest.mark.parametrize("answer", [CollectError("too late"), DEFECT, None])
+def test_a_read_that_ends_after_stop_is_not_heard_of(
+    engine: Engine, kernel: Kernel, desk: Desk, answer: Answer
+) -> None:
+    """It hangs in the kernel, and stop does not wait for it for ever."""
+    engine.start()
+    kernel.begun()
+    started = time.monotonic()
+    engine.stop()
+    assert time.monotonic() - started < PATIENCE_S / 2
+    (hanging,) = (thread for thread in threading.enumerate() if thread.name == "collect")
+    kernel.answer(answer)
+    hanging.join(PATIENCE_S)
+    assert not hanging.is_alive()
+    assert desk.news.empty()

@@ -1,0 +1,55 @@
+"""What is remembered of peers that are gone is let go."""
+
+import gc
+import tracemalloc
+
+import numpy as np
+
+from tests.support.sock_diag_dump import make_sample, many
+from twtop.engine.sampler import Sampler
+from twtop.filter.parser import parse
+from twtop.frame.build import fold
+from twtop.frame.history import History
+from twtop.frame.view import View
+from twtop.processes.attribution import Ledger
+from twtop.processes.inode_map import NOBODY
+from twtop.sources.probe import Ask, Sample
+
+TICKS, COME_AND_GO, STAY_TICKS = 2000, 25, 8
+"""Peers that come with each tick, and for how long: 50,000 in all."""
+
+SETTLED = 1000
+GROWTH = 1.05
+
+
+class Churn:
+    """A table whose peers are others each few ticks."""
+
+    def __init__(self) -> None:
+        self._tick = 0
+
+    def read(self, ask: Ask) -> Sample:  # noqa: ARG002
+        self._tick += 1
+        first = self._tick * COME_AND_GO
+        numbers = np.arange(first, first + COME_AND_GO * STAY_TICKS)
+        waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=20_000 + numbers % 30_000, remaining=30.0)
+        waiting["remote"] = [np.void(b"\x0a" + number.to_bytes(3) + bytes(12)) for number in numbers.tolist()]
+        return make_sample(waiting, at=self._tick)
+
+
+def test_memory_stays_flat_while_peers_come_and_go() -> None:
+    sampler, history, ledger = Sampler(Churn().read, budget=1.0), History(), Ledger()
+    views = View(), View(query=parse("port 443"))
+    held = {}
+    tracemalloc.start(1)
+    try:
+        for tick in range(1, TICKS + 1):
+            analysis = sampler.tick(1.0)
+            history.advance(analysis.snapshot)
+            fold(history, analysis, views[tick % 2], ledger.assign(analysis.snapshot.sockets, NOBODY))
+            if tick in (SETTLED, TICKS):
+                gc.collect()
+                held[tick] = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held[TICKS] < held[SETTLED] * GROWTH

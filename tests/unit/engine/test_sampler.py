@@ -1,0 +1,172 @@
+"""Sockets are read as often as the budget allows, and what is seen in between is carried forward."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support.sock_diag_dump import make_sample, many
+from twtop.engine import sampler as sampler_module
+from twtop.engine.sampler import Pace, Sampler
+from twtop.frame.build import fold
+from twtop.frame.frame import Frame
+from twtop.frame.history import History
+from twtop.frame.view import View
+from twtop.model import TcpState
+from twtop.processes.attribution import Ledger
+from twtop.processes.inode_map import NOBODY
+from twtop.report.schema import document
+from twtop.sources.probe import Ask, Sample
+
+ENTERED_PER_S, HELD = 40, 2000
+
+
+class Kernel:
+    """A source whose every dump costs as much CPU time as the test says; TIME_WAIT come at a steady rate."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cost_s = 0.0
+        self.second = -1
+        self.dumped: list[int] = []
+        self._spent = 0.0
+        monkeypatch.setattr(sampler_module, "time", self)
+
+    def thread_time(self) -> float:
+        return self._spent
+
+    def read(self, ask: Ask) -> Sample:
+        self.second += 1
+        here = HELD + ENTERED_PER_S * self.second
+        left = np.linspace(0.5, 60, HELD)
+        waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(2000, 2000 + HELD), remaining=left)
+        counters = {"TW": 10_000 + ENTERED_PER_S * self.second, "TWKilled": 0}
+        sockstat = f"TCP: inuse 0 orphan 0 tw {here} alloc 0 mem 0\n"
+        sample = make_sample(waiting, at=self.second, counters=counters, files={"net/sockstat": sockstat})
+        if not ask.states:
+            return replace(sample, dump=None)
+        self.dumped.append(self.second)
+        self._spent += self.cost_s
+        return sample
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    return Kernel(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "budget", "dumped"),
+    [
+        (0.09, 0.1, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (0.25, 0.1, [0, 1, 4, 7]),
+        (0.25, 0.3, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (0.75, 0.1, [0, 1]),
+    ],
+)
+def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, budget: float, dumped: list[int]) -> None:
+    kernel.cost_s = cost_s
+    sampler = Sampler(kernel.read, budget)
+    for _ in range(9):
+        sampler.tick(1.0)
+    assert kernel.dumped == dumped
+
+
+def test_it_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
+    kernel.cost_s = 0.75
+    sampler = Sampler(kernel.read)
+    for second in range(5):
+        sampler.tick(1.0, now=second == 3)
+    assert kernel.dumped == [0, 1, 3]
+
+
+def test_one_hiccup_slows_nothing_down() -> None:
+    pace = Pace(0.1)
+    for cost in (0.05, 0.05, 0.9, 0.05, 0.05):
+        pace.note(cost, 1.0)
+        assert pace.ticks == 1
+
+
+def test_a_cost_at_the_border_does_not_flicker() -> None:
+    pace = Pace(0.1)
+    for _ in range(3):
+        pace.note(0.21, 1.0)
+    for cost in (0.199, 0.205, 0.2, 0.198) * 3:
+        pace.note(cost, 1.0)
+        assert pace.ticks == 3
+    for _ in range(3):
+        pace.note(0.19, 1.0)
+    assert pace.ticks == 2
+
+
+def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
+    sampler, history, ledger = Sampler(kernel.read), History(), Ledger()
+    found = []
+    for _ in range(ticks):
+        analysis = sampler.tick(1.0)
+        history.advance(analysis.snapshot)
+        found.append(fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, NOBODY)))
+    return found
+
+
+def test_between_dumps_the_count_is_the_kernels(kernel: Kernel) -> None:
+    kernel.cost_s = 0.25
+    found = run(kernel, 5, View())
+    assert kernel.dumped == [0, 1, 4]
+    assert [frame.snapshot.age_s for frame in found] == [0, 0, 1, 2, 0]
+    assert [frame.every_s for frame in found] == [1, 3, 3, 3, 3]
+    assert [frame.total.count for frame in found] == [HELD, HELD, HELD + ENTERED_PER_S, HELD + 2 * ENTERED_PER_S, HELD]
+    assert found[3].states.count[TcpState.TIME_WAIT] == found[3].total.count
+    assert found[3].total.counts[-1] == found[3].total.count
+    assert found[3].rates["TW"] == ENTERED_PER_S
+    assert found[3].groups is found[1].groups
+
+
+def test_between_dumps_the_timers_go_on(kernel: Kernel) -> None:
+    kernel.cost_s = 0.25
+    _, before, _, after, _ = run(kernel, 5, View())
+    assert before.total.releases is not None
+    assert after.total.releases is not None
+    assert after.total.releases[:58].tolist() == before.total.releases[2:].tolist()
+    assert before.total.entered is not None
+    assert after.total.entered is not None
+    assert after.total.entered.tolist() == [*before.total.entered[2:].tolist(), ENTERED_PER_S, ENTERED_PER_S]
+
+
+def test_between_dumps_single_sockets_count_down(kernel: Kernel) -> None:
+    kernel.cost_s = 0.25
+    found = run(kernel, 4, View())
+    before, after = (document(frame, with_sockets=True)["sockets"] for frame in (found[1], found[3]))
+    assert isinstance(before, list)
+    assert isinstance(after, list)
+    for old, new in zip(before, after, strict=True):
+        assert new["remaining_s"] == pytest.approx(max(old["remaining_s"] - 2, 0), abs=0.002)
+        assert new["age_s"] == pytest.approx(old["age_s"] + 2, abs=0.002)
+
+
+def burn(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_the_cost_is_this_threads_cpu_time() -> None:
+    """Waiting for the kernel costs nothing, working does."""
+    sample = make_sample(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40010)))
+
+    def asked(work: Callable[[float], None]) -> list[int]:
+        states: list[int] = []
+
+        def read(ask: Ask) -> Sample:
+            states.append(ask.states)
+            work(0.03)
+            return replace(sample, mono=sample.mono + len(states), dump=sample.dump if ask.states else None)
+
+        sampler = Sampler(read)
+        for _ in range(3):
+            sampler.tick(0.1)
+        return states
+
+    assert 0 not in asked(time.sleep)
+    assert 0 in asked(burn)

@@ -1,0 +1,97 @@
+"""TIME_WAIT that begin and end per second: of TIME_WAIT alone, and at the pace of the load, not of the timer wheel."""
+
+import numpy as np
+import pytest
+
+from tests.support.built_frames import frames
+from tests.support.forecast_load import Watch
+from tests.support.in_namespace import in_namespace, wait_until
+from tests.support.sock_diag_dump import Block, make_sample, many
+from twtop.analysis.timer_wheel import wheel
+from twtop.demo.load import Met, Server, Stream, client_closes, connect, run
+from twtop.model import Timer
+from twtop.sources.probe import Sample
+
+PER_S = 150
+
+
+def steady(second: int, kernel: str) -> Sample:
+    """A minute and more after a load began; old kernels count what the wheel has released."""
+    clock = wheel(np.empty(0, np.int32), 1000)
+    began = np.arange(-100, second, 1 / PER_S)
+    ended = clock.release_s(((began + 60) * 1000).astype(np.int32))
+    there = ended > second
+    left = np.maximum(began[there] + 60 - second, 0)
+    block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=20000 + np.arange(len(left)), remaining=left)
+    counted = len(began) if kernel.startswith("6") else int((~there).sum())
+    return make_sample(block, at=second, kernel=kernel, counters={"TW": counted})
+
+
+@pytest.mark.parametrize("kernel", ["6.18.44", "4.19.0"])
+def test_bursts_of_the_timer_wheel_do_not_show(kernel: str) -> None:
+    for each in frames(*(steady(second, kernel) for second in range(30)))[1:]:
+        assert each.total.entered_per_s == pytest.approx(PER_S, rel=0.02)
+        assert each.total.left_per_s == pytest.approx(PER_S, rel=0.02)
+
+
+def test_what_ends_early_has_left() -> None:
+    """Fifty a second of a standing thousand are replaced."""
+
+    def look(second: int) -> Sample:
+        left = 60 - np.arange(1000) / 50
+        block = many("10.0.0.5:80", "10.0.0.1", "TIME_WAIT", rports=range(2000, 3000), remaining=left)
+        return make_sample(block, at=second, counters={"TW": 1000 + 50 * second})
+
+    last = frames(*map(look, range(9)))[-1]
+    assert (last.total.entered_per_s, last.total.left_per_s) == (50, 50)
+
+
+def closed(second: int) -> Block | None:
+    """Ten a second whose peer never closes, each for a minute."""
+    began = np.arange(max(0, second - 60) * 10, second * 10) / 10
+    if not len(began):
+        return None
+    left = began + 60 - second
+    ports = 40000 + np.arange(len(left))
+    return many("10.0.0.1", "10.0.0.5:7000", "FIN_WAIT2", lports=ports, timer=Timer.TIMEWAIT, remaining=left)
+
+
+@pytest.mark.parametrize("start", [0, 55, 100])
+def test_a_closed_fin_wait2_does_not_enter_or_leave(start: int) -> None:
+    """Not while they become more, nor when their own timers end them."""
+    samples = []
+    for second in range(start, start + 12):
+        block = closed(second)
+        samples.append(make_sample(*([] if block is None else [block]), at=second, counters={"TW": 10 * second}))
+    for each in frames(*samples)[1:]:
+        assert (each.total.entered_per_s, each.total.left_per_s) == (0, 0)
+
+
+@in_namespace
+def test_what_the_kernel_counts_of_a_leak_is_no_time_wait_until_the_peer_closes() -> None:
+    server, met, watch, kept = Server(("127.0.0.1", 7000)), Met(), Watch(), []
+
+    def forget() -> None:
+        client, leaked = connect(server, met)
+        client.close()
+        kept.append(leaked)
+
+    def frame() -> tuple[float | None, float | None, float | None]:
+        seen = wait_until(watch.frame, what="a frame")
+        return seen.rates["TW"], seen.total.entered_per_s, seen.total.left_per_s
+
+    frame()
+    for _ in run([Stream(1000, forget)], 60, 200):
+        pass
+    counted, entered, left = frame()
+    assert counted
+    assert (entered, left) == (0, 0)
+    for each in kept:
+        each.close()
+    counted, entered, left = frame()
+    assert (counted, left) == (0, 0)
+    assert entered == pytest.approx(met.done / 2, rel=0.1)
+    for _ in run([Stream(1000, lambda: client_closes(connect(server, met)))], 60, 200):
+        pass
+    counted, entered, left = frame()
+    assert entered == pytest.approx(met.done / 3, rel=0.1)

@@ -1,0 +1,216 @@
+"""Counters, gauges and limits from the kernel's texts: what is missing or makes no sense is unknown, never 0."""
+
+import time
+from dataclasses import fields, replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.support.proc_files import TCP, TCP_EXT, Sysctls, kernel_files
+from twtop.model import Limits
+from twtop.sources.decode_counters import EXT_COUNTERS, TCP_COUNTERS, decode_counters, decode_gauges, decode_limits
+
+FRESH = Limits(
+    port_range=(32768, 60999),
+    reserved=(),
+    tw_reuse=2,
+    tw_reuse_delay_ms=1000,
+    timestamps=1,
+    max_tw_buckets=131072,
+    ehash_entries=262144,
+    rfc1337=0,
+)
+NOTHING = Limits(**dict.fromkeys([field.name for field in fields(Limits)]))
+SLABINFO = """slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount>
+request_sock_TCPv6     12     24    312   26    2 : tunables    0    0    0 : slabdata      0      0      0
+tw_sock_TCPv6          16     32    256   16    1 : tunables    0    0    0 : slabdata      2      2      0
+tw_sock_TCP          1120   1760    256   16    1 : tunables    0    0    0 : slabdata    110    110      0
+"""
+HUGE = "9" * 5000
+
+
+def files(**sysctls: str) -> dict[str, str]:
+    return {f"sys/net/ipv4/{name}": text for name, text in sysctls.items()}
+
+
+def test_limits_of_a_fresh_kernel() -> None:
+    assert decode_limits(kernel_files({}, {})) == FRESH
+
+
+def test_limits_that_were_changed() -> None:
+    changes: Sysctls = {"port_range": (1024, 65535), "reserved": "80,443-445", "tw_reuse": 0, "tw_reuse_delay": 500}
+    more: Sysctls = {"timestamps": 0, "max_tw_buckets": 50, "rfc1337": 1}
+    assert decode_limits(kernel_files({}, {**changes, **more})) == Limits(
+        port_range=(1024, 65535),
+        reserved=((80, 80), (443, 445)),
+        tw_reuse=0,
+        tw_reuse_delay_ms=500,
+        timestamps=0,
+        max_tw_buckets=50,
+        ehash_entries=262144,
+        rfc1337=1,
+    )
+
+
+def test_nothing_is_known_without_files() -> None:
+    assert decode_limits({}) == NOTHING
+    assert decode_counters({}) == decode_gauges({}) == {}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
+def test_a_missing_file_leaves_one_limit_unknown(name: str) -> None:
+    absent = {name.removesuffix("_ms"): None}
+    assert decode_limits(kernel_files({}, absent)) == replace(FRESH, **{name: None})  # type: ignore[arg-type]
+
+
+def test_a_hash_table_shared_with_the_parent_namespace_has_its_size() -> None:
+    assert decode_limits(files(tcp_ehash_entries="-262144\n")).ehash_entries == 262144
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("\n", ()),
+        ("80\n", ((80, 80),)),
+        ("80,443-445,65535\n", ((80, 80), (443, 445), (65535, 65535))),
+        ("1-2-3\n", None),
+        ("80-\n", None),
+        ("445-443\n", None),
+        ("65536\n", None),
+        ("80,,81\n", None),
+        ("80 81\n", None),
+        ("-1\n", None),
+        ("eighty\n", None),
+    ],
+)
+def test_reserved_ports(text: str, ports: tuple[tuple[int, int], ...] | None) -> None:
+    assert decode_limits(files(ip_local_reserved_ports=text)).reserved == ports
+
+
+@pytest.mark.parametrize("text", ["1" * 27 + "x", ",".join(map(str, range(1, 65536, 2)))])
+def test_reserved_ports_are_read_at_once(text: str) -> None:
+    """Digits that could be split in a million ways; and as many ranges as the kernel can hold."""
+    start = time.process_time()
+    assert (decode_limits(files(ip_local_reserved_ports=text)).reserved is None) == ("x" in text)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("text", ["", "32768", "1 2 3", "60999 32768", "0 60999", "32768 65536", "low high", HUGE])
+def test_a_port_range_that_is_none(text: str) -> None:
+    assert decode_limits(files(ip_local_port_range=text)).port_range is None
+
+
+def test_counters_by_name() -> None:
+    values = {name: index + 1 for index, name in enumerate(sorted(EXT_COUNTERS | TCP_COUNTERS))}
+    assert decode_counters(kernel_files(values, {})) == values
+
+
+def test_every_counter_is_one_that_kernels_have() -> None:
+    assert set(TCP_EXT) >= EXT_COUNTERS
+    assert set(TCP) >= TCP_COUNTERS
+
+
+def test_a_counter_that_this_kernel_lacks_is_absent() -> None:
+    older = "TcpExt: SyncookiesSent TW TWRecycled\nTcpExt: 3 4 5\nIpExt: TWKilled\nIpExt: 6\n"
+    assert decode_counters({"net/netstat": older}) == {"TW": 4, "TWRecycled": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "counters"),
+    [
+        ("TcpExt: TW TWKilled\n", {}),
+        ("TcpExt: TW TWKilled\nTcpExt: 1\n", {"TW": 1}),
+        ("TcpExt: TW TWKilled\nTcpExt: one 2\n", {"TWKilled": 2}),
+        (f"TcpExt: TW TWKilled\nTcpExt: {HUGE} 2\n", {"TWKilled": 2}),
+        ("TcpExt:\nTcpExt:\n", {}),
+    ],
+)
+def test_a_damaged_table_yields_what_is_whole(text: str, counters: dict[str, int]) -> None:
+    assert decode_counters({"net/netstat": text}) == counters
+
+
+def test_gauges() -> None:
+    texts = kernel_files({}, {"conntrack": (77, 262144)}, timewait=1234, inuse=20, inuse6=3)
+    assert decode_gauges({**texts, "slabinfo": SLABINFO, "sys/fs/file-nr": "1184\t64\t2466170\n"}) == {
+        "inuse": 23,
+        "orphan": 0,
+        "tw": 1234,
+        "alloc": 25,
+        "mem": 170,
+        "files": 1120,
+        "files_max": 2466170,
+        "conntrack": 77,
+        "conntrack_max": 262144,
+        "memory_bytes": 2**34,
+        "tw_slab_bytes": (1120 + 16) * 256,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "gauges"),
+    [
+        ("net/sockstat", {"tw", "inuse", "orphan", "alloc", "mem"}),
+        ("sys/fs/file-nr", {"files", "files_max"}),
+        ("sys/net/netfilter/nf_conntrack_count", {"conntrack"}),
+        ("sys/net/netfilter/nf_conntrack_max", {"conntrack_max"}),
+        ("meminfo", {"memory_bytes"}),
+        ("slabinfo", {"tw_slab_bytes"}),
+    ],
+)
+def test_a_missing_file_leaves_its_gauges_unknown(path: str, gauges: set[str]) -> None:
+    texts = {**kernel_files({}, {"conntrack": (1, 2)}), "slabinfo": SLABINFO}
+    known = decode_gauges(texts)
+    del texts[path]
+    assert known.keys() - decode_gauges(texts).keys() == gauges
+
+
+def test_a_host_without_ipv6_counts_ipv4_alone() -> None:
+    texts = kernel_files({}, {}, inuse=20)
+    del texts["net/sockstat6"]
+    assert decode_gauges(texts)["inuse"] == 20
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("net/sockstat", f"TCP: inuse {HUGE} tw {HUGE}"),
+        ("net/sockstat6", f"TCP6: inuse {HUGE}"),
+        ("sys/fs/file-nr", f"{HUGE} {HUGE} {HUGE}"),
+        ("meminfo", f"MemTotal: {HUGE} kB\n"),
+        ("slabinfo", f"tw_sock_TCP {HUGE} 1 {HUGE}"),
+        ("sys/net/netfilter/nf_conntrack_count", HUGE),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_unknown(path: str, text: str) -> None:
+    texts = {**kernel_files({}, {}, inuse=20), path: text}
+    assert all(value < 2**64 for value in decode_gauges(texts).values())
+
+
+TEXTS = {**kernel_files({"TW": 5}, {"conntrack": (1, 2), "reserved": "80,443-445"}, 7, 8, 9), "slabinfo": SLABINFO}
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> dict[str, str]:
+    """Real texts, of which some have a piece replaced by any text, or by digits and what stands between them."""
+    texts = dict(TEXTS)
+    for path in draw(st.sets(st.sampled_from(sorted(texts)))):
+        text = texts[path]
+        start, stop = sorted(draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+        texts[path] = (
+            text[:start] + draw(st.one_of(st.text(), st.text("0123456789,-: \n\t", max_size=40))) + text[stop:]
+        )
+    return texts
+
+
+@given(garbled())
+@example(dict.fromkeys(TEXTS, ""))
+@example(dict.fromkeys(TEXTS, "\0"))
+@example(dict.fromkeys(TEXTS, "٣ ٤ ٥"))
+def test_no_text_is_a_surprise(texts: dict[str, str]) -> None:
+    limits = decode_limits(texts)
+    low, high = limits.port_range or (1, 1)
+    assert 0 < low <= high < 65536
+    assert all(0 <= first <= last < 65536 for first, last in limits.reserved or ())
+    assert all(abs(value) < 10**40 for value in (*decode_counters(texts).values(), *decode_gauges(texts).values()))

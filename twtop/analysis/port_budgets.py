@@ -1,0 +1,173 @@
+"""The port budget of each destination: how much, how full, how dear, how long.
+
+connect() without bind() picks a local port by 4-tuple, so a budget belongs to (local IP, remote IP, remote port).
+Behind a listener there is no such budget: there the peer's client ports are counted, and TIME_WAIT are recyclable.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from twtop.analysis.destinations import Destinations
+from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.exhaustion import full_in_s, max_per_s
+from twtop.analysis.rates import measure
+from twtop.analysis.recent_dumps import Trace
+from twtop.analysis.timer_wheel import Wheel, mean_life_s
+from twtop.model import (
+    EPHEMERAL_CLIENT_PORTS,
+    Addresses,
+    Codes,
+    Direction,
+    Floats,
+    Limits,
+    Mask,
+    Snapshot,
+    Sockets,
+    freeze,
+)
+
+DEFAULT_REUSE_DELAY_MS = 1000
+"""Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Budgets:
+    """One entry per destination; NaN is unknown or does not apply, infinity in `full_in_s` is never.
+
+    Outbound: `used` ports of `capacity` in any state, `time_wait` those in TIME_WAIT, `reusable` those of them that
+    connect() may take over; capacity − used + reusable connections can still be made (now and then one less, in a
+    range of odd size: PortSpace.elusive). Past the cliff the first parity is full. Inbound: the peer's client ports.
+
+    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL.
+    `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
+    connections now open, the budget fills sooner or later. Where a client binds first, `full_in_s` comes no later than
+    the end of the budget that its address has for all destinations (BindFirst.bound).
+    """
+
+    used: Floats
+    time_wait: Floats
+    reusable: Floats
+    capacity: Floats
+    probes_per_connect: Floats
+    new_per_s: Floats
+    max_per_s: Floats
+    full_in_s: Floats
+    past_cliff: Mask
+    pressure: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
+        object.__setattr__(self, "pressure", pressure)
+        freeze(*(getattr(self, f.name) for f in fields(self)))
+
+
+def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
+    """Between which ends connect() takes a TIME_WAIT over once it is old enough; None when the sysctls are unknown.
+
+    tcp_twsk_unique: tcp_tw_reuse 1 for all peers, 2 for loopback, and only if the old connection had timestamps.
+    """
+    if limits.tw_reuse is None or limits.timestamps is None:
+        return None
+    if limits.tw_reuse == 0 or limits.timestamps == 0:
+        return np.zeros(len(local), np.bool_)
+    if limits.tw_reuse == 1:
+        return np.ones(len(local), np.bool_)
+    loopback = addresses.is_loopback
+    return loopback[local] | loopback[remote]
+
+
+def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
+    """TIME_WAIT that connect() may take over now; None when the sysctls are unknown. Never a closed FIN_WAIT2."""
+    allowed = may_take_over(limits, sockets.addresses, sockets.local, sockets.remote)
+    return None if allowed is None else allowed & (sockets.age_ms > reuse_delay_ms(limits))
+
+
+def reuse_delay_ms(limits: Limits) -> int:
+    return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
+
+
+def budgets(
+    snapshot: Snapshot, space: PortSpace | None, places: Destinations, wheel: Wheel, past: Sequence[Trace] = ()
+) -> Budgets:
+    """The budget of every destination, from the whole socket table and what earlier dumps left, oldest first."""
+    sockets, code, count = snapshot.sockets, places.code, len(places)
+    outbound = (places.direction == Direction.OUTBOUND) & (space is not None)
+    inbound = places.direction == Direction.INBOUND
+    member = code >= 0
+    if space is not None:
+        member &= space.available[sockets.lport] | (places.per_socket() != Direction.OUTBOUND)
+    time_wait = member & sockets.is_time_wait
+    reuse = reusable_rows(snapshot.limits, sockets)
+    allowed = may_take_over(snapshot.limits, sockets.addresses, places.local, places.remote)
+
+    def tally(rows: Mask) -> Floats:
+        return np.bincount(code[rows], minlength=count).astype(np.float64)
+
+    used, waiting = tally(member), tally(time_wait)
+    total = np.nan if space is None else float(space.capacity)
+    held = member if reuse is None else member & ~reuse
+    past_cliff, probes = _cost(space, sockets, held, tally, outbound)
+    alive, ceiling = used - waiting, np.where(outbound, total, np.nan)
+    names = places.names(sockets.addresses)
+    rows = np.flatnonzero(time_wait)
+    rates = measure(code[rows], sockets.age_ms[rows], snapshot.mono, names, alive, past)
+    timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
+    known = outbound if allowed is None else outbound & (timed | ~allowed)
+    hold_s, free_in_s = _release(snapshot, places, wheel, allowed)
+    busy = np.flatnonzero(time_wait & held)
+    return Budgets(
+        used=used,
+        time_wait=waiting,
+        reusable=np.where(known, np.nan if reuse is None else tally(member & reuse), np.nan),
+        capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
+        probes_per_connect=probes,
+        new_per_s=np.where(timed, rates.new, np.nan),
+        max_per_s=max_per_s(ceiling, alive, hold_s),
+        full_in_s=full_in_s(
+            code[busy],
+            free_in_s[busy],
+            alive,
+            rates,
+            hold_s,
+            np.where(timed, ceiling - (space.elusive if space else 0), np.nan),
+            wheel.longest_s,
+        ),
+        past_cliff=past_cliff,
+    )
+
+
+def _release(snapshot: Snapshot, places: Destinations, wheel: Wheel, allowed: Mask | None) -> tuple[Floats, Floats]:
+    """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s.
+
+    `allowed` are the destinations where connect() may take a TIME_WAIT over.
+    """
+    sockets, limits = snapshot.sockets, snapshot.limits
+    hold_s = np.full(len(places), mean_life_s(wheel.step_s))
+    free_in_s = wheel.release_s(sockets.timer_ms)
+    if allowed is not None and allowed.any():
+        delay = reuse_delay_ms(limits)
+        hold_s[allowed] = delay / 1000
+        rows = np.append(allowed, False)[places.code]
+        free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
+    return hold_s, free_in_s
+
+
+def _cost(
+    space: PortSpace | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
+) -> tuple[Mask, Floats]:
+    """Whether each destination is past the cliff, and the ports that one connect() tries on average.
+
+    __inet_hash_connect scans the low end's parity to its end before it looks at the other.
+    """
+    if space is None:
+        return np.zeros(len(outbound), np.bool_), np.full(len(outbound), np.nan)
+    in_first = sockets.lport % 2 == space.low % 2
+    first, second = space.first_parity, space.capacity - space.first_parity
+    free_first = np.maximum(first - tally(held & in_first), 0)
+    free_second = np.maximum(second - tally(held & ~in_first), 0)
+    past_cliff = outbound & (free_first == 0)
+    probes = np.where(free_first > 0, (first + 1) / (free_first + 1), first + (second + 1) / (free_second + 1))
+    return past_cliff, np.where(outbound, probes, np.nan)

@@ -1,0 +1,76 @@
+"""The ephemeral range of one destination, port by port: what holds each, in the two halves that connect() searches."""
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.analysis.destinations import Destinations
+from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.port_budgets import reusable_rows
+from twtop.model import Snapshot, freeze
+
+
+class PortKind(enum.IntEnum):
+    """What holds a port towards the destination; blocked ports are closed to every connect()."""
+
+    LIVE = 0
+    TIME_WAIT = 1
+    REUSABLE = 2
+    BLOCKED = 3
+    FREE = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortMap:
+    """`first` and `second` are PortKind per port in ascending order: the low end's parity, then the other."""
+
+    place: int
+    low: int
+    first: NDArray[np.uint8]
+    second: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        freeze(self.first, self.second)
+
+
+def port_map(snapshot: Snapshot, space: PortSpace, places: Destinations, place: int) -> PortMap:
+    """The range as an outbound destination finds it."""
+    sockets = snapshot.sockets
+    kind = np.where(space.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
+    member = (places.code == place) & space.available[sockets.lport]
+    reusable = reusable_rows(snapshot.limits, sockets)
+    kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
+    kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
+    if reusable is not None:
+        kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
+    whole = kind[space.low : space.high + 1]
+    return PortMap(place, space.low, whole[::2].copy(), whole[1::2].copy())
+
+
+def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
+    """A strip of at most `width` cells, each a block of ports.
+
+    A cell can show one kind only, so what a block holds beside it is carried over to the next cells; over some cells
+    the shares are right, and blocks of one kind stay where they are.
+
+    >>> [kind.name for kind in cells(np.array([1, 4, 1, 4, 4, 4, 4, 4], np.uint8), 4)]
+    ['TIME_WAIT', 'FREE', 'FREE', 'FREE']
+    """
+    width = max(0, min(width, len(kinds)))
+    if not width:
+        return []
+    length, longer = divmod(len(kinds), width)
+    number = np.arange(width)
+    starts = number * length + np.minimum(number, longer)
+    held = np.add.reduceat(kinds[:, None] == np.arange(len(PortKind)), starts, dtype=np.float64)
+    shares = (held / np.diff(starts, append=len(kinds))[:, None]).tolist()
+    owed = [0.0] * len(PortKind)
+    strip = []
+    for share in shares:
+        owed = [before + more for before, more in zip(owed, share, strict=True)]
+        kind = max(PortKind, key=owed.__getitem__)
+        owed[kind] -= 1
+        strip.append(kind)
+    return strip

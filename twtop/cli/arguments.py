@@ -1,0 +1,164 @@
+"""The command line: every option, and errors that are one line and say what to do."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+from twtop import __version__
+from twtop.demo.scenarios import BY_NAME, DEFAULT
+from twtop.engine.sampler import BUDGET
+from twtop.filter.parser import QueryError, parse
+from twtop.filter.query import Everything, Query
+from twtop.frame.view import GroupBy, GroupSort
+from twtop.report.formats import REPORTS
+from twtop.sanitize import printable
+from twtop.sources.open_source import AUTO, KINDS
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+USAGE = 2
+FASTEST_S, SLOWEST_S = 0.1, 3600.0
+LONGEST_LOAD_S = 3600.0
+LONGEST_COMPLAINT = 400
+PORT = re.compile("[0-9]{1,5}")
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the words of a command line, the process's own by default; bad usage exits with 2 and one line."""
+    options = parser().parse_args(given)
+    if options.command == "demo" and options.netns is not None:
+        parser().error("the demo has a network namespace of its own: leave out -N")
+    if options.command == "explain" and options.output != "text":
+        parser().error("explain prints text only: leave out -o, or take the verdicts of 'twtop -1 -o json'")
+    if options.once:
+        options.batch, options.iterations = True, 1
+    return options
+
+
+def complain(message: str, status: int) -> int:
+    """One line on stderr; gives the status back."""
+    if sys.stderr is not None:  # closed by whoever started twtop
+        print(f"twtop: {message}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line that says what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
+
+
+def _number(text: str, low: float, high: float, unit: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"expected {low:g} to {high:g} {unit}, found {printable(text)!r}")
+    return value
+
+
+def _delay(text: str) -> float:
+    return _number(text, FASTEST_S, SLOWEST_S, "seconds")
+
+
+def _budget(text: str) -> float:
+    return _number(text, 0.1, 100, "percent of one CPU") / 100
+
+
+def _iterations(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text[:9]):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {printable(text)!r}")
+    return int(text[:9])
+
+
+def _filter(text: str) -> Query:
+    try:
+        return parse(text)
+    except QueryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    def read(text: str) -> Choice:
+        try:
+            return choices(text)
+        except ValueError:
+            names = ", ".join(choices)
+            raise argparse.ArgumentTypeError(f"expected {names}; found {printable(text)!r}") from None
+
+    return read
+
+
+def _rate(text: str) -> float:
+    return _number(text, 0.1, 100_000, "connections per second")
+
+
+def _load_seconds(text: str) -> float:
+    return _number(text, 1, LONGEST_LOAD_S, "seconds")
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    if not (PORT.fullmatch(low) and PORT.fullmatch(high) and 1 <= int(low) < int(high) <= 65535):
+        raise argparse.ArgumentTypeError(f"expected LOW-HIGH between 1 and 65535, found {printable(text)!r}")
+    return int(low), int(high)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All that the command line understands; the manual and the completions are made from it too."""
+    top = _Parser(
+        prog="twtop",
+        description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
+        epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
+    )
+    top.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
+    top.set_defaults(output="text", source=AUTO, budget=BUDGET)
+    _add_common(top)
+    top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    explain = commands.add_parser(
+        "explain", argument_default=argparse.SUPPRESS, help="what happens at this many TIME_WAIT, as text"
+    )
+    demo = commands.add_parser(
+        "demo", argument_default=argparse.SUPPRESS, help="the same on a real load in a private network namespace"
+    )
+    for command in (explain, demo):
+        _add_common(command)
+    for command in (top, explain):
+        told = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
+        command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=told)
+    _add_demo(demo)
+    return top
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-d", "--delay", "--interval", type=_delay, metavar="SECONDS", help="between samples (default 1)")
+    add("-f", "--filter", type=_filter, metavar="FILTER", help="such as 'port 443 and tw'")
+    groups = f"{', '.join(GroupBy)} (default peer)"
+    add("--group", type=_one_of(GroupBy), choices=tuple(GroupBy), metavar="BY", help=groups)
+    columns = f"{', '.join(GroupSort)} (default ports)"
+    add("--sort", type=_one_of(GroupSort), choices=tuple(GroupSort), metavar="COLUMN", help=columns)
+    add("-b", "--batch", action="store_true", help="print instead of drawing, until stopped")
+    add("-n", "--iterations", type=_iterations, metavar="COUNT", help="with -b: stop after COUNT samples")
+    add("-1", dest="once", action="store_true", help="the same as -b -n 1")
+    add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
+    add("--sockets", action="store_true", help="with -b: every single socket too")
+    add("--source", choices=KINDS, help="how sockets are read (default auto: the best that works)")
+    add("--budget", type=_budget, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
+    add("--ascii", action="store_true", help="draw with ASCII characters only")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(scenario=DEFAULT, rate=None, seconds=600.0, ports=None, list=False)
+    add = parser.add_argument
+    add("scenario", nargs="?", choices=tuple(BY_NAME), default=DEFAULT, metavar="SCENARIO", help="see --list")
+    add("--list", action="store_true", help="name the scenarios and what each shows")
+    add("--rate", type=_rate, metavar="PER_SECOND", help="connections per second (each scenario has its own)")
+    add("--seconds", type=_load_seconds, help="how long the load lasts (default 600)")
+    add("--ports", type=_port_range, metavar="LOW-HIGH", help="the ephemeral range (each scenario has its own)")

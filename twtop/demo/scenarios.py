@@ -1,0 +1,163 @@
+"""The demo's scenarios: data, and for each the streams of connections that make it."""
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from twtop.demo.load import Met, Server, Stream, client_closes, connect, server_closes
+from twtop.demo.private_netns import has_ipv6
+
+CLIENT, SERVER = "10.0.0.1", "10.0.0.5"
+NETWORKS = (("10.0.0.0", 8), ("fd77::", 64))
+PEERS_IPV4, PEERS_IPV6 = 900, 100
+KEPT = 20
+SMALL_RANGE, WIDE_RANGE = (32768, 36767), (1024, 65535)
+
+Streams = Callable[[Met, float], list[Stream]]
+"""(what connect() met, how much of the scenario's own rate) → what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`tells` says in one line what to look for and what it proves; `rate` is per second over all streams."""
+
+    name: str
+    tells: str
+    rate: float
+    streams: Streams
+    ports: tuple[int, int] = SMALL_RANGE
+    sysctls: Mapping[str, int] = field(default_factory=dict)
+
+
+def _client_closes(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        server = Server((SERVER, 443))
+        return [Stream(rate * share, lambda: client_closes(connect(server, met, CLIENT)))]
+
+    return streams
+
+
+def _server_closes(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        server = Server((SERVER, 8080))
+        return [Stream(rate * share, lambda: server_closes(connect(server, met, "10.0.0.9")))]
+
+    return streams
+
+
+def _many_peers(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        servers = {False: Server((SERVER, 80))}
+        peers = [f"10.1.{i // 250}.{i % 250 + 1}" for i in range(PEERS_IPV4)]
+        if has_ipv6():
+            servers[True] = Server(("fd77::5", 80))
+            peers += [f"fd77::1:{i:x}" for i in range(PEERS_IPV6)]
+        chance = random.Random(1)
+        chance.shuffle(peers)
+
+        def step() -> None:
+            peer = peers[min(int(chance.paretovariate(0.6)) - 1, 10 * len(peers)) % len(peers)]
+            server_closes(connect(servers[":" in peer], met, peer))
+
+        return [Stream(rate * share, step)]
+
+    return streams
+
+
+def _bind_first(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        servers = itertools.cycle([Server((SERVER, 9000 + i)) for i in range(5)])
+        return [Stream(rate * share, lambda: client_closes(connect(next(servers), met, "10.0.0.2", bind_first=True)))]
+
+    return streams
+
+
+def _keep_alive(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        server = Server((SERVER, 5432))
+        kept = itertools.cycle([connect(server, met, "10.0.0.3") for _ in range(KEPT)])
+
+        def request() -> None:
+            client, answering = next(kept)
+            client.sendall(b"?")
+            answering.sendall(answering.recv(1))
+            client.recv(1)
+            met.requests += 1
+
+        return [Stream(rate * share, request)]
+
+    return streams
+
+
+def _leak(rate: float) -> Streams:
+    def streams(met: Met, share: float) -> list[Stream]:
+        server, forgotten = Server((SERVER, 7000)), []
+
+        def forget() -> None:
+            client, leaked = connect(server, met, "10.0.0.4")
+            client.close()
+            forgotten.append(leaked)
+
+        return [Stream(rate * share, forget)]
+
+    return streams
+
+
+def _all_of(*parts: Streams) -> Streams:
+    return lambda met, share: [stream for part in parts for stream in part(met, share)]
+
+
+NO_REUSE = {"net.ipv4.tcp_tw_reuse": 0}
+
+SCENARIOS = (
+    Scenario(
+        "client-closes",
+        "10.0.0.5:443 fills, passes the cliff at half, then connect() fails as the gauge says full: who closes pays",
+        150, _client_closes(150), sysctls=NO_REUSE,
+    ),
+    Scenario(
+        "server-closes",
+        "TIME_WAIT pile up behind one port, the client comes back on its ports, nothing fails: a server needs one port",
+        4000, _server_closes(4000), WIDE_RANGE, NO_REUSE,
+    ),
+    Scenario(
+        "many-peers",
+        "a thousand client addresses, some IPv6: sort, group by prefix (b) and filter (/) find the few that matter",
+        800, _many_peers(800), WIDE_RANGE, NO_REUSE,
+    ),
+    Scenario(
+        "overflow",
+        "at tcp_max_tw_buckets = 2,000 new closes skip TIME_WAIT: the count stops, overflow counts, nothing fails",
+        300, _server_closes(300), WIDE_RANGE, NO_REUSE | {"net.ipv4.tcp_max_tw_buckets": 2000},
+    ),
+    Scenario(
+        "bind-first",
+        "bind() before connect(): five destinations share one budget and it ends with EADDRINUSE at a fifth of each",
+        40, _bind_first(40), (32768, 33767), NO_REUSE,
+    ),
+    Scenario(
+        "reuse",
+        "the load of client-closes with tcp_tw_reuse = 1: TIME_WAIT older than a second are taken over, it never fills",
+        150, _client_closes(150), sysctls={"net.ipv4.tcp_tw_reuse": 1},
+    ),
+    Scenario(
+        "keep-alive",
+        "the cure: as many requests as client-closes over 20 kept connections, and no TIME_WAIT at all",
+        150, _keep_alive(150), sysctls=NO_REUSE,
+    ),
+    Scenario(
+        "leak",
+        "an application forgets to close: CLOSE_WAIT grow and hold descriptors, while TIME_WAIT hold none",
+        20, _leak(20), WIDE_RANGE, NO_REUSE,
+    ),
+    Scenario(
+        "mixed",
+        "several of these at once: something to see in every panel",
+        552, _all_of(_client_closes(100), _server_closes(300), _many_peers(100), _leak(2), _keep_alive(50)),
+        (32768, 38767), NO_REUSE,
+    ),
+)  # fmt: skip
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+DEFAULT = "mixed"

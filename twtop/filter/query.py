@@ -1,0 +1,175 @@
+"""A filter as a tree of tests, and its normal form as text."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
+
+from twtop.model import PORTS, Direction, TcpState
+
+
+class PortField(StrEnum):
+    EITHER = "port"
+    LOCAL = "sport"
+    REMOTE = "dport"
+
+
+class AddressField(StrEnum):
+    LOCAL = "local"
+    REMOTE = "peer"
+
+
+class TimingField(StrEnum):
+    REMAINING = "remaining"
+    AGE = "age"
+
+
+class Comparison(StrEnum):
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+
+
+def name_of(member: TcpState | Direction) -> str:
+    """A state or direction as it is written in a filter: time-wait, outbound."""
+    return member.name.lower().replace("_", "-")
+
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """The whole of a filter that was left blank; never a part of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortTest:
+    """A port from `low` to `high`, both included; EITHER asks for one on at least one side."""
+
+    field: PortField
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressTest:
+    """An address within a network. ::/0 covers every address, IPv4 too, and 0.0.0.0/0 IPv4 alone."""
+
+    field: AddressField
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class StateTest:
+    state: TcpState
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTest:
+    """A known owner whose name contains `name`, whatever the case; every name contains the empty one."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionTest:
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class TimingTest:
+    """A known time of a TIME_WAIT timer against `ms`."""
+
+    field: TimingField
+    comparison: Comparison
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    test: "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Two or more tests, none of them an And."""
+
+    tests: tuple["Query", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Two or more tests, none of them an Or."""
+
+    tests: tuple["Query", ...]
+
+
+Test: TypeAlias = PortTest | AddressTest | StateTest | ProcessTest | DirectionTest | TimingTest
+Query: TypeAlias = Everything | Test | Not | And | Or
+
+PLAIN_NAME = re.compile(r"(?!(and|or|not)$)[\w./-][\w./:-]*", re.IGNORECASE)
+
+
+def unparse(query: Query) -> str:
+    """The filter in its normal form. It reads back as the same query, unless it outgrew what `parse` accepts.
+
+    >>> unparse(Or((StateTest(TcpState.TIME_WAIT), Not(PortTest(PortField.REMOTE, 1024, 65535)))))
+    'state time-wait or not dport >= 1024'
+    """
+    match query:
+        case Everything():
+            return ""
+        case PortTest(field, low, high):
+            return f"{field} {_ports_text(low, high)}"
+        case AddressTest(field, network):
+            single = network.prefixlen == network.max_prefixlen
+            return f"{field} {network.network_address if single else network}"
+        case StateTest(state):
+            return f"state {name_of(state)}"
+        case ProcessTest(name):
+            escaped = re.sub(r'(["\\])', r"\\\1", name)
+            return f"process {name}" if PLAIN_NAME.fullmatch(name) else f'process "{escaped}"'
+        case DirectionTest(direction):
+            return f"dir {name_of(direction)}"
+        case TimingTest(field, comparison, ms):
+            return f"{field} {comparison} {f'{ms}ms' if ms % 1000 else f'{ms // 1000}s'}"
+        case Not(test):
+            return f"not ({unparse(test)})" if isinstance(test, And | Or) else f"not {unparse(test)}"
+        case And(tests):
+            return " and ".join(f"({unparse(test)})" if isinstance(test, Or) else unparse(test) for test in tests)
+        case Or(tests):
+            return " or ".join(map(unparse, tests))
+
+
+def _ports_text(low: int, high: int) -> str:
+    if low == high:
+        return str(low)
+    if high == PORTS - 1:
+        return f">= {low}"
+    return f"<= {high}" if low == 0 else f"{low}-{high}"
+
+
+def joined_tests(query: Query) -> tuple[Query, ...]:
+    """The tests that must all hold: the parts of an And, else the query itself."""
+    return query.tests if isinstance(query, And) else (query,)
+
+
+def kept_state(query: Query) -> TcpState | None:
+    """The one state that the query keeps, if it is or joins a test of one.
+
+    >>> kept_state(StateTest(TcpState.LISTEN)), kept_state(Everything())
+    (<TcpState.LISTEN: 10>, None)
+    """
+    return next((test.state for test in joined_tests(query) if isinstance(test, StateTest)), None)
+
+
+def with_state(query: Query, state: TcpState) -> Query:
+    """The query for this state alone, in place of any other; for the state that it already keeps, the rest of it."""
+    rest = tuple(test for test in joined_tests(query) if not isinstance(test, Everything | StateTest))
+    tests = rest if kept_state(query) is state else (*rest, StateTest(state))
+    return Everything() if not tests else tests[0] if len(tests) == 1 else And(tests)

@@ -1,0 +1,133 @@
+"""What a view picks from the sockets of a dump: its groups, its single sockets, its port map."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.analysis.analysis import Analysis
+from twtop.analysis.port_map import PortMap, port_map
+from twtop.analysis.timer_wheel import entries, releases
+from twtop.filter.mask import mask
+from twtop.filter.query import Everything
+from twtop.frame.groups import STATES, Groups, group, members, process_names, urgency
+from twtop.frame.view import SocketSort, View
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Owners, Rows, Sockets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
+    of their TIME_WAIT, `ahead` (61,) how many there will be, now first: None where a timer is unknown. `drill` are rows
+    of sockets in the order asked for."""
+
+    analysis: Analysis
+    view: View
+    owners: Owners
+    shown: Mask
+    groups: Groups
+    count: Counts
+    entered: Counts | None
+    releases: Counts | None
+    ahead: Floats | None
+    drill: Rows
+    port_map: PortMap | None
+
+    def groups_for(self, analysis: Analysis, view: View, owners: Owners) -> bool:
+        """Whether a selection for these would have the same groups."""
+        same = self.analysis.snapshot.sockets is analysis.snapshot.sockets and self.owners is owners
+        return same and (self.view.query, self.view.group_by) == (view.query, view.group_by)
+
+
+def select(analysis: Analysis, view: View, owners: Owners, before: Selection | None = None) -> Selection:
+    """What can be taken from the selection before is not made again."""
+    if before is None or not before.groups_for(analysis, view, owners):
+        before = _grouped(analysis, view, owners)
+    elif before.view == view:
+        return before
+    snapshot, places = analysis.snapshot, analysis.places
+    drill = np.empty(0, np.intp)
+    if view.drill:
+        members_of = members(snapshot, places, owners, view.drill)
+        drill = _drill(snapshot.sockets, owners, view, before.shown & members_of)
+    among = places.code[drill] if view.drill else before.groups.destination
+    return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among, before.port_map))
+
+
+def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
+    snapshot = analysis.snapshot
+    sockets = snapshot.sockets
+    shown = mask(view.query, sockets, analysis.direction, owners)
+    entered, due, ahead = analysis.entered, analysis.releases, analysis.ahead
+    if not isinstance(view.query, Everything):
+        kept, code = shown[analysis.waiting], analysis.places.code
+        waiting, left_out = analysis.waiting[kept], analysis.waiting[~kept]
+        age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
+        entered, due = entries(age_ms), releases(left_ms, analysis.clock)
+        ahead = analysis.outlook.ahead(code[waiting], age_ms, analysis.clock.release_s(left_ms), code[left_out])
+    return Selection(
+        analysis=analysis,
+        view=view,
+        owners=owners,
+        shown=shown,
+        groups=group(snapshot, analysis.places, analysis.budget, shown, view.group_by, owners),
+        count=np.bincount(sockets.state[shown], minlength=STATES),
+        entered=entered,
+        releases=due,
+        ahead=ahead,
+        drill=np.empty(0, np.intp),
+        port_map=None,
+    )
+
+
+def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
+    """Of the most pressed outbound destination among these; `known` once more if it is of the same."""
+    places, space = analysis.places, analysis.space
+    chosen = np.zeros(len(places), np.bool_)
+    chosen[among] = True
+    chosen &= places.direction == Direction.OUTBOUND
+    if space is None or not chosen.any():
+        return None
+    worst = int(np.argmax(np.where(chosen, urgency(places, analysis.budget), -1.0)))
+    return known if known and known.place == worst else port_map(analysis.snapshot, space, places, worst)
+
+
+def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
+    rows = np.flatnonzero(chosen)
+    return rows[_in_order(_socket_keys(sockets, rows, owners, view.socket_sort), view.reverse)]
+
+
+def _in_order(keys: Counts, reverse: bool) -> Rows:
+    """The places of ascending keys; unknown ones (< 0) stand last, in reverse too, equal ones in the order given.
+
+    Key and place in one number: sorting those is ten times faster than a stable argsort.
+
+    >>> _in_order(np.array([30, -1, 10, 30]), reverse=False).tolist()
+    [2, 0, 3, 1]
+    >>> _in_order(np.array([30, -1, 10, 30]), reverse=True).tolist()
+    [0, 3, 2, 1]
+    """
+    bits, most = len(keys).bit_length(), int(keys.max(initial=0))
+    ascending = np.where(keys < 0, most + 1, most - keys if reverse else keys)
+    numbers = np.sort(ascending << bits | np.arange(len(keys)))
+    return numbers & (1 << bits) - 1
+
+
+def _socket_keys(sockets: Sockets, rows: Rows, owners: Owners, by: SocketSort) -> Counts:
+    """The smallest stands first; −1 is unknown. An address's rank and its port leave room for 2²⁷ sockets."""
+    keys: NDArray[np.integer]
+    match by:
+        case SocketSort.REMAINING:
+            keys = sockets.timer_ms[rows]
+        case SocketSort.AGE:
+            keys = sockets.age_ms[rows]
+        case SocketSort.LOCAL:
+            return sockets.addresses.rank[sockets.local[rows]] << 16 | sockets.lport[rows]
+        case SocketSort.REMOTE:
+            return sockets.addresses.rank[sockets.remote[rows]] << 16 | sockets.rport[rows]
+        case SocketSort.STATE:
+            keys = sockets.state[rows]
+        case SocketSort.PROCESS:
+            name_of, names = process_names(owners)
+            keys = np.append(np.arange(len(names) - 1), -1)[name_of[owners.process[rows]]]
+    return keys.astype(np.int64)

@@ -1,0 +1,96 @@
+"""The past of a run in ring buffers, and fold(): history + analysis + view → Frame."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from twtop.analysis.analysis import Analysis
+from twtop.filter.query import Everything, Query
+from twtop.frame.apply_view import Selection, select
+from twtop.frame.baseline import Baseline
+from twtop.frame.churn import Flow
+from twtop.frame.frame import Base
+from twtop.frame.view import View
+from twtop.model import Counts, Owners, Snapshot
+
+TICKS = 240
+"""How far back the timeline goes, in ticks: four minutes at one per second."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tick:
+    """What is kept of a past snapshot: its clock, its own cost and its counters."""
+
+    mono: float
+    cpu: float
+    counters: Mapping[str, int]
+
+
+class History:
+    """The last snapshots' key figures. A filter has its own counts, which begin when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.latest: Tick | None = None
+        self.previous: Tick | None = None
+        self.flow = Flow()
+        self._states: dict[Query, deque[tuple[float, Counts]]] = {}
+        self._selection: Selection | None = None
+        self._baseline: Baseline | None = None
+
+    def advance(self, snapshot: Snapshot) -> None:
+        """Take note of a new snapshot, before it is folded; not again of one with the same counters."""
+        if self.latest is not None and snapshot.counters is self.latest.counters:
+            return
+        self.number += 1
+        self.previous = self.latest
+        self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters)
+        self.flow.advance(snapshot)
+
+    def watch(self, query: Query) -> None:
+        """Keep the past of this filter, and of everything; forget any other's."""
+        for gone in self._states.keys() - {query, Everything()}:
+            del self._states[gone]
+
+    def states(self, query: Query, mono: float, count: Counts) -> tuple[np.ndarray, Counts]:
+        """(times, counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
+        ring = self._states.setdefault(query, deque(maxlen=TICKS))
+        if not ring or ring[-1][0] < mono:
+            ring.append((mono, count))
+        return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
+
+    def selection(self, analysis: Analysis, view: View, owners: Owners) -> Selection:
+        """What the view picks; the last answer once more where it still holds."""
+        self._selection = select(analysis, view, owners, self._selection)
+        return self._selection
+
+    def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
+        """The counts at the baseline, which is now if it is asked for and there is none yet; None where unknown."""
+        if not view.baseline:
+            self._baseline = None
+            return None
+        if self._baseline is None:
+            self._baseline = Baseline(analysis, owners, count)
+        return self._baseline.under(view)
+
+    def rates(self) -> dict[str, float | None]:
+        """Change per second of each counter since the snapshot before; None when there is none."""
+        now, before = self.latest, self.previous
+        if now is None:
+            return {}
+        if before is None or now.mono <= before.mono:
+            return dict.fromkeys(now.counters)
+        span = now.mono - before.mono
+        return {
+            name: (value - before.counters[name]) / span if value >= before.counters.get(name, value + 1) else None
+            for name, value in now.counters.items()
+        }
+
+    def cpu(self) -> float | None:
+        """This process's share of one CPU between the last two snapshots."""
+        now, before = self.latest, self.previous
+        if now is None or before is None or now.mono <= before.mono:
+            return None
+        return (now.cpu - before.cpu) / (now.mono - before.mono)

@@ -1,0 +1,102 @@
+"""What a user asks to see: filter, grouping, order, and the row whose single sockets are wanted."""
+
+import enum
+from dataclasses import dataclass, field
+
+from twtop import formatting as fmt
+from twtop.filter.mask import needs_owners
+from twtop.filter.query import Everything, Query
+from twtop.model import (
+    Direction,
+)
+from twtop.sanitize import printable
+
+
+class GroupBy(enum.StrEnum):
+    """What makes a row of the peers table."""
+
+    PEER = "peer"
+    DESTINATION = "destination"
+    SERVICE = "service"
+    PROCESS = "process"
+    PREFIX = "prefix"
+
+
+class GroupSort(enum.StrEnum):
+    """Columns of the peers table by which it can be sorted."""
+
+    PORTS = "ports"
+    PEER = "peer"
+    DIRECTION = "dir"
+    TIME_WAIT = "time_wait"
+    OTHER = "other"
+    NEW = "new"
+    MAX = "max"
+    FULL_IN = "full_in"
+    LAST_MINUTE = "last"
+
+
+class SocketSort(enum.StrEnum):
+    """Order of the single sockets."""
+
+    REMAINING = "remaining"
+    AGE = "age"
+    LOCAL = "local"
+    REMOTE = "remote"
+    STATE = "state"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names a group or destination from one frame to the next: sockets for which every given part holds.
+
+    `bits` is how many leading bits of the 128-bit `remote` count; `process` is a name, "" for unknown owners.
+    """
+
+    direction: Direction | None = None
+    local: int | None = None
+    remote: int | None = None
+    bits: int = 128
+    port: int | None = None
+    process: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What to fold a snapshot into. `drill` names the group whose single sockets are wanted.
+
+    With `baseline` counts are held against those of the first frame that asked so.
+    """
+
+    query: Query = field(default_factory=Everything)
+    group_by: GroupBy = GroupBy.PEER
+    group_sort: GroupSort = GroupSort.PORTS
+    drill: Key | None = None
+    socket_sort: SocketSort = SocketSort.REMAINING
+    reverse: bool = False
+    baseline: bool = False
+
+    @property
+    def needs_owners(self) -> bool:
+        """Whether the answer depends on who owns which socket."""
+        return self.drill is not None or self.group_by is GroupBy.PROCESS or needs_owners(self.query)
+
+
+def label(key: Key) -> str:
+    """What the first column says.
+
+    >>> label(Key(remote=0xffff0a000005)), label(Key(remote=0xffff0a000000, bits=120)), label(Key(port=443))
+    ('10.0.0.5', '10.0.0.0/24', ':443')
+    """
+    if key.process is not None and key.remote is None:
+        return printable(key.process) or "unknown process"
+    if key.remote is None:
+        return f":{key.port}"
+    if key.bits < 128:
+        return f"{fmt.address(key.remote)}/{key.bits - 96 if key.remote >> 32 == 0xFFFF else key.bits}"
+    if key.local is None or key.port is None:
+        return fmt.address(key.remote)
+    if key.direction is Direction.INBOUND:
+        return f"{fmt.address(key.remote)} to {fmt.endpoint(key.local, key.port)}"
+    return f"{fmt.endpoint(key.remote, key.port)} from {fmt.address(key.local)}"

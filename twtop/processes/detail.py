@@ -1,0 +1,75 @@
+"""What is told of one process on request: its user, its command line, and its descriptors against their limit."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twtop.model import Process
+from twtop.processes.fd_search import process_name
+
+if TYPE_CHECKING:
+    import psutil
+
+
+HELD_S = 120
+"""A pid of another name that has run for longer than anyone is remembered as a holder is the same process, renamed; a
+younger one may have taken the pid over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDetail:
+    """What this user may know of a process, else None; all texts are from outside and may hold anything.
+
+    `gone` once the pid is nobody's or another one's. `limit` is the soft RLIMIT_NOFILE: open() fails with EMFILE there.
+    """
+
+    process: Process
+    gone: bool = False
+    user: str | None = None
+    command: tuple[str, ...] | None = None
+    descriptors: int | None = None
+    limit: int | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Of the descriptors that this process may have."""
+        return None if self.descriptors is None or not self.limit else self.descriptors / self.limit
+
+
+def read_detail(process: Process) -> ProcessDetail:
+    """Takes some milliseconds, and more with many descriptors: not for a thread that draws."""
+    import psutil  # takes 0.05 s, which batch output does without
+
+    try:
+        found = psutil.Process(process.pid)
+        told = found.as_dict([name for name in ("username", "cmdline", "num_fds") if hasattr(found, name)])
+        limit, started = _descriptor_limit(found), found.create_time()
+    except psutil.NoSuchProcess:
+        return ProcessDetail(process, gone=True)
+    if psutil.LINUX and process_name(process.pid) != process.name and time.time() - started < HELD_S:
+        return ProcessDetail(process, gone=True)
+    command = None if told["cmdline"] is None else tuple(told["cmdline"])
+    return ProcessDetail(process, False, told["username"], command, told.get("num_fds"), limit)
+
+
+def _descriptor_limit(found: "psutil.Process") -> int | None:
+    import psutil
+
+    if not hasattr(found, "rlimit"):  # as on macOS
+        return None
+    try:
+        soft, _ = found.rlimit(psutil.RLIMIT_NOFILE)
+    except psutil.AccessDenied:  # prlimit() takes CAP_SYS_RESOURCE for another user's process
+        return _limit_in_proc(found.pid)
+    return soft if soft >= 0 else None
+
+
+def _limit_in_proc(pid: int) -> int | None:
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text("ascii", "replace")
+    except OSError:
+        return None
+    soft = re.search(r"^Max open files +(\d{1,19}) ", limits, re.MULTILINE)
+    return int(soft[1]) if soft else None

@@ -1,0 +1,30 @@
+"""The forms of batch output by name."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+
+from twtop.frame.frame import Frame
+from twtop.frame.sorting import ordered
+from twtop.report.csv_rows import peers_csv, sockets_csv
+from twtop.report.schema import document
+from twtop.report.text import to_text
+
+Report = Callable[[Frame, bool], str]
+"""(frame, with single sockets) → text with its closing newline."""
+
+
+def to_json(frame: Frame, with_sockets: bool) -> str:
+    """One JSON object on one line, schema twtop/1. Unknown is null."""
+    return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False, check_circular=False) + "\n"
+
+
+def to_csv(frame: Frame, with_sockets: bool) -> str:
+    """The peers table, or the single sockets, with a line of names before the first tick."""
+    if with_sockets:
+        return sockets_csv(frame, np.flatnonzero(frame.shown), named=frame.tick == 1)
+    return peers_csv(frame, ordered(frame.groups, frame.view.group_sort), named=frame.tick == 1)
+
+
+REPORTS: dict[str, Report] = {"text": to_text, "json": to_json, "csv": to_csv}

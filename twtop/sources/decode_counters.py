@@ -1,0 +1,91 @@
+"""Texts of /proc → counters, gauges and limits."""
+
+import re
+
+from twtop.model import PORTS, Limits
+
+EXT_COUNTERS = frozenset(
+    {
+        "TW", "TWKilled", "TWRecycled", "TCPTimeWaitOverflow",
+        "PAWSActive", "PAWSEstab", "PAWSTimewait", "TCPACKSkippedTimeWait", "TCPACKSkippedFinWait2",
+        "ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPSynRetrans", "TCPAbortOnMemory",
+    }
+)  # fmt: skip
+
+
+TCP_COUNTERS = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "OutRsts", "RetransSegs"})
+
+
+def decode_counters(files: dict[str, str]) -> dict[str, int]:
+    """Counters of /proc/net/netstat and snmp that this kernel has."""
+    ext = _named_columns(files.get("net/netstat", ""), "TcpExt:")
+    tcp = _named_columns(files.get("net/snmp", ""), "Tcp:")
+    found = {name: value for name, value in ext.items() if name in EXT_COUNTERS}
+    return found | {name: value for name, value in tcp.items() if name in TCP_COUNTERS}
+
+
+def decode_gauges(files: dict[str, str]) -> dict[str, int]:
+    """Levels: sockstat's `tw`, `inuse`, `orphan`, `alloc`, `mem`; `files`, `files_max`; `conntrack`, `conntrack_max`;
+    `memory_bytes`, all of the machine's; `tw_slab_bytes`, which only root can see."""
+    gauges: dict[str, int] = {}
+    tcp = re.search(r"^TCP:(.*)$", files.get("net/sockstat", ""), re.MULTILINE)
+    gauges |= {name: int(value) for name, value in re.findall(r"(\w+) (\d{1,19})\b", tcp[1] if tcp else "")}
+    tcp6 = re.search(r"^TCP6: inuse (\d{1,19})\b", files.get("net/sockstat6", ""), re.MULTILINE)
+    if tcp6 and "inuse" in gauges:
+        gauges["inuse"] += int(tcp6[1])
+    handles = _numbers(files.get("sys/fs/file-nr"))
+    if len(handles) == 3:
+        gauges |= {"files": handles[0] - handles[1], "files_max": handles[2]}
+    for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
+        if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
+            gauges[name] = values[0]
+    if installed := re.search(r"^MemTotal:\s+(\d{1,15}) kB$", files.get("meminfo", ""), re.MULTILINE):
+        gauges["memory_bytes"] = int(installed[1]) * 1024
+    rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"
+    if slabs := re.findall(rows, files.get("slabinfo", ""), re.MULTILINE):
+        gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
+    return gauges
+
+
+def decode_limits(files: dict[str, str]) -> Limits:
+    """Sysctls as numbers; whatever does not read as one is unknown."""
+
+    def number(name: str) -> int | None:
+        values = _numbers(files.get(f"sys/net/ipv4/{name}"))
+        return values[0] if len(values) == 1 else None
+
+    bounds = _numbers(files.get("sys/net/ipv4/ip_local_port_range"))
+    entries = number("tcp_ehash_entries")
+    return Limits(
+        port_range=(bounds[0], bounds[1]) if len(bounds) == 2 and 0 < bounds[0] <= bounds[1] < 65536 else None,
+        reserved=_port_list(files.get("sys/net/ipv4/ip_local_reserved_ports")),
+        tw_reuse=number("tcp_tw_reuse"),
+        tw_reuse_delay_ms=number("tcp_tw_reuse_delay"),
+        timestamps=number("tcp_timestamps"),
+        max_tw_buckets=number("tcp_max_tw_buckets"),
+        ehash_entries=None if entries is None else abs(entries),
+        rfc1337=number("tcp_rfc1337"),
+    )
+
+
+def _numbers(text: str | None) -> list[int]:
+    parts = (text or "").split()
+    return [int(part) for part in parts] if all(re.fullmatch(r"-?\d{1,19}", part) for part in parts) else []
+
+
+def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
+    """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap, and None for any other."""
+    if text is None:
+        return None
+    parts = text.strip().split(",") if text.strip() else []
+    found = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in parts]
+    ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
+    return ranges if all(found) and all(low <= high < PORTS for low, high in ranges) else None
+
+
+def _named_columns(text: str, prefix: str) -> dict[str, int]:
+    """A line of names and a line of values that begin with the same word, as in /proc/net/netstat."""
+    lines = [line.split()[1:] for line in text.splitlines() if line.startswith(prefix)]
+    if len(lines) < 2:
+        return {}
+    return {name: int(value) for name, value in zip(*lines[:2], strict=False) if re.fullmatch(r"-?\d{1,19}", value)}

@@ -1,0 +1,120 @@
+"""Text of /proc/net/tcp and tcp6 → columns, by numpy over all lines at once.
+
+A line is `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …` (get_tcp4_sock in
+net/ipv4/tcp_ipv4.c, get_tcp6_sock in net/ipv6/tcp_ipv6.c). What stands between the colon after `sl` and `uid` is
+hexadecimal and of one width for each family; `uid` and what follows are decimal and as wide as they need to be.
+
+The tables show neither sockets that are merely bound nor the length that an accept queue may have.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.model import UNKNOWN_QUEUE, Mask, Rows, Sockets, TcpState, Timer
+from twtop.sources.probe import CollectError, Dump
+from twtop.sources.socket_table import socket_table
+
+CLOCK_TICK_MS = 10
+"""`when` counts in units of USER_HZ: 1/100 s (jiffies_delta_to_clock_t)."""
+
+HEAD = b"  sl "
+BLANK, COLON, NEWLINE, ZERO = b" :\n0"
+IPV4_DIGITS, IPV6_DIGITS = 8, 32
+UID = 56
+"""Where `uid` begins behind the colon, less the digits of two addresses."""
+
+DECIMALS = 44
+"""The most that `uid timeout inode` take, 10, 10 and 20 digits and their blanks, and the number behind them begins."""
+
+Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint32]
+
+
+def decode_tables(tables: Dump) -> Sockets:
+    """Both tables, one behind the other, each below its line of heads; CollectError when a line is none of theirs."""
+    text = np.frombuffer(bytes(tables) + bytes(DECIMALS), np.uint8)
+    colon, end = _lines(tables, text)
+    ipv6 = text[np.minimum(colon + 2 + IPV4_DIGITS, len(tables))] != COLON
+    width = np.where(ipv6, IPV6_DIGITS, IPV4_DIGITS)
+    if (colon + UID + 2 * width >= end).any():
+        raise CollectError("/proc/net/tcp is cut off: a line ends before its columns do")
+
+    def field(offset: int, addresses: int, digits: int) -> Words:
+        return _hexadecimal(text, colon + offset + addresses * width, digits)
+
+    state, timer = field(14, 2, 2).astype(np.uint8), field(35, 2, 2).astype(np.uint8)
+    if ((state == 0) | (state > max(TcpState))).any():
+        raise CollectError("/proc/net/tcp is damaged: a socket has a TCP state that does not exist")
+    left = np.minimum(field(38, 2, 8), np.uint32((2**31 - 1) // CLOCK_TICK_MS)).astype(np.int32) * CLOCK_TICK_MS
+    uid, inode = np.zeros((2, len(colon)), np.uint32)
+    owned = np.flatnonzero(timer != Timer.TIMEWAIT)
+    uid[owned], inode[owned] = _owners(text, (colon + UID + 2 * width)[owned], end[owned])
+    return socket_table(
+        _address(text, colon + 2, ipv6),
+        _address(text, colon + 8 + width, ipv6),
+        ipv6,
+        state=state,
+        timer=timer,
+        lport=field(3, 1, 4).astype(np.uint16),
+        rport=field(9, 2, 4).astype(np.uint16),
+        timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left).astype(np.int32),
+        device=np.zeros(len(colon), np.uint32),
+        rqueue=field(26, 2, 8),
+        wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), field(17, 2, 8)),
+        uid=uid,
+        inode=inode,
+    )
+
+
+def _lines(tables: Dump, text: Bytes) -> tuple[Rows, Rows]:
+    """(the first colon, the end) of each line that is no line of heads."""
+    end: Rows = np.flatnonzero(text == NEWLINE)
+    if len(tables) != (int(end[-1]) + 1 if len(end) else 0):
+        raise CollectError("/proc/net/tcp is cut off: its last line has no end")
+    start = np.append(0, end[:-1] + 1)[: len(end)]
+    socket = text[start + HEAD.index(b"s")] != HEAD.strip()[0]
+    start, end = start[socket], end[socket]
+    colons = np.append(np.flatnonzero(text == COLON), len(text) - 1)
+    return colons[np.searchsorted(colons, start)], end
+
+
+def _hexadecimal(text: Bytes, at: Rows, digits: int) -> Words:
+    """The number in so many digits at each of these places."""
+    figures = text[at[:, None] + np.arange(digits)].tobytes()
+    try:
+        numbers = bytes.fromhex(figures.decode("ascii"))
+    except ValueError:
+        numbers = b""
+    if len(numbers) * 2 != len(figures):  # a blank is skipped
+        raise CollectError("/proc/net/tcp is damaged: what should be a hexadecimal number is none")
+    return np.frombuffer(numbers, f">u{digits // 2}").astype(np.uint32)
+
+
+def _address(text: Bytes, at: Rows, ipv6: Mask) -> Words:
+    """Four words each, most significant first; an IPv4 address is the first of them.
+
+    The kernel prints its own words of an address that is in network order.
+    """
+    words = np.zeros((len(at), 4), np.uint32)
+    words[:, 0] = _hexadecimal(text, at, 8)
+    for word in range(1, 4):
+        words[ipv6, word] = _hexadecimal(text, at[ipv6] + 8 * word, 8)
+    return words.view(">u4").astype(np.uint32)
+
+
+def _owners(text: Bytes, at: Rows, end: Rows) -> tuple[Words, Words]:
+    """(uid, inode): the first and the third of the decimal numbers from here on."""
+    places = at[:, None] + np.arange(DECIMALS)
+    figures = text[np.minimum(places, end[:, None])]
+    is_figure = (figures >= ZERO) & (figures < ZERO + 10)
+    begins = is_figure & ~np.pad(is_figure, ((0, 0), (1, 0)))[:, :-1]
+    number = np.cumsum(begins, axis=1)
+    ends = number[:, -1] > 3 if len(number) else np.zeros(0, np.bool_)
+    if not (ends.all() and (is_figure | (figures == BLANK))[number <= 3].all()):
+        raise CollectError("/proc/net/tcp is damaged: uid, timeout and inode are not three numbers")
+    values = np.zeros((2, len(at)), np.uint64)
+    for column in range(DECIMALS):
+        for value, wanted in zip(values, (1, 3), strict=True):
+            rows = np.flatnonzero(is_figure[:, column] & (number[:, column] == wanted))
+            value[rows] = value[rows] * np.uint64(10) + (figures[rows, column] - ZERO)
+    return values[0].astype(np.uint32), values[1].astype(np.uint32)

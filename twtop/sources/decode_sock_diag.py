@@ -1,0 +1,90 @@
+"""Netlink messages of sock_diag → columns."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.model import Sockets, Timer
+from twtop.sources.probe import TCPDIAG_GETSOCK, CollectError, Dump
+from twtop.sources.socket_table import socket_table
+
+NLM_F_MULTI = 0x2
+
+
+KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
+
+
+AF_INET, AF_INET6 = 2, 10  # Linux's numbers, whatever machine replays the sample
+
+
+MESSAGE = np.dtype(
+    [
+        *(("length", "=u4"), ("type", "=u2"), ("flags", "=u2"), ("sequence", "=u4"), ("pid", "=u4")),
+        *(("family", "u1"), ("state", "u1"), ("timer", "u1"), ("retransmits", "u1")),
+        *(("lport", ">u2"), ("rport", ">u2"), ("local", ">u4", 4), ("remote", ">u4", 4), ("device", "=u4")),
+        *(("cookie", "=u8"), ("expires", "=u4"), ("rqueue", "=u4"), ("wqueue", "=u4")),
+        *(("uid", "=u4"), ("inode", "=u4")),
+    ]
+)
+"""struct nlmsghdr and struct inet_diag_msg (linux/inet_diag.h), before any attribute."""
+
+
+WORD = 4
+
+
+SEQUENCE_WORD, PID_WORD = 2, 3
+
+
+def decode_dump(dump: Dump) -> Sockets:
+    """Netlink messages of any length → columns; a socket that was seen twice is kept once."""
+    if len(dump) % WORD:
+        raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
+    return _columns(_messages(dump))
+
+
+def _messages(dump: Dump) -> NDArray[np.void]:
+    """The messages of a dump as records, found by their headers and not by walking.
+
+    A header shows by the dump's random sequence number, type and port id; then the lengths must lead from each
+    message to the next without a gap, which leaves no room for a mistake.
+    """
+    words = np.frombuffer(dump, np.uint32)
+    if not len(words):
+        return np.empty(0, MESSAGE)
+    if len(dump) < MESSAGE.itemsize:
+        raise CollectError(f"socket dump is cut off: {len(dump)} bytes are less than one message")
+    room = len(words) - MESSAGE.itemsize // WORD + 1
+    starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
+    starts = starts[(starts >= 0) & (starts < room)]
+    # As plain bytes: numpy copies these whole, but records field by field.
+    places = np.ndarray(room, f"V{MESSAGE.itemsize}", dump, strides=(WORD,))
+    messages = places[starts].view(MESSAGE)
+    genuine = (messages["type"] == TCPDIAG_GETSOCK) & (messages["pid"] == words[PID_WORD])
+    genuine &= messages["flags"] & KNOWN_FLAGS == NLM_F_MULTI
+    if not genuine.all():
+        starts, messages = starts[genuine], messages[genuine]
+    lengths = messages["length"].astype(np.int64)
+    ends = starts + np.where(lengths < MESSAGE.itemsize, 0, (lengths + 3) // WORD)  # too short to be one: ends nowhere
+    expected = np.append(starts[1:], len(words))
+    if not len(starts) or starts[0] != 0 or (ends != expected).any():
+        broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
+        raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(dump)}")
+    return messages
+
+
+def _columns(messages: NDArray[np.void]) -> Sockets:
+    family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
+    ipv6 = family == AF_INET6
+    if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > 11).any():
+        raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
+    left = np.minimum(messages["expires"], np.uint32(2**31 - 1)).astype(np.int32)
+    return socket_table(
+        messages["local"],
+        messages["remote"],
+        ipv6,
+        state=state,
+        timer=timer,
+        lport=messages["lport"].astype(np.uint16),
+        rport=messages["rport"].astype(np.uint16),
+        timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
+        **{name: messages[name].copy() for name in ("device", "rqueue", "wqueue", "uid", "inode")},
+    )

@@ -1,0 +1,126 @@
+"""Sockets by psutil, where the kernel is not Linux: who talks to whom in which state, and who holds it; no timers."""
+
+import re
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from twtop.model import UNKNOWN_QUEUE, Process, Sockets, TcpState, Timer
+from twtop.sources.probe import ALL_SOCKETS, Ask, CollectError, Dump, Sample, Unavailable, namespace_id, take_sample
+from twtop.sources.socket_table import socket_table
+
+ROW = struct.Struct("<?B16s16sHHI")
+COLUMNS = np.dtype(
+    [
+        *(("ipv6", "?"), ("state", "u1"), ("local", ">u4", 4), ("remote", ">u4", 4), ("ports", "<u2", 2)),
+        ("pid", "<u4"),
+    ]
+)
+NAME = re.compile(r"(\d{1,10})/comm")
+
+STATES = {
+    "ESTABLISHED": TcpState.ESTABLISHED,
+    "SYN_SENT": TcpState.SYN_SENT,
+    "SYN_RECV": TcpState.SYN_RECV,
+    "FIN_WAIT1": TcpState.FIN_WAIT1,
+    "FIN_WAIT2": TcpState.FIN_WAIT2,
+    "TIME_WAIT": TcpState.TIME_WAIT,
+    "CLOSE_WAIT": TcpState.CLOSE_WAIT,
+    "LAST_ACK": TcpState.LAST_ACK,
+    "LISTEN": TcpState.LISTEN,
+    "CLOSING": TcpState.CLOSING,
+}
+"""psutil's own words for them; CLOSE, NONE and the states of a single system (BOUND, IDLE, DELETE_TCB) are CLOSE."""
+
+
+def read_psutil(ask: Ask = ALL_SOCKETS) -> Sample:
+    """Sockets of this process's network namespace, and the names of the processes that hold them, as PID/comm among
+    the files. Raises Unavailable where psutil is missing or not allowed."""
+    sample = take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if ask.states else ask)
+    if sample.dump is None:
+        return sample
+    return replace(sample, files=sample.files | dict(_names(sample.dump)))
+
+
+def _names(rows: Dump) -> Iterator[tuple[str, str]]:
+    import psutil
+
+    for pid in set(np.frombuffer(rows, COLUMNS)["pid"].tolist()) - {0}:
+        try:
+            yield f"{pid}/comm", psutil.Process(pid).name()
+        except psutil.Error:
+            continue
+
+
+def _rows() -> Iterator[bytes]:
+    if _is_elsewhere():
+        raise Unavailable("psutil knows no network namespace but twtop's own: use --source procfs")
+    try:
+        import psutil  # takes 0.04 s, which sock_diag and procfs do without
+    except ImportError as error:
+        raise Unavailable(f"psutil is not installed: {error}") from error
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied as error:
+        raise Unavailable("this system shows psutil the sockets of others only as root: use sudo") from error
+    except (OSError, psutil.Error, RuntimeError, NotImplementedError) as error:
+        raise CollectError(f"psutil cannot read sockets: {error}") from error
+    for each in connections:
+        local, lport = each.laddr or ("", 0)
+        remote, rport = each.raddr or ("", 0)
+        ipv6 = each.family == socket.AF_INET6
+        state = STATES.get(each.status, TcpState.CLOSE)
+        yield ROW.pack(ipv6, state, _packed(local, ipv6), _packed(remote, ipv6), lport, rport, each.pid or 0)
+
+
+def _is_elsewhere() -> bool:
+    """psutil reads /proc/net, which is that of the process's first thread."""
+    try:
+        return namespace_id("/proc") not in ("", str(Path("/proc/self/ns/net").readlink()))
+    except OSError:
+        return False
+
+
+def _packed(address: str, ipv6: bool) -> bytes:
+    """16 bytes in network order, an IPv4 address in the first four; no address is the wildcard."""
+    if not address:
+        return bytes(16)
+    return socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address.partition("%")[0]).ljust(16, b"\0")
+
+
+def decode_rows(rows: Dump) -> Sockets:
+    """Timers, queues and uids are unknown; for the inode stands the pid of the holder, 0 where nobody's is known."""
+    if len(rows) % ROW.size:
+        raise CollectError(f"psutil's rows are cut off: {len(rows)} bytes are no whole number of rows")
+    table = np.frombuffer(rows, COLUMNS)
+    count, state = len(table), table["state"].copy()
+    nothing = np.zeros(count, np.uint32)
+    return socket_table(
+        table["local"].astype(np.uint32),
+        table["remote"].astype(np.uint32),
+        table["ipv6"].copy(),
+        state=state,
+        timer=np.full(count, Timer.OFF, np.uint8),
+        lport=table["ports"][:, 0].astype(np.uint16),
+        rport=table["ports"][:, 1].astype(np.uint16),
+        timer_ms=np.full(count, -1, np.int32),
+        device=nothing,
+        rqueue=nothing.copy(),
+        wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),
+        uid=nothing.copy(),
+        inode=table["pid"].astype(np.uint32),
+    )
+
+
+def decode_holders(files: Mapping[str, str]) -> dict[int, Process]:
+    """pid → process, of the names among the files.
+
+    >>> decode_holders({"7/comm": "nginx", "net/snmp": ""})
+    {7: Process(pid=7, name='nginx')}
+    """
+    found = {int(match[1]): name for path, name in files.items() if (match := NAME.fullmatch(path))}
+    return {pid: Process(pid, name) for pid, name in found.items()}

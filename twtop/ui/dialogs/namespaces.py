@@ -1,0 +1,114 @@
+"""The network namespaces of this box: who lives in each, how many TIME_WAIT it holds, and the way there."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from twtop import formatting as fmt
+from twtop.engine.engine import Engine
+from twtop.model import Listing, Namespace
+from twtop.sanitize import padded, printable
+from twtop.ui.dialogs.dialog import Dialog, moves
+
+OWN = "twtop's own"
+COUNT, NAME = 11, 18
+MOST_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`refusal` says in a line why a namespace cannot be entered; both it and `listing` may take their time."""
+
+    listing: Callable[[], Listing]
+    refusal: Callable[[Namespace], str | None]
+    engine: Callable[[Namespace], Callable[..., Engine]]
+
+
+class Choices(OptionList):
+    """Moves by the keys that move a table's selection too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
+
+
+class NamespacesScreen(Dialog[Namespace]):
+    """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
+
+    def __init__(self, places: Places, watched: int | None) -> None:
+        super().__init__()
+        self._places = places
+        self._watched = watched
+        self._found: tuple[Namespace, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="modal", id="namespaces") as panel:
+            panel.border_title = "Network namespaces"
+            panel.border_subtitle = "⏎ watches, Esc closes"
+            yield Static(Content.styled(f"{'TIME_WAIT':>{COUNT}}    {'NAMESPACE':<{NAME}} PROCESSES", "$text-muted"))
+            yield Choices(markup=False)
+            yield Static(Content("looking into all processes …"), id="hidden")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).focus()
+        self.run_worker(self._look, thread=True, exit_on_error=False)
+
+    def _look(self) -> None:
+        """In a thread of its own."""
+        try:
+            show = partial(self._show, self._places.listing())
+        except OSError as error:
+            show = partial(self._say, f"this system shows no network namespaces: {error.strerror}")
+        self.app.call_from_thread(show)
+
+    def _show(self, listing: Listing) -> None:
+        if not self.is_mounted:
+            return
+        self._found = listing.namespaces
+        options = self.query_one(OptionList)
+        options.add_options(Option(_line(each, each.inode == self._watched)) for each in self._found)
+        watched = [row for row, each in enumerate(self._found) if each.inode == self._watched]
+        options.highlighted = watched[0] if watched else 0
+        what = f"{fmt.count(listing.hidden)} process{'es' * (listing.hidden != 1)} of other users hidden"
+        self._say(f"{what}: root with CAP_SYS_PTRACE sees all" if listing.hidden else "")
+
+    def _say(self, line: str) -> None:
+        if self.is_mounted:
+            note = self.query_one("#hidden", Static)
+            note.update(Content(line))
+            note.display = bool(line)
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        self.dismiss(self._found[message.option_index])
+
+
+def _line(namespace: Namespace, watched: bool) -> Content:
+    """Names are from outside: text, and never markup."""
+    name = OWN if namespace.target is None else namespace.target.name
+    count = fmt.count(namespace.time_wait)
+    return Content.assemble(
+        (f"{count:>{COUNT}}", "$text-warning"),
+        (" ● " if watched else "   ", "$text-success"),
+        " ",
+        (padded(name, NAME), "bold"),
+        " ",
+        (_processes(namespace), "$text-muted"),
+    )
+
+
+def _processes(namespace: Namespace) -> str:
+    """Each name once, the most frequent first, as in “nginx ×5, redis-server”."""
+    names = Counter(printable(process.name, 24) or "?" for process in namespace.processes)
+    told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]
+    if len(names) > MOST_NAMES:
+        told.append("…")
+    return ", ".join(told) or "no process seen"

@@ -1,0 +1,75 @@
+"""Columns as data: what each shows, how wide it may be, how it sorts, and when it gives way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from twtop.frame.view import GroupSort, SocketSort
+from twtop.ui.kit.lines import Line
+
+Row = TypeVar("Row")
+
+GAP = 1
+ESSENTIAL, MUST = 7, 99
+"""Priorities from which a column would rather shrink than go, and which none has."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """`cell(row, width)` draws in `width` cells, `least` where room is short, up to `most` where there is some.
+
+    `sort` names the order that a click on the head asks for, None for none.
+    """
+
+    name: str
+    title: str
+    width: int
+    cell: Callable[[Row, int], Line]
+    help: str
+    most: int = 0
+    least: int = 0
+    right: bool = True
+    priority: int = 5
+    sort: GroupSort | SocketSort | None = None
+
+
+@dataclass(frozen=True)
+class Placed(Generic[Row]):
+    """A column with the cells it got."""
+
+    column: Column[Row]
+    x: int
+    width: int
+
+
+def place(columns: Sequence[Column[Row]], width: int, wanted: Sequence[int] = ()) -> list[Placed[Row]]:
+    """Lay columns out in `width` cells; `wanted` are the widths of each to begin with, by default their own.
+
+    Where room is short the less important ones go, then the essential ones shrink, then they go too. Where there is
+    room to spare, those that may grow do so evenly.
+    """
+    kept, widths = list(columns), list(wanted or [column.width for column in columns])
+
+    def excess() -> int:
+        return sum(widths) + GAP * (len(widths) - 1) - width
+
+    def drop_least(below: int) -> bool:
+        weakest = min(range(len(kept) - 1, -1, -1), key=lambda i: kept[i].priority)
+        if len(kept) == 1 or kept[weakest].priority >= below:
+            return False
+        del kept[weakest], widths[weakest]
+        return True
+
+    while excess() > 0 and drop_least(ESSENTIAL):
+        pass
+    for i in sorted(range(len(kept)), key=lambda i: kept[i].priority):
+        widths[i] -= max(0, min(excess(), widths[i] - (kept[i].least or kept[i].width)))
+    while excess() > 0 and drop_least(MUST):
+        pass
+    growing = [i for i, column in enumerate(kept) if column.most > widths[i]]
+    while growing and excess() < 0:
+        for i in growing:
+            widths[i] += excess() < 0
+        growing = [i for i in growing if kept[i].most > widths[i]]
+    starts = [sum(widths[:i]) + GAP * i for i in range(len(kept))]
+    return [Placed(*each) for each in zip(kept, starts, widths, strict=True)]

@@ -1,0 +1,130 @@
+"""Text in tones: what every panel is made of, and how it becomes terminal cells."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+
+class Tone(enum.StrEnum):
+    """What a piece of text means; twtop.tcss gives each its colour."""
+
+    PLAIN = "plain"
+    DIM = "dim"
+    STRONG = "strong"
+    TITLE = "title"
+    TIME_WAIT = "time-wait"
+    LIVE = "live"
+    REUSABLE = "reusable"
+    FREE = "free"
+    BLOCKED = "blocked"
+    OK = "ok"
+    WARN = "warn"
+    CRITICAL = "critical"
+    ALARM = "alarm"
+    FORECAST = "forecast"
+    KEY = "key"
+
+
+Span = tuple[str, Tone]
+Line = tuple[Span, ...]
+
+
+def width_of(line: Line) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def aligned(line: Line, width: int, right: bool = False) -> Line:
+    """The line in exactly `width` cells; what is cut off shows as …"""
+    used = width_of(line)
+    if used <= width:
+        gap = (" " * (width - used), Tone.PLAIN)
+        return (gap, *line) if right else (*line, gap)
+    kept: list[Span] = []
+    room = width - 1
+    for text, tone in line:
+        kept.append((set_cell_size(text, min(cell_len(text), room)), tone))
+        room -= cell_len(kept[-1][0])
+        if not room:
+            break
+    return (*kept, ("…", Tone.DIM))[: len(kept) + 1] if width > 0 else ()
+
+
+def merged(spans: Sequence[Span]) -> Line:
+    """Neighbours of one tone as one span."""
+    line: list[Span] = []
+    for text, tone in spans:
+        if line and line[-1][1] is tone:
+            line[-1] = (line[-1][0] + text, tone)
+        else:
+            line.append((text, tone))
+    return tuple(line)
+
+
+def changed_cells(before: Line, now: Line) -> tuple[int, int]:
+    """(first, behind the last) of the cells in which two lines of one width differ.
+
+    >>> plain = Tone.PLAIN
+    >>> changed_cells((("ab", plain), ("1", plain), ("z", plain)), (("ab", plain), ("2", plain), ("z", plain)))
+    (2, 3)
+    """
+    shorter = min(len(before), len(now))
+    same = next((i for i in range(shorter) if before[i] != now[i]), shorter)
+    tail = 0
+    while tail < shorter - same and before[-1 - tail] == now[-1 - tail]:
+        tail += 1
+    end = max(width_of(line) for line in (before, now))
+    return width_of(now[:same]), end - width_of(now[len(now) - tail :])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a one-line panel; where room is short those of low priority go first. `tip` explains it."""
+
+    line: Line
+    priority: int = 0
+    tip: str = ""
+
+
+GAP = ("  ", Tone.PLAIN)
+
+
+def fit(parts: Sequence[Part], width: int, gap: Span = GAP) -> Line:
+    """The parts that fit into `width`, in their order.
+
+    >>> fit([Part((("ab", Tone.PLAIN),), 1), Part((("cdef", Tone.PLAIN),), 2)], 5)
+    (('cdef', <Tone.PLAIN: 'plain'>),)
+    """
+    kept = _kept(parts, width, gap)
+    if len(kept) == 1 and width_of(kept[0].line) > width:
+        return aligned(kept[0].line, width)
+    line: list[Span] = []
+    for part in kept:
+        line += [gap, *part.line] if line else part.line
+    return tuple(line)
+
+
+def part_at(x: int, parts: Sequence[Part], width: int, gap: Span = GAP) -> Part | None:
+    """The part that `fit` puts into cell `x`."""
+    start = 0
+    for part in _kept(parts, width, gap):
+        end = start + width_of(part.line)
+        if start <= x < end:
+            return part
+        start = end + cell_len(gap[0])
+    return None
+
+
+def _kept(parts: Sequence[Part], width: int, gap: Span) -> list[Part]:
+    kept = list(parts)
+    while len(kept) > 1 and sum(width_of(part.line) for part in kept) + cell_len(gap[0]) * (len(kept) - 1) > width:
+        del kept[min(range(len(kept)), key=lambda i: (kept[i].priority, -i))]
+    return kept
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """Both ends of a line of `width` cells."""
+    gap = max(1, width - width_of(left) - width_of(right))
+    return (*left, (" " * gap, Tone.PLAIN), *right)

@@ -1,0 +1,123 @@
+"""The answer before any question: which budget is nearest to its end, how full it is, and when it will be full."""
+
+import math
+from collections.abc import Sequence
+
+from textual.geometry import Offset, Size
+
+from twtop import formatting as fmt
+from twtop.analysis.bottleneck import Scarcest, scarcest
+from twtop.analysis.verdicts import SOON_S, Level, Verdict, when_full
+from twtop.frame.frame import Frame
+from twtop.ui.kit.lines import GAP, Line, Part, Tone, fit, merged, spread, width_of
+from twtop.ui.kit.panel import LinePanel
+from twtop.ui.kit.wrapping import wrapped
+from twtop.ui.panels.gauge import BLOCKS, bar, gauge
+from twtop.ui.panels.verdict_strip import SIGNS
+
+URGENT = (Level.CRITICAL, Level.WARN)
+TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}
+LEAST_GAUGE, LEAST_NAME = 8, 12
+WHEN = 16
+"""Cells for ` full in 99 min `."""
+
+SPACE = (" ", Tone.PLAIN)
+
+
+class Headline(LinePanel):
+    """The most urgent verdict: ports as figures, with a gauge below them if there are two lines, others in words."""
+
+    def __init__(self) -> None:
+        super().__init__(id="headline")
+        self._frame: Frame | None = None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame's worst."""
+        self._frame = frame
+        self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        frame, width = self._frame, size.width
+        if frame is None:
+            return ()
+        verdict, groups = most_urgent(frame.verdicts), frame.groups
+        worst = scarcest(groups.places, groups.budgets, frame.bind_first, groups.addresses)
+        if verdict.id != "ports" or worst is None:
+            return _sentence(verdict, size)
+        if size.height > 1:
+            return (_words(worst, verdict.level, width), _drawn(frame, worst, width))
+        return (_beside(frame, worst, verdict.level, width),)
+
+    def tip_at(self, at: Offset) -> str:  # noqa: ARG002
+        return most_urgent(self._frame.verdicts).text if self._frame else ""
+
+
+def most_urgent(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The first of the worst; not the cost of connect(), which follows from the ports and says less."""
+    told = [verdict for verdict in verdicts if verdict.id != "connect_cost"]
+    return min(told, key=lambda verdict: (*URGENT, verdict.level).index(verdict.level))
+
+
+def _sentence(verdict: Verdict, size: Size) -> tuple[Line, ...]:
+    """In as many lines as there are."""
+    name = f" {SIGNS[verdict.level]} {verdict.id.upper()} "
+    told = ((name, TONES.get(verdict.level, Tone.STRONG)), (f" {verdict.text}", Tone.PLAIN))
+    return wrapped(told, size.width, rows=max(1, size.height), indent=len(name) + 1)
+
+
+def _name(worst: Scarcest, level: Level, width: int) -> Line:
+    """In at most so many cells; of a long one the middle gives way, for the port stands at its end."""
+    name = worst.name if worst.place is not None else f"{worst.name}, which binds first"
+    if len(name) > (room := max(LEAST_NAME, width - len(f" {SIGNS[level]}  "))):
+        name = f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
+    return ((f" {SIGNS[level]} {name} ", TONES.get(level, Tone.STRONG)),)
+
+
+def _share(worst: Scarcest) -> Line:
+    return ((f"{fmt.percent(worst.pressure):>5}", Tone.STRONG),)
+
+
+def _capacity(worst: Scarcest) -> Line:
+    return ((f" of {fmt.count(worst.capacity)} ports", Tone.PLAIN),)
+
+
+def _when(worst: Scarcest) -> Line:
+    """When it is full, in a place of fixed width; nothing where that is unknown."""
+    if math.isnan(worst.full_in_s):
+        return ()
+    words = when_full(worst.full_in_s)
+    tone = Tone.ALARM if worst.full_in_s <= SOON_S else Tone.WARN if words else Tone.DIM
+    words = f" {words or 'never full'} "
+    return ((" " * (WHEN - len(words)), Tone.PLAIN), (words, tone))
+
+
+def _words(worst: Scarcest, level: Level, width: int) -> Line:
+    """The answer, and at the far end the two rates that explain it."""
+    figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
+    name = _name(worst, level, width)
+    if width_of((*name, *figures, *when)) + gaps > width:
+        figures = _share(worst)
+        name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
+    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8)], width)
+    rates = ((worst.new_per_s, "new"), (worst.max_per_s, "sustainable"))
+    pace = ", ".join(f"{fmt.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))
+    room = pace and width_of(left) + len(pace) + 2 <= width
+    return spread(left, ((pace, Tone.DIM),), width) if room else left
+
+
+def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
+    """All in one line, the gauge in the room that is left."""
+    when = _when(worst)
+    name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
+    for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
+        room = width - width_of((*name, *share, *when)) - 3
+        if room >= LEAST_GAUGE:
+            return (*name, SPACE, *_drawn(frame, worst, room), SPACE, *share, SPACE, *when)
+    return fit([Part(name, 8), Part(_share(worst), 9), Part(when, 7)], width, SPACE)
+
+
+def _drawn(frame: Frame, worst: Scarcest, width: int) -> Line:
+    if worst.place is not None:
+        return gauge(frame.groups, worst.place, width, float(frame.peak[worst.place]))
+    tones = bar((worst.used, Tone.TIME_WAIT), total=worst.capacity, width=width)
+    return merged([(BLOCKS[tone], tone) for tone in tones])

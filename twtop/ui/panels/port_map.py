@@ -1,0 +1,80 @@
+"""The port map of a destination: a strip for each half that connect() searches, in one row or more, and a legend."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from textual.geometry import Size
+
+from twtop import formatting as fmt
+from twtop.analysis.port_map import PortKind, PortMap, cells
+from twtop.frame.frame import Frame
+from twtop.frame.view import label
+from twtop.ui.kit.lines import Line, Part, Tone, fit, merged
+from twtop.ui.kit.panel import LinePanel
+
+LOOKS = {
+    PortKind.LIVE: ("█", Tone.LIVE, "live"),
+    PortKind.TIME_WAIT: ("▓", Tone.TIME_WAIT, "TIME_WAIT"),
+    PortKind.REUSABLE: ("▒", Tone.REUSABLE, "reusable"),
+    PortKind.FREE: ("░", Tone.FREE, "free"),
+    PortKind.BLOCKED: ("×", Tone.BLOCKED, "blocked"),
+}
+NAME = 11
+
+
+class PortMapPanel(LinePanel, can_focus=True):
+    """Of the drilled destination; else of the most pressed one, where there is room."""
+
+    def __init__(self) -> None:
+        super().__init__(id="port-map")
+        self._frame: Frame | None = None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame's port map, or hide where there is none."""
+        before, self._frame = self._frame, frame
+        if before is None or before.port_map is not frame.port_map:
+            self.set_class(frame.port_map is not None, "known")
+            self.draw()
+
+    def draw(self) -> None:
+        found = self._frame.port_map if self._frame else None
+        if self._frame and found:
+            room, rows = _strip_size(self.size)
+            block = max(1, -(-len(found.first) // max(1, room * rows)))
+            name = label(self._frame.groups.place_key(found.place))
+            self.entitle(f"Ports to {name} ── {fmt.count(block)} port{'s' * (block > 1)} a cell")
+        super().draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        found = self._frame.port_map if self._frame else None
+        if found is None:
+            return ()
+        parities = ("even", "odd") if found.low % 2 == 0 else ("odd", "even")
+        return (
+            *_strips(f"{parities[0]} first", found.first, *_strip_size(size)),
+            *_strips(f"{parities[1]} then", found.second, *_strip_size(size)),
+            _legend(found, size.width),
+        )
+
+
+def _strip_size(size: Size) -> tuple[int, int]:
+    """(cells in a row, rows) of one parity."""
+    return max(0, size.width - NAME), max(1, (size.height - 1) // 2)
+
+
+def _strips(name: str, kinds: np.ndarray, width: int, rows: int) -> Iterator[Line]:
+    """One parity in as many rows as there is room for; the name stands before the first."""
+    drawn = [LOOKS[kind][:2] for kind in cells(kinds, width * rows)]
+    for start in range(0, len(drawn), max(1, width)):
+        yield ((f"{name if not start else '':<{NAME}}", Tone.DIM), *merged(drawn[start : start + width]))
+
+
+def _legend(found: PortMap, width: int) -> Line:
+    counts = np.bincount(np.concatenate((found.first, found.second)), minlength=len(PortKind))
+    parts = [
+        Part(
+            ((f"{glyph} ", tone), (f"{name} ", Tone.DIM), (fmt.count(counts[kind]), Tone.PLAIN)), int(counts[kind] > 0)
+        )
+        for kind, (glyph, tone, name) in LOOKS.items()
+    ]
+    return fit(parts, width)

@@ -1,0 +1,105 @@
+"""Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+from textual.message import Message
+
+from twtop import formatting as fmt
+from twtop.analysis.verdicts import SHARE_CRITICAL, SHARE_WARN
+from twtop.model import Process, TcpState
+from twtop.processes.detail import ProcessDetail
+from twtop.sanitize import printable
+from twtop.ui.kit.lines import Line, Part, Tone, aligned, fit
+from twtop.ui.kit.panel import LinePanel
+from twtop.ui.panels.sockets import SocketRow
+
+LONGEST_COMMAND = 1000
+
+
+class OwnerPanel(LinePanel):
+    """Two lines, or one where there is room for no more. `detail` is of the process that is shown, once it is read."""
+
+    class Asked(Message):
+        """Another process is shown, or none, and its detail is wanted."""
+
+        def __init__(self, process: Process | None) -> None:
+            super().__init__()
+            self.process = process
+
+    def __init__(self) -> None:
+        super().__init__(id="owner")
+        self.detail: ProcessDetail | None = None
+        self._row: SocketRow | None = None
+        self._process: Process | None = None
+
+    def show_owner(self, row: SocketRow | None) -> None:
+        """Draw the owner of this socket."""
+        self._row, before, self._process = row, self._process, row.process if row else None
+        if self._process != before:
+            self.detail = None
+            self.post_message(self.Asked(self._process))
+        self.draw()
+
+    def show_detail(self, detail: ProcessDetail) -> None:
+        """Draw what was read, unless another process is shown by now."""
+        if detail.process == self._process:
+            self.detail = detail
+            self.draw()
+
+    def lines_for(self, size: Size) -> Sequence[Line]:
+        width = size.width
+        if self._row is None:
+            return ()
+        if (process := self._row.process) is None:
+            return (aligned(((_unknown(self._row), Tone.DIM),), width),)
+        parts = [Part(_name(self._row, process), 3), *_known(process, self.detail)]
+        command = _command(self.detail)
+        if size.height > 1:
+            return (fit(parts, width), aligned(command, width))
+        return (aligned((*fit(parts, width), ("  ", Tone.PLAIN), *command), width),)
+
+
+def _unknown(row: SocketRow) -> str:
+    if row.held:
+        return "Process unknown: not found yet, or only root may see it"
+    if row.frame.snapshot.holders is not None and row.state is not TcpState.TIME_WAIT:
+        return "Process unknown: psutil does not tell, root may see more"
+    return "No process: the socket is closed; whose it was is unknown"
+
+
+def _name(row: SocketRow, process: Process) -> Line:
+    name = (printable(process.name), Tone.STRONG)
+    if row.inferred:
+        return (name, (" (inferred), pid ", Tone.DIM), (str(process.pid), Tone.PLAIN))
+    if not row.held:
+        return (name, (f" {process.pid}", Tone.PLAIN), (", which closed it", Tone.DIM))
+    return (name, (f" {process.pid}", Tone.PLAIN))
+
+
+def _known(process: Process, detail: ProcessDetail | None) -> list[Part]:
+    if detail is None:
+        return []
+    if detail.gone:
+        return [Part(((f"pid {process.pid} is gone", Tone.DIM),), 2)]
+    user = fmt.UNKNOWN if detail.user is None else printable(detail.user, 32)
+    figures = f"{fmt.count(detail.descriptors)} of {fmt.count(detail.limit)}"
+    share = "" if detail.share is None else f" ({fmt.percent(detail.share)})"
+    return [
+        Part((("descriptors ", Tone.DIM), (f"{figures}{share}", _tone(detail.share))), 2),
+        Part((("user ", Tone.DIM), (user, Tone.PLAIN)), 1),
+    ]
+
+
+def _tone(share: float | None) -> Tone:
+    if share is None or share < SHARE_WARN:
+        return Tone.PLAIN
+    return Tone.CRITICAL if share >= SHARE_CRITICAL else Tone.WARN
+
+
+def _command(detail: ProcessDetail | None) -> Line:
+    if detail is None or detail.gone:
+        return ()
+    if detail.command is None:
+        return (("its command line may not be read", Tone.DIM),)
+    return ((printable(" ".join(detail.command), LONGEST_COMMAND), Tone.DIM),)

@@ -1,0 +1,250 @@
+"""The drill-down: single 4-tuples of the chosen group, with their timers."""
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from twtop import formatting as fmt
+from twtop.filter.query import Everything
+from twtop.frame.frame import Frame
+from twtop.frame.groups import members
+from twtop.frame.view import GroupBy, Key, SocketSort, label
+from twtop.model import TIMEWAIT_MS, Direction, Process, TcpState, Timer
+from twtop.report.csv_rows import socket_line, sockets_csv
+from twtop.sanitize import printable
+from twtop.ui.kit.columns import Column
+from twtop.ui.kit.lines import Line, Tone, aligned, width_of
+from twtop.ui.kit.table import Table
+
+TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
+INFERRED = " (inferred)"
+BAR = 10
+NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRow:
+    """One socket: a row of the frame's table."""
+
+    frame: Frame
+    index: int
+
+    @property
+    def left_ms(self) -> int:
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[0][0])
+
+    @property
+    def age_ms(self) -> int:
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[1][0])
+
+    @property
+    def process(self) -> Process | None:
+        """Who holds the socket or held it, as far as that is known."""
+        owners = self.frame.owners
+        code = int(owners.process[self.index])
+        return None if code < 0 else owners.processes[code]
+
+    @property
+    def held(self) -> bool:
+        """Whether a descriptor leads to it."""
+        return bool(self.frame.snapshot.sockets.inode[self.index])
+
+    @property
+    def inferred(self) -> bool:
+        return bool(self.frame.owners.inferred[self.index])
+
+    @property
+    def state(self) -> TcpState:
+        return TcpState(self.frame.snapshot.sockets.state[self.index])
+
+    @property
+    def timer(self) -> int:
+        return int(self.frame.snapshot.sockets.timer[self.index])
+
+    def endpoint(self, local: bool) -> str:
+        sockets = self.frame.snapshot.sockets
+        code, port = (sockets.local, sockets.lport) if local else (sockets.remote, sockets.rport)
+        return fmt.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
+
+
+STAGES = {
+    TcpState.ESTABLISHED: 1,
+    **dict.fromkeys((TcpState.FIN_WAIT1, TcpState.CLOSE_WAIT), 2),
+    **dict.fromkeys((TcpState.FIN_WAIT2, TcpState.CLOSING, TcpState.LAST_ACK), 3),
+    TcpState.TIME_WAIT: 4,
+}
+"""A connection only goes on, never back (RFC 9293, 3.3.2)."""
+
+TIMER_SLACK_S = 1.0
+"""A TIME_WAIT may outlive its timer, which then stays at 0: by 0.5 s on the kernel's wheel, by more under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketKey:
+    """A connection, as far as it can be told from another one on the same 4-tuple: `entered` is when its TIME_WAIT
+    began, on the clock of `Snapshot.mono`, NaN for none and for unknown."""
+
+    ends: tuple[int, int, int, int]
+    state: TcpState
+    inode: int
+    entered: float
+
+    def may_be(self, before: "SocketKey") -> bool:
+        """Whether this may be the connection that had that key before; else it was opened since then."""
+        reopened = (
+            STAGES.get(self.state, 0) < STAGES.get(before.state, 0)
+            or self.entered - before.entered > TIMER_SLACK_S
+            or (self.inode != before.inode and self.inode != 0 != before.inode)
+        )
+        return self.ends == before.ends and not reopened
+
+
+class SocketRows:
+    """The drilled sockets of a frame in their order."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __len__(self) -> int:
+        return len(self._frame.drill)
+
+    def row(self, index: int) -> SocketRow:
+        return SocketRow(self._frame, int(self._frame.drill[index]))
+
+    def key(self, index: int) -> SocketKey:
+        row = self.row(index)
+        sockets, age_ms = self._frame.snapshot.sockets, row.age_ms
+        local, remote = (sockets.addresses.integer(code[row.index]) for code in (sockets.local, sockets.remote))
+        return SocketKey(
+            ends=(local, remote, int(sockets.lport[row.index]), int(sockets.rport[row.index])),
+            state=row.state,
+            inode=int(sockets.inode[row.index]),
+            entered=self._frame.snapshot.mono - age_ms / 1000 if age_ms >= 0 else math.nan,
+        )
+
+    def find(self, key: Hashable) -> int | None:
+        if not isinstance(key, SocketKey):
+            return None
+        sockets, rows = self._frame.snapshot.sockets, self._frame.drill
+        *_, lport, rport = key.ends
+        candidates = np.flatnonzero((sockets.lport[rows] == lport) & (sockets.rport[rows] == rport))
+        return next((int(at) for at in candidates if self.key(int(at)).may_be(key)), None)
+
+
+def _local(row: SocketRow, _width: int) -> Line:
+    return ((row.endpoint(local=True), Tone.PLAIN),)
+
+
+def _remote(row: SocketRow, _width: int) -> Line:
+    return ((row.endpoint(local=False), Tone.PLAIN),)
+
+
+def _state(row: SocketRow, _width: int) -> Line:
+    return ((row.state.name, Tone.TIME_WAIT if row.state is TcpState.TIME_WAIT else Tone.LIVE),)
+
+
+def _remaining(row: SocketRow, width: int) -> Line:
+    if row.left_ms < 0:
+        return ((fmt.UNKNOWN, Tone.DIM),)
+    figure = fmt.seconds(row.left_ms / 1000)
+    if row.timer != Timer.TIMEWAIT:
+        return ((f"{TIMER_LABELS.get(Timer(row.timer), 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
+    if width < BAR + 8:
+        return ((figure, Tone.PLAIN),)
+    filled = min(BAR, -(-row.left_ms * BAR // TIMEWAIT_MS))
+    return (("▓" * filled, Tone.TIME_WAIT), ("░" * (BAR - filled), Tone.FREE), (f" {figure:>7}", Tone.PLAIN))
+
+
+def _age(row: SocketRow, _width: int) -> Line:
+    age = row.age_ms
+    return ((fmt.seconds(age / 1000) if age >= 0 else fmt.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
+
+
+def _process(row: SocketRow, width: int) -> Line:
+    """The name gives way to what stands behind it: the pid, or that there is none to be sure of."""
+    if (process := row.process) is None:
+        return ((fmt.UNKNOWN, Tone.DIM),)
+    name: Line = ((printable(process.name), Tone.PLAIN),)
+    behind = f" {process.pid}"
+    if row.inferred:
+        behind = INFERRED if width_of(name) + len(INFERRED) <= width else "?"
+    return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
+
+
+REMAINING = Column[SocketRow]("remaining", "REMAINING", 18, _remaining, "Time left on the timer", priority=9,
+    most=20, sort=SocketSort.REMAINING)  # fmt: skip
+SOCKET_COLUMNS = (
+    Column[SocketRow]("local", "LOCAL", 17, _local, "Local address and port", most=30, right=False, priority=10,
+        sort=SocketSort.LOCAL),
+    Column[SocketRow]("remote", "REMOTE", 17, _remote, "Remote address and port", most=30, right=False, priority=10,
+        sort=SocketSort.REMOTE),
+    Column[SocketRow]("state", "STATE", 11, _state, "TCP state", right=False, priority=8, sort=SocketSort.STATE),
+    REMAINING,
+    Column[SocketRow]("age", "AGE", 7, _age, "Time since TIME_WAIT was entered", priority=6, sort=SocketSort.AGE),
+    Column[SocketRow]("process", "PROCESS", 11, _process,
+        "Who holds the socket, or held it; without a pid or with ? it is inferred from other sockets", most=26,
+        right=False, priority=4, sort=SocketSort.PROCESS),
+)  # fmt: skip
+
+
+def whose(key: Key) -> str:
+    """The row of the peers table, whatever that is grouped by now.
+
+    >>> whose(Key(Direction.OUTBOUND, port=443)), whose(Key(process="nginx"))
+    ('Outbound service :443', 'Process nginx')
+    """
+    if key.remote is None:
+        kind = GroupBy.PROCESS if key.port is None else GroupBy.SERVICE
+    elif key.local is not None:
+        kind = GroupBy.DESTINATION
+    else:
+        kind = GroupBy.PREFIX if key.bits < 128 else GroupBy.PEER
+    if kind is GroupBy.DESTINATION:  # the label tells the direction, but not who of several processes
+        holder = "" if key.process is None else f" of {printable(key.process) or 'unknown process'}"
+        return f"Destination {label(key)}{holder}"
+    direction = {Direction.OUTBOUND: "outbound ", Direction.INBOUND: "inbound "}.get(key.direction or Direction.UNKNOWN)
+    return f"{direction or ''}{kind} ".capitalize() + label(key)
+
+
+def _filtered_out(frame: Frame, drill: Key) -> bool:
+    """Whether there are sockets of this group, or may be, of which the filter keeps none."""
+    if isinstance(frame.view.query, Everything):
+        return False
+    return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.places, frame.owners, drill).any())
+
+
+class SocketsTable(Table[SocketRow]):
+    """The sockets that the frame's view drills into."""
+
+    def __init__(self) -> None:
+        super().__init__(SOCKET_COLUMNS, NONE_LEFT, id="sockets")
+        self.sorted_by = REMAINING
+        self._drill: Key | None = None
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw the drilled sockets of this frame."""
+        if frame.view.drill != self._drill:
+            self.rewind()
+        self._drill = frame.view.drill
+        if frame.view.drill is None:
+            return
+        by = frame.view.socket_sort
+        self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
+        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'↑' * self.reverse}"
+        count, change = len(frame.drill), ""
+        if frame.base is not None:
+            change = f" ({fmt.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
+        self.entitle(f"{whose(frame.view.drill)} ── {fmt.count(count)} socket{'s' * (count != 1)}{change} ── {order}")
+        self.empty = NO_MATCH if not count and _filtered_out(frame, frame.view.drill) else NONE_LEFT
+        self.show(SocketRows(frame))
+
+    def row_text(self) -> str:
+        """The selected socket in plain values; empty without sockets."""
+        return "" if (row := self.selected) is None else socket_line(row.frame, row.index)
+
+    def csv(self, frame: Frame) -> Callable[[], str]:
+        """The frame's drilled sockets in their order, once they are asked for."""
+        return partial(sockets_csv, frame, frame.drill)

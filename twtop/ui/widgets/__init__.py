@@ -1,1 +1,0 @@
-"""One file a panel; each draws from a Frame and knows nothing of the others."""
