@@ -223,7 +223,7 @@ class Snapshot:
     gauges: Mapping[str, int]
     timer_unit_ms: int = 1
     load: str = ""
-    place: str = ""
+    netns_name: str = ""
     notice: str = ""
     part: bool = False
     holders: "Mapping[int, Process] | None" = None

@@ -15,7 +15,7 @@ from tests.benchmarks.readings import measure
 from tests.support.in_namespace import run_in_namespace
 
 README = ROOT / "README.md"
-PLACE = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
+TABLES = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 LIMIT_S = 1800
 STARTS = 5
 
@@ -70,7 +70,7 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if options.readme:
-        written, places = PLACE.subn("\n".join(lines) + "\n", README.read_text("utf-8"))
+        written, places = TABLES.subn("\n".join(lines) + "\n", README.read_text("utf-8"))
         if places != 1:
             parser.error(f"{README.name} has no one place between <!-- bench --> and <!-- /bench -->")
         README.write_text(written, "utf-8")

@@ -9,7 +9,7 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from tests.support.in_namespace import sysctl, wait_until
-from twtop.demo.load import Met, Server, client_closes, connect
+from twtop.demo.load import ConnectStats, Server, client_closes, connect
 from twtop.demo.private_netns import add_local_network, die_with_parent
 
 PORTS, ADDRESSES = 25, 200
@@ -76,7 +76,7 @@ def held(wanted: int) -> Iterator[Level]:
 def _fill(wanted: "Synchronized[int]", number: int) -> None:
     """The first keeps the level; the others help while much is missing."""
     die_with_parent()
-    met, share = Met(), 1.0 if number == 0 else 1 - LACK
+    stats, share = ConnectStats(), 1.0 if number == 0 else 1 - LACK
     servers = [Server(("0.0.0.0", FIRST_PORT + PORTS * number + i)) for i in range(PORTS)]
     places = count()
     while True:
@@ -85,4 +85,4 @@ def _fill(wanted: "Synchronized[int]", number: int) -> None:
             time.sleep(0.02)
         for _ in range(min(missing, BATCH)):
             place = next(places) % (PORTS * ADDRESSES)
-            client_closes(connect(servers[place % PORTS], met, to=f"10.0.0.{1 + place // PORTS}"))
+            client_closes(connect(servers[place % PORTS], stats, to=f"10.0.0.{1 + place // PORTS}"))

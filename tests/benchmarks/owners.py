@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.support.sock_diag_dump import encode, many
 from twtop.model import Process, Sockets, TcpState
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, holders
 from twtop.sources.decode_sock_diag import decode_dump
@@ -62,16 +62,19 @@ def owners() -> None:
     sockets = live()
     waiting = closed(sockets)
     known = holders((inode, Process(1 + inode % 50, "wrk")) for inode in range(1, SOCKETS + 1))
-    remembering, one_in_ten = Ledger(), holders((i, Process(1 + i % 50, "wrk")) for i in range(1, SOCKETS + 1, 10))
+    remembering, one_in_ten = (
+        OwnerTracker(),
+        holders((i, Process(1 + i % 50, "wrk")) for i in range(1, SOCKETS + 1, 10)),
+    )
     mixed = dataclasses.replace(sockets, inode=np.where(np.arange(SOCKETS) % 10, 0, sockets.inode).astype(np.uint32))
     print(f"\nowners of {SOCKETS:,} sockets to {DESTINATIONS} destinations, medians of {RUNS} runs")
     rows = {
-        "all held": milliseconds(lambda: Ledger().assign(sockets, known)),
-        "all in TIME_WAIT, nothing known": milliseconds(lambda: Ledger().assign(waiting, NOBODY)),
+        "all held": milliseconds(lambda: OwnerTracker().assign(sockets, known)),
+        "all in TIME_WAIT, nothing known": milliseconds(lambda: OwnerTracker().assign(waiting, NOBODY)),
         "all in TIME_WAIT, all remembered": milliseconds(
             lambda: remembering.assign(waiting, NOBODY), lambda: remembering.assign(sockets, known)
         ),
-        "one in ten held, the others inferred": milliseconds(lambda: Ledger().assign(mixed, one_in_ten)),
+        "one in ten held, the others inferred": milliseconds(lambda: OwnerTracker().assign(mixed, one_in_ten)),
     }
     for name, span in rows.items():
         print(f"  {name:<52} {span:>9.1f} ms")

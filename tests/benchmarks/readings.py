@@ -14,7 +14,7 @@ import psutil
 from tests.benchmarks.level import FIRST_PORT, held, time_waits
 from tests.support.known_owners import owned
 from twtop.engine.sampler import Sampler
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.sources.open_source import open_local
@@ -109,7 +109,7 @@ def contenders() -> dict[str, Contender]:
     def reading() -> None:
         analysis = sampler.tick(1.0)
         history.advance(analysis.snapshot)
-        fold(history, analysis, View(), owned(analysis.snapshot.sockets))
+        build_frame(history, analysis, View(), owned(analysis.snapshot.sockets))
 
     found = {
         READING: within(reading),

@@ -10,8 +10,8 @@ import pytest
 from tests.support.in_namespace import run_in_namespace, sysctl
 from tests.support.known_owners import owned
 from twtop.analysis.analysis import analyse
-from twtop.demo.load import Met, Server, client_closes, connect
-from twtop.frame.build import fold
+from twtop.demo.load import ConnectStats, Server, client_closes, connect
+from twtop.frame.build import build_frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Direction
@@ -50,13 +50,13 @@ def fill_the_range() -> Run:
     """Every connection is left in TIME_WAIT: it holds its port and no descriptor."""
     sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + SIZE - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", 0)
-    server, met = Server(("127.0.1.1", 443)), Met()
+    server, stats = Server(("127.0.1.1", 443)), ConnectStats()
     took, ports, claims = [], [], []
     for used in range(SIZE):
         if used in (HALF // 2, HALF - 1, HALF, HALF + HALF // 2):
             claims.append(claim(used))
         start = time.perf_counter_ns()
-        pair = connect(server, met)
+        pair = connect(server, stats)
         took.append(time.perf_counter_ns() - start)
         ports.append(pair[0].getsockname()[1])
         client_closes(pair)
@@ -67,10 +67,14 @@ def fill_the_range() -> Run:
 def claim(used: int) -> Claim:
     history, analysis = History(), analyse(decode(read_sample()))
     history.advance(analysis.snapshot)
-    groups = fold(history, analysis, View(), owned(analysis.snapshot.sockets)).groups
-    (place,) = np.flatnonzero(groups.places.direction == Direction.OUTBOUND)
-    assert groups.budgets.used[place] == used
-    return Claim(used, bool(groups.budgets.past_cliff[place]), float(groups.budgets.probes_per_connect[place]))
+    groups = build_frame(history, analysis, View(), owned(analysis.snapshot.sockets)).groups
+    (destination,) = np.flatnonzero(groups.destinations.direction == Direction.OUTBOUND)
+    assert groups.port_budgets.used[destination] == used
+    return Claim(
+        used,
+        bool(groups.port_budgets.past_cliff[destination]),
+        float(groups.port_budgets.probes_per_connect[destination]),
+    )
 
 
 def test_connect_fills_one_parity_before_the_other(run: Run) -> None:

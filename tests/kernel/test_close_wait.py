@@ -8,7 +8,7 @@ from tests.support.forecast_load import Watch
 from tests.support.in_namespace import in_namespace, wait_until
 from twtop.analysis.verdicts import Level
 from twtop.demo.lab import Lab, Plan
-from twtop.demo.load import Connection, Met, Server, Stream, connect, run
+from twtop.demo.load import Connection, ConnectStats, Server, Stream, connect, run
 from twtop.demo.scenarios import BY_NAME
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
@@ -40,11 +40,11 @@ def test_a_server_that_closes_late_is_no_leak() -> None:
 
 
 def late_closer(rate: float, seconds: float) -> Iterator[Frame]:
-    server, met, watch = Server(("127.0.0.1", 80)), Met(), Watch()
+    server, stats, watch = Server(("127.0.0.1", 80)), ConnectStats(), Watch()
     waiting: deque[tuple[float, Connection]] = deque()
 
     def step() -> None:
-        pair = connect(server, met)
+        pair = connect(server, stats)
         pair[0].close()
         waiting.append((time.monotonic() + SLOW_S, pair))
         while waiting[0][0] <= time.monotonic():

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.in_namespace import heed_interrupts, in_namespace, wait_until
 from twtop.demo.lab import Lab, Plan, told
-from twtop.demo.load import Met
+from twtop.demo.load import ConnectStats
 from twtop.demo.scenarios import BY_NAME, SCENARIOS
 
 TWTOP = [sys.executable, "-m", "twtop"]
@@ -190,8 +190,12 @@ def test_bad_usage_is_one_line(words: list[str]) -> None:
 
 
 def test_what_the_load_meets_is_told_by_rates() -> None:
-    before, met = Met(20, Counter({errno.EADDRINUSE: 5}), 0.1, 50), Met(120, Counter({errno.EADDRINUSE: 5}), 0.3, 150)
-    assert (
-        told(met, before, 2.0) == "connect() 50/s done, none failed, mean 2,000 µs; 50 requests/s over kept connections"
+    before, stats = (
+        ConnectStats(20, Counter({errno.EADDRINUSE: 5}), 0.1, 50),
+        ConnectStats(120, Counter({errno.EADDRINUSE: 5}), 0.3, 150),
     )
-    assert told(met, met, 2.0) == "connect() none lately; 0 requests/s over kept connections"
+    assert (
+        told(stats, before, 2.0)
+        == "connect() 50/s done, none failed, mean 2,000 µs; 50 requests/s over kept connections"
+    )
+    assert told(stats, stats, 2.0) == "connect() none lately; 0 requests/s over kept connections"

@@ -25,7 +25,7 @@ class Ends:
 
 
 def ends(reading: Reading, port: int) -> Ends:
-    sockets, side = reading.snapshot.sockets, reading.places.per_socket()
+    sockets, side = reading.snapshot.sockets, reading.destinations.per_socket()
 
     def count(rows: Mask) -> Counter[Direction]:
         return Counter(Direction(each) for each in side[rows & sockets.is_connection])

@@ -36,7 +36,7 @@ def test_half_full_it_foresees_when_bind_fails() -> None:
 
     def look(frame: Frame) -> None:
         if (worst := headline(frame)) is not None:
-            at_half = frame.total.count >= ports / 2 and worst.place is None
+            at_half = frame.total.count >= ports / 2 and worst.destination is None
             said.append((frame.snapshot.mono if at_half else math.inf, worst.full_in_s, frame.verdicts[0].text))
 
     ports = 1200
@@ -61,17 +61,17 @@ def test_what_will_not_fill_is_never_full() -> None:
 @in_namespace
 def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
     """The load asks on, and is refused: half full, twtop foresees a count that stays at the capacity."""
-    met: dict[float, int] = {}
+    stats: dict[float, int] = {}
     foreseen: list[tuple[float, Floats]] = []
 
     def look(frame: Frame) -> None:
-        met[frame.snapshot.mono] = frame.total.count
+        stats[frame.snapshot.mono] = frame.total.count
         if frame.total.count >= PORTS / 2 and not foreseen:
             foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
 
     load(ports=PORTS, rate=150, seconds=15, look=look, until_refused=False)
     ((made, ahead),) = foreseen
-    later = {moment - made: count for moment, count in met.items() if moment > made + 1}
+    later = {moment - made: count for moment, count in stats.items() if moment > made + 1}
     assert max(later) > 8
     assert max(later.values()) == PORTS
     for after, count in later.items():
@@ -81,19 +81,19 @@ def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
 @in_namespace
 def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() -> None:
     """tcp_tw_reuse: half the range is walked through again and again, and each connect() ends a TIME_WAIT."""
-    met: dict[float, int] = {}
+    stats: dict[float, int] = {}
     foreseen: list[tuple[float, Floats]] = []
 
     def look(frame: Frame) -> None:
-        met[frame.snapshot.mono] = frame.total.count
+        stats[frame.snapshot.mono] = frame.total.count
         foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
 
     load(ports=PORTS, rate=300, seconds=14, look=look, tw_reuse=1)
-    last = max(met)
+    last = max(stats)
     judged = [(made, ahead) for made, ahead in foreseen if last - 8 < made < last - 5]
     assert len(judged) >= 2
     for made, ahead in judged:
-        for moment, count in met.items():
+        for moment, count in stats.items():
             if moment > made + 0.5:
                 foresaw = ahead[round(moment - made) - 1]
                 assert abs(foresaw - count) <= 0.05 * PORTS, (moment - made, count, foresaw)

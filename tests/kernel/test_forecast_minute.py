@@ -46,11 +46,15 @@ def test_the_next_minute_is_as_foreseen() -> None:
     assert frame.total.entered_per_s == 0
     start, count = frame.snapshot.mono, frame.total.count
     assert count > 9000
-    met = {}
+    stats = {}
     for moment in MOMENTS_S:
         wait_until(lambda due=start + moment: time.monotonic() >= due, timeout=60, what=f"+{moment} s")  # type: ignore[misc]
-        met[moment] = time_wait()
+        stats[moment] = time_wait()
     foreseen = {moment: float(known(frame.total.forecast)[moment - 1]) for moment in MOMENTS_S}
-    assert met[30] < count
-    assert 0 < met[50] < 0.7 * count
-    assert all(abs(foreseen[moment] - met[moment]) <= WITHIN * count for moment in MOMENTS_S), (count, foreseen, met)
+    assert stats[30] < count
+    assert 0 < stats[50] < 0.7 * count
+    assert all(abs(foreseen[moment] - stats[moment]) <= WITHIN * count for moment in MOMENTS_S), (
+        count,
+        foreseen,
+        stats,
+    )

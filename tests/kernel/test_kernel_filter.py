@@ -12,16 +12,16 @@ from tests.support.in_namespace import add_address, in_namespace, sysctl, wait_u
 from tests.support.sock_diag_dump import make_sample, many, sock
 from tests.support.tcp_states import Bench, Family
 from twtop.analysis.analysis import Analysis, analyse
-from twtop.demo.load import Met, Server, connect, open_client
+from twtop.demo.load import ConnectStats, Server, connect, open_client
 from twtop.engine.sampler import Sampler, is_whole
 from twtop.filter.parser import parse
-from twtop.frame.apply_view import Selection, select
+from twtop.frame.apply_view import AppliedView, apply_view
 from twtop.frame.view import View
 from twtop.model import Limits, Owners, TcpState
 from twtop.sources.decode import decode
 from twtop.sources.decode_counters import decode_limits
 from twtop.sources.kernel_filter import pushed_down
-from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask, CollectError, Sample, read_sample
+from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, CollectError, Request, Sample, read_sample
 
 HERE, THERE, OTHER, HERE6 = "10.0.0.1", "10.0.0.5", "10.0.1.6", "fd77::1"
 PORTS = (80, 300, 443, 8443, 41_000, 50_051, 700)
@@ -62,7 +62,7 @@ class Shown:
 
 
 def shown(analysis: Analysis, view: View) -> Shown:
-    sockets, places, budget = analysis.snapshot.sockets, analysis.places, analysis.budget
+    sockets, destinations, budget = analysis.snapshot.sockets, analysis.destinations, analysis.budget
     chosen = selected(analysis, view)
     number = sockets.addresses.integer
     rows = np.flatnonzero(chosen.shown).tolist()
@@ -73,16 +73,20 @@ def shown(analysis: Analysis, view: View) -> Shown:
     figures = [budget.used, budget.time_wait, budget.reusable, budget.capacity, budget.probes_per_connect]
     figures += [budget.max_per_s, budget.past_cliff.astype(float)]
     found: dict[tuple[object, ...], list[float]] = {}
-    for place in chosen.groups.destination.tolist():
-        ends = number(places.local[place]), number(places.remote[place]), int(places.port[place])
-        found[int(places.direction[place]), *ends] = [
-            round(float(np.nan_to_num(each[place], nan=-1)), 6) for each in figures
+    for destination in chosen.groups.destination.tolist():
+        ends = (
+            number(destinations.local[destination]),
+            number(destinations.remote[destination]),
+            int(destinations.port[destination]),
+        )
+        found[int(destinations.direction[destination]), *ends] = [
+            round(float(np.nan_to_num(each[destination], nan=-1)), 6) for each in figures
         ]
     return Shown(chosen.count.tolist(), sorted(zip(named, sockets.state[rows].tolist(), strict=True)), found)
 
 
-def selected(analysis: Analysis, view: View) -> Selection:
-    return select(analysis, view, Owners.unknown(analysis.snapshot.sockets))
+def selected(analysis: Analysis, view: View) -> AppliedView:
+    return apply_view(analysis, view, Owners.unknown(analysis.snapshot.sockets))
 
 
 @in_namespace
@@ -101,7 +105,7 @@ def test_the_kernel_leaves_out_nothing_that_a_filter_shows() -> None:
         peer.closed_fin_wait2(2)
     server = Server((OTHER, 8080))
     odd = open_client((OTHER, 8080), HERE)
-    held += [made, odd, server.accept(), connect(Server((THERE, 700)), Met())]
+    held += [made, odd, server.accept(), connect(Server((THERE, 700)), ConnectStats())]
     for family in Family:
         bench = Bench(family)
         held += [bench, list(bench.all_states())]
@@ -110,10 +114,10 @@ def test_the_kernel_leaves_out_nothing_that_a_filter_shows() -> None:
     tried, cut = 0, 0
     for text in drawn(400):
         query = parse(text)
-        ask = pushed_down(query, limits)
-        if ask is None:
+        request = pushed_down(query, limits)
+        if request is None:
             continue
-        part = analyse(decode(read_sample(ask=ask)))
+        part = analyse(decode(read_sample(request=request)))
         assert part.snapshot.part
         if not is_whole(query, part):
             cut += 1
@@ -170,13 +174,13 @@ class Table:
     """A source that leaves out what is not to port 443 when it is asked for a part."""
 
     def __init__(self) -> None:
-        self.asked: list[Ask] = []
+        self.asked: list[Request] = []
 
-    def read(self, ask: Ask) -> Sample:
-        self.asked.append(ask)
-        blocks = [LISTENER, OF_700, OF_443, *([] if ask.bytecode else [OF_80])]
+    def read(self, request: Request) -> Sample:
+        self.asked.append(request)
+        blocks = [LISTENER, OF_700, OF_443, *([] if request.bytecode else [OF_80])]
         sample = make_sample(*blocks, at=len(self.asked), port_range=(20_000, 60_000))
-        return replace(sample, ask=ask, dump=sample.dump if ask.states else None)
+        return replace(sample, request=request, dump=sample.dump if request.states else None)
 
 
 def test_of_a_large_table_a_part_is_read() -> None:
@@ -228,10 +232,10 @@ def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
 def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() -> None:
     table, failing = Table(), False
 
-    def read(ask: Ask) -> Sample:
+    def read(request: Request) -> Sample:
         if failing:
             raise CollectError("the kernel is busy")
-        return table.read(ask)
+        return table.read(request)
 
     sampler = Sampler(read, budget=1e-5)
     first, another = parse("port 443"), parse("port 80")

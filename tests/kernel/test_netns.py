@@ -19,7 +19,7 @@ from twtop.model import Target
 from twtop.sources import netns
 from twtop.sources.decode import decode
 from twtop.sources.netns_listing import list_namespaces
-from twtop.sources.open_source import Elsewhere, open_local, open_source
+from twtop.sources.open_source import InNetns, open_local, open_source
 from twtop.sources.probe import ALL_SOCKETS, CollectError
 
 LINE = r"\A[^\n]{20,140}\Z"
@@ -37,7 +37,7 @@ def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
         local = decode(open_local()(ALL_SOCKETS))
     assert [snapshot.sockets.lport.tolist() for snapshot in snapshots] == [[8080], [8080]]
     assert (snapshots[0].limits.tw_reuse, local.limits.tw_reuse) == (0, 2)
-    assert (snapshots[0].place, local.place) == (f"pid {child.pid}", "")
+    assert (snapshots[0].netns_name, local.netns_name) == (f"pid {child.pid}", "")
     assert (local.netns, len(local.sockets)) == (home, 0)
     assert namespace_of() == home
 
@@ -55,7 +55,7 @@ def test_a_namespace_that_is_gone_is_told_and_stays_gone() -> None:
     """The thread inside would keep it alive for ever."""
     with hand() as sampler:
         with process_elsewhere() as child:
-            read = open_source(place=netns.find(str(child.pid)))()
+            read = open_source(target=netns.find(str(child.pid)))()
             sampler.do(partial(read, ALL_SOCKETS))
         for _ in range(2):
             with pytest.raises(CollectError, match=f"pid {child.pid} is gone: its process has ended"):
@@ -67,8 +67,8 @@ def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Pat
     with process_elsewhere() as first, process_elsewhere() as second, hand() as sampler:
         link = tmp_path / "link"
         link.symlink_to(f"/proc/{first.pid}/ns/net")
-        read = open_source(place=netns.find(str(link)))()
-        assert sampler.do(partial(read, ALL_SOCKETS)).place.startswith(str(tmp_path)[:20])
+        read = open_source(target=netns.find(str(link)))()
+        assert sampler.do(partial(read, ALL_SOCKETS)).netns_name.startswith(str(tmp_path)[:20])
         link.unlink()
         link.symlink_to(f"/proc/{second.pid}/ns/net")
         with pytest.raises(CollectError, match="another one has its place now"):
@@ -79,7 +79,7 @@ def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Pat
 def test_one_way_out_of_several_is_enough() -> None:
     with hand() as sampler, process_elsewhere() as child:
         paths = (f"/proc/{child.pid}/ns/net", f"/proc/{child.pid}/task/{child.pid}/ns/net")
-        read = Elsewhere(Target("both", paths, "gone"), open_local())
+        read = InNetns(Target("both", paths, "gone"), open_local())
         sampler.do(partial(read, ALL_SOCKETS))
         half_gone = Target("x", ("/nonexistent", paths[1]), "gone")
         assert netns.missing(half_gone, Path(paths[0]).stat().st_ino) is None
@@ -165,12 +165,12 @@ def named() -> Iterator[str]:
 def test_a_name_of_ip_netns(named: str) -> None:
     inode = Path(netns.RUN, named).stat().st_ino
     with hand() as sampler:
-        read = open_source(place=netns.find(named))()
+        read = open_source(target=netns.find(named))()
         sample = sampler.do(partial(read, ALL_SOCKETS))
         (listed,) = [each for each in list_namespaces().namespaces if each.inode == inode]
         subprocess.run(["ip", "netns", "del", named], check=True)
         with pytest.raises(CollectError, match="'ip netns' has no such name any more"):
             sampler.do(partial(read, ALL_SOCKETS))
-    assert (sample.place, sample.netns) == (named, f"net:[{inode}]")
+    assert (sample.netns_name, sample.netns) == (named, f"net:[{inode}]")
     assert listed.target
     assert (listed.target.name, listed.processes, listed.time_wait) == (named, (), 0)

@@ -80,15 +80,17 @@ def judge(mix: Mix) -> None:
     for each in ready:
         reading = read()
         said, got = reading.left(each.route.ends), each.fill()
-        assert said - reading.space.elusive <= got <= said, f"{each.route}: {got} connections, twtop said {said:g}"
+        assert said - reading.space.skipped_ports <= got <= said, (
+            f"{each.route}: {got} connections, twtop said {said:g}"
+        )
         if got < said:
             after = read()
             assert free_ports(after, each.route) <= {mix.low, mix.low + mix.size - 1}
 
 
 def free_ports(reading: Reading, route: Route) -> set[int]:
-    sockets, place = reading.snapshot.sockets, reading.find(route.ends)
-    used = set(sockets.lport[reading.places.code == place].tolist())
+    sockets, destination = reading.snapshot.sockets, reading.find(route.ends)
+    used = set(sockets.lport[reading.destinations.code == destination].tolist())
     return set(reading.space.available.nonzero()[0].tolist()) - used
 
 

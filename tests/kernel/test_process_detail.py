@@ -48,7 +48,7 @@ def test_a_pid_that_is_another_process_now() -> None:
 
 def test_a_process_that_took_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is older than what is known of its sockets, so nobody can have taken its number over."""
-    monkeypatch.setattr("twtop.process_detail.HELD_S", -1)
+    monkeypatch.setattr("twtop.processes.detail.HELD_S", -1)
     with server("after") as child:
         detail = read_detail(Process(child.pid, "before"))
     assert not detail.gone

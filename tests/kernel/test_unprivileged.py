@@ -95,8 +95,8 @@ def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         for name, part in value.items():
             yield from flat(part, f"{at}.{name}" if at else name)
     elif isinstance(value, list):
-        for place, part in enumerate(value):
-            yield from flat(part, f"{at}.{called(part) or place}")
+        for destination, part in enumerate(value):
+            yield from flat(part, f"{at}.{called(part) or destination}")
     else:
         yield at, value
 

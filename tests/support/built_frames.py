@@ -4,11 +4,11 @@ from tests.support.known_owners import ByInode
 from tests.support.sock_diag_dump import Block, make_sample
 from twtop.analysis.analysis import Analyst
 from twtop.filter.parser import parse
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import holders
 from twtop.sources.decode import decode
 from twtop.sources.probe import Sample
@@ -19,12 +19,12 @@ NOBODY: ByInode = {}
 
 def frames(*samples: Sample, view: View = PLAIN, owners: ByInode = NOBODY) -> list[Frame]:
     """One Frame for each sample, all with one history."""
-    analyst, history, ledger, found = Analyst(), History(), Ledger(), []
+    analyst, history, tracker, found = Analyst(), History(), OwnerTracker(), []
     for sample in samples:
         analysis = analyst.analyse(decode(sample))
         history.advance(analysis.snapshot)
-        known = ledger.assign(analysis.snapshot.sockets, holders(owners.items()))
-        found.append(fold(history, analysis, view, known))
+        known = tracker.assign(analysis.snapshot.sockets, holders(owners.items()))
+        found.append(build_frame(history, analysis, view, known))
     return found
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from tests.support.in_namespace import sysctl
 from tests.support.known_owners import owned
 from twtop.analysis.analysis import Analyst
-from twtop.analysis.bottleneck import Scarcest, scarcest
-from twtop.demo.load import Connection, Met, Server, Stream, client_closes, connect, run
-from twtop.frame.build import fold
+from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
+from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, run
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
@@ -26,7 +26,7 @@ LOCAL = "127.0.0.1"
 NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
 """What connect() fails with for want of a port, and bind() before it."""
 
-Client = Callable[[Met], Callable[[], Connection]]
+Client = Callable[[ConnectStats], Callable[[], Connection]]
 """What connect() met → how to make one more connection."""
 
 
@@ -44,7 +44,7 @@ class Watch:
         self._read_at = time.monotonic()
         analysis = self._analyst.analyse(decode(read_sample()))
         self._history.advance(analysis.snapshot)
-        return fold(self._history, analysis, View(), owned(analysis.snapshot.sockets))
+        return build_frame(self._history, analysis, View(), owned(analysis.snapshot.sockets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class Ended:
     failed_at: float | None
 
 
-def one_destination(met: Met) -> Callable[[], Connection]:
+def one_destination(stats: ConnectStats) -> Callable[[], Connection]:
     server = Server((LOCAL, 443))
-    return lambda: connect(server, met)
+    return lambda: connect(server, stats)
 
 
-def bound_to_five_destinations(met: Met) -> Callable[[], Connection]:
+def bound_to_five_destinations(stats: ConnectStats) -> Callable[[], Connection]:
     """bind() before connect(), the destinations in turn."""
     servers = itertools.cycle([Server((LOCAL, 9000 + number)) for number in range(5)])
-    return lambda: connect(next(servers), met, LOCAL, bind_first=True)
+    return lambda: connect(next(servers), stats, LOCAL, bind_first=True)
 
 
 def load(
@@ -81,10 +81,10 @@ def load(
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
-    met, watch = Met(), Watch()
-    opened, last = client(met), watch.frame()
+    stats, watch = ConnectStats(), Watch()
+    opened, last = client(stats), watch.frame()
     for _ in run([Stream(rate, lambda: client_closes(opened()))], seconds, 1_000_000):
-        if until_refused and met.failed.keys() & NO_PORT:
+        if until_refused and stats.failed.keys() & NO_PORT:
             assert last
             return Ended(last, time.monotonic())
         if frame := watch.frame():
@@ -96,10 +96,12 @@ def load(
 
 def only_full_in(frame: Frame) -> float:
     """Seconds to full of the one outbound destination."""
-    (place,) = np.flatnonzero(frame.groups.places.direction == Direction.OUTBOUND)
-    return float(frame.groups.budgets.full_in_s[place])
+    (destination,) = np.flatnonzero(frame.groups.destinations.direction == Direction.OUTBOUND)
+    return float(frame.groups.port_budgets.full_in_s[destination])
 
 
-def headline(frame: Frame) -> Scarcest | None:
+def headline(frame: Frame) -> Bottleneck | None:
     """The budget that the headline names."""
-    return scarcest(frame.groups.places, frame.groups.budgets, frame.bind_first, frame.groups.addresses)
+    return find_bottleneck(
+        frame.groups.destinations, frame.groups.port_budgets, frame.bind_first, frame.groups.addresses
+    )

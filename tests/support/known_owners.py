@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop.arrays import Inodes
 from twtop.model import Owners, Process, Sockets
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY, holders
 
 ByInode = Mapping[int, Process]
@@ -16,7 +16,7 @@ ByInode = Mapping[int, Process]
 
 def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
     """The owners in the first dump of a run."""
-    return Ledger().assign(sockets, holders((by_inode or {}).items()))
+    return OwnerTracker().assign(sockets, holders((by_inode or {}).items()))
 
 
 class Told:

@@ -10,7 +10,7 @@ import numpy as np
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.model import Process
 from twtop.sources.open_source import Source
-from twtop.sources.probe import Ask, Sample
+from twtop.sources.probe import Request, Sample
 
 RANGE = (32768, 33767)
 """A thousand local ports, so that a few hundred sockets are a pressure."""
@@ -50,7 +50,7 @@ class Script:
     def reads(self) -> int:
         return len(self.read_at)
 
-    def _read(self, _: Ask) -> Sample:
+    def _read(self, _: Request) -> Sample:
         self.read_at.append(time.monotonic())
         tick = self._ticks[min(self.reads, len(self._ticks)) - 1]
         if isinstance(tick, Exception):

@@ -81,6 +81,6 @@ def write_tree(
     files["sys/net/ipv4/ip_local_port_range"] = f"{kernel.port_range[0]}\t{kernel.port_range[1]}\n"
     for path, text in (files | proc_tables(*blocks)).items():
         own = "thread-self" if kernel.thread_self else "self"
-        place = root / (f"{own}/{path}" if path.startswith("net/") else path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        destination = root / (f"{own}/{path}" if path.startswith("net/") else path)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_text(text)

@@ -7,9 +7,9 @@ import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
 from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import PortSpace, port_space
-from twtop.analysis.port_budgets import Budgets, budgets
-from twtop.analysis.recent_dumps import Trace, trace
+from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.analysis.port_budgets import PortBudgets, port_budgets
+from twtop.analysis.recent_dumps import DumpSummary, summarize_dump
 from twtop.analysis.timer_wheel import Wheel, wheel
 from twtop.formatting import address as text_of
 from twtop.model import Direction, Snapshot
@@ -24,21 +24,21 @@ class Reading:
     """What twtop makes of one snapshot."""
 
     snapshot: Snapshot
-    space: PortSpace
-    places: Destinations
+    space: EphemeralPorts
+    destinations: Destinations
     clock: Wheel
-    budget: Budgets
+    budget: PortBudgets
 
     def find(self, ends: Ends) -> int | None:
         """The client's side of these ends; None without a connection."""
-        table, places = self.snapshot.sockets.addresses, self.places
+        table, destinations = self.snapshot.sockets.addresses, self.destinations
         found = [
-            place
-            for place in np.flatnonzero(places.direction != Direction.INBOUND).tolist()
+            destination
+            for destination in np.flatnonzero(destinations.direction != Direction.INBOUND).tolist()
             if (
-                text_of(table.integer(places.local[place])),
-                text_of(table.integer(places.remote[place])),
-                int(places.port[place]),
+                text_of(table.integer(destinations.local[destination])),
+                text_of(table.integer(destinations.remote[destination])),
+                int(destinations.port[destination]),
             )
             == ends
         ]
@@ -47,30 +47,32 @@ class Reading:
 
     def left(self, ends: Ends) -> float:
         """How many more connections twtop says can be made."""
-        place = self.find(ends)
-        if place is None:
+        destination = self.find(ends)
+        if destination is None:
             return self.space.capacity
-        return float(self.budget.capacity[place] - self.budget.used[place] + self.budget.reusable[place])
+        return float(
+            self.budget.capacity[destination] - self.budget.used[destination] + self.budget.reusable[destination]
+        )
 
-    def trace(self) -> Trace:
+    def summarize_dump(self) -> DumpSummary:
         """What the next reading wants to know of this one."""
-        return trace(self.snapshot, self.places, self.budget.used, self.budget.time_wait)
+        return summarize_dump(self.snapshot, self.destinations, self.budget.used, self.budget.time_wait)
 
 
-def analyse(snapshot: Snapshot, past: Sequence[Trace] = ()) -> Reading:
+def analyse(snapshot: Snapshot, past: Sequence[DumpSummary] = ()) -> Reading:
     """The namespace must have a port range."""
     sockets = snapshot.sockets
-    space = port_space(snapshot.limits, sockets)
+    space = ephemeral_ports(snapshot.limits, sockets)
     assert space
-    places = find_destinations(sockets, space)
+    destinations = find_destinations(sockets, space)
     clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
-    return Reading(snapshot, space, places, clock, budgets(snapshot, space, places, clock, past))
+    return Reading(snapshot, space, destinations, clock, port_budgets(snapshot, space, destinations, clock, past))
 
 
 def described(
     *blocks: Block,
     at: float = 0,
-    past: Sequence[Trace] = (),
+    past: Sequence[DumpSummary] = (),
     port_range: tuple[int, int] = (32_768, 60_999),
     reserved: str = "",
     tw_reuse: int | None = 0,

@@ -8,28 +8,28 @@ from typing import NoReturn
 from tests.support.load_stories import COMMANDS, Story
 from twtop.analysis.analysis import Analysis, Analyst
 from twtop.engine.engine import Engine
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Process
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.detail import ProcessDetail
 from twtop.processes.inode_map import holders
 from twtop.sources.decode import decode
 from twtop.sources.open_source import Source
-from twtop.sources.probe import Ask
+from twtop.sources.probe import Request
 
 STEP_S = 10
 """How far a refresh goes on in the story."""
 
 
-class Past:
+class RecentDumps:
     """A story up to one of its seconds."""
 
     def __init__(self, story: Story) -> None:
         self._story = story
-        self._analyst, self._history, self._ledger = Analyst(), History(), Ledger()
+        self._analyst, self._history, self._ledger = Analyst(), History(), OwnerTracker()
         self._holders = holders(story.owners.items())
         self._second = 0
         self._latest: Analysis | None = None
@@ -40,18 +40,18 @@ class Past:
             self._second += 1
             self._latest = self._analyst.analyse(decode(self._story.sample(self._second)))
             self._history.advance(self._latest.snapshot)
-            self.fold(view)
+            self.build_frame(view)
 
-    def fold(self, view: View) -> Frame:
+    def build_frame(self, view: View) -> Frame:
         """What is seen now."""
         assert self._latest is not None
         owners = self._ledger.assign(self._latest.snapshot.sockets, self._holders)
-        return fold(self._history, self._latest, view, owners)
+        return build_frame(self._history, self._latest, view, owners)
 
 
 @cache
-def _told(story: Story, view: View) -> Past:
-    past = Past(story)
+def _told(story: Story, view: View) -> RecentDumps:
+    past = RecentDumps(story)
     past.go_on(story.seconds, view)
     return past
 
@@ -84,7 +84,7 @@ class Still(Engine):
 
     def show(self, view: View) -> None:
         self._view = view
-        self._on_frame(self._past.fold(view))
+        self._on_frame(self._past.build_frame(view))
 
     def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
         if process is not None:
@@ -96,7 +96,7 @@ class Still(Engine):
 
 
 def _no_source() -> Source:
-    def read(_: Ask) -> NoReturn:
+    def read(_: Request) -> NoReturn:
         raise NotImplementedError
 
     return read

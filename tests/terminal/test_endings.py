@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tmux_terminal import AS_BEFORE, ROOT, Terminal, children, demo, needs_tmux, python, terminal
+from tests import ROOT
+from tests.support.tmux_terminal import AS_BEFORE, Terminal, children, demo, needs_tmux, python, terminal
 
 CRASH = """
 import sys

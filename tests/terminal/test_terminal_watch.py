@@ -5,7 +5,7 @@ import pty
 import subprocess
 import sys
 
-from tests.support.tmux_terminal import ROOT
+from tests import ROOT
 
 LEAVES = """
 import numpy  # something to take down at the end

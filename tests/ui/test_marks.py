@@ -185,7 +185,7 @@ async def test_the_list_opens_scrolls_and_closes(size: tuple[int, int]) -> None:
 
 
 async def test_the_oldest_marks_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twtop.ui.marking.MOST", 3)
+    monkeypatch.setattr("twtop.ui.actions.marks.MOST", 3)
     async with monitor(lab()) as stage:
         for label in "abcde":
             await mark(stage, label)

@@ -38,7 +38,7 @@ def places(
         if visited is not None:
             visited.append(place)
         name = place.target.name if place.target else ""
-        sample = replace(later(lab(), 30), place=name, netns=f"net:[{place.inode}]")
+        sample = replace(later(lab(), 30), netns_name=name, netns=f"net:[{place.inode}]")
         return partial(Engine, Script([sample, later(sample, 1)]))
 
     return Places(lambda: Listing(found, hidden), lambda _: refusal, engine)
@@ -67,13 +67,13 @@ async def test_enter_goes_there_and_back() -> None:
         await opened(stage, "blue")
         await stage.press("down", "enter")
         await stage.until_shown("netns blue")
-        assert stage.frame.snapshot.place == "blue"
+        assert stage.frame.snapshot.netns_name == "blue"
         assert (stage.frame.tick, len(stage.frame.total.times)) == (1, 1)
         assert not stage.shows("sockets ──")
         await opened(stage, "1,204 ●  blue")
         await stage.press("up", "enter")
         await stage.until(lambda: stage.monitor.frame and not stage.shows("netns blue"), "home again")
-        assert stage.frame.snapshot.place == ""
+        assert stage.frame.snapshot.netns_name == ""
         assert [thread.name for thread in threading.enumerate()].count("collect") == 1
     assert visited == [BLUE, HOME]
 
@@ -214,7 +214,7 @@ def test_a_namespace_that_vanishes_leaves_its_last_frame() -> None:
 async def vanish() -> None:
     with process_elsewhere() as child:
         place = netns.find(str(child.pid))
-        async with monitor(open_source=open_source(place=place), interval=0.1) as stage:
+        async with monitor(open_source=open_source(target=place), interval=0.1) as stage:
             await stage.until_shown(f"netns pid {child.pid}", "● live")
             assert stage.frame.states.count.sum() == 1
             assert child.stdin

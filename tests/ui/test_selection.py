@@ -41,9 +41,9 @@ async def drill(stage: Stage, sockets: str) -> None:
 async def test_on_its_peer_while_the_order_changes() -> None:
     async with monitor(pressed(300, 200, 100), pressed(100, 50, 400), pressed(0, 500, 0)) as stage:
         await stage.press("j")
-        for place in (1, 2, 0):
+        for destination in (1, 2, 0):
             assert selected(stage, stage.peers).split()[0] == "10.0.0.2"
-            assert rows(stage, stage.peers)[place].split()[0] == "10.0.0.2"
+            assert rows(stage, stage.peers)[destination].split()[0] == "10.0.0.2"
             await stage.tick()
 
 
@@ -62,11 +62,11 @@ async def test_on_its_socket_while_those_above_leave(count: int) -> None:
         await drill(stage, f"{count:,}")
         await stage.press("G", "pageup", "pageup", "pageup", "down", "down")
         chosen = selected(stage, stage.sockets).split()[0]
-        place = line_of(stage, chosen)
+        destination = line_of(stage, chosen)
         for _ in range(2):
             await stage.tick()
             assert selected(stage, stage.sockets).split()[0] == chosen
-            assert line_of(stage, chosen) == place
+            assert line_of(stage, chosen) == destination
 
 
 async def test_on_its_socket_when_fewer_are_above_than_before() -> None:

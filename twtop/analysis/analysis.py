@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.close_wait import Unclosed
 from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import PortSpace, port_space
-from twtop.analysis.forecast import Outlook, outlook
+from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.analysis.forecast import Forecast, forecast
 from twtop.analysis.kernel_costs import Memory, memory
-from twtop.analysis.peak_hold import Peaks
-from twtop.analysis.port_budgets import Budgets, budgets
-from twtop.analysis.recent_dumps import Past, Trace, trace
+from twtop.analysis.peak_hold import PeakHold
+from twtop.analysis.port_budgets import PortBudgets, port_budgets
+from twtop.analysis.recent_dumps import DumpSummary, RecentDumps, summarize_dump
 from twtop.analysis.timer_wheel import Wheel, entries, releases, wheel
 from twtop.filter.query import Query
 from twtop.model import Counts, Floats, Rows, Snapshot, TcpState, freeze
@@ -25,25 +25,25 @@ class Analysis:
 
     The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
     `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
-    `waiting` are their rows, `ahead` (61,) how many there will be by `outlook`, now first, None where a timer is
+    `waiting` are their rows, `ahead` (61,) how many there will be by `forecast`, now first, None where a timer is
     unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination in this run,
     NaN for unknown. `unclosed` are CLOSE_WAIT that stay (close_wait.Unclosed). Beside a part stands the last `whole`
     analysis, with the counters of now.
     """
 
     snapshot: Snapshot
-    space: PortSpace | None
-    places: Destinations
+    space: EphemeralPorts | None
+    destinations: Destinations
     direction: NDArray[np.uint8]
     clock: Wheel
-    budget: Budgets
+    budget: PortBudgets
     peak: Floats
     binders: BindFirst | None
     memory: Memory
     waiting: Rows
     entered: Counts | None
     releases: Counts | None
-    outlook: Outlook
+    forecast: Forecast
     ahead: Floats | None
     unclosed: int
     held: int | None = None
@@ -75,8 +75,8 @@ class Analyst:
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
-        self._past = Past()
-        self._peaks = Peaks()
+        self._past = RecentDumps()
+        self._peaks = PeakHold()
         self._unclosed = Unclosed()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
@@ -86,36 +86,36 @@ class Analyst:
             self._last = replace(last, snapshot=snapshot)
         else:
             found = analyse(snapshot, self._past.before(snapshot.dumped))
-            names = found.places.names(snapshot.sockets.addresses)
+            names = found.destinations.names(snapshot.sockets.addresses)
             self._past.keep(_trace(found))
             self._last = replace(
                 found,
                 peak=self._peaks.hold(names, found.budget.pressure),
-                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.places, names),
+                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.destinations, names),
             )
         return self._last
 
 
-def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
+def analyse(snapshot: Snapshot, past: tuple[DumpSummary, ...] = ()) -> Analysis:
     """One dump on its own; `past` is what earlier ones left, oldest first."""
     sockets = snapshot.sockets
     waiting = np.flatnonzero(sockets.is_time_wait)
     left_ms = sockets.timer_ms[waiting]
     clock = wheel(left_ms, snapshot.dumped, snapshot.timer_unit_ms)
-    space = port_space(snapshot.limits, sockets)
-    places = find_destinations(sockets, space)
-    budget = budgets(snapshot, space, places, clock, past)
-    binders = bind_first(snapshot, space, places, clock, past) if space and not snapshot.part else None
+    space = ephemeral_ports(snapshot.limits, sockets)
+    destinations = find_destinations(sockets, space)
+    budget = port_budgets(snapshot, space, destinations, clock, past)
+    binders = bind_first(snapshot, space, destinations, clock, past) if space and not snapshot.part else None
     if binders is not None:
-        budget = replace(budget, full_in_s=binders.bound(places, budget.full_in_s))
-    foreseen = outlook(snapshot, places, budget, binders, space.elusive if space else 0, past)
+        budget = replace(budget, full_in_s=binders.bound(destinations, budget.full_in_s))
+    foreseen = forecast(snapshot, destinations, budget, binders, space.skipped_ports if space else 0, past)
     age_ms = sockets.age_ms[waiting]
     return Analysis(
         snapshot=snapshot,
         held=snapshot.gauges.get("tw"),
         space=space,
-        places=places,
-        direction=places.per_socket(),
+        destinations=destinations,
+        direction=destinations.per_socket(),
         clock=clock,
         budget=budget,
         peak=budget.pressure,
@@ -124,14 +124,14 @@ def analyse(snapshot: Snapshot, past: tuple[Trace, ...] = ()) -> Analysis:
         waiting=waiting,
         entered=entries(age_ms),
         releases=releases(left_ms, clock),
-        outlook=foreseen,
-        ahead=foreseen.ahead(places.code[waiting], age_ms, clock.release_s(left_ms)),
+        forecast=foreseen,
+        ahead=foreseen.ahead(destinations.code[waiting], age_ms, clock.release_s(left_ms)),
         unclosed=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
     )
 
 
-def _trace(found: Analysis) -> Trace:
+def _trace(found: Analysis) -> DumpSummary:
     """What the next dumps want to know of this one."""
     budget, binders = found.budget, found.binders
     shared = (binders.names, binders.live) if binders else None
-    return trace(found.snapshot, found.places, budget.used, budget.time_wait, shared)
+    return summarize_dump(found.snapshot, found.destinations, budget.used, budget.time_wait, shared)

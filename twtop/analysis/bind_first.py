@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, address_names
-from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import full_in_s, max_per_s
 from twtop.analysis.rates import SHORT_S, measure
-from twtop.analysis.recent_dumps import Trace
+from twtop.analysis.recent_dumps import DumpSummary
 from twtop.analysis.timer_wheel import Wheel, mean_life_s
 from twtop.arrays import distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Snapshot, freeze
@@ -61,15 +61,15 @@ class BindFirst:
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
-    def bound(self, places: Destinations, full_in_s: Floats) -> Floats:
+    def bound(self, destinations: Destinations, full_in_s: Floats) -> Floats:
         """The times until these destinations are full by themselves, as far as their addresses' budgets last.
 
         Where those may end sooner, but it is not known when or whether there are any, the time is unknown too.
         """
-        number = np.full(places.local.max(initial=-1) + 1, -1)
+        number = np.full(destinations.local.max(initial=-1) + 1, -1)
         number[self.local] = np.arange(len(self.local))
-        rows = np.flatnonzero((places.direction == Direction.OUTBOUND) & (number[places.local] >= 0))
-        own = number[places.local[rows]]
+        rows = np.flatnonzero((destinations.direction == Direction.OUTBOUND) & (number[destinations.local] >= 0))
+        own = number[destinations.local[rows]]
         shared = np.where(self.holds, self.full_in_s, np.where(self.possible, np.nan, np.inf))[own]
         sooner = ~(self.full_in_s[own] >= full_in_s[rows])
         result = full_in_s.copy()
@@ -78,7 +78,11 @@ class BindFirst:
 
 
 def bind_first(
-    snapshot: Snapshot, space: PortSpace, places: Destinations, wheel: Wheel, past: Sequence[Trace] = ()
+    snapshot: Snapshot,
+    space: EphemeralPorts,
+    destinations: Destinations,
+    wheel: Wheel,
+    past: Sequence[DumpSummary] = (),
 ) -> BindFirst:
     """Compare the local ports of each address with what connect() would have chosen.
 
@@ -86,11 +90,11 @@ def bind_first(
     all destinations n·(1 − Π(1 − k/n)) are in use; past the cliff the rest of k falls to the other parity alike.
     """
     sockets = snapshot.sockets
-    rows = np.flatnonzero((places.per_socket() == Direction.OUTBOUND) & space.available[sockets.lport])
-    held = np.bincount(places.code[rows], minlength=len(places))
+    rows = np.flatnonzero((destinations.per_socket() == Direction.OUTBOUND) & space.available[sockets.lport])
+    held = np.bincount(destinations.code[rows], minlength=len(destinations))
     used = np.flatnonzero(held)
-    owner, bearers = factorize(places.local[used].astype(np.uint64))
-    local, count = places.local[used][bearers], len(bearers)
+    owner, bearers = factorize(destinations.local[used].astype(np.uint64))
+    local, count = destinations.local[used][bearers], len(bearers)
     total = np.bincount(owner, held[used], count).astype(np.int64)
     first, second = space.first_parity, space.capacity - space.first_parity
     beyond = np.maximum(held[used] - first, 0)
@@ -103,10 +107,10 @@ def bind_first(
     expected, seen = total - by_connect, total - ports
     telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
     unrefuted = seen <= SEEN_OF_EXPECTED * expected
-    destinations = np.bincount(owner, minlength=count)
+    shared_by = np.bincount(owner, minlength=count)
     in_first = np.bincount(code[sockets.lport[rows] % 2 == space.low % 2], minlength=count)
     names = address_names(sockets.addresses)[local]
-    possible = ~telling & unrefuted & (destinations > 1) & (in_first * 2 < total)
+    possible = ~telling & unrefuted & (shared_by > 1) & (in_first * 2 < total)
     holds = telling & unrefuted
     time_wait = sockets.is_time_wait[rows]
     live = (total - np.bincount(code[time_wait], minlength=count)).astype(np.float64)
@@ -119,7 +123,7 @@ def bind_first(
         names=names,
         local=local,
         sockets=total,
-        destinations=destinations,
+        destinations=shared_by,
         ports=ports,
         by_connect=by_connect,
         pressure=ports / max(space.capacity, 1),
@@ -134,7 +138,7 @@ def bind_first(
 
 def _budget(
     snapshot: Snapshot,
-    space: PortSpace,
+    space: EphemeralPorts,
     names: Names,
     waiting: Rows,
     owner: Codes,
@@ -142,7 +146,7 @@ def _budget(
     asked: Mask,
     shared: Counts,
     wheel: Wheel,
-    past: Sequence[Trace],
+    past: Sequence[DumpSummary],
 ) -> tuple[Floats, Floats, Floats]:
     """(new_per_s, max_per_s, full_in_s) of each address that is `asked` for, NaN of the others.
 
@@ -154,7 +158,7 @@ def _budget(
     rates = measure(owner, sockets.age_ms[waiting], snapshot.mono, names, live, past)
     timed = asked & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
-    room = np.where(timed, float(space.capacity - space.elusive) + shared, np.nan)
+    room = np.where(timed, float(space.capacity - space.skipped_ports) + shared, np.nan)
     free_in_s = wheel.release_s(sockets.timer_ms[waiting])
     full_in = full_in_s(owner, free_in_s, live, rates, hold_s, room, wheel.longest_s)
     most = max_per_s(np.where(asked, float(space.capacity) + shared, np.nan), live, hold_s)

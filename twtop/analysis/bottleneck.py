@@ -7,19 +7,19 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.bind_first import BindFirst
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import Budgets
+from twtop.analysis.port_budgets import PortBudgets
 from twtop.model import Addresses, Direction
 
 
 @dataclass(frozen=True, slots=True)
-class Scarcest:
-    """`place` is its destination, None where a client binds first: then `destinations` share it.
+class Bottleneck:
+    """`destination` is its destination, None where a client binds first: then `destinations` share it.
 
     Figures as in Budgets: NaN is unknown, infinity never.
     """
 
     name: str
-    place: int | None
+    destination: int | None
     destinations: int
     used: float
     capacity: float
@@ -30,16 +30,18 @@ class Scarcest:
     max_per_s: float
 
 
-def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, addresses: Addresses) -> Scarcest | None:
+def find_bottleneck(
+    destinations: Destinations, budget: PortBudgets, binders: BindFirst | None, addresses: Addresses
+) -> Bottleneck | None:
     """None where no outbound connection holds an ephemeral port, or the range is unknown."""
-    worst, binder = worst_destination(places, budget), worst_binder(binders)
+    worst, binder = worst_destination(destinations, budget), worst_binder(binders)
     if worst is None:
         return None
     if binders is not None and binder is not None and binders.pressure[binder] >= budget.pressure[worst]:
         used, pressure = float(binders.ports[binder]), float(binders.pressure[binder])
-        return Scarcest(
+        return Bottleneck(
             name=fmt.address(addresses.integer(binders.local[binder])),
-            place=None,
+            destination=None,
             destinations=int(binders.destinations[binder]),
             used=used,
             capacity=used / pressure,
@@ -49,9 +51,9 @@ def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, a
             new_per_s=float(binders.new_per_s[binder]),
             max_per_s=float(binders.max_per_s[binder]),
         )
-    return Scarcest(
-        name=fmt.endpoint(addresses.integer(places.remote[worst]), int(places.port[worst])),
-        place=worst,
+    return Bottleneck(
+        name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
+        destination=worst,
         destinations=1,
         used=float(budget.used[worst]),
         capacity=float(budget.capacity[worst]),
@@ -63,9 +65,9 @@ def scarcest(places: Destinations, budget: Budgets, binders: BindFirst | None, a
     )
 
 
-def worst_destination(places: Destinations, budget: Budgets) -> int | None:
+def worst_destination(destinations: Destinations, budget: PortBudgets) -> int | None:
     """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
-    pressure = np.where(places.direction == Direction.OUTBOUND, budget.pressure, np.nan)
+    pressure = np.where(destinations.direction == Direction.OUTBOUND, budget.pressure, np.nan)
     return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
 
 

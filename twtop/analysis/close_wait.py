@@ -26,14 +26,14 @@ class Unclosed:
     def __init__(self) -> None:
         self._kept: deque[tuple[float, NDArray[np.uint64]]] = deque()
 
-    def count(self, mono: float, sockets: Sockets, places: Destinations, names: Names) -> int:
+    def count(self, mono: float, sockets: Sockets, destinations: Destinations, names: Names) -> int:
         """How many CLOSE_WAIT of this dump were there some seconds before, or in the first dump of all.
 
-        `names` are those of `places`. All of them where there was no dump before.
+        `names` are those of `destinations`. All of them where there was no dump before.
         """
         rows = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
         ports = sockets.lport[rows].astype(np.uint64) << np.uint64(16) | sockets.rport[rows]
-        now = names[places.code[rows]] + ports
+        now = names[destinations.code[rows]] + ports
         while len(self._kept) > 1 and self._kept[1][0] <= mono - PATIENCE_S:
             self._kept.popleft()
         before = self._kept[0][1] if self._kept else now

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.directions import directions
-from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.arrays import factorize, fused
 from twtop.model import Addresses, Codes, Direction, Sockets, freeze
 
@@ -46,7 +46,7 @@ class Destinations:
         return _mix(_mix(ends[self.local] + inbound) + ends[self.remote] + self.port)
 
 
-def find_destinations(sockets: Sockets, space: PortSpace | None) -> Destinations:
+def find_destinations(sockets: Sockets, space: EphemeralPorts | None) -> Destinations:
     """Number the destinations of all connections."""
     rows = np.flatnonzero(sockets.is_connection)
     side = directions(sockets, space)[rows]

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.arrays import fused
 from twtop.model import PORTS, Codes, Direction, Mask, Sockets, TcpState
 
 
-def directions(sockets: Sockets, space: PortSpace | None) -> NDArray[np.uint8]:
+def directions(sockets: Sockets, space: EphemeralPorts | None) -> NDArray[np.uint8]:
     """Direction of each socket.
 
     Inbound when a listener owns its local port. Outbound when connect() can have chosen that port and the remote one

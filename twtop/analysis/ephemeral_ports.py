@@ -14,7 +14,7 @@ FALSE_ALARM = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PortSpace:
+class EphemeralPorts:
     """Ports of ip_local_port_range, True per port (65536,).
 
     `chosen` are those that connect() chose if they are in use: neither reserved nor visibly bound by somebody else.
@@ -32,11 +32,11 @@ class PortSpace:
 
     @property
     def capacity(self) -> int:
-        """C: what one destination can hold at all; connect() may fail `elusive` ports before."""
+        """C: what one destination can hold at all; connect() may fail `skipped_ports` ports before."""
         return int(np.count_nonzero(self.available))
 
     @property
-    def elusive(self) -> int:
+    def skipped_ports(self) -> int:
         """Ports that may stay free while connect() fails with EADDRNOTAVAIL: 1 in a range of an odd size, else 0.
 
         __inet_hash_connect rounds the size of the range down to an even number and jumps back by that much at the high
@@ -53,7 +53,7 @@ class PortSpace:
         return int(np.count_nonzero(self.available[self.low % 2 :: 2]))
 
 
-def port_space(limits: Limits, sockets: Sockets) -> PortSpace | None:
+def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
     """The range less reserved, listening and otherwise bound ports; None when the range is unknown.
 
     A port that any socket got by bind() is closed to every connect() of the namespace, whatever its address, and so is
@@ -70,7 +70,7 @@ def port_space(limits: Limits, sockets: Sockets) -> PortSpace | None:
     bound = np.zeros(PORTS, np.bool_)
     bound[sockets.lport[~sockets.is_connection]] = True
     chosen &= ~_overfull(low, high, chosen & ~bound, sockets)
-    return PortSpace(low, high, chosen, chosen & ~bound)
+    return EphemeralPorts(low, high, chosen, chosen & ~bound)
 
 
 def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:

@@ -9,7 +9,7 @@ MOST = 1 << 14
 """Destinations that are remembered besides those of the last dump; those gone longest are forgotten first."""
 
 
-class Peaks:
+class PeakHold:
     """Sorted columns over the names of `Destinations.names`, which outlive a destination that goes and comes back."""
 
     def __init__(self, most: int = MOST) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import full_in_s, max_per_s
 from twtop.analysis.rates import measure
-from twtop.analysis.recent_dumps import Trace
+from twtop.analysis.recent_dumps import DumpSummary
 from twtop.analysis.timer_wheel import Wheel, mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
@@ -33,7 +33,7 @@ DEFAULT_REUSE_DELAY_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Budgets:
+class PortBudgets:
     """One entry per destination; NaN is unknown or does not apply, infinity in `full_in_s` is never.
 
     Outbound: `used` ports of `capacity` in any state, `time_wait` those in TIME_WAIT, `reusable` those of them that
@@ -89,19 +89,23 @@ def reuse_delay_ms(limits: Limits) -> int:
     return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
 
 
-def budgets(
-    snapshot: Snapshot, space: PortSpace | None, places: Destinations, wheel: Wheel, past: Sequence[Trace] = ()
-) -> Budgets:
+def port_budgets(
+    snapshot: Snapshot,
+    space: EphemeralPorts | None,
+    destinations: Destinations,
+    wheel: Wheel,
+    past: Sequence[DumpSummary] = (),
+) -> PortBudgets:
     """The budget of every destination, from the whole socket table and what earlier dumps left, oldest first."""
-    sockets, code, count = snapshot.sockets, places.code, len(places)
-    outbound = (places.direction == Direction.OUTBOUND) & (space is not None)
-    inbound = places.direction == Direction.INBOUND
+    sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
+    outbound = (destinations.direction == Direction.OUTBOUND) & (space is not None)
+    inbound = destinations.direction == Direction.INBOUND
     member = code >= 0
     if space is not None:
-        member &= space.available[sockets.lport] | (places.per_socket() != Direction.OUTBOUND)
+        member &= space.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
     time_wait = member & sockets.is_time_wait
     reuse = reusable_rows(snapshot.limits, sockets)
-    allowed = may_take_over(snapshot.limits, sockets.addresses, places.local, places.remote)
+    allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
 
     def tally(rows: Mask) -> Floats:
         return np.bincount(code[rows], minlength=count).astype(np.float64)
@@ -111,14 +115,14 @@ def budgets(
     held = member if reuse is None else member & ~reuse
     past_cliff, probes = _cost(space, sockets, held, tally, outbound)
     alive, ceiling = used - waiting, np.where(outbound, total, np.nan)
-    names = places.names(sockets.addresses)
+    names = destinations.names(sockets.addresses)
     rows = np.flatnonzero(time_wait)
     rates = measure(code[rows], sockets.age_ms[rows], snapshot.mono, names, alive, past)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
-    hold_s, free_in_s = _release(snapshot, places, wheel, allowed)
+    hold_s, free_in_s = _release(snapshot, destinations, wheel, allowed)
     busy = np.flatnonzero(time_wait & held)
-    return Budgets(
+    return PortBudgets(
         used=used,
         time_wait=waiting,
         reusable=np.where(known, np.nan if reuse is None else tally(member & reuse), np.nan),
@@ -132,31 +136,33 @@ def budgets(
             alive,
             rates,
             hold_s,
-            np.where(timed, ceiling - (space.elusive if space else 0), np.nan),
+            np.where(timed, ceiling - (space.skipped_ports if space else 0), np.nan),
             wheel.longest_s,
         ),
         past_cliff=past_cliff,
     )
 
 
-def _release(snapshot: Snapshot, places: Destinations, wheel: Wheel, allowed: Mask | None) -> tuple[Floats, Floats]:
+def _release(
+    snapshot: Snapshot, destinations: Destinations, wheel: Wheel, allowed: Mask | None
+) -> tuple[Floats, Floats]:
     """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s.
 
     `allowed` are the destinations where connect() may take a TIME_WAIT over.
     """
     sockets, limits = snapshot.sockets, snapshot.limits
-    hold_s = np.full(len(places), mean_life_s(wheel.step_s))
+    hold_s = np.full(len(destinations), mean_life_s(wheel.step_s))
     free_in_s = wheel.release_s(sockets.timer_ms)
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)
         hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[places.code]
+        rows = np.append(allowed, False)[destinations.code]
         free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
     return hold_s, free_in_s
 
 
 def _cost(
-    space: PortSpace | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
+    space: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
 ) -> tuple[Mask, Floats]:
     """Whether each destination is past the cliff, and the ports that one connect() tries on average.
 

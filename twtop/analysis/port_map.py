@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.ephemeral_ports import PortSpace
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.port_budgets import reusable_rows
 from twtop.model import Snapshot, freeze
 
@@ -26,7 +26,7 @@ class PortKind(enum.IntEnum):
 class PortMap:
     """`first` and `second` are PortKind per port in ascending order: the low end's parity, then the other."""
 
-    place: int
+    destination: int
     low: int
     first: NDArray[np.uint8]
     second: NDArray[np.uint8]
@@ -35,18 +35,18 @@ class PortMap:
         freeze(self.first, self.second)
 
 
-def port_map(snapshot: Snapshot, space: PortSpace, places: Destinations, place: int) -> PortMap:
+def port_map(snapshot: Snapshot, space: EphemeralPorts, destinations: Destinations, destination: int) -> PortMap:
     """The range as an outbound destination finds it."""
     sockets = snapshot.sockets
     kind = np.where(space.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = (places.code == place) & space.available[sockets.lport]
+    member = (destinations.code == destination) & space.available[sockets.lport]
     reusable = reusable_rows(snapshot.limits, sockets)
     kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
     kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
     if reusable is not None:
         kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[space.low : space.high + 1]
-    return PortMap(place, space.low, whole[::2].copy(), whole[1::2].copy())
+    return PortMap(destination, space.low, whole[::2].copy(), whole[1::2].copy())
 
 
 def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.analysis.destinations import Names
-from twtop.analysis.recent_dumps import LONG_S, Trace
+from twtop.analysis.recent_dumps import LONG_S, DumpSummary
 from twtop.model import Codes, Floats, Mask, freeze
 
 SHORT_S = 3
@@ -42,7 +42,7 @@ class Rates:
         return np.maximum(self.closing + self.growth, 0.0)
 
 
-def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats, past: Sequence[Trace]) -> Rates:
+def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats, past: Sequence[DumpSummary]) -> Rates:
     """Rates at `mono`, per destination (names, count: connections not in TIME_WAIT); `past` is oldest first.
 
     `code` and `age_ms` are of the sockets in TIME_WAIT. Without a past the growth is taken to be 0.

@@ -16,7 +16,7 @@ LASTING_S = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class DumpSummary:
     """One dump's figures per destination, sorted by name: connections not in TIME_WAIT (`live`), all that count in a
     budget (`used`), TIME_WAIT with time left (`running`) and with more than LASTING_S left. Budgets that an address
     has for all destinations have only `live`. `held` are all timewait objects, FIN_WAIT2 too."""
@@ -40,17 +40,17 @@ class Trace:
         return np.where(self.names[at] == names, column[at], 0.0)
 
 
-def trace(
+def summarize_dump(
     snapshot: Snapshot,
-    places: Destinations,
+    destinations: Destinations,
     used: Floats,
     time_wait: Floats,
     shared: tuple[Names, Floats] | None = None,
-) -> Trace:
+) -> DumpSummary:
     """Of a dump whose destinations have so many sockets in their budgets, and so many TIME_WAIT among them; `shared`
     are names and connections of budgets beside those."""
     sockets = snapshot.sockets
-    names, live = places.names(sockets.addresses), used - time_wait
+    names, live = destinations.names(sockets.addresses), used - time_wait
     if shared is not None:
         names, live = np.append(names, shared[0]), np.append(live, shared[1])
     order = np.argsort(names)
@@ -60,9 +60,9 @@ def trace(
 
     def with_more_than(left_ms: int) -> Floats:
         rows = sockets.is_time_wait & (sockets.timer_ms > left_ms)
-        return each(np.bincount(places.code[rows], minlength=len(places)).astype(np.float64))
+        return each(np.bincount(destinations.code[rows], minlength=len(destinations)).astype(np.float64))
 
-    return Trace(
+    return DumpSummary(
         mono=snapshot.dumped,
         held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
         names=names[order],
@@ -73,17 +73,17 @@ def trace(
     )
 
 
-class Past:
+class RecentDumps:
     """What the dumps of the last seconds left."""
 
     def __init__(self) -> None:
-        self._kept: deque[Trace] = deque()
+        self._kept: deque[DumpSummary] = deque()
 
-    def before(self, mono: float) -> tuple[Trace, ...]:
+    def before(self, mono: float) -> tuple[DumpSummary, ...]:
         """Oldest first: of the last seconds before `mono`, and the last one before those."""
         while len(self._kept) > 1 and self._kept[1].mono <= mono - LONG_S:
             self._kept.popleft()
         return tuple(each for each in self._kept if each.mono < mono)
 
-    def keep(self, trace: Trace) -> None:
-        self._kept.append(trace)
+    def keep(self, summarize_dump: DumpSummary) -> None:
+        self._kept.append(summarize_dump)

@@ -9,11 +9,11 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.bottleneck import Scarcest, scarcest
+from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import holders
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.kernel_costs import Memory, accept_queue
-from twtop.analysis.port_budgets import Budgets
+from twtop.analysis.port_budgets import PortBudgets
 from twtop.model import Snapshot, TcpState
 
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
@@ -52,8 +52,8 @@ Rates = Mapping[str, float | None]
 
 def verdicts(
     snapshot: Snapshot,
-    places: Destinations,
-    budget: Budgets,
+    destinations: Destinations,
+    budget: PortBudgets,
     binders: BindFirst | None,
     memory: Memory,
     unclosed: int,
@@ -64,7 +64,7 @@ def verdicts(
 
     `unclosed` are the CLOSE_WAIT that stay (close_wait.Unclosed), `growth_per_s` is that of all TIME_WAIT.
     """
-    worst = scarcest(places, budget, binders, snapshot.sockets.addresses)
+    worst = find_bottleneck(destinations, budget, binders, snapshot.sockets.addresses)
     return (
         _of(snapshot, _ports(snapshot, budget, worst)),
         _of(snapshot, _connect_cost(snapshot, budget, worst)),
@@ -87,18 +87,18 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
     return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
-def _ports(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
+def _ports(snapshot: Snapshot, budget: PortBudgets, worst: Bottleneck | None) -> Verdict:
     if snapshot.limits.port_range is None:
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
-    if worst.place is None:
+    if worst.destination is None:
         who = f"{worst.name} binds before it connects, so its {fmt.count(worst.destinations)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
         least, end = "", "; at the end bind() fails with EADDRINUSE"
     else:
         who = f"{worst.name} holds {fmt.count(worst.used)}"
-        least, end = "at least " if np.isnan(budget.reusable[worst.place]) else "", ""
+        least, end = "at least " if np.isnan(budget.reusable[worst.destination]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
     return Verdict(
         "ports",
@@ -128,7 +128,7 @@ def when_full(full_in_s: float) -> str:
     return "full now" if (told := fmt.full_in(full_in_s)) == "now" else f"full in {told}"
 
 
-def _when_not(worst: Scarcest) -> str:
+def _when_not(worst: Bottleneck) -> str:
     if not np.isnan(worst.full_in_s):
         return "never full at this rate"
     if np.isnan(worst.new_per_s):
@@ -136,7 +136,7 @@ def _when_not(worst: Scarcest) -> str:
     return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
 
 
-def _connect_cost(snapshot: Snapshot, budget: Budgets, worst: Scarcest | None) -> Verdict:
+def _connect_cost(snapshot: Snapshot, budget: PortBudgets, worst: Bottleneck | None) -> Verdict:
     if snapshot.limits.port_range is None:
         return _unknown("connect_cost", "The local port range")
     if worst is None:

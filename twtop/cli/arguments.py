@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 from twtop import __version__
 from twtop.demo.scenarios import BY_NAME, DEFAULT
-from twtop.engine.sampler import BUDGET
+from twtop.engine.sampler import CPU_LIMIT
 from twtop.filter.parser import QueryError, parse
 from twtop.filter.query import Everything, Query
 from twtop.frame.view import GroupBy, GroupSort
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
     top.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
-    top.set_defaults(output="text", source=AUTO, budget=BUDGET)
+    top.set_defaults(output="text", source=AUTO, budget=CPU_LIMIT)
     _add_common(top)
     top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")

@@ -19,12 +19,12 @@ from twtop.engine.engine import Engine
 from twtop.engine.head_start import HeadStart
 from twtop.engine.sampler import Sampler
 from twtop.explain.claims import as_text, explain
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Namespace, Owners
-from twtop.processes.attribution import Ledger, hint
+from twtop.processes.attribution import OwnerTracker, hint
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import holders
 from twtop.report.formats import REPORTS, Report
@@ -131,7 +131,7 @@ def _explain(open_source: OpenSource, view: View, options: argparse.Namespace) -
 def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
     """A frame each `--delay`, without end."""
     sampler, history = Sampler(open_source(), options.budget), History()
-    search, ledger, wants_owners = Search(), Ledger(), options.sockets or view.needs_owners
+    search, tracker, wants_owners = Search(), OwnerTracker(), options.sockets or view.needs_owners
     due, told, hinted = time.monotonic(), False, False
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
@@ -146,11 +146,11 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
             search.want(sockets.inode)
             search.finish()
         held = search.holders if told_holders is None else holders(told_holders.items())
-        owners = ledger.assign(sockets, held) if wants_owners else Owners.unknown(sockets)
+        owners = tracker.assign(sockets, held) if wants_owners else Owners.unknown(sockets)
         if owners.hidden and not hinted:
             complain(hint(owners.hidden), DONE)
             hinted = True
-        yield fold(history, analysis, view, owners)
+        yield build_frame(history, analysis, view, owners)
 
 
 def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -> int:

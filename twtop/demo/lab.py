@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 
 from twtop.demo import private_netns
-from twtop.demo.load import Met, run
+from twtop.demo.load import ConnectStats, run
 from twtop.demo.scenarios import NETWORKS, Scenario
 from twtop.sources.open_source import OpenSource, Source, open_local
 
@@ -50,7 +50,7 @@ class Lab:
     def open(self, open_source: OpenSource = open_local) -> Source:
         """The namespace's sockets, each Sample with the load's own words."""
         read = open_source()
-        return lambda ask: replace(read(ask), load=self.report())
+        return lambda request: replace(read(request), load=self.report())
 
     def wait_for_load(self) -> None:
         """Return when the load has reported once."""
@@ -100,30 +100,30 @@ def _work(plan: Plan, sender: int) -> None:
 
 
 def _run(plan: Plan, sender: int) -> None:
-    scenario, met = plan.scenario, Met()
-    streams = scenario.streams(met, plan.rate / scenario.rate)
-    since, before = time.monotonic(), Met()
+    scenario, stats = plan.scenario, ConnectStats()
+    streams = scenario.streams(stats, plan.rate / scenario.rate)
+    since, before = time.monotonic(), ConnectStats()
     for _ in run(streams, plan.seconds, MOST_CONNECTIONS):
         if (span := time.monotonic() - since) >= REPORT_EVERY_S:
-            os.write(sender, f"{scenario.name}: {told(met, before, span)}\n".encode())
-            since, before = time.monotonic(), replace(met, failed=met.failed.copy())
-    os.write(sender, f"{scenario.name}: load ended after {met.calls:,} calls of connect()\n".encode())
+            os.write(sender, f"{scenario.name}: {told(stats, before, span)}\n".encode())
+            since, before = time.monotonic(), replace(stats, failed=stats.failed.copy())
+    os.write(sender, f"{scenario.name}: load ended after {stats.calls:,} calls of connect()\n".encode())
     signal.pause()  # what it still holds stays to be looked at
 
 
-def told(met: Met, before: Met, span: float) -> str:
+def told(stats: ConnectStats, before: ConnectStats, span: float) -> str:
     """What connect() met within `span` seconds.
 
     >>> from collections import Counter
-    >>> told(Met(120, Counter({99: 30}), 0.3), Met(20, Counter(), 0.0), 1.0)
+    >>> told(ConnectStats(120, Counter({99: 30}), 0.3), ConnectStats(20, Counter(), 0.0), 1.0)
     'connect() 100/s done, 30/s EADDRNOTAVAIL, mean 2,308 µs'
     """
-    done, failed, calls = met.done - before.done, met.failed - before.failed, met.calls - before.calls
+    done, failed, calls = stats.done - before.done, stats.failed - before.failed, stats.calls - before.calls
     made = "none lately"
     if calls:
         refused = (f"{count / span:,.0f}/s {errno.errorcode.get(code, code)}" for code, count in failed.most_common())
         errors = ", ".join(refused) or "none failed"
-        made = f"{done / span:,.0f}/s done, {errors}, mean {(met.spent_s - before.spent_s) / calls * 1e6:,.0f} µs"
-    requests = (met.requests - before.requests) / span
-    kept = f"; {requests:,.0f} requests/s over kept connections" if met.requests else ""
+        made = f"{done / span:,.0f}/s done, {errors}, mean {(stats.spent_s - before.spent_s) / calls * 1e6:,.0f} µs"
+    requests = (stats.requests - before.requests) / span
+    kept = f"; {requests:,.0f} requests/s over kept connections" if stats.requests else ""
     return f"connect() {made}{kept}"

@@ -17,7 +17,7 @@ IP_BIND_ADDRESS_NO_PORT = 24
 
 
 @dataclass(slots=True)
-class Met:
+class ConnectStats:
     """What connect() met so far; `spent_s` is the time within successful and failed calls together.
 
     `requests` are those over connections that were kept.
@@ -77,8 +77,10 @@ class Server:
         return self._listener.accept()[0]
 
 
-def connect(server: Server, met: Met, source: str = "", bind_first: bool = False, to: str = "") -> Connection:
-    """One connection, its time and its error noted in `met`; raises the error.
+def connect(
+    server: Server, stats: ConnectStats, source: str = "", bind_first: bool = False, to: str = ""
+) -> Connection:
+    """One connection, its time and its error noted in `stats`; raises the error.
 
     `to` is any address of a wildcard server; the rest is open_client's.
     """
@@ -86,11 +88,11 @@ def connect(server: Server, met: Met, source: str = "", bind_first: bool = False
     try:
         client = open_client((to, server.address[1]) if to else server.address, source, bind_first)
     except OSError as error:
-        met.failed[error.errno or 0] += 1
+        stats.failed[error.errno or 0] += 1
         raise
     finally:
-        met.spent_s += time.perf_counter() - start
-    met.done += 1
+        stats.spent_s += time.perf_counter() - start
+    stats.done += 1
     return client, server.accept()
 
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from twtop.demo.load import Met, Server, Stream, client_closes, connect, server_closes
+from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect, server_closes
 from twtop.demo.private_netns import has_ipv6
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.5"
@@ -14,7 +14,7 @@ PEERS_IPV4, PEERS_IPV6 = 900, 100
 KEPT = 20
 SMALL_RANGE, WIDE_RANGE = (32768, 36767), (1024, 65535)
 
-Streams = Callable[[Met, float], list[Stream]]
+Streams = Callable[[ConnectStats, float], list[Stream]]
 """(what connect() met, how much of the scenario's own rate) → what to do."""
 
 
@@ -31,23 +31,23 @@ class Scenario:
 
 
 def _client_closes(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server = Server((SERVER, 443))
-        return [Stream(rate * share, lambda: client_closes(connect(server, met, CLIENT)))]
+        return [Stream(rate * share, lambda: client_closes(connect(server, stats, CLIENT)))]
 
     return streams
 
 
 def _server_closes(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server = Server((SERVER, 8080))
-        return [Stream(rate * share, lambda: server_closes(connect(server, met, "10.0.0.9")))]
+        return [Stream(rate * share, lambda: server_closes(connect(server, stats, "10.0.0.9")))]
 
     return streams
 
 
 def _many_peers(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         servers = {False: Server((SERVER, 80))}
         peers = [f"10.1.{i // 250}.{i % 250 + 1}" for i in range(PEERS_IPV4)]
         if has_ipv6():
@@ -58,7 +58,7 @@ def _many_peers(rate: float) -> Streams:
 
         def step() -> None:
             peer = peers[min(int(chance.paretovariate(0.6)) - 1, 10 * len(peers)) % len(peers)]
-            server_closes(connect(servers[":" in peer], met, peer))
+            server_closes(connect(servers[":" in peer], stats, peer))
 
         return [Stream(rate * share, step)]
 
@@ -66,24 +66,24 @@ def _many_peers(rate: float) -> Streams:
 
 
 def _bind_first(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         servers = itertools.cycle([Server((SERVER, 9000 + i)) for i in range(5)])
-        return [Stream(rate * share, lambda: client_closes(connect(next(servers), met, "10.0.0.2", bind_first=True)))]
+        return [Stream(rate * share, lambda: client_closes(connect(next(servers), stats, "10.0.0.2", bind_first=True)))]
 
     return streams
 
 
 def _keep_alive(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server = Server((SERVER, 5432))
-        kept = itertools.cycle([connect(server, met, "10.0.0.3") for _ in range(KEPT)])
+        kept = itertools.cycle([connect(server, stats, "10.0.0.3") for _ in range(KEPT)])
 
         def request() -> None:
             client, answering = next(kept)
             client.sendall(b"?")
             answering.sendall(answering.recv(1))
             client.recv(1)
-            met.requests += 1
+            stats.requests += 1
 
         return [Stream(rate * share, request)]
 
@@ -91,11 +91,11 @@ def _keep_alive(rate: float) -> Streams:
 
 
 def _leak(rate: float) -> Streams:
-    def streams(met: Met, share: float) -> list[Stream]:
+    def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server, forgotten = Server((SERVER, 7000)), []
 
         def forget() -> None:
-            client, leaked = connect(server, met, "10.0.0.4")
+            client, leaked = connect(server, stats, "10.0.0.4")
             client.close()
             forgotten.append(leaked)
 
@@ -105,7 +105,7 @@ def _leak(rate: float) -> Streams:
 
 
 def _all_of(*parts: Streams) -> Streams:
-    return lambda met, share: [stream for part in parts for stream in part(met, share)]
+    return lambda stats, share: [stream for part in parts for stream in part(stats, share)]
 
 
 NO_REUSE = {"net.ipv4.tcp_tw_reuse": 0}

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 from twtop.analysis.analysis import Analysis
-from twtop.engine.sampler import BUDGET, Sampler
-from twtop.frame.build import fold
+from twtop.engine.sampler import CPU_LIMIT, Sampler
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Process, Sockets
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.detail import ProcessDetail, read_detail
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, Holders, holders
@@ -31,7 +31,7 @@ News = TypeVar("News")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EngineState:
     """What the user wants of the engine now; `refreshes` counts the samples asked for out of turn."""
 
     view: View
@@ -42,14 +42,14 @@ class Wish:
     stopped: bool = False
 
 
-class Work(NamedTuple):
+class FrameInputs(NamedTuple):
     """What a Frame is made of."""
 
     analysis: Analysis
     view: View
     holders: Holders
 
-    def differs(self, done: "Work") -> bool:
+    def differs(self, done: "FrameInputs") -> bool:
         """Whether it makes another frame."""
         known = self.holders is done.holders or not self.view.needs_owners
         return self.analysis is not done.analysis or self.view != done.view or not known
@@ -70,10 +70,10 @@ class Engine:
         on_frame: Callable[[Frame], object],
         on_fault: Callable[[str], object],
         on_defect: Callable[[Exception], object],
-        budget: float = BUDGET,
+        budget: float = CPU_LIMIT,
     ) -> None:
         self._open_source = open_source
-        self._wish = Wish(view, interval)
+        self._wish = EngineState(view, interval)
         self._budget = budget
         self._on_frame = on_frame
         self._on_fault = on_fault
@@ -157,7 +157,7 @@ class Engine:
                     self._analysis = analysis
                     self._changed.notify_all()
 
-    def _until_due(self, started: float, before: Wish) -> Wish:
+    def _until_due(self, started: float, before: EngineState) -> EngineState:
         """Wait until the next sample is due, asked for, or the engine stops."""
         with self._changed:
             while True:
@@ -169,7 +169,7 @@ class Engine:
                     return wish
                 self._changed.wait(None if wish.paused else left)
 
-    def _lacks(self, wish: Wish, before: Wish) -> bool:
+    def _lacks(self, wish: EngineState, before: EngineState) -> bool:
         """Whether another filter than before wants sockets that were left out."""
         if self._analysis is None or wish.view.query == before.view.query:
             return False
@@ -177,21 +177,23 @@ class Engine:
         return answer is None or (answer is not self._analysis and not wish.paused)
 
     def _fold(self) -> None:
-        history, ledger = History(), Ledger()
-        done: Work | None = None
+        history, tracker = History(), OwnerTracker()
+        done: FrameInputs | None = None
         while work := self._until_news(done):
             analysis, view, held = work
             if done is None or analysis is not done.analysis:
                 history.advance(analysis.snapshot)
             done = work
-            self._tell(self._on_frame, fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, held)))
+            self._tell(
+                self._on_frame, build_frame(history, analysis, view, tracker.assign(analysis.snapshot.sockets, held))
+            )
 
-    def _until_news(self, done: Work | None) -> Work | None:
+    def _until_news(self, done: FrameInputs | None) -> FrameInputs | None:
         """Wait for a new analysis, another view or holders that it asks for; None when the engine stops."""
         with self._changed:
             while not self._wish.stopped:
                 if self._analysis and (answer := self._analysis.answer(self._wish.view.query)):
-                    work = Work(answer, self._wish.view, self._holders)
+                    work = FrameInputs(answer, self._wish.view, self._holders)
                     if done is None or work.differs(done):
                         return work
                 self._changed.wait()

@@ -22,9 +22,9 @@ from twtop.model import Direction, Owners, Snapshot
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
 from twtop.sources.open_source import Source
-from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask
+from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Request
 
-BUDGET = 0.1
+CPU_LIMIT = 0.1
 """Share of one CPU that reading sockets may cost, unless the user says otherwise."""
 
 SOCKET_S = 0.6e-6
@@ -63,7 +63,7 @@ class Pace:
 class Sampler:
     """Reads a source tick by tick. Lives in the thread that opened it."""
 
-    def __init__(self, read: Source, budget: float = BUDGET) -> None:
+    def __init__(self, read: Source, budget: float = CPU_LIMIT) -> None:
         self._read = read
         self._analyst = Analyst()
         self._whole, self._part = Pace(budget), Pace(budget)
@@ -94,18 +94,18 @@ class Sampler:
 
     def _dump(self, query: Query) -> Analysis:
         """The part that the kernel can tell, if that is worth it and says all that is asked for; else all."""
-        ask = pushed_down(query, self._last.limits) if self._last and query != self._in_vain else None
-        if self._whole.ticks > 1 and ask is not None:
+        request = pushed_down(query, self._last.limits) if self._last and query != self._in_vain else None
+        if self._whole.ticks > 1 and request is not None:
             self._part_of = None  # until the part is there, and says all
-            analysis = self._reading(ask)
+            analysis = self._reading(request)
             if not analysis.snapshot.part or is_whole(query, analysis):
                 self._part_of = query
                 return analysis
             self._in_vain = query
         return self._reading(ALL_SOCKETS)
 
-    def _reading(self, ask: Ask) -> Analysis:
-        self._last = decode(self._read(ask), self._last)
+    def _reading(self, request: Request) -> Analysis:
+        self._last = decode(self._read(request), self._last)
         return self._analyst.analyse(self._last)
 
     def _foresee(self, interval_s: float) -> None:

@@ -59,7 +59,7 @@ def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
 
 def _server_ports(frame: Frame) -> Claim:
     sockets = frame.snapshot.sockets
-    inbound = frame.groups.places.per_socket() == Direction.INBOUND
+    inbound = frame.groups.destinations.per_socket() == Direction.INBOUND
     ports, held = len(np.unique(sockets.lport[inbound])), int(np.count_nonzero(inbound))
     number = f"{fmt.count(held)} accepted connections stand on {fmt.count(ports)} local port{'s' * (ports != 1)} here"
     return Claim(
@@ -97,7 +97,7 @@ def _of_process(detail: ProcessDetail | None) -> str:
 
 
 def _hash(frame: Frame) -> Claim:
-    load, budget = ehash_load(frame.snapshot), frame.groups.budgets
+    load, budget = ehash_load(frame.snapshot), frame.groups.port_budgets
     probes = budget.probes_per_connect
     most = None if np.isnan(probes).all() else float(np.nanmax(probes))
     chains = "hash load unknown" if load is None else f"{load:.2f} sockets per hash bucket"
@@ -122,7 +122,7 @@ def _hash(frame: Frame) -> Claim:
 
 def _one_client(frame: Frame) -> Claim:
     groups, limits = frame.groups, frame.snapshot.limits
-    used = np.where(groups.places.direction == Direction.INBOUND, groups.budgets.used, 0.0)
+    used = np.where(groups.destinations.direction == Direction.INBOUND, groups.port_budgets.used, 0.0)
     most = int(used.max()) if len(used) else 0
     refused = frame.rates.get("PAWSTimewait", frame.rates.get("PAWSEstab"))
     second = {
@@ -159,15 +159,17 @@ def _memory(frame: Frame) -> Claim:
 
 
 def _pairs(frame: Frame) -> Claim:
-    groups, budget = frame.groups, frame.groups.budgets
-    worst = worst_destination(groups.places, budget)
+    groups, budget = frame.groups, frame.groups.port_budgets
+    worst = worst_destination(groups.destinations, budget)
     if worst is None:
         number = "no outbound connection holds a port of the range"
     else:
-        ends = (groups.addresses.integer(code[worst]) for code in (groups.places.local, groups.places.remote))
+        ends = (
+            groups.addresses.integer(code[worst]) for code in (groups.destinations.local, groups.destinations.remote)
+        )
         local, remote = ends
         number = (
-            f"{fmt.address(local)} → {fmt.endpoint(remote, int(groups.places.port[worst]))}:"
+            f"{fmt.address(local)} → {fmt.endpoint(remote, int(groups.destinations.port[worst]))}:"
             f" {fmt.count(budget.used[worst])} of {fmt.count(budget.capacity[worst])} ports"
         )
     binders, binder = frame.bind_first, worst_binder(frame.bind_first)

@@ -99,20 +99,20 @@ def _bound_first(frame: Frame) -> Pressed | None:
 
 
 def _pressed(frame: Frame) -> Pressed | None:
-    groups, budget = frame.groups, frame.groups.budgets
-    worst = worst_destination(groups.places, budget)
+    groups, budget = frame.groups, frame.groups.port_budgets
+    worst = worst_destination(groups.destinations, budget)
     if worst is None:
         return None
     pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
     if pressure < SHARE_WARN and not budget.past_cliff[worst] and not math.isfinite(full_in):
         return None
-    local, remote = int(groups.places.local[worst]), int(groups.places.remote[worst])
+    local, remote = int(groups.destinations.local[worst]), int(groups.destinations.remote[worst])
     loopback = groups.addresses.is_loopback
     used, waiting = float(budget.used[worst]), float(budget.time_wait[worst])
     capacity, live = float(budget.capacity[worst]), used - waiting
     most = float(budget.max_per_s[worst])
     return Pressed(
-        name=fmt.endpoint(groups.addresses.integer(remote), int(groups.places.port[worst])),
+        name=fmt.endpoint(groups.addresses.integer(remote), int(groups.destinations.port[worst])),
         local=fmt.address(groups.addresses.integer(local)),
         capacity=capacity,
         live=live,
@@ -206,7 +206,7 @@ def _for_buckets(frame: Frame) -> tuple[Fix, ...]:
     level = next(verdict.level for verdict in frame.verdicts if verdict.id == "buckets")
     if level in (Level.OK, Level.UNKNOWN):
         return ()
-    inbound = frame.groups.places.per_socket() == Direction.INBOUND
+    inbound = frame.groups.destinations.per_socket() == Direction.INBOUND
     waiting = int(np.count_nonzero(inbound & (frame.snapshot.sockets.state == TcpState.TIME_WAIT)))
     found = []
     if waiting:

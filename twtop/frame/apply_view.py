@@ -16,7 +16,7 @@ from twtop.model import Codes, Counts, Direction, Floats, Mask, Owners, Rows, So
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selection:
+class AppliedView:
     """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
     of their TIME_WAIT, `ahead` (61,) how many there will be, now first: None where a timer is unknown. `drill` are rows
     of sockets in the order asked for."""
@@ -39,38 +39,38 @@ class Selection:
         return same and (self.view.query, self.view.group_by) == (view.query, view.group_by)
 
 
-def select(analysis: Analysis, view: View, owners: Owners, before: Selection | None = None) -> Selection:
+def apply_view(analysis: Analysis, view: View, owners: Owners, before: AppliedView | None = None) -> AppliedView:
     """What can be taken from the selection before is not made again."""
     if before is None or not before.groups_for(analysis, view, owners):
         before = _grouped(analysis, view, owners)
     elif before.view == view:
         return before
-    snapshot, places = analysis.snapshot, analysis.places
+    snapshot, destinations = analysis.snapshot, analysis.destinations
     drill = np.empty(0, np.intp)
     if view.drill:
-        members_of = members(snapshot, places, owners, view.drill)
+        members_of = members(snapshot, destinations, owners, view.drill)
         drill = _drill(snapshot.sockets, owners, view, before.shown & members_of)
-    among = places.code[drill] if view.drill else before.groups.destination
+    among = destinations.code[drill] if view.drill else before.groups.destination
     return replace(before, view=view, drill=drill, port_map=_port_map(analysis, among, before.port_map))
 
 
-def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
+def _grouped(analysis: Analysis, view: View, owners: Owners) -> AppliedView:
     snapshot = analysis.snapshot
     sockets = snapshot.sockets
     shown = mask(view.query, sockets, analysis.direction, owners)
     entered, due, ahead = analysis.entered, analysis.releases, analysis.ahead
     if not isinstance(view.query, Everything):
-        kept, code = shown[analysis.waiting], analysis.places.code
+        kept, code = shown[analysis.waiting], analysis.destinations.code
         waiting, left_out = analysis.waiting[kept], analysis.waiting[~kept]
         age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
         entered, due = entries(age_ms), releases(left_ms, analysis.clock)
-        ahead = analysis.outlook.ahead(code[waiting], age_ms, analysis.clock.release_s(left_ms), code[left_out])
-    return Selection(
+        ahead = analysis.forecast.ahead(code[waiting], age_ms, analysis.clock.release_s(left_ms), code[left_out])
+    return AppliedView(
         analysis=analysis,
         view=view,
         owners=owners,
         shown=shown,
-        groups=group(snapshot, analysis.places, analysis.budget, shown, view.group_by, owners),
+        groups=group(snapshot, analysis.destinations, analysis.budget, shown, view.group_by, owners),
         count=np.bincount(sockets.state[shown], minlength=STATES),
         entered=entered,
         releases=due,
@@ -82,14 +82,14 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> Selection:
 
 def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
     """Of the most pressed outbound destination among these; `known` once more if it is of the same."""
-    places, space = analysis.places, analysis.space
-    chosen = np.zeros(len(places), np.bool_)
+    destinations, space = analysis.destinations, analysis.space
+    chosen = np.zeros(len(destinations), np.bool_)
     chosen[among] = True
-    chosen &= places.direction == Direction.OUTBOUND
+    chosen &= destinations.direction == Direction.OUTBOUND
     if space is None or not chosen.any():
         return None
-    worst = int(np.argmax(np.where(chosen, urgency(places, analysis.budget), -1.0)))
-    return known if known and known.place == worst else port_map(analysis.snapshot, space, places, worst)
+    worst = int(np.argmax(np.where(chosen, urgency(destinations, analysis.budget), -1.0)))
+    return known if known and known.destination == worst else port_map(analysis.snapshot, space, destinations, worst)
 
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything
-from twtop.frame.apply_view import select
+from twtop.frame.apply_view import apply_view
 from twtop.frame.frame import Base
 from twtop.frame.view import View
 from twtop.model import Counts, Owners
@@ -29,7 +29,7 @@ class Baseline:
             return None
         wanted = View(query=view.query, group_by=view.group_by)
         if self._base is None or wanted != self._view:
-            chosen = select(self.analysis, wanted, self.owners)
+            chosen = apply_view(self.analysis, wanted, self.owners)
             count = self.count if isinstance(view.query, Everything) else chosen.count
             self._base = Base(self.analysis.snapshot.time, self.count, count, chosen.groups)
             self._view = wanted

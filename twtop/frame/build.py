@@ -13,7 +13,7 @@ from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 
 
-def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Frame:
+def build_frame(history: History, analysis: Analysis, view: View, owners: Owners) -> Frame:
     """The Frame of an analysis whose snapshot `history` has been advanced by; a second fold with another view is as
     good."""
     history.watch(view.query)
@@ -44,7 +44,7 @@ def fold(history: History, analysis: Analysis, view: View, owners: Owners) -> Fr
         rates=rates,
         verdicts=verdicts(
             snapshot,
-            analysis.places,
+            analysis.destinations,
             analysis.budget,
             analysis.binders,
             analysis.memory,

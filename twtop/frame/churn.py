@@ -56,7 +56,7 @@ class Series:
         return rate(first.began, last.began), rate(first.ended, last.ended)
 
 
-class Flow:
+class Churn:
     """Follows one namespace's snapshots."""
 
     def __init__(self) -> None:

@@ -113,5 +113,5 @@ class Frame:
     @property
     def all_filtered_out(self) -> bool:
         """Whether there are connections, or may be, of which the filter keeps none."""
-        there_are = bool(len(self.groups.places)) or self.snapshot.part
+        there_are = bool(len(self.groups.destinations)) or self.snapshot.part
         return there_are and not len(self.groups) and not isinstance(self.view.query, Everything)

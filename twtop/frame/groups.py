@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import Budgets
+from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.timer_wheel import RATE_WINDOW_S
 from twtop.arrays import factorize, fused
 from twtop.frame.view import GroupBy, Key
@@ -46,8 +46,8 @@ class Groups:
     """
 
     by: GroupBy
-    places: Destinations
-    budgets: Budgets
+    destinations: Destinations
+    port_budgets: PortBudgets
     addresses: Addresses
     first: NDArray[np.intp]
     destination: NDArray[np.intp]
@@ -72,7 +72,7 @@ class Groups:
     @property
     def urgency(self) -> Floats:
         """How pressed each group's worst destination is."""
-        return urgency(self.places, self.budgets)[self.worst]
+        return urgency(self.destinations, self.port_budgets)[self.worst]
 
     @property
     def entered_per_s(self) -> Floats:
@@ -82,15 +82,15 @@ class Groups:
     def leaf_key(self, leaf: int) -> Key:
         """Names the sockets of one leaf."""
         process = self.process_names[self.process[leaf]] if self.by is GroupBy.PROCESS else None
-        return replace(self.place_key(int(self.destination[leaf])), process=process)
+        return replace(self.destination_key(int(self.destination[leaf])), process=process)
 
-    def place_key(self, place: int) -> Key:
+    def destination_key(self, destination: int) -> Key:
         """Names the sockets of one destination."""
         return Key(
-            direction=Direction(self.places.direction[place]),
-            local=self.addresses.integer(self.places.local[place]),
-            remote=self.addresses.integer(self.places.remote[place]),
-            port=int(self.places.port[place]),
+            direction=Direction(self.destinations.direction[destination]),
+            local=self.addresses.integer(self.destinations.local[destination]),
+            remote=self.addresses.integer(self.destinations.remote[destination]),
+            port=int(self.destinations.port[destination]),
         )
 
     def key(self, group: int) -> Key:
@@ -114,7 +114,7 @@ class Groups:
 
     def counts(self, key: Key) -> Counts:
         """The connections that a key names, by state (12,): zeros where there are none."""
-        named = _matching_places(self.places, self.addresses, key)[self.destination]
+        named = _matching_destinations(self.destinations, self.addresses, key)[self.destination]
         if key.process is not None:
             named &= np.array([name == key.process for name in self.process_names], np.bool_)[self.process]
         found: Counts = self.leaf_states[named].sum(axis=0)
@@ -122,7 +122,7 @@ class Groups:
 
     def find(self, key: Key) -> int | None:
         """The group with this key, if it is still there."""
-        rows = np.flatnonzero(_matching_places(self.places, self.addresses, key)[self.worst])
+        rows = np.flatnonzero(_matching_destinations(self.destinations, self.addresses, key)[self.worst])
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
 
 
@@ -138,32 +138,35 @@ def entered_per_s(states: Counts, entered: Counts) -> Floats:
 
 
 def group(
-    snapshot: Snapshot, places: Destinations, budget: Budgets, shown: Mask, by: GroupBy, owners: Owners
+    snapshot: Snapshot, destinations: Destinations, budget: PortBudgets, shown: Mask, by: GroupBy, owners: Owners
 ) -> Groups:
     """Group the shown connections. Counts are of shown sockets, budgets of all."""
     sockets = snapshot.sockets
-    rows = np.flatnonzero(shown & (places.code >= 0))
+    rows = np.flatnonzero(shown & (destinations.code >= 0))
     name_of, names = process_names(owners)
     if by is GroupBy.PROCESS:
         owner = name_of[owners.process[rows]]
-        leaf, bearer = factorize(fused((owner, 32), (places.code[rows], 32)))
-        destination = places.code[rows][bearer].astype(np.intp)
+        leaf, bearer = factorize(fused((owner, 32), (destinations.code[rows], 32)))
+        destination = destinations.code[rows][bearer].astype(np.intp)
         member, process = owner[bearer].astype(np.uint64), owner[bearer]
     else:
-        present = np.bincount(places.code[rows], minlength=len(places)) > 0
+        present = np.bincount(destinations.code[rows], minlength=len(destinations)) > 0
         destination = np.flatnonzero(present)
-        leaf = (np.cumsum(present) - 1)[places.code[rows]].astype(np.int32)
-        member, process = _membership(places, sockets.addresses, by)[destination], np.zeros(len(destination), np.int32)
+        leaf = (np.cumsum(present) - 1)[destinations.code[rows]].astype(np.int32)
+        member, process = (
+            _membership(destinations, sockets.addresses, by)[destination],
+            np.zeros(len(destination), np.int32),
+        )
     group_of, _ = factorize(member)
-    pressed = urgency(places, budget)[destination]
-    order = np.lexsort((destination, places.port[destination], -pressed, group_of))
+    pressed = urgency(destinations, budget)[destination]
+    order = np.lexsort((destination, destinations.port[destination], -pressed, group_of))
     states, entered = _tallies(sockets.state[rows], sockets.age_ms[rows], leaf, len(destination))
     states, entered, group_of = states[order], entered[order], group_of[order]
     first = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1])) if len(order) else np.empty(0, np.intp)
     return Groups(
         by=by,
-        places=places,
-        budgets=budget,
+        destinations=destinations,
+        port_budgets=budget,
         addresses=sockets.addresses,
         first=np.append(first, len(order)),
         destination=destination[order],
@@ -176,9 +179,9 @@ def group(
     )
 
 
-def members(snapshot: Snapshot, places: Destinations, owners: Owners, key: Key) -> Mask:
+def members(snapshot: Snapshot, destinations: Destinations, owners: Owners, key: Key) -> Mask:
     """Which connections a key names: a mask over sockets."""
-    chosen = np.append(_matching_places(places, snapshot.sockets.addresses, key), False)[places.code]
+    chosen = np.append(_matching_destinations(destinations, snapshot.sockets.addresses, key), False)[destinations.code]
     if key.process is not None:
         name_of, names = process_names(owners)
         wanted = np.array([name == key.process for name in names], np.bool_)
@@ -186,9 +189,9 @@ def members(snapshot: Snapshot, places: Destinations, owners: Owners, key: Key) 
     return chosen
 
 
-def urgency(places: Destinations, budget: Budgets) -> Floats:
+def urgency(destinations: Destinations, budget: PortBudgets) -> Floats:
     """What “most pressed” means: outbound pressure; inbound counts half, since its TIME_WAIT are recyclable."""
-    weight = np.where(places.direction == Direction.OUTBOUND, 1.0, 0.5)
+    weight = np.where(destinations.direction == Direction.OUTBOUND, 1.0, 0.5)
     return np.nan_to_num(budget.pressure * weight, posinf=1.0)
 
 
@@ -200,31 +203,31 @@ def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Codes, count: int) -
     return states, np.bincount(slots, minlength=count * SPARK_STEPS).reshape(count, SPARK_STEPS)
 
 
-def _membership(places: Destinations, addresses: Addresses, by: GroupBy) -> NDArray[np.uint64]:
+def _membership(destinations: Destinations, addresses: Addresses, by: GroupBy) -> NDArray[np.uint64]:
     """A number per destination, equal where destinations share a row."""
     match by:
         case GroupBy.PEER:
-            return fused((places.remote, 32), (places.direction, 8))
+            return fused((destinations.remote, 32), (destinations.direction, 8))
         case GroupBy.SERVICE:
-            return fused((places.port, 16), (places.direction, 8))
+            return fused((destinations.port, 16), (destinations.direction, 8))
         case GroupBy.PREFIX:
             host = np.where(addresses.is_ipv4, np.uint64(0xFF), np.uint64(0xFFFF_FFFF_FFFF_FFFF))
             upper, _ = factorize(addresses.hi)
             lower, _ = factorize(addresses.lo & ~host)
             network, _ = factorize(fused((upper, 32), (lower, 32)))
-            return fused((network[places.remote], 32), (places.direction, 8))
+            return fused((network[destinations.remote], 32), (destinations.direction, 8))
         case _:
-            return np.arange(len(places), dtype=np.uint64)
+            return np.arange(len(destinations), dtype=np.uint64)
 
 
-def _matching_places(places: Destinations, addresses: Addresses, key: Key) -> Mask:
+def _matching_destinations(destinations: Destinations, addresses: Addresses, key: Key) -> Mask:
     """Which destinations a key names, whatever the process."""
-    chosen = np.ones(len(places), np.bool_)
+    chosen = np.ones(len(destinations), np.bool_)
     if key.direction is not None:
-        chosen &= places.direction == key.direction
+        chosen &= destinations.direction == key.direction
     if key.port is not None:
-        chosen &= places.port == key.port
-    for column, integer, bits in ((places.remote, key.remote, key.bits), (places.local, key.local, 128)):
+        chosen &= destinations.port == key.port
+    for column, integer, bits in ((destinations.remote, key.remote, key.bits), (destinations.local, key.local, 128)):
         if integer is not None:
             same_family = addresses.is_ipv4 == (integer >> 32 == 0xFFFF)  # IPv4 as kept here lies within ::/64
             chosen &= (addresses.within(integer, bits) & same_family)[column]

@@ -8,9 +8,9 @@ import numpy as np
 
 from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything, Query
-from twtop.frame.apply_view import Selection, select
+from twtop.frame.apply_view import AppliedView, apply_view
 from twtop.frame.baseline import Baseline
-from twtop.frame.churn import Flow
+from twtop.frame.churn import Churn
 from twtop.frame.frame import Base
 from twtop.frame.view import View
 from twtop.model import Counts, Owners, Snapshot
@@ -35,9 +35,9 @@ class History:
         self.number = 0
         self.latest: Tick | None = None
         self.previous: Tick | None = None
-        self.flow = Flow()
+        self.flow = Churn()
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
-        self._selection: Selection | None = None
+        self._selection: AppliedView | None = None
         self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
@@ -61,9 +61,9 @@ class History:
             ring.append((mono, count))
         return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
 
-    def selection(self, analysis: Analysis, view: View, owners: Owners) -> Selection:
+    def selection(self, analysis: Analysis, view: View, owners: Owners) -> AppliedView:
         """What the view picks; the last answer once more where it still holds."""
-        self._selection = select(analysis, view, owners, self._selection)
+        self._selection = apply_view(analysis, view, owners, self._selection)
         return self._selection
 
     def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:

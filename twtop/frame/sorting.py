@@ -16,7 +16,7 @@ def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
     sign = 1 if reverse else -1
     name, waiting = _names(groups), groups.states[:, TcpState.TIME_WAIT]
     keys = _keys(groups, by).astype(np.float64)
-    direction = groups.places.direction[groups.worst]
+    direction = groups.destinations.direction[groups.worst]
     return np.lexsort((direction, sign * name, sign * waiting, sign * keys))
 
 
@@ -24,17 +24,17 @@ def _names(groups: Groups) -> NDArray[np.float64]:
     """By what the first column says: the lowest address, port or process name has the highest number."""
     match groups.by:
         case GroupBy.SERVICE:
-            rank = groups.places.port[groups.worst].astype(np.float64)
+            rank = groups.destinations.port[groups.worst].astype(np.float64)
         case GroupBy.PROCESS:
             process = groups.process[groups.first[:-1]]
             rank = np.where(process == len(groups.process_names) - 1, np.nan, process)
         case _:
-            rank = groups.addresses.rank[groups.places.remote[groups.worst]].astype(np.float64)
+            rank = groups.addresses.rank[groups.destinations.remote[groups.worst]].astype(np.float64)
     return -rank
 
 
 def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
-    budgets, worst = groups.budgets, groups.worst
+    port_budgets, worst = groups.port_budgets, groups.worst
     waiting = groups.states[:, TcpState.TIME_WAIT]
     match by:
         case GroupSort.PORTS:
@@ -42,17 +42,17 @@ def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
         case GroupSort.PEER:
             return _names(groups)
         case GroupSort.DIRECTION:
-            return groups.places.direction[worst]
+            return groups.destinations.direction[worst]
         case GroupSort.TIME_WAIT:
             return waiting
         case GroupSort.OTHER:
             other: NDArray[np.int64] = groups.states.sum(axis=1) - waiting
             return other
         case GroupSort.NEW:
-            return budgets.new_per_s[worst]
+            return port_budgets.new_per_s[worst]
         case GroupSort.MAX:
-            return budgets.max_per_s[worst]
+            return port_budgets.max_per_s[worst]
         case GroupSort.FULL_IN:
-            return -budgets.full_in_s[worst]
+            return -port_budgets.full_in_s[worst]
         case GroupSort.LAST_MINUTE:
             return groups.entered_per_s

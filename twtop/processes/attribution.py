@@ -42,7 +42,7 @@ def hint(hidden: int, uid: int = MY_UID) -> str:
     return f"{hidden:,} sockets belong to processes of other users, which may not be read: {means} to see their names"
 
 
-class Ledger:
+class OwnerTracker:
     """Who owns the sockets of one dump after the other. It remembers no tuple that the last dump had not.
 
     `uid` is the reader's: sockets of others that were searched for in vain are hidden.

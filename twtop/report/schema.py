@@ -36,7 +36,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "host": snapshot.host,
         "kernel": snapshot.kernel,
         "netns": snapshot.netns or None,
-        "place": snapshot.place or None,
+        "place": snapshot.netns_name or None,
         "notice": snapshot.notice or None,
         "source": snapshot.source,
         "collect_ms": round(snapshot.collect_s * 1000, 1),
@@ -76,13 +76,15 @@ def _peers(groups: Groups) -> Iterator[dict[str, object]]:
 def peers(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
     """These groups, as the JSON has them but for their destinations."""
     keys = (groups.key(group) for group in order.tolist())
-    return _tallied(keys, groups.places.direction[groups.worst[order]], groups.states[order], groups.entered[order])
+    return _tallied(
+        keys, groups.destinations.direction[groups.worst[order]], groups.states[order], groups.entered[order]
+    )
 
 
 def leaves(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
     """What these leaves hold, in the form of groups."""
     keys = (groups.leaf_key(leaf) for leaf in rows.tolist())
-    direction = groups.places.direction[groups.destination[rows]]
+    direction = groups.destinations.direction[groups.destination[rows]]
     return _tallied(keys, direction, groups.leaf_states[rows], groups.leaf_entered[rows])
 
 
@@ -102,9 +104,12 @@ def _tallied(
 
 def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
     """Port budgets of these destinations, each in the form of its direction."""
-    places, budget = groups.places, groups.budgets
-    names = _names(groups.addresses, places.local[rows], places.remote[rows])
-    ends = (column[rows].tolist() for column in (places.direction, places.local, places.remote, places.port))
+    destinations, budget = groups.destinations, groups.port_budgets
+    names = _names(groups.addresses, destinations.local[rows], destinations.remote[rows])
+    ends = (
+        column[rows].tolist()
+        for column in (destinations.direction, destinations.local, destinations.remote, destinations.port)
+    )
     counts = (_integers(column[rows]) for column in (budget.used, budget.time_wait, budget.capacity))
     rates = (budget.probes_per_connect, budget.new_per_s, budget.max_per_s, budget.full_in_s)
     for direction, local, remote, port, used, time_wait, capacity, pressure, reusable, past_cliff, *outbound in zip(

@@ -34,8 +34,8 @@ def _header(frame: Frame) -> Iterator[str]:
     moment = datetime.fromtimestamp(snapshot.time).astimezone()
     took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
     kernel = f"{'' if snapshot.kernel[:1].isalpha() else 'Linux '}{printable(snapshot.kernel)}"
-    place = f"  netns {printable(snapshot.place)}" if snapshot.place else ""
-    yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{place}  {kernel}  {took}"
+    destination = f"  netns {printable(snapshot.netns_name)}" if snapshot.netns_name else ""
+    yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{destination}  {kernel}  {took}"
     share = f" ({fmt.percent(total.count / limit)})" if limit else ""
     flow = f"in {fmt.per_s(total.entered_per_s)}  out {fmt.per_s(total.left_per_s)}"
     memory = fmt.size(frame.memory.here)
@@ -64,11 +64,11 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
     )
     for group in order[:TEXT_PEERS]:
         worst = int(groups.worst[group])
-        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.budgets
+        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.port_budgets
         other = int(groups.states[group].sum()) - waiting
         name = padded(label(groups.key(int(group))), 28)
         yield (
-            f"{name} {SHORT_DIRECTIONS[groups.places.direction[worst]]:<4} {waiting:>9,}"
+            f"{name} {SHORT_DIRECTIONS[groups.destinations.direction[worst]]:<4} {waiting:>9,}"
             f" {other:>7,}  {ports_text(groups, worst):<38} {fmt.rate(budget.new_per_s[worst]):>7}"
             f" {fmt.rate(budget.max_per_s[worst]):>7} {fmt.full_in(budget.full_in_s[worst]):>8}"
         ).rstrip()
@@ -81,15 +81,15 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
 SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
 
 
-def ports_text(groups: Groups, place: int) -> str:
+def ports_text(groups: Groups, destination: int) -> str:
     """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
-    budget = groups.budgets
-    port, used = f":{groups.places.port[place]}", fmt.count(budget.used[place])
-    if groups.places.direction[place] == Direction.INBOUND:
-        return f"{port} {used}/{fmt.count(budget.capacity[place])} client ports"
-    if math.isnan(budget.capacity[place]):
+    budget = groups.port_budgets
+    port, used = f":{groups.destinations.port[destination]}", fmt.count(budget.used[destination])
+    if groups.destinations.direction[destination] == Direction.INBOUND:
+        return f"{port} {used}/{fmt.count(budget.capacity[destination])} client ports"
+    if math.isnan(budget.capacity[destination]):
         return f"{port} {used}, budget unknown"
-    return f"{port} {used}/{fmt.count(budget.capacity[place])} {fmt.percent(budget.pressure[place])}"
+    return f"{port} {used}/{fmt.count(budget.capacity[destination])} {fmt.percent(budget.pressure[destination])}"
 
 
 def _socket_lines(frame: Frame) -> Iterator[str]:

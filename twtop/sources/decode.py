@@ -32,10 +32,10 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         gauges=decode_gauges(sample.files),
         timer_unit_ms=TIMER_UNITS_MS.get(sample.source, 1),
         load=sample.load,
-        place=sample.place,
+        netns_name=sample.netns_name,
         notice=sample.notice,
         holders=stale.holders if stale else decode_holders(sample.files) if sample.source == "psutil" else None,
-        part=stale.part if stale else bool(sample.ask.states) and sample.ask != ALL_SOCKETS,
+        part=stale.part if stale else bool(sample.request.states) and sample.request != ALL_SOCKETS,
     )
 
 

@@ -21,7 +21,7 @@ from twtop.filter.query import (
     joined_tests,
 )
 from twtop.model import Limits, TcpState
-from twtop.sources.probe import Ask
+from twtop.sources.probe import Request
 
 JUMP, LOCAL_ADDRESS, REMOTE_ADDRESS = 1, 7, 8
 LOCAL_PORT_FROM, LOCAL_PORT_TO, REMOTE_PORT_FROM, REMOTE_PORT_TO = 2, 3, 4, 5
@@ -89,17 +89,17 @@ def _address(test: AddressTest) -> Block:
     return Block(OP.pack(operation, OP.size + len(condition), 0) + condition, (0,))
 
 
-def pushed_down(query: Query, limits: Limits) -> Ask | None:
+def pushed_down(query: Query, limits: Limits) -> Request | None:
     """What to read for this filter alone; None where all sockets must be read."""
     tests = joined_tests(query)
     if any(isinstance(test, StateTest) and 1 << test.state & WITHOUT_PEER for test in tests):
-        return Ask(WITHOUT_PEER)
+        return Request(WITHOUT_PEER)
     blocks = [_ports(test) for test in tests if isinstance(test, PortTest) and is_service(test, limits)]
     blocks += [_address(test) for test in tests if isinstance(test, AddressTest) and _is_of_one_family(test.network)]
     if not blocks:
         return None
     without_peer = _port(REMOTE_PORT_TO, 0)
-    return Ask(bytecode=without_peer.or_else(reduce(Block.and_then, blocks)).assembled())
+    return Request(bytecode=without_peer.or_else(reduce(Block.and_then, blocks)).assembled())
 
 
 def is_service(test: PortTest, limits: Limits) -> bool:

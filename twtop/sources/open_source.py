@@ -7,17 +7,17 @@ from functools import partial
 
 from twtop.model import Target
 from twtop.sources import netns
-from twtop.sources.probe import Ask, CollectError, Room, Sample, Unavailable, read_procfs, read_sample
+from twtop.sources.probe import CollectError, DumpBuffer, Request, Sample, Unavailable, read_procfs, read_sample
 from twtop.sources.psutil_source import read_psutil
 
-Source = Callable[[Ask], Sample]
+Source = Callable[[Request], Sample]
 """Reads one Sample, of the sockets that are asked for or of more; raises CollectError when that fails, and may be
 called again. The bytes of a sample may be gone with the next one."""
 
 OpenSource = Callable[[], Source]
 
 READERS: dict[str, OpenSource] = {
-    "sock_diag": lambda: partial(read_sample, "/proc", room=Room()),
+    "sock_diag": lambda: partial(read_sample, "/proc", buffer=DumpBuffer()),
     "procfs": lambda: partial(read_procfs, "/proc"),
     "psutil": lambda: read_psutil,
 }
@@ -29,12 +29,12 @@ KINDS = (AUTO, *READERS)
 BLIND_ON_MACOS = "macOS shows psutil only sockets that a process holds, so no TIME_WAIT"
 
 
-def open_source(kind: str = AUTO, place: Target | None = None) -> OpenSource:
-    """The best source that works here, or the one of this kind; of `place`, or this thread's own network namespace."""
+def open_source(kind: str = AUTO, target: Target | None = None) -> OpenSource:
+    """The best source that works here, or the one of this kind; of `target`, or this thread's own network namespace."""
 
     def opened() -> Source:
-        best = BestOf({name: open_reader() for name, open_reader in READERS.items() if kind in (AUTO, name)})
-        return best if place is None else Elsewhere(place, best)
+        best = FirstThatWorks({name: open_reader() for name, open_reader in READERS.items() if kind in (AUTO, name)})
+        return best if target is None else InNetns(target, best)
 
     return opened
 
@@ -43,7 +43,7 @@ open_local = open_source()
 """The best source that works here, of this thread's own network namespace."""
 
 
-class BestOf:
+class FirstThatWorks:
     """Takes the first reader that works here and stays with it; each Sample says why it is not a better one."""
 
     def __init__(self, readers: Mapping[str, Source]) -> None:
@@ -51,20 +51,20 @@ class BestOf:
         self._settled: Source | None = None
         self._notice = ""
 
-    def __call__(self, ask: Ask) -> Sample:
+    def __call__(self, request: Request) -> Sample:
         """Where none works, the error says of each why."""
         if self._settled is not None:
-            return replace(self._settled(ask), notice=self._notice)
-        if not ask.states:  # counters are the same by all of them, and say nothing of the sockets
-            return next(iter(self._readers.values()))(ask)
+            return replace(self._settled(request), notice=self._notice)
+        if not request.states:  # counters are the same by all of them, and say nothing of the sockets
+            return next(iter(self._readers.values()))(request)
         refusals: dict[str, Unavailable] = {}
         for name, read in self._readers.items():
             try:
-                sample = read(ask)
+                sample = read(request)
             except Unavailable as error:
                 refusals[name] = error
                 continue
-            if not ask.states:  # counters alone do not show whether sockets can be read
+            if not request.states:  # counters alone do not show whether sockets can be read
                 return sample
             self._settled = read
             told = [f"{name} instead of {better}: {error}" for better, error in list(refusals.items())[:1]]
@@ -77,21 +77,21 @@ class BestOf:
         )
 
 
-class Elsewhere:
+class InNetns:
     """Reads another network namespace, which it enters with the thread that reads first and never leaves."""
 
-    def __init__(self, place: Target, read: Source) -> None:
-        self._place = place
+    def __init__(self, target: Target, read: Source) -> None:
+        self._target = target
         self._read = read
         self._inode: int | None = None
 
-    def __call__(self, ask: Ask) -> Sample:
+    def __call__(self, request: Request) -> Sample:
         """A namespace that is gone would live on in this thread, but nobody else is in it any more."""
         if self._inode is None:
-            self._inode = netns.enter(self._place)
-        if (fault := netns.missing(self._place, self._inode)) is not None:
+            self._inode = netns.enter(self._target)
+        if (fault := netns.missing(self._target, self._inode)) is not None:
             raise CollectError(fault)
-        sample = replace(self._read(ask), place=self._place.name)
+        sample = replace(self._read(request), netns_name=self._target.name)
         if sample.netns not in ("", f"net:[{self._inode}]"):  # no /proc/thread-self before 3.17
             raise CollectError("this kernel shows a thread the counters of its process only: use nsenter --net")
         return sample

@@ -63,7 +63,7 @@ class Unavailable(CollectError):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Request:
     """Which sockets to read: a bit `1 << state` for each wanted state, and of these only what `bytecode` lets pass
     (INET_DIAG_REQ_BYTECODE; empty lets all pass). Without any state the sockets are not read at all."""
 
@@ -72,8 +72,8 @@ class Ask:
 
 
 Dump = bytes | memoryview
-ALL_SOCKETS = Ask()
-COUNTERS_ONLY = Ask(states=0)
+ALL_SOCKETS = Request()
+COUNTERS_ONLY = Request(states=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,11 @@ class Sample:
     """One raw reading of one network namespace.
 
     `dump` is what `source` says of sockets, a sock_diag answer without its closing message or the text of the tables
-    of procfs, None where sockets were not read; `ask` is what it answers. `files` maps a path below /proc to its text;
-    a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu` (this process's own CPU
-    time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a load that twtop itself
-    runs says of its connect() calls, `place` what the user calls the namespace if it is not twtop's own, `notice` why
-    no better source was taken.
+    of procfs, None where sockets were not read; `request` is what it answers. `files` maps a path below /proc to its
+    text; a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu` (this process's own
+    CPU time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a load that twtop itself
+    runs says of its connect() calls, `netns_name` what the user calls the namespace if it is not twtop's own, `notice`
+    why no better source was taken.
     """
 
     time: float
@@ -99,12 +99,12 @@ class Sample:
     dump: Dump | None = field(repr=False)
     files: dict[str, str] = field(repr=False)
     load: str = ""
-    place: str = ""
+    netns_name: str = ""
     notice: str = ""
-    ask: Ask = ALL_SOCKETS
+    request: Request = ALL_SOCKETS
 
 
-class Room:
+class DumpBuffer:
     """Memory for a dump that is used again by the next one: fresh pages would cost a tenth of the reading.
 
     It begins with more addresses than most dumps take; pages that are never written cost nothing.
@@ -139,24 +139,24 @@ class Room:
         return memoryview(self._buffer)[: self._used]
 
 
-def read_sample(proc: str = "/proc", ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Sample:
+def read_sample(proc: str = "/proc", request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = None) -> Sample:
     """Read sockets by sock_diag, counters, sysctls and clocks of the calling thread's network namespace.
 
-    With `room` the sample's dump lies there, and lasts until the next reading into it. Raises CollectError when the
+    With `buffer` the sample's dump lies there, and lasts until the next reading into it. Raises CollectError when the
     socket table cannot be read; a missing counter file is no error.
     """
-    return take_sample("sock_diag", lambda: dump_sockets(ask, room), proc, ask)
+    return take_sample("sock_diag", lambda: dump_sockets(request, buffer), proc, request)
 
 
-def read_procfs(proc: str = "/proc", ask: Ask = ALL_SOCKETS) -> Sample:
+def read_procfs(proc: str = "/proc", request: Request = ALL_SOCKETS) -> Sample:
     """The same, where the sockets are the text of net/tcp and net/tcp6: always all of them."""
-    return take_sample("procfs", lambda: read_tables(proc), proc, ALL_SOCKETS if ask.states else ask)
+    return take_sample("procfs", lambda: read_tables(proc), proc, ALL_SOCKETS if request.states else request)
 
 
-def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, ask: Ask) -> Sample:
-    """A Sample around the sockets of a source, which are not read where `ask` wants none."""
+def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, request: Request) -> Sample:
+    """A Sample around the sockets of a source, which are not read where `request` wants none."""
     now, start = time.time(), time.monotonic()
-    dump = read_sockets() if ask.states else None
+    dump = read_sockets() if request.states else None
     files = dict(read_files(proc))
     return Sample(
         time=now,
@@ -169,11 +169,11 @@ def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, ask: A
         source=source,
         dump=dump,
         files=files,
-        ask=ask,
+        request=request,
     )
 
 
-def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Dump:
+def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = None) -> Dump:
     """TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
 
     The legacy request type is the one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in net/ipv4/inet_diag.c).
@@ -181,20 +181,20 @@ def dump_sockets(ask: Ask = ALL_SOCKETS, room: Room | None = None) -> Dump:
     if not hasattr(socket, "AF_NETLINK"):
         raise Unavailable("only Linux has sock_diag")
     sequence = new_sequence()
-    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, ask.states, 0)  # struct inet_diag_req
-    if ask.bytecode:
-        body += struct.pack("=HH", 4 + len(ask.bytecode), INET_DIAG_REQ_BYTECODE) + ask.bytecode
-    request = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body
-    place = room or Room()
-    place.clear()
+    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, request.states, 0)  # struct inet_diag_req
+    if request.bytecode:
+        body += struct.pack("=HH", 4 + len(request.bytecode), INET_DIAG_REQ_BYTECODE) + request.bytecode
+    message = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body
+    kept = buffer or DumpBuffer()
+    kept.clear()
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as netlink:
             netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", RECEIVE_TIMEOUT_S, 0))
-            netlink.send(request)
-            _receive(netlink, sequence, place)
+            netlink.send(message)
+            _receive(netlink, sequence, kept)
     except OSError as error:
         raise _refusal(error) from error
-    return place.dump if room else bytes(place.dump)
+    return kept.dump if buffer else bytes(kept.dump)
 
 
 def read_tables(proc: str) -> bytes:
@@ -221,9 +221,9 @@ def new_sequence() -> int:
     return int.from_bytes(os.urandom(4)) | 1
 
 
-def _receive(netlink: socket.socket, sequence: int, room: Room) -> None:
+def _receive(netlink: socket.socket, sequence: int, buffer: DumpBuffer) -> None:
     while True:
-        free = room.free()
+        free = buffer.free()
         size = netlink.recv_into(free)
         chunk = free[:size]
         if size < DONE_SIZE:
@@ -237,9 +237,9 @@ def _receive(netlink: socket.socket, sequence: int, room: Room) -> None:
         length, kind, _, answered, _ = HEADER.unpack_from(done)
         if (length, kind, answered) == (DONE_SIZE, NLMSG_DONE, sequence):
             _raise_status(done)
-            room.keep(size - DONE_SIZE)
+            buffer.keep(size - DONE_SIZE)
             return
-        room.keep(size)
+        buffer.keep(size)
 
 
 def _raise_status(message: memoryview) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from twtop.model import UNKNOWN_QUEUE, Process, Sockets, TcpState, Timer
-from twtop.sources.probe import ALL_SOCKETS, Ask, CollectError, Dump, Sample, Unavailable, namespace_id, take_sample
+from twtop.sources.probe import ALL_SOCKETS, CollectError, Dump, Request, Sample, Unavailable, namespace_id, take_sample
 from twtop.sources.socket_table import socket_table
 
 ROW = struct.Struct("<?B16s16sHHI")
@@ -37,10 +37,10 @@ STATES = {
 """psutil's own words for them; CLOSE, NONE and the states of a single system (BOUND, IDLE, DELETE_TCB) are CLOSE."""
 
 
-def read_psutil(ask: Ask = ALL_SOCKETS) -> Sample:
+def read_psutil(request: Request = ALL_SOCKETS) -> Sample:
     """Sockets of this process's network namespace, and the names of the processes that hold them, as PID/comm among
     the files. Raises Unavailable where psutil is missing or not allowed."""
-    sample = take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if ask.states else ask)
+    sample = take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if request.states else request)
     if sample.dump is None:
         return sample
     return replace(sample, files=sample.files | dict(_names(sample.dump)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import PortSpace, port_space
+from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
 
@@ -17,9 +17,9 @@ DEFAULT = (32_768, 60_999)
 
 def analyse(
     *blocks: Block, port_range: tuple[int, int] | None = DEFAULT, reserved: str = ""
-) -> tuple[Snapshot, PortSpace | None, Destinations]:
+) -> tuple[Snapshot, EphemeralPorts | None, Destinations]:
     snapshot = decode(make_sample(*blocks, port_range=port_range, reserved=reserved))
-    space = port_space(snapshot.limits, snapshot.sockets)
+    space = ephemeral_ports(snapshot.limits, snapshot.sockets)
     return snapshot, space, find_destinations(snapshot.sockets, space)
 
 
@@ -98,28 +98,28 @@ def test_what_listens_on_any_address_here_is_no_service_elsewhere() -> None:
 def test_a_port_with_more_connections_than_chance_gives_it_was_bound(peers: list[str]) -> None:
     """The listener at 41000 is gone. What is left of it could be connections to ports 2000–2015."""
     left = [many("10.0.0.1:41000", peer, "TIME_WAIT", rports=np.arange(2000, 2016)) for peer in peers]
-    _, space, places = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
-    assert set(places.per_socket()[:-1].tolist()) == {UNKNOWN}
-    assert places.per_socket()[-1] == OUT
+    _, space, destinations = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
+    assert set(destinations.per_socket()[:-1].tolist()) == {UNKNOWN}
+    assert destinations.per_socket()[-1] == OUT
     assert space
     assert (space.capacity, bool(space.available[41_000]), bool(space.available[41_002])) == (28_231, False, True)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 400), st.booleans())
-def test_what_connect_chose_is_never_taken_for_bound(seed: int, destinations: int, each: int, hole: bool) -> None:
+def test_what_connect_chose_is_never_taken_for_bound(seed: int, count: int, each: int, hole: bool) -> None:
     """Each destination walks through the range from its own start; behind a hole all of them step on the same port."""
     random = np.random.default_rng(seed)
     reserved = np.arange(34_000, 54_000) if hole else np.arange(0)
     free = np.setdiff1d(np.arange(32_768, 61_000, 2), reserved)
     blocks = []
-    for number in range(destinations):
+    for number in range(count):
         walk = np.cumsum(random.integers(1, 9, each)) + random.integers(14_116)
         ports = np.unique(free[np.searchsorted(free, 32_768 + walk * 2 % 28_232) % len(free)])
         blocks.append(many("10.0.0.1", f"10.0.1.{number}:443", lports=ports))
-    _, space, places = analyse(*blocks, reserved="34000-53999" if hole else "")
+    _, space, destinations = analyse(*blocks, reserved="34000-53999" if hole else "")
     assert space
     assert space.capacity == 28_232 - len(reserved)
-    assert set(places.direction.tolist()) == {OUT}
+    assert set(destinations.direction.tolist()) == {OUT}
 
 
 def test_without_a_range_nothing_is_outbound() -> None:
@@ -127,7 +127,7 @@ def test_without_a_range_nothing_is_outbound() -> None:
 
 
 def test_a_destination_is_a_tuple_of_local_address_remote_address_and_service_port() -> None:
-    _, _, places = analyse(
+    _, _, destinations = analyse(
         many("10.0.0.1", "10.0.0.5:443", lports=[41_000, 41_002]),
         sock("10.0.0.1:41004", "10.0.0.5:444"),
         sock("10.0.0.1:41000", "10.0.0.6:443"),
@@ -135,18 +135,18 @@ def test_a_destination_is_a_tuple_of_local_address_remote_address_and_service_po
         sock("10.0.0.1:80", state="LISTEN"),
         many("10.0.0.1:80", "10.0.0.5", rports=[41_000, 41_002]),
     )
-    code = places.code.tolist()
+    code = destinations.code.tolist()
     assert code[5] == -1
     assert code[0] == code[1]
     assert code[6] == code[7]
-    assert len({code[0], code[2], code[3], code[4], code[6]}) == len(places) == 5
+    assert len({code[0], code[2], code[3], code[4], code[6]}) == len(destinations) == 5
 
 
 def test_a_mapped_address_is_the_ipv4_address() -> None:
-    _, _, places = analyse(
+    _, _, destinations = analyse(
         sock("10.0.0.1:41000", "10.0.0.5:443"), sock("[::ffff:10.0.0.1]:41002", "[::ffff:10.0.0.5]:443")
     )
-    assert len(places) == 1
+    assert len(destinations) == 1
 
 
 @given(st.permutations(range(6)))
@@ -161,13 +161,13 @@ def test_a_destination_has_one_name_in_every_dump(order: list[int]) -> None:
     ]
 
     def names(*blocks: Block) -> dict[tuple[int, int, int, int], int]:
-        snapshot, _, places = analyse(*blocks)
+        snapshot, _, destinations = analyse(*blocks)
         ends = [
             (snapshot.sockets.addresses.integer(local), snapshot.sockets.addresses.integer(remote))
-            for local, remote in zip(places.local, places.remote, strict=True)
+            for local, remote in zip(destinations.local, destinations.remote, strict=True)
         ]
-        side, port = places.direction.tolist(), places.port.tolist()
-        name = places.names(snapshot.sockets.addresses).tolist()
+        side, port = destinations.direction.tolist(), destinations.port.tolist()
+        name = destinations.names(snapshot.sockets.addresses).tolist()
         return {(*pair, one, other): each for pair, one, other, each in zip(ends, side, port, name, strict=True)}
 
     first = names(*table)

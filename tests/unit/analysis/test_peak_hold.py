@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.analysis.peak_hold import Peaks
+from twtop.analysis.peak_hold import PeakHold
 from twtop.frame.frame import Frame
 
 dumps = st.lists(st.lists(st.tuples(st.integers(0, 12), st.none() | st.floats(0, 1)), max_size=12), max_size=8)
 
 
-def held(peaks: Peaks, dump: list[tuple[int, float | None]]) -> list[float | None]:
+def held(peaks: PeakHold, dump: list[tuple[int, float | None]]) -> list[float | None]:
     """The peaks of one dump of (name, pressure); None is unknown."""
     names = np.array([name for name, _ in dump], np.uint64)
     pressure = np.array([np.nan if share is None else share for _, share in dump], np.float64)
@@ -21,7 +21,7 @@ def held(peaks: Peaks, dump: list[tuple[int, float | None]]) -> list[float | Non
 
 @given(dumps)
 def test_the_highest_of_each_name(run: list[list[tuple[int, float | None]]]) -> None:
-    peaks, highest = Peaks(), dict[int, float]()
+    peaks, highest = PeakHold(), dict[int, float]()
     for dump in run:
         found = held(peaks, dump)
         for name, share in dump:
@@ -31,14 +31,14 @@ def test_the_highest_of_each_name(run: list[list[tuple[int, float | None]]]) -> 
 
 
 def test_who_comes_back_has_its_peak() -> None:
-    peaks = Peaks()
+    peaks = PeakHold()
     held(peaks, [(7, 0.9), (8, 0.2)])
     assert held(peaks, [(8, 0.1)]) == [0.2]
     assert held(peaks, [(7, 0.3), (8, 0.3)]) == [0.9, 0.3]
 
 
 def test_those_gone_longest_are_forgotten_first() -> None:
-    peaks = Peaks(most=2)
+    peaks = PeakHold(most=2)
     for name in range(5):
         held(peaks, [(name, 0.5 + name / 10)])
         assert len(peaks) <= 3

@@ -27,10 +27,10 @@ def budget(*blocks: Block, **sysctls: object) -> dict[str, float]:
 
 
 def row(reading: Reading) -> dict[str, float]:
-    place = reading.find(DESTINATION)
-    assert place is not None
+    destination = reading.find(DESTINATION)
+    assert destination is not None
     names = ("used", "time_wait", "reusable", "capacity", "probes_per_connect", "past_cliff", "pressure")
-    return {name: float(getattr(reading.budget, name)[place]) for name in (*names, "max_per_s", "full_in_s")}
+    return {name: float(getattr(reading.budget, name)[destination]) for name in (*names, "max_per_s", "full_in_s")}
 
 
 @pytest.mark.parametrize("state", MAY_HOLD_A_PORT)
@@ -131,10 +131,10 @@ def test_what_is_reusable_is_unknown_without_the_sysctls(unknown: str) -> None:
 
 
 @pytest.mark.parametrize(("low", "high", "elusive"), [(40_000, 40_099, 0), (40_000, 40_100, 1), (40_001, 40_001, 0)])
-def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, elusive: int) -> None:
+def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped_ports: int) -> None:
     """So its budget is full with one port left; nothing more is made of it."""
     space = described(port_range=(low, high)).space
-    assert (space.elusive, space.capacity) == (elusive, high - low + 1)
+    assert (space.skipped_ports, space.capacity) == (skipped_ports, high - low + 1)
 
 
 def test_a_budget_is_full_when_connect_may_fail() -> None:
@@ -158,7 +158,7 @@ def test_behind_a_listener_the_clients_ports_are_counted() -> None:
 
 def test_an_unknown_direction_has_no_budget() -> None:
     seen = described(sock("10.0.0.1:800", "10.0.0.5:2049"))
-    assert seen.places.direction.tolist() == [Direction.UNKNOWN]
+    assert seen.destinations.direction.tolist() == [Direction.UNKNOWN]
     assert seen.budget.used.tolist() == [1]
     assert np.isnan([seen.budget.capacity[0], seen.budget.max_per_s[0], seen.budget.full_in_s[0]]).all()
 

@@ -14,7 +14,7 @@ from tests.support.port_reading import Reading, described
 from tests.support.sock_diag_dump import Block, many
 from twtop.analysis.exhaustion import full_in_s
 from twtop.analysis.rates import Rates
-from twtop.analysis.recent_dumps import Past
+from twtop.analysis.recent_dumps import RecentDumps
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
@@ -55,10 +55,10 @@ class Load:
 
 def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tuple[float, Reading, int | None]]:
     """(moment, what twtop says, row of the destination), each with the past that the history keeps."""
-    past = Past()
+    past = RecentDumps()
     for now in moments:
         reading = described(*load.at(now, size), at=now, past=past.before(1000 + now), port_range=(LOW, LOW + size - 1))
-        past.keep(reading.trace())
+        past.keep(reading.summarize_dump())
         yield now, reading, reading.find(DESTINATION)
 
 
@@ -107,11 +107,11 @@ def test_a_random_load_does_not_flicker() -> None:
 def test_a_pool_that_breathes_is_no_load() -> None:
     """A thousand connections, some more or fewer by chance."""
     random = np.random.default_rng(6)
-    past = Past()
+    past = RecentDumps()
     for second in range(30):
         pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW, LOW + 1000 + int(random.integers(-20, 21))))
         seen = described(pool, at=second, past=past.before(1000 + second), port_range=(LOW, LOW + 1999))
-        past.keep(seen.trace())
+        past.keep(seen.summarize_dump())
         assert seen.budget.new_per_s[0] < 20
         assert seen.budget.full_in_s[0] == NEVER
 
@@ -184,13 +184,13 @@ def test_without_timers_no_rate_is_known() -> None:
 
 def test_every_destination_has_its_own_past() -> None:
     """One comes, one goes, one stays: the numbers of their rows change from dump to dump."""
-    past = Past()
+    past = RecentDumps()
     stays, grows = many("10.0.0.1", "10.0.0.6:443", lports=range(LOW, LOW + 500)), steadily(50, 5, 100)
     goes = many("10.0.0.1", "10.0.0.7:443", lports=range(LOW, LOW + 100))
     for second in range(16):
         blocks = [*([goes] if second < 9 else []), stays, *Load(grows, NEVER).at(second)][:: 1 - 2 * (second % 2)]
         seen = described(*blocks, at=second, past=past.before(1000 + second), port_range=(LOW, HIGH))
-        past.keep(seen.trace())
+        past.keep(seen.summarize_dump())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budget.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 

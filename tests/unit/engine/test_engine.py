@@ -19,7 +19,7 @@ from twtop.frame.view import GroupBy, View
 from twtop.model import Process
 from twtop.processes.detail import ProcessDetail
 from twtop.sources.open_source import Source
-from twtop.sources.probe import Ask, CollectError, Sample
+from twtop.sources.probe import CollectError, Request, Sample
 
 AT_ONCE_S, NEVER_S = 0.001, 3600
 PATIENCE_S = 10
@@ -42,7 +42,7 @@ class Kernel:
     def open(self) -> Source:
         return self.read
 
-    def read(self, _: Ask) -> Sample:
+    def read(self, _: Request) -> Sample:
         self.reads += 1
         self._begun.put(time.monotonic())
         answer = self._answers.get(timeout=PATIENCE_S)
@@ -232,11 +232,11 @@ def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: De
     assert not kernel.begins()
 
 
-@pytest.mark.parametrize("name", ["sampler.decode", "engine.fold", "engine.Ledger", "engine.Search"])
+@pytest.mark.parametrize("name", ["sampler.decode", "engine.build_frame", "engine.OwnerTracker", "engine.Search"])
 def test_a_defect_of_ours_is_told(
     engine: Engine, kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(f"twtop.{name}", fail)
+    monkeypatch.setattr(f"twtop.engine.{name}", fail)
     engine.start()
     kernel.answer()
     news = [desk.news.get(timeout=PATIENCE_S)]

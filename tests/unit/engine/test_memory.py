@@ -8,12 +8,12 @@ import numpy as np
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.sampler import Sampler
 from twtop.filter.parser import parse
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY
-from twtop.sources.probe import Ask, Sample
+from twtop.sources.probe import Request, Sample
 
 TICKS, COME_AND_GO, STAY_TICKS = 2000, 25, 8
 """Peers that come with each tick, and for how long: 50,000 in all."""
@@ -28,7 +28,7 @@ class Churn:
     def __init__(self) -> None:
         self._tick = 0
 
-    def read(self, ask: Ask) -> Sample:  # noqa: ARG002
+    def read(self, request: Request) -> Sample:  # noqa: ARG002
         self._tick += 1
         first = self._tick * COME_AND_GO
         numbers = np.arange(first, first + COME_AND_GO * STAY_TICKS)
@@ -38,7 +38,7 @@ class Churn:
 
 
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    sampler, history, ledger = Sampler(Churn().read, budget=1.0), History(), Ledger()
+    sampler, history, tracker = Sampler(Churn().read, budget=1.0), History(), OwnerTracker()
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)
@@ -46,7 +46,7 @@ def test_memory_stays_flat_while_peers_come_and_go() -> None:
         for tick in range(1, TICKS + 1):
             analysis = sampler.tick(1.0)
             history.advance(analysis.snapshot)
-            fold(history, analysis, views[tick % 2], ledger.assign(analysis.snapshot.sockets, NOBODY))
+            build_frame(history, analysis, views[tick % 2], tracker.assign(analysis.snapshot.sockets, NOBODY))
             if tick in (SETTLED, TICKS):
                 gc.collect()
                 held[tick] = tracemalloc.get_traced_memory()[0]

@@ -10,15 +10,15 @@ import pytest
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine import sampler as sampler_module
 from twtop.engine.sampler import Pace, Sampler
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import TcpState
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY
 from twtop.report.schema import document
-from twtop.sources.probe import Ask, Sample
+from twtop.sources.probe import Request, Sample
 
 ENTERED_PER_S, HELD = 40, 2000
 
@@ -36,7 +36,7 @@ class Kernel:
     def thread_time(self) -> float:
         return self._spent
 
-    def read(self, ask: Ask) -> Sample:
+    def read(self, request: Request) -> Sample:
         self.second += 1
         here = HELD + ENTERED_PER_S * self.second
         left = np.linspace(0.5, 60, HELD)
@@ -44,7 +44,7 @@ class Kernel:
         counters = {"TW": 10_000 + ENTERED_PER_S * self.second, "TWKilled": 0}
         sockstat = f"TCP: inuse 0 orphan 0 tw {here} alloc 0 mem 0\n"
         sample = make_sample(waiting, at=self.second, counters=counters, files={"net/sockstat": sockstat})
-        if not ask.states:
+        if not request.states:
             return replace(sample, dump=None)
         self.dumped.append(self.second)
         self._spent += self.cost_s
@@ -101,12 +101,12 @@ def test_a_cost_at_the_border_does_not_flicker() -> None:
 
 
 def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
-    sampler, history, ledger = Sampler(kernel.read), History(), Ledger()
+    sampler, history, tracker = Sampler(kernel.read), History(), OwnerTracker()
     found = []
     for _ in range(ticks):
         analysis = sampler.tick(1.0)
         history.advance(analysis.snapshot)
-        found.append(fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, NOBODY)))
+        found.append(build_frame(history, analysis, view, tracker.assign(analysis.snapshot.sockets, NOBODY)))
     return found
 
 
@@ -158,10 +158,10 @@ def test_the_cost_is_this_threads_cpu_time() -> None:
     def asked(work: Callable[[float], None]) -> list[int]:
         states: list[int] = []
 
-        def read(ask: Ask) -> Sample:
-            states.append(ask.states)
+        def read(request: Request) -> Sample:
+            states.append(request.states)
             work(0.03)
-            return replace(sample, mono=sample.mono + len(states), dump=sample.dump if ask.states else None)
+            return replace(sample, mono=sample.mono + len(states), dump=sample.dump if request.states else None)
 
         sampler = Sampler(read)
         for _ in range(3):

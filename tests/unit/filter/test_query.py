@@ -64,7 +64,7 @@ class Row:
     process: str | None = "wrk"
 
 
-def select(query: Query, rows: Sequence[Row]) -> Mask:
+def apply_view(query: Query, rows: Sequence[Row]) -> Mask:
     """`mask` over columns made of these rows."""
     integers = [int(each) | (MAPPED if each.version == 4 else 0) for row in rows for each in (row.local, row.remote)]
     distinct = sorted(set(integers))
@@ -99,7 +99,7 @@ def select(query: Query, rows: Sequence[Row]) -> Mask:
 
 
 def matches(text: str, row: Row) -> bool:
-    return bool(select(parse(text), [row])[0])
+    return bool(apply_view(parse(text), [row])[0])
 
 
 # Text → tree
@@ -454,7 +454,7 @@ def expected(query: Query, row: Row) -> bool:
 
 @given(TREES | st.just(Everything()), ROWS)
 def test_masks_agree_with_a_look_at_each_socket(query: Query, rows: list[Row]) -> None:
-    found = select(query, rows)
+    found = apply_view(query, rows)
     assert found.dtype == np.bool_
     assert found.tolist() == [expected(query, row) for row in rows]
 
@@ -462,8 +462,8 @@ def test_masks_agree_with_a_look_at_each_socket(query: Query, rows: list[Row]) -
 @given(st.lists(TESTS, min_size=2, max_size=3), ROWS)
 def test_de_morgan(tests: list[Query], rows: list[Row]) -> None:
     negated = tuple(map(Not, tests))
-    assert (select(Not(And(tuple(tests))), rows) == select(Or(negated), rows)).all()
-    assert (select(Not(Or(tuple(tests))), rows) == select(And(negated), rows)).all()
+    assert (apply_view(Not(And(tuple(tests))), rows) == apply_view(Or(negated), rows)).all()
+    assert (apply_view(Not(Or(tuple(tests))), rows) == apply_view(And(negated), rows)).all()
 
 
 @given(TREES)

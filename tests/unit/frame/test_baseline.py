@@ -12,12 +12,12 @@ from tests.support.sock_diag_dump import make_sample, many, sock
 from twtop.analysis.analysis import Analyst
 from twtop.filter.parser import parse
 from twtop.frame.baseline import Baseline
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Base, Frame
 from twtop.frame.history import History
 from twtop.frame.view import GroupBy, Key, View
 from twtop.model import Counts, Direction, Process, TcpState
-from twtop.processes.attribution import Ledger
+from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import holders
 from twtop.sources.decode import decode
 
@@ -71,12 +71,14 @@ def test_the_baseline_is_what_this_view_showed_then(query: str, by: GroupBy) -> 
 
 def run(*views: View) -> list[Frame]:
     """The first view on the first sample, the others on the second."""
-    analyst, history, ledger, found = Analyst(), History(), Ledger(), []
+    analyst, history, tracker, found = Analyst(), History(), OwnerTracker(), []
     for number, view in enumerate(views):
         if number < 2:
             analysis = analyst.analyse(decode((BEFORE, AFTER)[number]))
             history.advance(analysis.snapshot)
-        found.append(fold(history, analysis, view, ledger.assign(analysis.snapshot.sockets, holders(HELD.items()))))
+        found.append(
+            build_frame(history, analysis, view, tracker.assign(analysis.snapshot.sockets, holders(HELD.items())))
+        )
     return found
 
 
@@ -103,7 +105,7 @@ def test_off_and_on_again_is_a_new_baseline() -> None:
 def test_of_a_part_of_the_sockets_only_its_own_filter_is_known() -> None:
     query = parse("443")
     analysis = replace(Analyst().analyse(decode(BEFORE)), query=query)
-    nobody = Ledger().assign(analysis.snapshot.sockets, holders(()))
+    nobody = OwnerTracker().assign(analysis.snapshot.sockets, holders(()))
     baseline = Baseline(analysis, nobody, np.zeros(12, np.int64))
     found = baseline.under(View(query=query))
     assert found is not None

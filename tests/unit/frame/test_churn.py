@@ -8,7 +8,7 @@ from tests.support.forecast_load import Watch
 from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.timer_wheel import wheel
-from twtop.demo.load import Met, Server, Stream, client_closes, connect, run
+from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect, run
 from twtop.model import Timer
 from twtop.sources.probe import Sample
 
@@ -69,10 +69,10 @@ def test_a_closed_fin_wait2_does_not_enter_or_leave(start: int) -> None:
 
 @in_namespace
 def test_what_the_kernel_counts_of_a_leak_is_no_time_wait_until_the_peer_closes() -> None:
-    server, met, watch, kept = Server(("127.0.0.1", 7000)), Met(), Watch(), []
+    server, stats, watch, kept = Server(("127.0.0.1", 7000)), ConnectStats(), Watch(), []
 
     def forget() -> None:
-        client, leaked = connect(server, met)
+        client, leaked = connect(server, stats)
         client.close()
         kept.append(leaked)
 
@@ -90,8 +90,8 @@ def test_what_the_kernel_counts_of_a_leak_is_no_time_wait_until_the_peer_closes(
         each.close()
     counted, entered, left = frame()
     assert (counted, left) == (0, 0)
-    assert entered == pytest.approx(met.done / 2, rel=0.1)
-    for _ in run([Stream(1000, lambda: client_closes(connect(server, met)))], 60, 200):
+    assert entered == pytest.approx(stats.done / 2, rel=0.1)
+    for _ in run([Stream(1000, lambda: client_closes(connect(server, stats)))], 60, 200):
         pass
     counted, entered, left = frame()
-    assert entered == pytest.approx(met.done / 3, rel=0.1)
+    assert entered == pytest.approx(stats.done / 3, rel=0.1)

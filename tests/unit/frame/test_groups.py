@@ -46,8 +46,8 @@ SOCKETS = st.lists(drawn_socket(), max_size=25)
 
 def group_of(frame: Frame, row: int, by: GroupBy) -> Hashable:
     """What the sockets of one group have in common."""
-    sockets, places = frame.snapshot.sockets, frame.groups.places
-    direction = Direction(places.per_socket()[row])
+    sockets, destinations = frame.snapshot.sockets, frame.groups.destinations
+    direction = Direction(destinations.per_socket()[row])
     port = sockets.lport[row] if direction is Direction.INBOUND else sockets.rport[row]
     local, remote = (sockets.addresses.integer(side[row]) for side in (sockets.local, sockets.remote))
     match by:
@@ -77,7 +77,7 @@ def history_of(frame: Frame, rows: list[int]) -> list[int]:
 
 
 def rows_of(frame: Frame, key: Key) -> list[int]:
-    chosen = members(frame.snapshot, frame.groups.places, frame.owners, key)
+    chosen = members(frame.snapshot, frame.groups.destinations, frame.owners, key)
     return np.flatnonzero(chosen).tolist()
 
 
@@ -109,7 +109,7 @@ def test_groups_are_what_one_by_one_gives(by: GroupBy, blocks: list[Block], text
 def test_leaves_are_the_destinations_of_a_group(by: GroupBy, blocks: list[Block], text: str) -> None:
     found = frame(*blocks, view=View(query=parse(text), group_by=by), owners=OWNERS)
     groups, sockets = found.groups, found.snapshot.sockets
-    pressed = urgency(groups.places, groups.budgets)
+    pressed = urgency(groups.destinations, groups.port_budgets)
     for group in range(len(groups)):
         leaves = range(groups.first[group], groups.first[group + 1])
         rows = [rows_of(found, groups.leaf_key(leaf)) for leaf in leaves]
@@ -131,7 +131,7 @@ def test_only_what_is_shown_is_counted_and_every_budget_is_whole(blocks: list[Bl
     whole, part = (frame(*blocks, view=filtered(text)).groups for text in ("", "tw"))
     assert part.states.sum() == whole.states[:, TcpState.TIME_WAIT].sum()
     for name in ("used", "time_wait", "reusable", "capacity", "new_per_s", "full_in_s"):
-        np.testing.assert_array_equal(getattr(part.budgets, name), getattr(whole.budgets, name))
+        np.testing.assert_array_equal(getattr(part.port_budgets, name), getattr(whole.port_budgets, name))
 
 
 def names(blocks: list[Block], by: GroupBy, owners: ByInode = OWNERS) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tests.support.known import known
 from tests.support.known_owners import owned
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.analysis import Analyst
-from twtop.frame.build import fold
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import TICKS, History
 from twtop.frame.view import GroupBy, Key, SocketSort, View
@@ -169,7 +169,7 @@ class Run:
         self.ticks += 1
 
     def show(self, view: View) -> Frame:
-        return fold(self.history, self.analysis, view, owned(self.analysis.snapshot.sockets))
+        return build_frame(self.history, self.analysis, view, owned(self.analysis.snapshot.sockets))
 
 
 def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
@@ -280,4 +280,4 @@ def test_the_port_map_is_that_of_the_most_pressed_destination_among_them(view: V
     ]
     found = frame(*blocks, view=view, owners=OWNERS)
     assert bool(len(found.drill)) == bool(view.drill)
-    assert (found.port_map and found.groups.places.port[found.port_map.place]) == port
+    assert (found.port_map and found.groups.destinations.port[found.port_map.destination]) == port

@@ -103,7 +103,7 @@ def test_equally_pressed_destinations_of_a_peer_stand_by_port() -> None:
     blocks = [many("10.0.0.1", f"10.0.0.9:{port}", lports=[40000]) for port in (443, 80, 8080)]
     for scene in (blocks, blocks[::-1]):
         groups = peers(*scene)
-        assert groups.places.port[groups.destination].tolist() == [80, 443, 8080]
+        assert groups.destinations.port[groups.destination].tolist() == [80, 443, 8080]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.support.known_owners import owned
 from tests.support.other_process import server
 from tests.support.sock_diag_dump import Block, encode, many, sock
 from twtop.model import Owners, Process, Sockets, TcpState, Timer
-from twtop.processes.attribution import Ledger, hint
+from twtop.processes.attribution import OwnerTracker, hint
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, holders
 from twtop.sources.decode import decode
@@ -150,54 +150,54 @@ LIVE, CLOSED = to_the_same(3), sock("10.0.0.1:40001", "10.0.0.5:443", "TIME_WAIT
 
 
 def test_who_was_seen_to_hold_it_is_remembered_and_not_inferred() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(LIVE), holders(HOLDERS.items()))
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
     for _ in range(3):
-        assert told(ledger.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+        assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_a_remembered_owner_is_evidence_for_others() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(LIVE), holders(HOLDERS.items()))
-    assert told(ledger.assign(dump(CLOSED, WAITING), NOBODY)) == ["wrk 20", "wrk?"]
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
+    assert told(tracker.assign(dump(CLOSED, WAITING), NOBODY)) == ["wrk 20", "wrk?"]
     mixed = dump(CLOSED, WAITING, to_the_same(4, 40002))
-    assert told(ledger.assign(mixed, holders(HOLDERS.items()))) == ["wrk 20", None, "curl 30"]
+    assert told(tracker.assign(mixed, holders(HOLDERS.items()))) == ["wrk 20", None, "curl 30"]
 
 
 def test_who_is_found_after_the_close_was_seen_too() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(LIVE), NOBODY)
-    assert told(ledger.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["wrk 20"]
-    assert told(ledger.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), NOBODY)
+    assert told(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["wrk 20"]
+    assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_the_same_dump_again_with_more_holders() -> None:
-    ledger = Ledger()
-    assert told(ledger.assign(dump(LIVE), NOBODY)) == [None]
-    assert told(ledger.assign(dump(LIVE), holders(HOLDERS.items()))) == ["wrk 20"]
-    assert told(ledger.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+    tracker = OwnerTracker()
+    assert told(tracker.assign(dump(LIVE), NOBODY)) == [None]
+    assert told(tracker.assign(dump(LIVE), holders(HOLDERS.items()))) == ["wrk 20"]
+    assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(LIVE), holders(HOLDERS.items()))
-    assert told(ledger.assign(dump(WAITING), NOBODY)) == [None]
-    owners = ledger.assign(dump(CLOSED), NOBODY)
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
+    assert told(tracker.assign(dump(WAITING), NOBODY)) == [None]
+    owners = tracker.assign(dump(CLOSED), NOBODY)
     assert (told(owners), owners.processes) == ([None], ())
 
 
 def test_a_tuple_that_lives_again_is_its_new_holders() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(LIVE), holders(HOLDERS.items()))
-    ledger.assign(dump(CLOSED), NOBODY)
-    assert told(ledger.assign(dump(to_the_same(4)), NOBODY)) == [None]
-    assert told(ledger.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["curl 30"]
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
+    tracker.assign(dump(CLOSED), NOBODY)
+    assert told(tracker.assign(dump(to_the_same(4)), NOBODY)) == [None]
+    assert told(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["curl 30"]
 
 
 def test_a_guess_is_not_remembered() -> None:
-    ledger = Ledger()
-    ledger.assign(dump(WAITING, LIVE), holders(HOLDERS.items()))
-    assert told(ledger.assign(dump(WAITING), NOBODY)) == [None]
+    tracker = OwnerTracker()
+    tracker.assign(dump(WAITING, LIVE), holders(HOLDERS.items()))
+    assert told(tracker.assign(dump(WAITING), NOBODY)) == [None]
 
 
 def test_each_of_many_tuples_is_told_from_the_others() -> None:
@@ -211,9 +211,9 @@ def test_each_of_many_tuples_is_told_from_the_others() -> None:
     waits = [sock(here, there, "TIME_WAIT") for here, there in zip(near, far, strict=True)]
     waits.append(many("10.0.0.3", "10.0.0.5:80", "TIME_WAIT", lports=ports))
     by_inode = {inode: Process(inode, f"p{inode}") for inode in [*range(10, 16), *numbers.tolist()]}
-    ledger = Ledger()
-    ledger.assign(dump(*lives), holders(by_inode.items()))
-    owners = ledger.assign(dump(*waits[::-1]), NOBODY)
+    tracker = OwnerTracker()
+    tracker.assign(dump(*lives), holders(by_inode.items()))
+    owners = tracker.assign(dump(*waits[::-1]), NOBODY)
     expected = [*numbers.tolist(), 15, 14, 13, 12, 11, 10]
     assert [owners.processes[code].pid for code in owners.process] == expected
 
@@ -224,11 +224,11 @@ def test_each_of_many_tuples_is_told_from_the_others() -> None:
 def test_hidden_are_other_users_sockets_that_a_search_did_not_find() -> None:
     search = Search("/nowhere")
     sockets = dump(*(to_the_same(inode, 40000 + inode, uid) for inode, uid in ((5, 0), (6, 1000), (7, 1001))), WAITING)
-    assert Ledger(1000).assign(sockets, search.holders).hidden == 0
+    assert OwnerTracker(1000).assign(sockets, search.holders).hidden == 0
     search.want(sockets.inode)
     search.finish()
-    assert Ledger(1000).assign(sockets, search.holders).hidden == 2
-    assert Ledger(1000).assign(sockets, holders([(5, NGINX)], search.holders)).hidden == 1
+    assert OwnerTracker(1000).assign(sockets, search.holders).hidden == 2
+    assert OwnerTracker(1000).assign(sockets, holders([(5, NGINX)], search.holders)).hidden == 1
 
 
 def test_the_hint_says_what_to_do() -> None:
@@ -240,57 +240,57 @@ def test_the_hint_says_what_to_do() -> None:
 # By the kernel
 
 
-def owners_now(ledger: Ledger) -> dict[tuple[int, int], tuple[TcpState, Told]]:
+def owners_now(tracker: OwnerTracker) -> dict[tuple[int, int], tuple[TcpState, Told]]:
     """Of this namespace: (local port, remote port) → state and owner."""
     sockets, search = decode(read_sample()).sockets, Search()
     search.want(sockets.inode)
     search.finish()
     ends = zip(sockets.lport.tolist(), sockets.rport.tolist(), strict=True)
-    found = zip(map(TcpState, sockets.state), told(ledger.assign(sockets, search.holders)), strict=True)
+    found = zip(map(TcpState, sockets.state), told(tracker.assign(sockets, search.holders)), strict=True)
     return dict(zip(ends, found, strict=True))
 
 
 @in_namespace
 def test_a_time_wait_of_the_server() -> None:
     with server("tw-server") as child:
-        ledger, client = Ledger(), child.dial()
+        tracker, client = OwnerTracker(), child.dial()
         ends = child.port, client.getsockname()[1]
-        assert owners_now(ledger)[ends] == (TcpState.ESTABLISHED, f"tw-server {child.pid}")
+        assert owners_now(tracker)[ends] == (TcpState.ESTABLISHED, f"tw-server {child.pid}")
         child.close()
         client.close()
-        wait_until(lambda: owners_now(ledger)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
-        assert owners_now(ledger)[ends][1] == f"tw-server {child.pid}"
-        assert owners_now(Ledger())[ends][1] == "tw-server?"
+        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
+        assert owners_now(tracker)[ends][1] == f"tw-server {child.pid}"
+        assert owners_now(OwnerTracker())[ends][1] == "tw-server?"
 
 
 @in_namespace
 def test_a_time_wait_of_the_client() -> None:
     with server("tw-client") as child, socket.create_server(("127.0.0.1", 0)) as service:
         port = service.getsockname()[1]
-        ledger = Ledger()
+        tracker = OwnerTracker()
         child.connect(port)
         accepted, (_, lport) = service.accept()
         ends = lport, port
-        assert owners_now(ledger)[ends] == (TcpState.ESTABLISHED, f"tw-client {child.pid}")
+        assert owners_now(tracker)[ends] == (TcpState.ESTABLISHED, f"tw-client {child.pid}")
         child.close()
         accepted.close()
-        wait_until(lambda: owners_now(ledger)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
-        assert owners_now(ledger)[ends][1] == f"tw-client {child.pid}"
-        assert owners_now(Ledger())[ends][1] is None
+        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
+        assert owners_now(tracker)[ends][1] == f"tw-client {child.pid}"
+        assert owners_now(OwnerTracker())[ends][1] is None
         child.connect(port)
-        assert owners_now(Ledger())[ends][1] == "tw-client?"
+        assert owners_now(OwnerTracker())[ends][1] == "tw-client?"
         with socket.create_connection(("127.0.0.1", port)):
-            assert owners_now(Ledger())[ends][1] is None
+            assert owners_now(OwnerTracker())[ends][1] is None
 
 
 @in_namespace
 def test_a_closed_fin_wait2() -> None:
     with server("tw-server") as child:
-        ledger, client = Ledger(), child.dial()
+        tracker, client = OwnerTracker(), child.dial()
         ends = child.port, client.getsockname()[1]
-        owners_now(ledger)
+        owners_now(tracker)
         child.close()
-        wait_until(lambda: owners_now(ledger)[ends][0] is TcpState.FIN_WAIT2, what="FIN_WAIT2")
-        assert owners_now(ledger)[ends][1] == f"tw-server {child.pid}"
-        assert owners_now(Ledger())[ends][1] == "tw-server?"
+        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.FIN_WAIT2, what="FIN_WAIT2")
+        assert owners_now(tracker)[ends][1] == f"tw-server {child.pid}"
+        assert owners_now(OwnerTracker())[ends][1] == "tw-server?"
         client.close()

@@ -12,8 +12,8 @@ import pytest
 from tests import ROOT
 from tests.support.sock_diag_dump import make_sample, sock
 from twtop.sources.decode import decode
-from twtop.sources.open_source import KINDS, BestOf, open_source
-from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Ask, CollectError, Sample, Unavailable
+from twtop.sources.open_source import KINDS, FirstThatWorks, open_source
+from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, CollectError, Request, Sample, Unavailable
 
 SAMPLE = make_sample(sock("10.0.0.1:80", state="LISTEN"))
 
@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, *answers: Sample | Exception) -> None:
         self.answers = list(answers)
 
-    def __call__(self, _: Ask) -> Sample:
+    def __call__(self, _: Request) -> Sample:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -36,30 +36,30 @@ class Reader:
 
 def test_the_best_that_works_is_taken_and_kept() -> None:
     refused, works, worse = Reader(Unavailable("not here")), Reader(SAMPLE, SAMPLE), Reader()
-    read = BestOf({"best": refused, "good": works, "worse": worse})
+    read = FirstThatWorks({"best": refused, "good": works, "worse": worse})
     assert [read(ALL_SOCKETS).notice, read(ALL_SOCKETS).notice] == ["good instead of best: not here"] * 2
 
 
 def test_nothing_is_said_of_the_best_one() -> None:
-    assert BestOf({"best": Reader(SAMPLE), "good": Reader()})(ALL_SOCKETS).notice == ""
+    assert FirstThatWorks({"best": Reader(SAMPLE), "good": Reader()})(ALL_SOCKETS).notice == ""
 
 
 def test_counters_alone_settle_nothing() -> None:
     best = Reader(replace(SAMPLE, dump=None), Unavailable("not here"))
-    read = BestOf({"best": best, "good": Reader(SAMPLE)})
+    read = FirstThatWorks({"best": best, "good": Reader(SAMPLE)})
     assert read(COUNTERS_ONLY).dump is None
     assert read(ALL_SOCKETS).notice == "good instead of best: not here"
 
 
 def test_an_error_that_may_pass_does_not_lead_to_a_worse_source() -> None:
-    read = BestOf({"best": Reader(CollectError("busy"), SAMPLE), "good": Reader()})
+    read = FirstThatWorks({"best": Reader(CollectError("busy"), SAMPLE), "good": Reader()})
     with pytest.raises(CollectError, match="busy"):
         read(ALL_SOCKETS)
     assert read(ALL_SOCKETS).notice == ""
 
 
 def test_where_none_works_each_says_why() -> None:
-    read = BestOf({"best": Reader(Unavailable("load the module")), "good": Reader(Unavailable("no such file"))})
+    read = FirstThatWorks({"best": Reader(Unavailable("load the module")), "good": Reader(Unavailable("no such file"))})
     with pytest.raises(CollectError, match="best: load the module; good: no such file"):
         read(ALL_SOCKETS)
 
@@ -71,7 +71,7 @@ def test_each_kind_reads_this_machine(kind: str) -> None:
     assert snapshot.source == ("sock_diag" if kind == "auto" else kind)
     assert server.family == socket.AF_INET
     assert len(snapshot.sockets) >= 1
-    assert (snapshot.place, snapshot.notice) == ("", "")
+    assert (snapshot.netns_name, snapshot.notice) == ("", "")
 
 
 WITHOUT_SOCK_DIAG = """

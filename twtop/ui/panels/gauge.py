@@ -10,28 +10,28 @@ TICK, PEAK = "│", "╎"
 BLOCKS = {Tone.LIVE: "█", Tone.TIME_WAIT: "▓", Tone.REUSABLE: "▒", Tone.FREE: "░"}
 
 
-def gauge(groups: Groups, place: int, width: int, peak: float = math.nan) -> Line:
+def gauge(groups: Groups, destination: int, width: int, peak: float = math.nan) -> Line:
     """The budget of one destination in `width` cells; nothing for one without a known capacity.
 
     `peak` is the highest pressure so far; its tick stands where the bar ended then, once the bar is shorter.
     """
-    budget = groups.budgets
-    capacity = float(budget.capacity[place])
+    budget = groups.port_budgets
+    capacity = float(budget.capacity[destination])
     if math.isnan(capacity) or capacity <= 0 or width < 3:
         return ()
-    reusable = 0.0 if math.isnan(budget.reusable[place]) else float(budget.reusable[place])
-    waiting = float(budget.time_wait[place])
-    if groups.places.direction[place] == Direction.INBOUND:
+    reusable = 0.0 if math.isnan(budget.reusable[destination]) else float(budget.reusable[destination])
+    waiting = float(budget.time_wait[destination])
+    if groups.destinations.direction[destination] == Direction.INBOUND:
         waiting, reusable = 0.0, waiting
     else:
         waiting -= reusable
-    live = float(budget.used[place]) - waiting - reusable
+    live = float(budget.used[destination]) - waiting - reusable
     tones = bar((live, Tone.LIVE), (waiting, Tone.TIME_WAIT), (reusable, Tone.REUSABLE), total=capacity, width=width)
     spans = [(BLOCKS[tone], tone) for tone in tones]
-    if groups.places.direction[place] == Direction.OUTBOUND:
+    if groups.destinations.direction[destination] == Direction.OUTBOUND:
         spans[width // 2] = (TICK, Tone.STRONG)
     held = _filled(peak, width)
-    if held > _filled(float(budget.pressure[place]), width) and tones[held - 1] in (Tone.REUSABLE, Tone.FREE):
+    if held > _filled(float(budget.pressure[destination]), width) and tones[held - 1] in (Tone.REUSABLE, Tone.FREE):
         spans[held - 1] = (PEAK, Tone.STRONG)
     return merged(spans)
 

@@ -69,8 +69,8 @@ class Header(LinePanel):
             left.insert(4, Part((("of the filter alone", Tone.WARN),), 5))
         if self.frame.every_s > self.interval:
             left.insert(5, Part(((f"sockets every {fmt.setting(self.frame.every_s)}", Tone.WARN),), 5))
-        if snapshot.place:
-            left.insert(2, Part((("netns ", Tone.DIM), (printable(snapshot.place, 32), Tone.KEY)), 8))
+        if snapshot.netns_name:
+            left.insert(2, Part((("netns ", Tone.DIM), (printable(snapshot.netns_name, 32), Tone.KEY)), 8))
         if self.mark is not None:
             since = fmt.seconds(snapshot.mono - self.mark.mono)
             label = f" {printable(self.mark.label, LABEL)}" if self.mark.label else ""

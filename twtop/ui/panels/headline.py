@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.geometry import Offset, Size
 
 from twtop import formatting as fmt
-from twtop.analysis.bottleneck import Scarcest, scarcest
+from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.verdicts import SOON_S, Level, Verdict, when_full
 from twtop.frame.frame import Frame
 from twtop.ui.kit.lines import GAP, Line, Part, Tone, fit, merged, spread, width_of
@@ -41,7 +41,7 @@ class Headline(LinePanel):
         if frame is None:
             return ()
         verdict, groups = most_urgent(frame.verdicts), frame.groups
-        worst = scarcest(groups.places, groups.budgets, frame.bind_first, groups.addresses)
+        worst = find_bottleneck(groups.destinations, groups.port_budgets, frame.bind_first, groups.addresses)
         if verdict.id != "ports" or worst is None:
             return _sentence(verdict, size)
         if size.height > 1:
@@ -65,23 +65,23 @@ def _sentence(verdict: Verdict, size: Size) -> tuple[Line, ...]:
     return wrapped(told, size.width, rows=max(1, size.height), indent=len(name) + 1)
 
 
-def _name(worst: Scarcest, level: Level, width: int) -> Line:
+def _name(worst: Bottleneck, level: Level, width: int) -> Line:
     """In at most so many cells; of a long one the middle gives way, for the port stands at its end."""
-    name = worst.name if worst.place is not None else f"{worst.name}, which binds first"
+    name = worst.name if worst.destination is not None else f"{worst.name}, which binds first"
     if len(name) > (room := max(LEAST_NAME, width - len(f" {SIGNS[level]}  "))):
         name = f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
     return ((f" {SIGNS[level]} {name} ", TONES.get(level, Tone.STRONG)),)
 
 
-def _share(worst: Scarcest) -> Line:
+def _share(worst: Bottleneck) -> Line:
     return ((f"{fmt.percent(worst.pressure):>5}", Tone.STRONG),)
 
 
-def _capacity(worst: Scarcest) -> Line:
+def _capacity(worst: Bottleneck) -> Line:
     return ((f" of {fmt.count(worst.capacity)} ports", Tone.PLAIN),)
 
 
-def _when(worst: Scarcest) -> Line:
+def _when(worst: Bottleneck) -> Line:
     """When it is full, in a place of fixed width; nothing where that is unknown."""
     if math.isnan(worst.full_in_s):
         return ()
@@ -91,7 +91,7 @@ def _when(worst: Scarcest) -> Line:
     return ((" " * (WHEN - len(words)), Tone.PLAIN), (words, tone))
 
 
-def _words(worst: Scarcest, level: Level, width: int) -> Line:
+def _words(worst: Bottleneck, level: Level, width: int) -> Line:
     """The answer, and at the far end the two rates that explain it."""
     figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
     name = _name(worst, level, width)
@@ -105,7 +105,7 @@ def _words(worst: Scarcest, level: Level, width: int) -> Line:
     return spread(left, ((pace, Tone.DIM),), width) if room else left
 
 
-def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
+def _beside(frame: Frame, worst: Bottleneck, level: Level, width: int) -> Line:
     """All in one line, the gauge in the room that is left."""
     when = _when(worst)
     name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
@@ -116,8 +116,8 @@ def _beside(frame: Frame, worst: Scarcest, level: Level, width: int) -> Line:
     return fit([Part(name, 8), Part(_share(worst), 9), Part(when, 7)], width, SPACE)
 
 
-def _drawn(frame: Frame, worst: Scarcest, width: int) -> Line:
-    if worst.place is not None:
-        return gauge(frame.groups, worst.place, width, float(frame.peak[worst.place]))
+def _drawn(frame: Frame, worst: Bottleneck, width: int) -> Line:
+    if worst.destination is not None:
+        return gauge(frame.groups, worst.destination, width, float(frame.peak[worst.destination]))
     tones = bar((worst.used, Tone.TIME_WAIT), total=worst.capacity, width=width)
     return merged([(BLOCKS[tone], tone) for tone in tones])

@@ -63,7 +63,7 @@ class PeerRow:
         return self.groups.key(self.group) if self.leaf is None else self.groups.leaf_key(self.leaf)
 
     @property
-    def place(self) -> int:
+    def destination(self) -> int:
         """The destination that the figures of this row are about: its own, or the group's worst."""
         leaf = self.groups.first[self.group] if self.leaf is None else self.leaf
         return int(self.groups.destination[leaf])
@@ -148,7 +148,7 @@ def _leaf_label(key: Key) -> str:
 
 
 def _direction(row: PeerRow, _width: int) -> Line:
-    return ((DIRECTION_LABELS[Direction(row.groups.places.direction[row.place])], Tone.DIM),)
+    return ((DIRECTION_LABELS[Direction(row.groups.destinations.direction[row.destination])], Tone.DIM),)
 
 
 def _time_wait(row: PeerRow, _width: int) -> Line:
@@ -175,35 +175,39 @@ def _change(row: PeerRow, count: Callable[[Counts], int]) -> Line:
 
 def _ports(row: PeerRow, width: int) -> Line:
     """`:443 ▓▓▓▓│░░░ 1,438/7,233 △ 19 %`: the gauge takes the room that the words leave."""
-    groups, place = row.groups, row.place
-    budget, port = groups.budgets, f":{groups.places.port[place]}"
-    used, capacity = fmt.count(budget.used[place]), fmt.count(budget.capacity[place])
-    if np.isnan(budget.capacity[place]):
+    groups, destination = row.groups, row.destination
+    budget, port = groups.port_budgets, f":{groups.destinations.port[destination]}"
+    used, capacity = fmt.count(budget.used[destination]), fmt.count(budget.capacity[destination])
+    if np.isnan(budget.capacity[destination]):
         return ((f"{port:>{PORT}} {used} used, budget unknown", Tone.DIM),)
-    inbound = groups.places.direction[place] == Direction.INBOUND
-    pressure, full_in_s = float(budget.pressure[place]), float(budget.full_in_s[place])
-    level = Level.OK if inbound else ports_level(pressure, bool(budget.past_cliff[place]), full_in_s)
+    inbound = groups.destinations.direction[destination] == Direction.INBOUND
+    pressure, full_in_s = float(budget.pressure[destination]), float(budget.full_in_s[destination])
+    level = Level.OK if inbound else ports_level(pressure, bool(budget.past_cliff[destination]), full_in_s)
     tone, sign = LEVEL_TONES.get(level, Tone.PLAIN), f"{SIGNS[level]} " if level in LEVEL_TONES else ""
     words: list[Span] = [(f"{sign + fmt.percent(pressure):>{SHARE}}", tone)]
     if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + 1:
         words.insert(0, (f" {used:>7}/{capacity:<6}", Tone.PLAIN))
-    recyclable = f" {fmt.count(budget.time_wait[place]):>6} recyclable"
+    recyclable = f" {fmt.count(budget.time_wait[destination]):>6} recyclable"
     if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:  # room in every row: figures stay in line
         words.append((recyclable if inbound else " " * len(recyclable), Tone.DIM))
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
-    return ((f"{port:>{PORT}} ", Tone.DIM), *gauge(groups, place, room, float(row.frame.peak[place])), *words)
+    return (
+        (f"{port:>{PORT}} ", Tone.DIM),
+        *gauge(groups, destination, room, float(row.frame.peak[destination])),
+        *words,
+    )
 
 
 def _new(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.budgets.new_per_s[row.place]), Tone.PLAIN),)
+    return ((fmt.rate_on_point(row.groups.port_budgets.new_per_s[row.destination]), Tone.PLAIN),)
 
 
 def _most(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.place]), Tone.DIM),)
+    return ((fmt.rate_on_point(row.groups.port_budgets.max_per_s[row.destination]), Tone.DIM),)
 
 
 def _full_in(row: PeerRow, _width: int) -> Line:
-    full_in = float(row.groups.budgets.full_in_s[row.place])
+    full_in = float(row.groups.port_budgets.full_in_s[row.destination])
     tone = Tone.CRITICAL if full_in <= SOON_S else Tone.WARN if np.isfinite(full_in) else Tone.DIM
     return ((fmt.full_in(full_in), tone),)
 

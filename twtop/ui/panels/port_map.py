@@ -41,7 +41,7 @@ class PortMapPanel(LinePanel, can_focus=True):
         if self._frame and found:
             room, rows = _strip_size(self.size)
             block = max(1, -(-len(found.first) // max(1, room * rows)))
-            name = label(self._frame.groups.place_key(found.place))
+            name = label(self._frame.groups.destination_key(found.destination))
             self.entitle(f"Ports to {name} ── {fmt.count(block)} port{'s' * (block > 1)} a cell")
         super().draw()
 

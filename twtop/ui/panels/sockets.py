@@ -213,7 +213,7 @@ def _filtered_out(frame: Frame, drill: Key) -> bool:
     """Whether there are sockets of this group, or may be, of which the filter keeps none."""
     if isinstance(frame.view.query, Everything):
         return False
-    return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.places, frame.owners, drill).any())
+    return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.destinations, frame.owners, drill).any())
 
 
 class SocketsTable(Table[SocketRow]):
