@@ -17,7 +17,7 @@ NOBODY, PR_SET_DUMPABLE = 65534, 4
 
 SCENE = f"""
 import contextlib, ctypes, fcntl, io, json, os, signal, socket, struct, sys, time
-from twtop.cli import main
+from twtop.cli.main import main
 
 libc = ctypes.CDLL(None, use_errno=True)
 if os.getuid() or libc.unshare({CLONE_NEWNET}):

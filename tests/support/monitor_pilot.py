@@ -182,7 +182,10 @@ async def monitor(
     script = Script(ticks)
     make_engine = partial(Engine, open_source or script)
     app = TwtopApp(make_engine, view or View(), interval, places=places, theme_file=theme_file)
-    told = patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)), patch("twtop.engine.engine.read_detail", detail)
+    told = (
+        patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)),
+        patch("twtop.engine.engine.read_detail", detail),
+    )
     with told[0], told[1]:
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HOLD = str(Path(__file__).with_name("hold.py"))
+HOLD = str(Path(__file__).with_name("holder_process.py"))
 
 
 @dataclass

@@ -200,7 +200,7 @@ def test_the_monitor_needs_a_terminal() -> None:
 
 WITHOUT_DESCRIPTORS = """
 import contextlib, io, os, resource
-from twtop.cli import main
+from twtop.cli.main import main
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main(["-1"])  # loads all that it needs
 next_one = os.dup(0)

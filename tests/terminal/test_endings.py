@@ -21,9 +21,9 @@ import sys
 from functools import partial
 from itertools import count
 
-from twtop.engine import Engine
-from twtop.frame import View
-from twtop.sources import open_source
+from twtop.engine.engine import Engine
+from twtop.frame.view import View
+from twtop.sources.open_source import open_source
 from twtop.ui.app import TwtopApp
 
 

@@ -9,7 +9,7 @@ from tests import ROOT
 
 LEAVES = """
 import numpy  # something to take down at the end
-from twtop.ui.hangup import end_without
+from twtop.ui.terminal_watch import end_without
 
 end_without(0, grace_s=0.001)
 print("told", flush=True)
@@ -17,7 +17,7 @@ print("told", flush=True)
 
 WAITS = """
 import os
-from twtop.ui.hangup import end_without
+from twtop.ui.terminal_watch import end_without
 
 end_without(0, grace_s=0.1)
 print("told", flush=True)

@@ -93,7 +93,7 @@ def text(words: str) -> tuple[Line, ...]:
 class Holder(App[None]):
     """Shows one widget and nothing else."""
 
-    CSS_PATH = "../twtop/ui/twtop.tcss"
+    CSS_PATH = "../../twtop/ui/twtop.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
 
     def get_css_variables(self) -> dict[str, str]:

@@ -130,8 +130,8 @@ def test_what_is_reusable_is_unknown_without_the_sysctls(unknown: str) -> None:
     assert seen["pressure"] == 0.01
 
 
-@pytest.mark.parametrize(("low", "high", "elusive"), [(40_000, 40_099, 0), (40_000, 40_100, 1), (40_001, 40_001, 0)])
-def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped_ports: int) -> None:
+@pytest.mark.parametrize(("low", "high", "skipped"), [(40_000, 40_099, 0), (40_000, 40_100, 1), (40_001, 40_001, 0)])
+def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped: int) -> None:
     """So its budget is full with one port left; nothing more is made of it."""
     space = described(port_range=(low, high)).space
     assert (space.skipped_ports, space.capacity) == (skipped_ports, high - low + 1)

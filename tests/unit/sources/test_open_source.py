@@ -76,7 +76,7 @@ def test_each_kind_reads_this_machine(kind: str) -> None:
 
 WITHOUT_SOCK_DIAG = """
 import errno, os, socket
-from twtop.cli import main
+from twtop.cli.main import main
 
 class Refused(socket.socket):
     def __init__(self, family=-1, *rest, **options):

@@ -40,7 +40,7 @@ def run(platform: str, program: str, *arguments: str) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
 def test_a_report_by_psutil(platform: str) -> None:
-    ran = run(platform, "from twtop.cli import main\nmain()", "-1", "-o", "json", "--sockets")
+    ran = run(platform, "from twtop.cli.main import main\nmain()", "-1", "-o", "json", "--sockets")
     assert ran.returncode == os.EX_OK, ran.stderr
     value = json.loads(ran.stdout)
     assert (value["source"], value["netns"], value["limits"]["port_range"]) == ("psutil", None, None)
@@ -54,14 +54,14 @@ def test_a_report_by_psutil(platform: str) -> None:
     "options", [["explain"], ["-1", "--group", "process"], ["-1", "-f", "tw and 443", "-o", "csv"]]
 )
 def test_other_commands(options: list[str]) -> None:
-    ran = run("darwin", "from twtop.cli import main\nmain()", *options)
+    ran = run("darwin", "from twtop.cli.main import main\nmain()", *options)
     assert ran.returncode == os.EX_OK, ran.stderr
     assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize(("options", "said"), [(["-N", "blue", "-1"], "blue"), (["demo", "-1"], "Linux")])
 def test_what_only_linux_has_is_told_in_one_line(options: list[str], said: str) -> None:
-    ran = run("darwin", "from twtop.cli import main\nmain()", *options)
+    ran = run("darwin", "from twtop.cli.main import main\nmain()", *options)
     (told,) = ran.stderr.splitlines()
     assert (ran.returncode, ran.stdout) == (1, "")
     assert told.startswith("twtop: ")
@@ -82,12 +82,12 @@ for module in pkgutil.walk_packages(twtop.__path__, "twtop."):
 MONITOR = """
 import asyncio
 from functools import partial
-from twtop.engine import Engine
-from twtop.frame import View
-from twtop.netns_listing import list_namespaces
-from twtop.sources import open_local
+from twtop.engine.engine import Engine
+from twtop.frame.view import View
+from twtop.sources.netns_listing import list_namespaces
+from twtop.sources.open_source import open_local
 from twtop.ui.app import TwtopApp
-from twtop.ui.namespaces import Places
+from twtop.ui.dialogs.namespaces import Places
 
 async def look():
     app = TwtopApp(partial(Engine, open_local), View(), 0.2, (), Places(list_namespaces, lambda _: None, None))
