@@ -134,7 +134,7 @@ def test_what_is_reusable_is_unknown_without_the_sysctls(unknown: str) -> None:
 def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped: int) -> None:
     """So its budget is full with one port left; nothing more is made of it."""
     space = described(port_range=(low, high)).space
-    assert (space.skipped_ports, space.capacity) == (skipped_ports, high - low + 1)
+    assert (space.skipped_ports, space.capacity) == (skipped, high - low + 1)
 
 
 def test_a_budget_is_full_when_connect_may_fail() -> None:
