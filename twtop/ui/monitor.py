@@ -1,6 +1,5 @@
 """The screen: panels on one side, the engine on the other, and what each key does between them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from textual.reactive import Reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from twtop.engine.engine import Engine
+from twtop.engine.engine import Engine, Subscriber
 from twtop.explain.claims import explain
 from twtop.filter.query import Everything, unparse, with_state
 from twtop.frame.frame import Frame
@@ -45,11 +44,6 @@ from twtop.ui.panels.verdict_strip import VerdictStrip
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 
-MakeEngine = Callable[
-    [View, float, Callable[[Frame], object], Callable[[str], object], Callable[[Exception], object]], Engine
-]
-"""(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
-
 
 class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     """`frame` is the latest; `view` is what the engine was asked for last."""
@@ -59,7 +53,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """As Textual has it, but for painting the whole screen: the two panels that look different paint themselves."""
 
-    def __init__(self, make_engine: MakeEngine, view: View, interval: float, places: Places | None = None) -> None:
+    def __init__(self, engine: Engine, view: View, interval: float, places: Places | None = None) -> None:
         super().__init__()
         self.wanted = view
         self.interval = interval
@@ -67,15 +61,17 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         self.frame: Frame | None = None
         self._hinted = False
         self._places = places
-        self._engine = self._made(make_engine)
+        self._engine = engine
+        self._listen()
 
-    def _made(self, make_engine: MakeEngine) -> Engine:
-        return make_engine(
-            self.wanted,
-            self.interval,
-            lambda frame: self.post_message(FrameReady(frame)),
-            lambda fault: self.post_message(Fault(fault)),
-            lambda defect: self.post_message(Defect(defect)),
+    def _listen(self) -> None:
+        """Let the engine's threads post messages to this screen."""
+        self._engine.subscribe(
+            Subscriber(
+                lambda frame: self.post_message(FrameReady(frame)),
+                lambda fault: self.post_message(Fault(fault)),
+                lambda defect: self.post_message(Defect(defect)),
+            )
         )
 
     def compose(self) -> ComposeResult:
@@ -160,7 +156,8 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         self.wanted = replace(self.wanted, baseline=False)
         self._header.fault = ""
         self._header.show_frame(None)
-        self._engine = self._made(message.make_engine)
+        self._engine = message.make_engine(self.wanted, self.interval)
+        self._listen()
         self._engine.start()
         self.arrived(message.place)
 
