@@ -33,7 +33,7 @@ class Mark:
 
 def mark_of(frame: Frame, label: str = "") -> Mark:
     """How things stand in this frame."""
-    total, sockets, groups = frame.total, frame.snapshot.sockets, frame.groups
+    total, sockets = frame.total, frame.snapshot.sockets
     worst = frame.analysis.bottleneck
     return Mark(
         mono=frame.snapshot.mono,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.port_reading import described
+from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
 from twtop.analysis.exhaustion import full_in_s
 from twtop.analysis.rates import Rates

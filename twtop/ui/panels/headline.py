@@ -40,8 +40,7 @@ class Headline(LinePanel):
         frame, width = self._frame, size.width
         if frame is None:
             return ()
-        verdict, groups = most_urgent(frame.verdicts), frame.groups
-        worst = frame.analysis.bottleneck
+        verdict, worst = most_urgent(frame.verdicts), frame.analysis.bottleneck
         if verdict.id != "ports" or worst is None:
             return _sentence(verdict, size)
         if size.height > 1:
