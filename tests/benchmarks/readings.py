@@ -103,8 +103,8 @@ def command(line: str) -> Contender:
 
 def contenders() -> dict[str, Contender]:
     """Those that this machine has; twtop's reading is that of a monitor which has run for a while."""
-    read, history = open_local(), History()
-    sampler = Sampler(read, budget=UNBOUNDED)
+    source, history = open_local(), History()
+    sampler = Sampler(source, budget=UNBOUNDED)
 
     def reading() -> None:
         analysis = sampler.tick(1.0)
@@ -113,7 +113,7 @@ def contenders() -> dict[str, Contender]:
 
     found = {
         READING: within(reading),
-        "twtop: of that the dump, its bytes not looked at": within(lambda: read(ALL_SOCKETS)),
+        "twtop: of that the dump, its bytes not looked at": within(lambda: source.read(ALL_SOCKETS)),
         COLD.replace(f"{sys.executable} -m ", ""): command(COLD),
         f"twtop -1 -o json -f 'port {FIRST_PORT}'": command(f"{COLD} -f 'port {FIRST_PORT}'"),
     }

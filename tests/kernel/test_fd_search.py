@@ -12,8 +12,7 @@ import pytest
 from tests.support.in_namespace import in_namespace
 from tests.support.other_process import server
 from tests.support.run_as_nobody import as_nobody
-from twtop.arrays import Inodes
-from twtop.model import Process, TcpState
+from twtop.model import Inodes, Process, TcpState
 from twtop.processes import fd_search
 from twtop.processes.fd_search import AFRESH_S, SAVED_S, SHARE, SLICE_S, Allowance, Search
 from twtop.processes.inode_map import NOBODY, Holders, holders

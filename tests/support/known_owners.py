@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from twtop.arrays import Inodes
-from twtop.model import Owners, Process, Sockets
+from twtop.model import Inodes, Owners, Process, Sockets
 from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY, holders
 

@@ -19,7 +19,7 @@ from twtop.frame.history import History
 from twtop.frame.view import GroupBy, GroupSort, View
 from twtop.model import Process, Snapshot
 from twtop.processes.attribution import OwnerTracker
-from twtop.processes.inode_map import holders
+from twtop.processes.inode_map import holders, holders_by_pid
 from twtop.report.formats import REPORTS
 from twtop.sources.decode import decode
 from twtop.sources.probe import Request, Sample
@@ -56,9 +56,10 @@ def reports(name: str, view: View) -> dict[str, str]:
         analysis = analyst.analyse(last)
         history.advance(analysis.snapshot)
         sockets, told = analysis.snapshot.sockets, analysis.snapshot.holders
-        if told is None:
-            told = {inode: Process(100 + inode % 5, f"p{inode % 5}") for inode in {*sockets.inode.tolist()} - {0}}
-        frame = build_frame(history, analysis, view, tracker.assign(sockets, holders(told.items())))
+        inodes = sorted({*sockets.inode.tolist()} - {0})
+        found = holders((inode, Process(100 + inode % 5, f"p{inode % 5}")) for inode in inodes)
+        known = found if told is None else holders_by_pid(told)
+        frame = build_frame(history, analysis, view, tracker.assign(sockets, known))
         for form, report in REPORTS.items():
             printed[form] += report(frame, False)
             printed[f"{form} with sockets"] += report(frame, True)

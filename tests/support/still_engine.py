@@ -17,8 +17,8 @@ from twtop.processes.attribution import OwnerTracker
 from twtop.processes.detail import ProcessDetail
 from twtop.processes.inode_map import holders
 from twtop.sources.decode import decode
-from twtop.sources.open_source import Source
 from twtop.sources.probe import Request
+from twtop.sources.source import ReadBy, Source
 
 STEP_S = 10
 """How far a refresh goes on in the story."""
@@ -99,4 +99,4 @@ def _no_source() -> Source:
     def read(_: Request) -> NoReturn:
         raise NotImplementedError
 
-    return read
+    return ReadBy(read)

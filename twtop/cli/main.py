@@ -23,17 +23,17 @@ from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.model import Namespace, Owners
+from twtop.model import Netns, Owners
 from twtop.processes.attribution import OwnerTracker, hint
 from twtop.processes.fd_search import Search
-from twtop.processes.inode_map import holders
+from twtop.processes.inode_map import holders_by_pid
 from twtop.report.formats import REPORTS, Report
 from twtop.runtime import share_one_pool
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
-from twtop.sources.open_source import OpenSource
 from twtop.sources.open_source import open_source as open_source_of
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 DONE, UNREADABLE = 0, 1
 
@@ -142,10 +142,10 @@ def _frames(open_source: OpenSource, view: View, options: argparse.Namespace) ->
             told = True
         history.advance(analysis.snapshot)
         sockets, told_holders = analysis.snapshot.sockets, analysis.snapshot.holders
-        if wants_owners and told_holders is None and time.monotonic() >= search.rested_at:
+        if wants_owners and analysis.snapshot.is_searchable and time.monotonic() >= search.rested_at:
             search.want(sockets.inode)
             search.finish()
-        held = search.holders if told_holders is None else holders(told_holders.items())
+        held = search.holders if told_holders is None else holders_by_pid(told_holders)
         owners = tracker.assign(sockets, held) if wants_owners else Owners.unknown(sockets)
         if owners.hidden and not hinted:
             complain(hint(owners.hidden), DONE)
@@ -169,10 +169,10 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
 
     home = open_source if options.netns is None else open_source_of(options.source)
 
-    def engine(place: Namespace) -> Callable[..., Engine]:
+    def engine(place: Netns) -> Callable[..., Engine]:
         return partial(make_engine, open_source_of(options.source, place.target) if place.target else home)
 
-    def refusal(place: Namespace) -> str | None:
+    def refusal(place: Netns) -> str | None:
         return netns.refusal(place.target) if place.target else None
 
     filters = [AsciiFilter()] if options.ascii else []

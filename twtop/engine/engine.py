@@ -21,9 +21,9 @@ from twtop.model import Process, Sockets
 from twtop.processes.attribution import OwnerTracker
 from twtop.processes.detail import ProcessDetail, read_detail
 from twtop.processes.fd_search import Search
-from twtop.processes.inode_map import NOBODY, Holders, holders
-from twtop.sources.open_source import OpenSource
+from twtop.processes.inode_map import NOBODY, Holders, holders_by_pid
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 INSPECT_EVERY_S = 1.0
 
@@ -152,7 +152,7 @@ class Engine:
             told = analysis.snapshot.holders
             with self._changed:
                 if told is not None:
-                    self._holders = holders(told.items())
+                    self._holders = holders_by_pid(told)
                 if self._analysis is None or wish.paused or not self._wish.paused:  # else what is seen was frozen since
                     self._analysis = analysis
                     self._changed.notify_all()
@@ -216,7 +216,7 @@ class Engine:
         with self._changed:
             while not self._wish.stopped:
                 snapshot = self._analysis.snapshot if self._analysis else None
-                sockets = snapshot.sockets if snapshot and snapshot.holders is None else None
+                sockets = snapshot.sockets if snapshot and snapshot.is_searchable else None
                 left = search.rested_at - time.monotonic()
                 sought = sockets is not wanted or not search.over
                 if sockets is not None and sought and left <= 0:

@@ -21,8 +21,8 @@ from twtop.filter.query import (
 from twtop.model import Direction, Owners, Snapshot
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
-from twtop.sources.open_source import Source
 from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Request
+from twtop.sources.source import Source
 
 CPU_LIMIT = 0.1
 """Share of one CPU that reading sockets may cost, unless the user says otherwise."""
@@ -63,8 +63,8 @@ class Pace:
 class Sampler:
     """Reads a source tick by tick. Lives in the thread that opened it."""
 
-    def __init__(self, read: Source, budget: float = CPU_LIMIT) -> None:
-        self._read = read
+    def __init__(self, source: Source, budget: float = CPU_LIMIT) -> None:
+        self._read = source.read
         self._analyst = Analyst()
         self._whole, self._part = Pace(budget), Pace(budget)
         self._last: Snapshot | None = None

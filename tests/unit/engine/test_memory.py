@@ -38,7 +38,7 @@ class Churn:
 
 
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    sampler, history, tracker = Sampler(Churn().read, budget=1.0), History(), OwnerTracker()
+    sampler, history, tracker = Sampler(Churn(), budget=1.0), History(), OwnerTracker()
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)

@@ -19,6 +19,7 @@ from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY
 from twtop.report.schema import document
 from twtop.sources.probe import Request, Sample
+from twtop.sources.source import ReadBy
 
 ENTERED_PER_S, HELD = 40, 2000
 
@@ -67,7 +68,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 )
 def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, budget: float, dumped: list[int]) -> None:
     kernel.cost_s = cost_s
-    sampler = Sampler(kernel.read, budget)
+    sampler = Sampler(kernel, budget)
     for _ in range(9):
         sampler.tick(1.0)
     assert kernel.dumped == dumped
@@ -75,7 +76,7 @@ def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, budget: f
 
 def test_it_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
     kernel.cost_s = 0.75
-    sampler = Sampler(kernel.read)
+    sampler = Sampler(kernel)
     for second in range(5):
         sampler.tick(1.0, now=second == 3)
     assert kernel.dumped == [0, 1, 3]
@@ -101,7 +102,7 @@ def test_a_cost_at_the_border_does_not_flicker() -> None:
 
 
 def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
-    sampler, history, tracker = Sampler(kernel.read), History(), OwnerTracker()
+    sampler, history, tracker = Sampler(kernel), History(), OwnerTracker()
     found = []
     for _ in range(ticks):
         analysis = sampler.tick(1.0)
@@ -163,7 +164,7 @@ def test_the_cost_is_this_threads_cpu_time() -> None:
             work(0.03)
             return replace(sample, mono=sample.mono + len(states), dump=sample.dump if request.states else None)
 
-        sampler = Sampler(read)
+        sampler = Sampler(ReadBy(read))
         for _ in range(3):
             sampler.tick(0.1)
         return states

@@ -87,6 +87,7 @@ def apply_view(query: Query, rows: Sequence[Row]) -> Mask:
         wqueue=zeros,
         uid=zeros,
         inode=zeros,
+        pid=zeros,
     )
     names = sorted({row.process for row in rows if row.process is not None})
     owner = [-1 if row.process is None else names.index(row.process) for row in rows]
