@@ -20,7 +20,7 @@ from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.processes.detail import ProcessDetail
-from twtop.sources.open_source import OpenSource
+from twtop.sources.source import OpenSource
 from twtop.ui.app import TwtopApp
 from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.kit.table import Table

@@ -8,8 +8,8 @@ from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Owners, Snapshot, Sockets
 from twtop.processes.attribution import OwnerTracker
-from twtop.processes.inode_map import Holders, holders
-from twtop.sources.open_source import OpenSource
+from twtop.processes.inode_map import Holders, holders_by_pid
+from twtop.sources.source import OpenSource
 
 
 class Pipeline:
@@ -55,5 +55,5 @@ class Pipeline:
         if snapshot.holders is None:
             return None
         if self._told is None or self._told[0].holders is not snapshot.holders:
-            self._told = snapshot, holders(snapshot.holders.items())
+            self._told = snapshot, holders_by_pid(snapshot.holders)
         return self._told[1]

@@ -6,7 +6,7 @@ from textual.message import Message
 
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
-from twtop.model import Namespace
+from twtop.model import Netns
 
 
 class FrameReady(Message):
@@ -31,7 +31,7 @@ class Fault(Message):
 class Moved(Message):
     """The engine of before has ended; this one makes another, of another network namespace."""
 
-    def __init__(self, place: Namespace, make_engine: Callable[..., Engine]) -> None:
+    def __init__(self, place: Netns, make_engine: Callable[..., Engine]) -> None:
         super().__init__()
         self.place = place
         self.make_engine = make_engine
@@ -40,7 +40,7 @@ class Moved(Message):
 class Refused(Message):
     """That namespace cannot be entered, and why."""
 
-    def __init__(self, place: Namespace, reason: str) -> None:
+    def __init__(self, place: Netns, reason: str) -> None:
         super().__init__()
         self.place = place
         self.reason = reason

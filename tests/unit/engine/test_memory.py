@@ -35,7 +35,7 @@ class Churn:
 
 
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    pipeline = Pipeline(lambda: Churn().read, max_cpu=1.0)
+    pipeline = Pipeline(Churn, max_cpu=1.0)
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)

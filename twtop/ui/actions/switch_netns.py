@@ -4,7 +4,7 @@ from textual.screen import Screen
 
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
-from twtop.model import Namespace
+from twtop.model import Netns
 from twtop.ui.dialogs.namespaces import NamespacesScreen, Places
 from twtop.ui.messages import Moved, Refused
 
@@ -18,7 +18,7 @@ class MovingScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._going_to: Namespace | None = None
+        self._going_to: Netns | None = None
 
     def action_namespaces(self) -> None:
         if self._places is None:
@@ -28,7 +28,7 @@ class MovingScreen(Screen[None]):
         watched = int(netns[5:-1]) if netns.startswith("net:[") else None
         self.app.push_screen(NamespacesScreen(self._places, watched), self._go_to)
 
-    def _go_to(self, place: Namespace | None) -> None:
+    def _go_to(self, place: Netns | None) -> None:
         """One move at a time, for each ends the engine of the one before; of those wanted meanwhile the last counts."""
         if place is None:
             return
@@ -36,7 +36,7 @@ class MovingScreen(Screen[None]):
         if not on_the_way:
             self._move(place)
 
-    def _move(self, place: Namespace) -> None:
+    def _move(self, place: Netns) -> None:
         """Entering and ending the engine of before may take their time: in a thread."""
         places, engine = self._places, self._engine
         assert places is not None
@@ -50,7 +50,7 @@ class MovingScreen(Screen[None]):
 
         self.run_worker(move, thread=True, group="namespaces")
 
-    def arrived(self, place: Namespace) -> None:
+    def arrived(self, place: Netns) -> None:
         """This move is over, and the next begins if another place is wanted by now."""
         wanted, self._going_to = self._going_to, None
         if wanted is not place:

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from twtop import formatting as fmt
 from twtop.engine.engine import Engine
-from twtop.model import Listing, Namespace
+from twtop.model import Netns, NetnsListing
 from twtop.sanitize import padded, printable
 from twtop.ui.dialogs.dialog import Dialog, moves
 
@@ -28,9 +28,9 @@ MOST_NAMES = 12
 class Places:
     """`refusal` says in a line why a namespace cannot be entered; both it and `listing` may take their time."""
 
-    listing: Callable[[], Listing]
-    refusal: Callable[[Namespace], str | None]
-    engine: Callable[[Namespace], Callable[..., Engine]]
+    listing: Callable[[], NetnsListing]
+    refusal: Callable[[Netns], str | None]
+    engine: Callable[[Netns], Callable[..., Engine]]
 
 
 class Choices(OptionList):
@@ -39,7 +39,7 @@ class Choices(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
 
 
-class NamespacesScreen(Dialog[Namespace]):
+class NamespacesScreen(Dialog[Netns]):
     """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
@@ -48,7 +48,7 @@ class NamespacesScreen(Dialog[Namespace]):
         super().__init__()
         self._places = places
         self._watched = watched
-        self._found: tuple[Namespace, ...] = ()
+        self._found: tuple[Netns, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="namespaces") as panel:
@@ -70,7 +70,7 @@ class NamespacesScreen(Dialog[Namespace]):
             show = partial(self._say, f"this system shows no network namespaces: {error.strerror}")
         self.app.call_from_thread(show)
 
-    def _show(self, listing: Listing) -> None:
+    def _show(self, listing: NetnsListing) -> None:
         if not self.is_mounted:
             return
         self._found = listing.namespaces
@@ -91,7 +91,7 @@ class NamespacesScreen(Dialog[Namespace]):
         self.dismiss(self._found[message.option_index])
 
 
-def _line(namespace: Namespace, watched: bool) -> Content:
+def _line(namespace: Netns, watched: bool) -> Content:
     """Names are from outside: text, and never markup."""
     name = OWN if namespace.target is None else namespace.target.name
     count = fmt.count(namespace.time_wait)
@@ -105,7 +105,7 @@ def _line(namespace: Namespace, watched: bool) -> Content:
     )
 
 
-def _processes(namespace: Namespace) -> str:
+def _processes(namespace: Netns) -> str:
     """Each name once, the most frequent first, as in “nginx ×5, redis-server”."""
     names = Counter(printable(process.name, 24) or "?" for process in namespace.processes)
     told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]
