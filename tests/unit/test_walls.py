@@ -1,4 +1,4 @@
-"""What no contract of imports in pyproject.toml can hold: what a start loads, and that the probe runs as a single file."""
+"""What no contract in pyproject.toml can hold: what a start loads, and that the probe runs as a single file."""
 
 import os
 import shutil
