@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.sampler import Sampler
@@ -37,6 +38,7 @@ class Churn:
         return make_sample(waiting, at=self._tick)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
     sampler, history, tracker = Sampler(Churn().read, budget=1.0), History(), OwnerTracker()
     views = View(), View(query=parse("port 443"))
