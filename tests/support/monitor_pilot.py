@@ -21,7 +21,6 @@ from tests.support.monitor_samples import Script, Tick
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
-from twtop.model import Process
 from twtop.processes.detail import ProcessDetail
 from twtop.sources.open_source import OpenSource
 from twtop.ui.app import TwtopApp
@@ -29,6 +28,7 @@ from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.peers import PeersTable
+from twtop.ui.panels.process import ReadProcess
 from twtop.ui.panels.sockets import SocketsTable
 from twtop.ui.theme_file import ThemeFile
 
@@ -172,7 +172,7 @@ async def monitor(
     view: View | None = None,
     interval: float = NEVER,
     owners: ByInode | None = None,
-    detail: Callable[[Process], ProcessDetail] = ProcessDetail,
+    read_process: ReadProcess = ProcessDetail,
     hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
     places: Places | None = None,
@@ -181,12 +181,10 @@ async def monitor(
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script = Script(ticks)
     make_engine = partial(Engine, open_source or script)
-    app = TwtopApp(make_engine, view or View(), interval, places=places, theme_file=theme_file)
-    told = (
-        patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)),
-        patch("twtop.engine.engine.read_detail", detail),
+    app = TwtopApp(
+        make_engine, view or View(), interval, places=places, theme_file=theme_file, read_process=read_process
     )
-    with told[0], told[1]:
+    with patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)):
         async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
             assert isinstance(app.screen, Monitor)
             stage = Stage(pilot, app, app.screen, script)

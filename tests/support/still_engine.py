@@ -5,16 +5,14 @@ from copy import deepcopy
 from functools import cache
 from typing import NoReturn
 
-from tests.support.load_stories import COMMANDS, Story
+from tests.support.load_stories import Story
 from twtop.analysis.analysis import Analysis, Analyst
 from twtop.engine.engine import Engine
 from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.model import Process
 from twtop.processes.attribution import OwnerTracker
-from twtop.processes.detail import ProcessDetail
 from twtop.processes.inode_map import holders
 from twtop.sources.decode import decode
 from twtop.sources.open_source import Source
@@ -85,10 +83,6 @@ class Still(Engine):
     def show(self, view: View) -> None:
         self._view = view
         self._on_frame(self._past.build_frame(view))
-
-    def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
-        if process is not None:
-            on_detail(ProcessDetail(process, False, "alice", COMMANDS[process], 68, 1024))
 
     def refresh(self) -> None:
         self._past.go_on(STEP_S, self._view)

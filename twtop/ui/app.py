@@ -16,12 +16,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from twtop.frame.view import View
+from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
 from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.kit.palette import palette
 from twtop.ui.kit.panel import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import MakeEngine, Monitor
+from twtop.ui.panels.process import ReadProcess
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
 
 if sys.platform != "win32":
@@ -48,6 +50,7 @@ class TwtopApp(App[None]):
         filters: Sequence[LineFilter] = (),
         places: Places | None = None,
         theme_file: ThemeFile | None = None,
+        read_process: ReadProcess = read_detail,
     ) -> None:
         super().__init__()
         self._theme_file = theme_file
@@ -60,6 +63,7 @@ class TwtopApp(App[None]):
         self._view = view
         self._interval = interval
         self._places = places
+        self._read_process = read_process
 
     def get_css_variables(self) -> dict[str, str]:
         variables, theme = super().get_css_variables(), self.current_theme
@@ -131,7 +135,7 @@ class TwtopApp(App[None]):
                 screen.save_screen()
 
     def get_default_screen(self) -> Screen[None]:
-        return Monitor(self._make_engine, self._view, self._interval, self._places)
+        return Monitor(self._make_engine, self._view, self._interval, self._places, self._read_process)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual paints every line through these."""
