@@ -2,7 +2,7 @@
 
 One thread reads and analyses at the interval; one folds whenever there is a new analysis or another view is wanted,
 so that a keystroke is answered from the last one even while a dump is under way; one searches for the processes that
-hold the sockets, slowly; one reads the process that the user looks at.
+hold the sockets, slowly.
 """
 
 import threading
@@ -17,15 +17,12 @@ from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.model import Process, Sockets
+from twtop.model import Sockets
 from twtop.processes.attribution import OwnerTracker
-from twtop.processes.detail import ProcessDetail, read_detail
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, Holders, holders
 from twtop.sources.open_source import OpenSource
 from twtop.sources.probe import CollectError
-
-INSPECT_EVERY_S = 1.0
 
 News = TypeVar("News")
 
@@ -37,7 +34,6 @@ class EngineState:
     view: View
     interval: float
     paused: bool = False
-    inspected: Process | None = None
     refreshes: int = 0
     stopped: bool = False
 
@@ -78,7 +74,6 @@ class Engine:
         self._on_frame = on_frame
         self._on_fault = on_fault
         self._on_defect = on_defect
-        self._on_detail: Callable[[ProcessDetail], object] = lambda _: None
         self._changed = threading.Condition()
         self._analysis: Analysis | None = None
         self._holders = NOBODY
@@ -88,7 +83,6 @@ class Engine:
                 ("collect", self._collect),
                 ("fold", self._fold),
                 ("search", self._search),
-                ("inspect", self._inspect),
             )
         ]
 
@@ -114,11 +108,6 @@ class Engine:
     def pause(self, paused: bool) -> None:
         """While paused no sample is taken; views are still answered from the last one."""
         self._change(paused=paused)
-
-    def inspect(self, process: Process | None, on_detail: Callable[[ProcessDetail], object]) -> None:
-        """Read this process now and, unless paused, about once a second, until another is asked for."""
-        self._on_detail = on_detail
-        self._change(inspected=process)
 
     def refresh(self) -> None:
         """Take a sample now, paused or not."""
@@ -222,21 +211,4 @@ class Engine:
                 if sockets is not None and sought and left <= 0:
                     return sockets
                 self._changed.wait(left if sought and left > 0 else None)
-        return None
-
-    def _inspect(self) -> None:
-        read: Process | None = None
-        due = 0.0
-        while (process := self._until_inspected(read, due)) is not None:
-            self._tell(self._on_detail, read_detail(process))
-            read, due = process, time.monotonic() + INSPECT_EVERY_S
-
-    def _until_inspected(self, read: Process | None, due: float) -> Process | None:
-        """The process to read now; None when the engine stops."""
-        with self._changed:
-            while not self._wish.stopped:
-                wish, left = self._wish, due - time.monotonic()
-                if wish.inspected and (wish.inspected != read or (left <= 0 and not wish.paused)):
-                    return wish.inspected
-                self._changed.wait(left if wish.inspected and not wish.paused else None)
         return None

@@ -17,7 +17,6 @@ from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.model import Process
-from twtop.processes.detail import ProcessDetail
 from twtop.sources.open_source import Source
 from twtop.sources.probe import CollectError, Request, Sample
 
@@ -283,29 +282,6 @@ def test_the_same_sample_is_folded_again_where_owners_matter(
     assert {each.tick for each in found} == {1}
     time.sleep(LONG_S)
     assert desk.news.empty()
-
-
-def test_a_process_is_inspected_when_it_is_asked_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: Queue[ProcessDetail] = Queue()
-    monkeypatch.setattr(engine_module, "read_detail", lambda process: ProcessDetail(process, user=process.name))
-    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", NEVER_S)
-    engine.start()
-    for name in ("wrk", "curl", "wrk"):
-        engine.inspect(Process(7, name), told.put)
-        assert told.get(timeout=PATIENCE_S).user == name
-    engine.inspect(None, told.put)
-    time.sleep(LONG_S)
-    assert told.empty()
-
-
-def test_a_process_is_inspected_again_and_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: Queue[ProcessDetail] = Queue()
-    monkeypatch.setattr(engine_module, "read_detail", ProcessDetail)
-    monkeypatch.setattr(engine_module, "INSPECT_EVERY_S", AT_ONCE_S)
-    engine.start()
-    engine.inspect(Process(7, "wrk"), told.put)
-    for _ in range(3):
-        told.get(timeout=PATIENCE_S)
 
 
 def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> None:
