@@ -163,7 +163,7 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
     share_one_pool()
     early = HeadStart(partial(make_engine, open_source), view, options.delay)
     from twtop.ui.app import TwtopApp
-    from twtop.ui.dialogs.namespaces import Places
+    from twtop.ui.dialogs.namespaces import NetnsCatalog
     from twtop.ui.kit.ascii import AsciiFilter
     from twtop.ui.theme_file import ThemeFile
 
@@ -176,7 +176,7 @@ def _monitor(open_source: OpenSource, view: View, options: argparse.Namespace) -
         return netns.refusal(place.target) if place.target else None
 
     filters = [AsciiFilter()] if options.ascii else []
-    places = Places(list_namespaces, refusal, engine)
-    app = TwtopApp(early, view, options.delay, filters, places, ThemeFile.of_user())
+    catalog = NetnsCatalog(list_namespaces, refusal, engine)
+    app = TwtopApp(early, view, options.delay, filters, catalog, ThemeFile.of_user())
     app.run()
     return app.return_code or DONE

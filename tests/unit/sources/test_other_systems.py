@@ -87,10 +87,10 @@ from twtop.frame.view import View
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_local
 from twtop.ui.app import TwtopApp
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 async def look():
-    app = TwtopApp(partial(Engine, open_local), View(), 0.2, (), Places(list_namespaces, lambda _: None, None))
+    app = TwtopApp(partial(Engine, open_local), View(), 0.2, (), NetnsCatalog(list_namespaces, lambda _: None, None))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         while app.screen.frame is None or app.screen.frame.tick < 3:
             await pilot.pause(0.05)

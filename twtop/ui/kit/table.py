@@ -13,7 +13,7 @@ from textual.strip import Strip
 from twtop.ui.keys import TABLE_KEYS, bindings
 from twtop.ui.kit.columns import GAP, Column, Placed, place
 from twtop.ui.kit.lines import Line, Tone, aligned, changed_cells
-from twtop.ui.kit.panel import TonePainter
+from twtop.ui.kit.painter import TonePainter
 
 Row = TypeVar("Row")
 Item = TypeVar("Item", covariant=True)
