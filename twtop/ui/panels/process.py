@@ -7,10 +7,11 @@ from textual.message import Message
 
 from twtop import formatting as fmt
 from twtop.analysis.verdicts import SHARE_CRITICAL, SHARE_WARN
+from twtop.columns.tones import Line, Tone, aligned
 from twtop.model import Process, TcpState
 from twtop.processes.detail import ProcessDetail
 from twtop.sanitize import printable
-from twtop.ui.kit.lines import Line, Part, Tone, aligned, fit
+from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.panels.sockets import SocketRow
 
