@@ -5,9 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import pytest
 from textual import events
@@ -21,7 +19,6 @@ from tests.support.monitor_samples import Script, Tick
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
-from twtop.model import Process
 from twtop.processes.detail import ProcessDetail
 from twtop.sources.open_source import OpenSource
 from twtop.ui.app import TwtopApp
@@ -29,6 +26,7 @@ from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.peers import PeersTable
+from twtop.ui.panels.process import ReadProcess
 from twtop.ui.panels.sockets import SocketsTable
 from twtop.ui.theme_file import ThemeFile
 
@@ -172,27 +170,22 @@ async def monitor(
     view: View | None = None,
     interval: float = NEVER,
     owners: ByInode | None = None,
-    detail: Callable[[Process], ProcessDetail] = ProcessDetail,
+    read_process: ReadProcess = ProcessDetail,
     hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
     places: Places | None = None,
     theme_file: ThemeFile | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
-    script = Script(ticks)
-    make_engine = partial(Engine, open_source or script)
-    app = TwtopApp(make_engine, view or View(), interval, places=places, theme_file=theme_file)
-    told = (
-        patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)),
-        patch("twtop.engine.engine.read_detail", detail),
-    )
-    with told[0], told[1]:
-        async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            assert isinstance(app.screen, Monitor)
-            stage = Stage(pilot, app, app.screen, script)
-            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
-            await pilot.pause()
-            yield stage
+    script, shown = Script(ticks), view or View()
+    engine = Engine(open_source or script, shown, interval, search=lambda: Told(owners or {}, hidden))
+    app = TwtopApp(engine, shown, interval, places=places, theme_file=theme_file, read_process=read_process)
+    async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        assert isinstance(app.screen, Monitor)
+        stage = Stage(pilot, app, app.screen, script)
+        await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+        await pilot.pause()
+        yield stage
 
 
 def rows(stage: Stage, table: Table[Any]) -> list[str]:

@@ -20,11 +20,13 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from tests import ROOT
-from tests.support.load_stories import NAMESPACES, NOTHING
+from tests.support.load_stories import COMMANDS, NAMESPACES, NOTHING
 from tests.support.screenshot_scenes import SCENES, Scene
 from tests.support.sock_diag_dump import EPOCH
 from tests.support.still_engine import Still
 from twtop.frame.view import View
+from twtop.model import Process
+from twtop.processes.detail import ProcessDetail
 from twtop.ui.app import TwtopApp
 from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.kit.ascii import AsciiFilter
@@ -52,7 +54,7 @@ def picture(scene: Scene) -> str:
 async def _draw(scene: Scene) -> str:
     with patch.dict(os.environ, {} if scene.colour else {"NO_COLOR": "1"}):
         filters = [AsciiFilter()] if scene.ascii else []
-        app = TwtopApp(partial(Still, scene.story, scene.fault), View(), 1.0, filters, PLACES)
+        app = TwtopApp(Still(scene.story, scene.fault, View(), 1.0), View(), 1.0, filters, PLACES, read_process=_detail)
     app.theme, app.animation_level = scene.theme, "none"
     with patch.object(Input, "cursor_blink", False):
         async with app.run_test(size=scene.size) as pilot:
@@ -66,6 +68,10 @@ async def _draw(scene: Scene) -> str:
             await app.workers.wait_for_complete()
             await pilot.pause()
             return app.export_screenshot(title="twtop")
+
+
+def _detail(process: Process) -> ProcessDetail:
+    return ProcessDetail(process, False, "alice", COMMANDS[process], 68, 1024)
 
 
 @contextmanager

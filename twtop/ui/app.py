@@ -15,13 +15,16 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import Widget
 
+from twtop.engine.engine import Engine
 from twtop.frame.view import View
+from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
 from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.kit.palette import palette
 from twtop.ui.kit.panel import TONE_CLASSES, TonePainter
-from twtop.ui.monitor import MakeEngine, Monitor
+from twtop.ui.monitor import Monitor
+from twtop.ui.panels.process import ReadProcess
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
 
 if sys.platform != "win32":
@@ -42,12 +45,13 @@ class TwtopApp(App[None]):
 
     def __init__(
         self,
-        make_engine: MakeEngine,
+        engine: Engine,
         view: View,
         interval: float,
         filters: Sequence[LineFilter] = (),
         places: Places | None = None,
         theme_file: ThemeFile | None = None,
+        read_process: ReadProcess = read_detail,
     ) -> None:
         super().__init__()
         self._theme_file = theme_file
@@ -56,10 +60,11 @@ class TwtopApp(App[None]):
         self._line_filters = filters
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall"), (50, "-huge")]
-        self._make_engine = make_engine
+        self._engine = engine
         self._view = view
         self._interval = interval
         self._places = places
+        self._read_process = read_process
 
     def get_css_variables(self) -> dict[str, str]:
         variables, theme = super().get_css_variables(), self.current_theme
@@ -131,7 +136,7 @@ class TwtopApp(App[None]):
                 screen.save_screen()
 
     def get_default_screen(self) -> Screen[None]:
-        return Monitor(self._make_engine, self._view, self._interval, self._places)
+        return Monitor(self._engine, self._view, self._interval, self._places, self._read_process)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual paints every line through these."""

@@ -7,7 +7,6 @@ from textual.message import Message
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.model import Namespace
-from twtop.processes.detail import ProcessDetail
 
 
 class FrameReady(Message):
@@ -53,11 +52,3 @@ class Defect(Message):
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
-
-
-class DetailRead(Message):
-    """What the process that is looked at is like now."""
-
-    def __init__(self, detail: ProcessDetail) -> None:
-        super().__init__()
-        self.detail = detail

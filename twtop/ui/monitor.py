@@ -1,6 +1,5 @@
 """The screen: panels on one side, the engine on the other, and what each key does between them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,12 +11,13 @@ from textual.reactive import Reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from twtop.engine.engine import Engine
+from twtop.engine.engine import Engine, Subscriber
 from twtop.explain.claims import explain
 from twtop.filter.query import Everything, unparse, with_state
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, SocketSort, View
 from twtop.processes.attribution import hint
+from twtop.processes.detail import read_detail
 from twtop.runtime import spare_what_is_loaded
 from twtop.ui.actions.export import ExportingScreen
 from twtop.ui.actions.marks import MarkingScreen
@@ -29,7 +29,7 @@ from twtop.ui.dialogs.namespaces import Places
 from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
 from twtop.ui.kit.columns import Column
 from twtop.ui.kit.table import Table
-from twtop.ui.messages import Defect, DetailRead, Fault, FrameReady, Moved
+from twtop.ui.messages import Defect, Fault, FrameReady, Moved
 from twtop.ui.panels.filter_bar import FilterBar
 from twtop.ui.panels.footer import KeyFooter
 from twtop.ui.panels.header import Header
@@ -37,18 +37,13 @@ from twtop.ui.panels.headline import Headline
 from twtop.ui.panels.mark_bar import MarkBar
 from twtop.ui.panels.peers import PeersTable
 from twtop.ui.panels.port_map import PortMapPanel
-from twtop.ui.panels.process import OwnerPanel
+from twtop.ui.panels.process import ProcessPanel, ReadProcess
 from twtop.ui.panels.sockets import SOCKET_COLUMNS, SocketRow, SocketsTable
 from twtop.ui.panels.states import StatesPanel
 from twtop.ui.panels.timeline import Timeline
 from twtop.ui.panels.verdict_strip import VerdictStrip
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
-
-MakeEngine = Callable[
-    [View, float, Callable[[Frame], object], Callable[[str], object], Callable[[Exception], object]], Engine
-]
-"""(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
 
 
 class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
@@ -59,7 +54,14 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """As Textual has it, but for painting the whole screen: the two panels that look different paint themselves."""
 
-    def __init__(self, make_engine: MakeEngine, view: View, interval: float, places: Places | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        view: View,
+        interval: float,
+        places: Places | None = None,
+        read_process: ReadProcess = read_detail,
+    ) -> None:
         super().__init__()
         self.wanted = view
         self.interval = interval
@@ -67,15 +69,18 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         self.frame: Frame | None = None
         self._hinted = False
         self._places = places
-        self._engine = self._made(make_engine)
+        self._read_process = read_process
+        self._engine = engine
+        self._listen()
 
-    def _made(self, make_engine: MakeEngine) -> Engine:
-        return make_engine(
-            self.wanted,
-            self.interval,
-            lambda frame: self.post_message(FrameReady(frame)),
-            lambda fault: self.post_message(Fault(fault)),
-            lambda defect: self.post_message(Defect(defect)),
+    def _listen(self) -> None:
+        """Let the engine's threads post messages to this screen."""
+        self._engine.subscribe(
+            Subscriber(
+                lambda frame: self.post_message(FrameReady(frame)),
+                lambda fault: self.post_message(Fault(fault)),
+                lambda defect: self.post_message(Defect(defect)),
+            )
         )
 
     def compose(self) -> ComposeResult:
@@ -89,7 +94,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
             with Container(id="tables"):
                 yield PeersTable(self.wanted.group_sort)
                 yield SocketsTable()
-            yield OwnerPanel()
+            yield ProcessPanel(self._read_process)
         yield PortMapPanel()
         yield FilterBar(self.wanted.query)
         yield MarkBar()
@@ -99,7 +104,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         self._header = self.query_one(Header)
         self._peers = self.query_one(PeersTable)
         self._sockets = self.query_one(SocketsTable)
-        self._owner = self.query_one(OwnerPanel)
+        self._process = self.query_one(ProcessPanel)
         self._header.interval = self.interval
         self._show_filter()
         self._peers.focus()
@@ -136,7 +141,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         if self._drilled and frame.view.drill is not None and not self._sockets.has_class("drilled"):
             self._mark_panels("drilled", True)
             self._sockets.focus()
-        self._show_owner()
+        self._show_process()
         ports = self.query_one(PortMapPanel)
         ports.show_frame(frame)
         if frame.port_map is None and self.maximized is ports:
@@ -160,25 +165,20 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
         self.wanted = replace(self.wanted, baseline=False)
         self._header.fault = ""
         self._header.show_frame(None)
-        self._engine = self._made(message.make_engine)
+        self._engine = message.make_engine(self.wanted, self.interval)
+        self._listen()
         self._engine.start()
         self.arrived(message.place)
 
     def on_defect(self, message: Defect) -> None:
         raise message.error
 
-    def on_detail_read(self, message: DetailRead) -> None:
-        self._owner.show_detail(message.detail)
-
     def on_table_cursor_moved(self, message: Table.CursorMoved) -> None:
         if message.table is self._sockets:
-            self._show_owner()
+            self._show_process()
 
-    def _show_owner(self) -> None:
-        self._owner.show_owner(self._sockets.selected if self._drilled else None)
-
-    def on_owner_panel_asked(self, message: OwnerPanel.Asked) -> None:
-        self._engine.inspect(message.process, lambda detail: self.post_message(DetailRead(detail)))
+    def _show_process(self) -> None:
+        self._process.show_socket(self._sockets.selected if self._drilled else None)
 
     def _tick_of_the_clock(self) -> None:
         if self.paused:
@@ -187,7 +187,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     def _mark_panels(self, name: str, on: bool) -> None:
         """A class on those panels alone that look different by it: on the screen it would paint everything anew, and
         what they hold looks the same."""
-        panels = self.query("#top, #peers, #sockets, #owner, #port-map")
+        panels = self.query("#top, #peers, #sockets, #process, #port-map")
         for panel in panels:
             panel.set_class(on, name, update=False)
         self.app.stylesheet.update_nodes(panels)
@@ -236,7 +236,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
 
     def _close_sockets(self) -> None:
         self._want(drill=None)
-        self._show_owner()
+        self._show_process()
         self._mark_panels("drilled", False)
         self._peers.focus()
 
@@ -289,7 +289,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
 
     def action_explain(self) -> None:
         if self.frame is not None:
-            told = explain(self.frame, self._owner.detail)
+            told = explain(self.frame, self._process.detail)
             self.app.push_screen(ExplainScreen(told, self.frame.verdicts, self.frame.snapshot.time))
 
     def action_help(self) -> None:
@@ -298,7 +298,7 @@ class Monitor(MovingScreen, MarkingScreen, ExportingScreen, ZoomScreen):
     def action_pause(self) -> None:
         self.paused = not self.paused
         self._engine.pause(self.paused)
-        self._header.paused = self.paused
+        self._header.paused = self._process.paused = self.paused
         self._header.draw()
         self._mark_panels("paused", self.paused)
 

@@ -128,7 +128,7 @@ class PeerRows:
 
 def _looks_like(one: Frame, other: Frame) -> bool:
     """Whether the rows of two frames are the same, as when only another group is drilled into."""
-    return one.groups is other.groups and one.peak is other.peak and one.base is other.base
+    return one.groups is other.groups and one.analysis.peak is other.analysis.peak and one.base is other.base
 
 
 def _name(row: PeerRow, _width: int) -> Line:
@@ -192,7 +192,7 @@ def _ports(row: PeerRow, width: int) -> Line:
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
     return (
         (f"{port:>{PORT}} ", Tone.DIM),
-        *gauge(groups, destination, room, float(row.frame.peak[destination])),
+        *gauge(groups, destination, room, float(row.frame.analysis.peak[destination])),
         *words,
     )
 

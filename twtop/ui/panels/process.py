@@ -1,52 +1,73 @@
 """Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from textual.geometry import Size
-from textual.message import Message
+from textual.worker import Worker
 
 from twtop import formatting as fmt
 from twtop.analysis.verdicts import SHARE_CRITICAL, SHARE_WARN
 from twtop.columns.tones import Line, Tone, aligned
 from twtop.model import Process, TcpState
-from twtop.processes.detail import ProcessDetail
+from twtop.processes.detail import ProcessDetail, read_detail
 from twtop.sanitize import printable
+from twtop.ui.kit.background import in_background
 from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.panels.sockets import SocketRow
 
 LONGEST_COMMAND = 1000
+READ_EVERY_S = 1.0
+
+ReadProcess = Callable[[Process], ProcessDetail]
 
 
-class OwnerPanel(LinePanel):
-    """Two lines, or one where there is room for no more. `detail` is of the process that is shown, once it is read."""
+class ProcessPanel(LinePanel):
+    """Two lines, or one where there is no room for more.
 
-    class Asked(Message):
-        """Another process is shown, or none, and its detail is wanted."""
+    It reads its process at once when another one is shown, then every second while it is on the screen and not paused.
+    `detail` is None until the process that is shown has been read.
+    """
 
-        def __init__(self, process: Process | None) -> None:
-            super().__init__()
-            self.process = process
-
-    def __init__(self) -> None:
-        super().__init__(id="owner")
+    def __init__(self, read: ReadProcess = read_detail) -> None:
+        super().__init__(id="process")
         self.detail: ProcessDetail | None = None
+        self.paused = False
+        self._read_process = read
         self._row: SocketRow | None = None
         self._process: Process | None = None
+        self._reading: Worker[None] | None = None
 
-    def show_owner(self, row: SocketRow | None) -> None:
-        """Draw the owner of this socket."""
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(READ_EVERY_S, self._read_again, pause=True)
+
+    def show_socket(self, row: SocketRow | None) -> None:
+        """Draw the process that this socket belongs to; nothing without a socket."""
         self._row, before, self._process = row, self._process, row.process if row else None
         if self._process != before:
-            self.detail = None
-            self.post_message(self.Asked(self._process))
+            self._inspect(self._process)
         self.draw()
 
-    def show_detail(self, detail: ProcessDetail) -> None:
-        """Draw what was read, unless another process is shown by now."""
-        if detail.process == self._process:
-            self.detail = detail
-            self.draw()
+    def _inspect(self, process: Process | None) -> None:
+        """Read this process from now on, and drop what was read or is still being read of another one."""
+        self.detail = None
+        self._clock.pause()
+        if self._reading is not None:
+            self._reading.cancel()
+        if process is not None:
+            self._reading = self.run_worker(self._read(process))
+            self._clock.reset()
+            self._clock.resume()
+
+    def _read_again(self) -> None:
+        over = self._reading is not None and self._reading.is_finished
+        if over and self._process is not None and self.is_on_screen and not self.paused:
+            self._reading = self.run_worker(self._read(self._process))
+
+    async def _read(self, process: Process) -> None:
+        self.detail = await in_background(partial(self._read_process, process))
+        self.draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
         width = size.width
