@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from tests.benchmarks.level import FIRST_PORT, held, time_waits
-from tests.support.known_owners import owned
-from twtop.engine.sampler import Sampler
-from twtop.frame.build import build_frame
-from twtop.frame.history import History
+from twtop.engine.pipeline import Pipeline
 from twtop.frame.view import View
 from twtop.sources.open_source import open_local
 from twtop.sources.probe import ALL_SOCKETS
@@ -103,13 +100,10 @@ def command(line: str) -> Contender:
 
 def contenders() -> dict[str, Contender]:
     """Those that this machine has; twtop's reading is that of a monitor which has run for a while."""
-    read, history = open_local(), History()
-    sampler = Sampler(read, budget=UNBOUNDED)
+    read, pipeline = open_local(), Pipeline(open_local, UNBOUNDED)
 
     def reading() -> None:
-        analysis = sampler.tick(1.0)
-        history.advance(analysis.snapshot)
-        build_frame(history, analysis, View(), owned(analysis.snapshot.sockets))
+        pipeline.build(pipeline.read(1.0), View())
 
     found = {
         READING: within(reading),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.built_frames import frames
 from tests.support.connections import Peer, Route, peers, read
 from tests.support.in_namespace import in_namespace, sysctl
+from tests.support.known import known
 from tests.support.port_reading import analyse
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.bind_first import BindFirst, bind_first
@@ -24,8 +25,7 @@ ROUTES = [Route(LOCAL, f"127.0.1.{number}") for number in (1, 2, 3, 4)]
 
 def observe() -> BindFirst:
     """What twtop sees in this namespace: all connections here come from one address."""
-    reading = read()
-    return bind_first(reading.snapshot, reading.space, reading.destinations, reading.clock)
+    return known(bind_first(read().reading))
 
 
 def four_peers() -> list[Peer]:
@@ -79,8 +79,7 @@ def test_a_single_destination_proves_nothing(connections: int) -> None:
 
 
 def scene(*blocks: Block) -> BindFirst:
-    reading = analyse(decode(make_sample(*blocks)))
-    return bind_first(reading.snapshot, reading.space, reading.destinations, reading.clock)
+    return known(bind_first(analyse(decode(make_sample(*blocks))).reading))
 
 
 def distinct(address: str, connections: int, destinations: int) -> list[Block]:
@@ -115,7 +114,7 @@ BOUND, CONNECTED = range(32_769, 36_769, 2), range(32_768, 36_768, 2)
 def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> None:
     """The same TIME_WAIT, once with twenty destinations and once with a single one."""
     seen, (single,) = scene(*spread(BOUND)), spread(BOUND, destinations=1)
-    alone = analyse(decode(make_sample(single, tw_reuse=0))).budget
+    alone = analyse(decode(make_sample(single, tw_reuse=0))).budgets
     assert seen.live.tolist() == [0]
     assert seen.new_per_s[0] == alone.new_per_s[0] > 500
     assert seen.max_per_s[0] == pytest.approx(alone.max_per_s[0], rel=0.001)
@@ -125,9 +124,9 @@ def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> No
 def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() -> None:
     """Where the client binds first, tcp_tw_reuse does not help: bind() takes no TIME_WAIT over."""
     [found] = frames(make_sample(*spread(BOUND), port_range=(32_768, 38_767), tw_reuse=1))
-    assert found.bind_first is not None
-    assert found.bind_first.holds.all()
-    soon = found.bind_first.full_in_s[0]
+    assert found.analysis.bind_first is not None
+    assert found.analysis.bind_first.holds.all()
+    soon = found.analysis.bind_first.full_in_s[0]
     assert 5 < soon < 8
     assert set(found.groups.port_budgets.full_in_s) == {soon}
     assert f"2,000 of 6,000 local ports; 4,000 more connections can be made, full in {soon:.0f} s" in (

@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 
 from tests.support.in_namespace import run_in_namespace, sysctl
-from tests.support.known_owners import owned
-from twtop.analysis.analysis import analyse
 from twtop.demo.load import ConnectStats, Server, client_closes, connect
-from twtop.frame.build import build_frame
-from twtop.frame.history import History
+from twtop.engine.pipeline import Pipeline
 from twtop.frame.view import View
 from twtop.model import Direction
-from twtop.sources.decode import decode
-from twtop.sources.probe import read_sample
+from twtop.sources.open_source import open_local
 
 LOW, SIZE = 40_000, 8192
 HALF = SIZE // 2
@@ -65,9 +61,8 @@ def fill_the_range() -> Run:
 
 
 def claim(used: int) -> Claim:
-    history, analysis = History(), analyse(decode(read_sample()))
-    history.advance(analysis.snapshot)
-    groups = build_frame(history, analysis, View(), owned(analysis.snapshot.sockets)).groups
+    pipeline = Pipeline(open_local)
+    groups = pipeline.build(pipeline.read(1.0), View()).groups
     (destination,) = np.flatnonzero(groups.destinations.direction == Direction.OUTBOUND)
     assert groups.port_budgets.used[destination] == used
     return Claim(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.connections import Route, bind, listen, peers, read
 from tests.support.in_namespace import in_namespace, run_in_namespace, sysctl
-from tests.support.port_reading import Reading
+from tests.support.port_reading import PortReading
 from twtop.model import Direction, Mask
 
 LOW, SIZE = 40_000, 2000
@@ -24,8 +24,8 @@ class Ends:
     services: Counter[Direction]
 
 
-def ends(reading: Reading, port: int) -> Ends:
-    sockets, side = reading.snapshot.sockets, reading.destinations.per_socket()
+def ends(reading: PortReading, port: int) -> Ends:
+    sockets, side = reading.reading.snapshot.sockets, reading.reading.destinations.per_socket()
 
     def count(rows: Mask) -> Counter[Direction]:
         return Counter(Direction(each) for each in side[rows & sockets.is_connection])

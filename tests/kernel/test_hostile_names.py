@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import unicodedata
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ def test_a_real_process_on_the_screen(name: bytes, shown: str) -> None:
     """In the table, the title of its sockets, their rows, what is told of it, and what happens."""
 
     async def look() -> None:
-        app = TwtopApp(partial(Engine, open_local), BY_PROCESS, NEVER)
+        app = TwtopApp(Engine(open_local, BY_PROCESS, NEVER), BY_PROCESS, NEVER)
         async with app.run_test(size=(200, 50)) as pilot:
             assert isinstance(app.screen, Monitor)
             stage = Stage(pilot, app, app.screen, Script([]))

@@ -62,7 +62,7 @@ class Shown:
 
 
 def shown(analysis: Analysis, view: View) -> Shown:
-    sockets, destinations, budget = analysis.snapshot.sockets, analysis.destinations, analysis.budget
+    sockets, destinations, budget = analysis.snapshot.sockets, analysis.destinations, analysis.budgets
     chosen = selected(analysis, view)
     number = sockets.addresses.integer
     rows = np.flatnonzero(chosen.shown).tolist()
@@ -185,21 +185,21 @@ class Table:
 
 def test_of_a_large_table_a_part_is_read() -> None:
     table = Table()
-    sampler = Sampler(table.read, budget=0.001)
+    sampler = Sampler(table.read, max_cpu=0.001)
     first, another = parse("port 443"), parse("port 80")
-    analysis = sampler.tick(1.0, first)
+    part = sampler.tick(1.0, first)
     assert table.asked[0] == COUNTERS_ONLY
     assert table.asked[1].bytecode
-    assert (analysis.query, len(analysis.snapshot.sockets)) == (first, 5002)
-    assert analysis.memory.here is None
+    assert (part.query, len(part.analysis.snapshot.sockets)) == (first, 5002)
+    assert part.analysis.memory.here is None
     assert sampler.tick(1.0, another).query == another  # at once: what it wants was left out
     whole = sampler.tick(1.0)
-    assert (whole.query, len(whole.snapshot.sockets)) == (None, 10_002)
+    assert (whole.query, len(whole.analysis.snapshot.sockets)) == (None, 10_002)
 
 
 def test_a_small_table_is_read_as_a_whole() -> None:
     table = Table()
-    sampler = Sampler(table.read, budget=1.0)
+    sampler = Sampler(table.read, max_cpu=1.0)
     for _ in range(3):
         assert sampler.tick(1.0, parse("port 443")).query is None
     assert table.asked == [COUNTERS_ONLY, *[ALL_SOCKETS] * 3]
@@ -208,7 +208,7 @@ def test_a_small_table_is_read_as_a_whole() -> None:
 def test_so_is_one_where_a_part_would_not_say_all() -> None:
     """The port is the client's, and the budget that of the service."""
     table = Table()
-    sampler = Sampler(table.read, budget=0.001)
+    sampler = Sampler(table.read, max_cpu=0.001)
     assert sampler.tick(1.0, parse("dport 700")).query is None
     assert table.asked[1].bytecode
     assert table.asked[2:] == [ALL_SOCKETS]
@@ -217,7 +217,7 @@ def test_so_is_one_where_a_part_would_not_say_all() -> None:
 def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
     """Until what they want is read, and with the counters of now."""
     table = Table()
-    sampler = Sampler(table.read, budget=0.001)
+    sampler = Sampler(table.read, max_cpu=0.001)
     sampler.tick(1.0)
     sampler.tick(1.0)  # dear, from now on
     part = sampler.tick(1.0, parse("port 443"), now=True)
@@ -225,8 +225,8 @@ def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
     assert part.answer(parse("port 443")) is part
     whole = part.answer(parse("port 80"))
     assert whole is not None
-    assert len(whole.snapshot.sockets) == 10_002
-    assert (whole.snapshot.mono, whole.snapshot.age_s) == (part.snapshot.mono, 1)
+    assert len(whole.analysis.snapshot.sockets) == 10_002
+    assert (whole.analysis.snapshot.mono, whole.analysis.snapshot.age_s) == (part.analysis.snapshot.mono, 1)
 
 
 def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() -> None:
@@ -237,7 +237,7 @@ def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() ->
             raise CollectError("the kernel is busy")
         return table.read(request)
 
-    sampler = Sampler(read, budget=1e-5)
+    sampler = Sampler(read, max_cpu=1e-5)
     first, another = parse("port 443"), parse("port 80")
     sampler.tick(1.0, first)
     part = sampler.tick(1.0, first, now=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.connections import Peer, Route, bind, listen, peers, read
 from tests.support.in_namespace import add_address, run_in_namespace, sysctl, wait_until
-from tests.support.port_reading import Reading
+from tests.support.port_reading import PortReading
 
 LONG_MS = 60_000
 IPV4 = [Route("127.0.0.1", "127.0.1.1"), Route("127.0.0.2", "127.0.1.1"), Route("127.0.0.1", "127.0.1.1", 301)]
@@ -80,7 +80,7 @@ def judge(mix: Mix) -> None:
     for each in ready:
         reading = read()
         said, got = reading.left(each.route.ends), each.fill()
-        assert said - reading.space.skipped_ports <= got <= said, (
+        assert said - reading.ports.skipped_ports <= got <= said, (
             f"{each.route}: {got} connections, twtop said {said:g}"
         )
         if got < said:
@@ -88,10 +88,10 @@ def judge(mix: Mix) -> None:
             assert free_ports(after, each.route) <= {mix.low, mix.low + mix.size - 1}
 
 
-def free_ports(reading: Reading, route: Route) -> set[int]:
-    sockets, destination = reading.snapshot.sockets, reading.find(route.ends)
-    used = set(sockets.lport[reading.destinations.code == destination].tolist())
-    return set(reading.space.available.nonzero()[0].tolist()) - used
+def free_ports(reading: PortReading, route: Route) -> set[int]:
+    sockets, destination = reading.reading.snapshot.sockets, reading.find(route.ends)
+    used = set(sockets.lport[reading.reading.destinations.code == destination].tolist())
+    return set(reading.ports.available.nonzero()[0].tolist()) - used
 
 
 def set_up(mix: Mix) -> tuple[list[Peer], object]:
@@ -142,6 +142,6 @@ def set_reuse_delay(wanted_ms: int) -> int:
 
 
 def youngest_ms() -> int | None:
-    sockets = read().snapshot.sockets
+    sockets = read().reading.snapshot.sockets
     ages = sockets.age_ms[sockets.is_time_wait]
     return int(ages.min()) if len(ages) else None

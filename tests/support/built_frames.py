@@ -1,30 +1,49 @@
-"""Samples → Frames in one call, as a run of twtop would fold them."""
+"""Samples → Frames, as a run of twtop builds them."""
 
 from tests.support.known_owners import ByInode
 from tests.support.sock_diag_dump import Block, make_sample
-from twtop.analysis.analysis import Analyst
+from twtop.engine.pipeline import Pipeline
+from twtop.engine.sampler import Sampled
 from twtop.filter.parser import parse
-from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
-from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import holders
-from twtop.sources.decode import decode
-from twtop.sources.probe import Sample
+from twtop.sources.probe import Request, Sample
 
 PLAIN = View()
 NOBODY: ByInode = {}
+UNBOUNDED = 1e9
+"""A CPU limit that no reading comes near: the sockets are read at every tick."""
+
+
+class Run:
+    """A pipeline whose source is handed each sample by the test; `sampled` is the last tick."""
+
+    sampled: Sampled
+
+    def __init__(self, owners: ByInode = NOBODY) -> None:
+        self._pipeline = Pipeline(lambda: self._read, UNBOUNDED)
+        self._found = holders(owners.items())
+
+    def tick(self, sample: Sample) -> None:
+        """One more tick, without a frame of it."""
+        self._next = sample
+        self.sampled = self._pipeline.read(1.0)
+
+    def show(self, view: View = PLAIN) -> Frame:
+        """A frame of the last tick."""
+        return self._pipeline.build(self.sampled, view, self._found)
+
+    def _read(self, _: Request) -> Sample:
+        return self._next
 
 
 def frames(*samples: Sample, view: View = PLAIN, owners: ByInode = NOBODY) -> list[Frame]:
-    """One Frame for each sample, all with one history."""
-    analyst, history, tracker, found = Analyst(), History(), OwnerTracker(), []
+    """One Frame for each sample of a run."""
+    run, found = Run(owners), []
     for sample in samples:
-        analysis = analyst.analyse(decode(sample))
-        history.advance(analysis.snapshot)
-        known = tracker.assign(analysis.snapshot.sockets, holders(owners.items()))
-        found.append(build_frame(history, analysis, view, known))
+        run.tick(sample)
+        found.append(run.show(view))
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests.support.in_namespace import wait_until
-from tests.support.port_reading import Ends, Reading, analyse
+from tests.support.port_reading import Ends, PortReading, analyse
 from twtop.demo.load import client_closes, listener, open_client
 from twtop.model import Snapshot, TcpState
 from twtop.sources.decode import decode
@@ -104,7 +104,7 @@ def peers(*routes: Route) -> list[Peer]:
     return [Peer(route, servers[route.ends[1:]]) for route in routes]
 
 
-def read() -> Reading:
+def read() -> PortReading:
     """Read the kernel once no connection is on its way to another state."""
     return analyse(wait_until(_settled, what="connections that are not about to change"))
 

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.support.built_frames import UNBOUNDED
 from tests.support.in_namespace import sysctl
-from tests.support.known_owners import owned
-from twtop.analysis.analysis import Analyst
-from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
+from twtop.analysis.bottleneck import Bottleneck
 from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, run
-from twtop.frame.build import build_frame
+from twtop.engine.pipeline import Pipeline
 from twtop.frame.frame import Frame
-from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Direction
-from twtop.sources.decode import decode
-from twtop.sources.probe import read_sample
+from twtop.sources.open_source import open_local
 
 READ_EVERY_S = 1.0
 LOCAL = "127.0.0.1"
@@ -34,7 +31,7 @@ class Watch:
     """twtop's frames of this namespace, one a second at most."""
 
     def __init__(self) -> None:
-        self._analyst, self._history = Analyst(), History()
+        self._pipeline = Pipeline(open_local, UNBOUNDED)
         self._read_at = 0.0
 
     def frame(self) -> Frame | None:
@@ -42,9 +39,7 @@ class Watch:
         if time.monotonic() < self._read_at + READ_EVERY_S:
             return None
         self._read_at = time.monotonic()
-        analysis = self._analyst.analyse(decode(read_sample()))
-        self._history.advance(analysis.snapshot)
-        return build_frame(self._history, analysis, View(), owned(analysis.snapshot.sockets))
+        return self._pipeline.build(self._pipeline.read(READ_EVERY_S), View())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +97,4 @@ def only_full_in(frame: Frame) -> float:
 
 def headline(frame: Frame) -> Bottleneck | None:
     """The budget that the headline names."""
-    return find_bottleneck(
-        frame.groups.destinations, frame.groups.port_budgets, frame.bind_first, frame.groups.addresses
-    )
+    return frame.analysis.bottleneck

@@ -8,6 +8,7 @@ import numpy as np
 from twtop.arrays import Inodes
 from twtop.model import Owners, Process, Sockets
 from twtop.processes.attribution import OwnerTracker
+from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, holders
 
 ByInode = Mapping[int, Process]
@@ -19,22 +20,29 @@ def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
     return OwnerTracker().assign(sockets, holders((by_inode or {}).items()))
 
 
-class Told:
+class Told(Search):
     """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing.
 
     `hidden` are the inodes that it does not find."""
 
     def __init__(self, by_inode: ByInode, hidden: Iterable[int] = ()) -> None:
         self.holders = NOBODY
-        self.over = True
-        self.rested_at = 0.0
+        self._is_over = True
         self._by_inode, self._hidden = by_inode, np.array([*hidden], np.uint32)
 
-    def want(self, inodes: Inodes) -> None:  # noqa: ARG002
-        self.over = False
+    @property
+    def over(self) -> bool:
+        return self._is_over
 
-    def advance(self) -> bool:
-        self.over = True
+    @property
+    def rested_at(self) -> float:
+        return 0.0
+
+    def want(self, inodes: Inodes) -> None:  # noqa: ARG002
+        self._is_over = False
+
+    def advance(self, cpu_s: float = 0.0) -> bool:  # noqa: ARG002
+        self._is_over = True
         before = self.holders
         self.holders = replace(holders(self._by_inode.items()), hidden=self._hidden)
         return [*map(len, (before.inode, before.hidden))] != [*map(len, (self.holders.inode, self.holders.hidden))]

@@ -5,9 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import pytest
 from textual import events
@@ -179,18 +177,15 @@ async def monitor(
     theme_file: ThemeFile | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
-    script = Script(ticks)
-    make_engine = partial(Engine, open_source or script)
-    app = TwtopApp(
-        make_engine, view or View(), interval, catalog=catalog, theme_file=theme_file, read_process=read_process
-    )
-    with patch("twtop.engine.engine.Search", lambda: Told(owners or {}, hidden)):
-        async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-            assert isinstance(app.screen, Monitor)
-            stage = Stage(pilot, app, app.screen, script)
-            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
-            await pilot.pause()
-            yield stage
+    script, shown = Script(ticks), view or View()
+    engine = Engine(open_source or script, shown, interval, search=lambda: Told(owners or {}, hidden))
+    app = TwtopApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
+    async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+        assert isinstance(app.screen, Monitor)
+        stage = Stage(pilot, app, app.screen, script)
+        await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+        await pilot.pause()
+        yield stage
 
 
 def rows(stage: Stage, table: Table[Any]) -> list[str]:

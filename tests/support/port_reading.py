@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
-from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.recent_dumps import DumpSummary, summarize_dump
-from twtop.analysis.timer_wheel import Wheel, wheel
+from twtop.analysis.reading import Reading, take_reading
+from twtop.analysis.recent_dumps import DumpSummary
 from twtop.formatting import address as text_of
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
@@ -20,18 +19,16 @@ Ends = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What twtop makes of one snapshot."""
+class PortReading:
+    """A reading and its port budgets."""
 
-    snapshot: Snapshot
-    space: EphemeralPorts
-    destinations: Destinations
-    clock: Wheel
-    budget: PortBudgets
+    reading: Reading
+    ports: EphemeralPorts
+    budgets: PortBudgets
 
     def find(self, ends: Ends) -> int | None:
         """The client's side of these ends; None without a connection."""
-        table, destinations = self.snapshot.sockets.addresses, self.destinations
+        table, destinations = self.reading.snapshot.sockets.addresses, self.reading.destinations
         found = [
             destination
             for destination in np.flatnonzero(destinations.direction != Direction.INBOUND).tolist()
@@ -47,38 +44,33 @@ class Reading:
 
     def left(self, ends: Ends) -> float:
         """How many more connections twtop says can be made."""
-        destination = self.find(ends)
+        destination, budgets = self.find(ends), self.budgets
         if destination is None:
-            return self.space.capacity
-        return float(
-            self.budget.capacity[destination] - self.budget.used[destination] + self.budget.reusable[destination]
-        )
+            return self.ports.capacity
+        return float(budgets.capacity[destination] - budgets.used[destination] + budgets.reusable[destination])
 
-    def summarize_dump(self) -> DumpSummary:
-        """What the next reading wants to know of this one."""
-        return summarize_dump(self.snapshot, self.destinations, self.budget.used, self.budget.time_wait)
+    def summary(self) -> DumpSummary:
+        """What the next reading compares itself with."""
+        return self.reading.summary(self.budgets.used, self.budgets.time_wait)
 
 
-def analyse(snapshot: Snapshot, past: Sequence[DumpSummary] = ()) -> Reading:
+def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = ()) -> PortReading:
     """The namespace must have a port range."""
-    sockets = snapshot.sockets
-    space = ephemeral_ports(snapshot.limits, sockets)
-    assert space
-    destinations = find_destinations(sockets, space)
-    clock = wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.mono)
-    return Reading(snapshot, space, destinations, clock, port_budgets(snapshot, space, destinations, clock, past))
+    reading = take_reading(snapshot, tuple(recent))
+    assert reading.ports
+    return PortReading(reading, reading.ports, port_budgets(reading))
 
 
 def described(
     *blocks: Block,
     at: float = 0,
-    past: Sequence[DumpSummary] = (),
+    recent: Sequence[DumpSummary] = (),
     port_range: tuple[int, int] = (32_768, 60_999),
     reserved: str = "",
     tw_reuse: int | None = 0,
     tw_reuse_delay: int | None = 1000,
     timestamps: int | None = 1,
-) -> Reading:
+) -> PortReading:
     """The same for described sockets."""
     sample = make_sample(
         *blocks,
@@ -89,4 +81,4 @@ def described(
         tw_reuse_delay=tw_reuse_delay,
         timestamps=timestamps,
     )
-    return analyse(decode(sample), past)
+    return analyse(decode(sample), recent)

@@ -12,16 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import ROOT
-from twtop.analysis.analysis import Analyst
+from tests.support.built_frames import UNBOUNDED
+from twtop.engine.pipeline import Pipeline
 from twtop.filter.parser import parse
-from twtop.frame.build import build_frame
-from twtop.frame.history import History
 from twtop.frame.view import GroupBy, GroupSort, View
-from twtop.model import Process, Snapshot
-from twtop.processes.attribution import OwnerTracker
+from twtop.model import Process
 from twtop.processes.inode_map import holders
 from twtop.report.formats import REPORTS
-from twtop.sources.decode import decode
 from twtop.sources.probe import Request, Sample
 
 FOLDER = ROOT / "tests" / "unit" / "report" / "recorded"
@@ -48,17 +45,15 @@ def samples(name: str) -> Iterator[Sample]:
 
 def reports(name: str, view: View) -> dict[str, str]:
     """Form of output → what all ticks of a recording print. Every fifth inode belongs to the same process."""
-    analyst, history, tracker = Analyst(), History(), OwnerTracker()
+    recorded = [*samples(name)]
     printed = {f"{form}{' with sockets' * sockets}": "" for form in REPORTS for sockets in (False, True)}
-    last: Snapshot | None = None
-    for sample in samples(name):
-        last = decode(sample, last)
-        analysis = analyst.analyse(last)
-        history.advance(analysis.snapshot)
-        sockets, told = analysis.snapshot.sockets, analysis.snapshot.holders
-        if told is None:
-            told = {inode: Process(100 + inode % 5, f"p{inode % 5}") for inode in {*sockets.inode.tolist()} - {0}}
-        frame = build_frame(history, analysis, view, tracker.assign(sockets, holders(told.items())))
+    ticks = iter(recorded)
+    pipeline = Pipeline(lambda: lambda _: next(ticks), UNBOUNDED)
+    for _ in recorded:
+        sampled = pipeline.read(1.0)
+        inodes = {*sampled.analysis.snapshot.sockets.inode.tolist()} - {0}
+        found = holders((inode, Process(100 + inode % 5, f"p{inode % 5}")) for inode in inodes)
+        frame = pipeline.build(sampled, view, found)
         for form, report in REPORTS.items():
             printed[form] += report(frame, False)
             printed[f"{form} with sockets"] += report(frame, True)

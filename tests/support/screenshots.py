@@ -54,7 +54,9 @@ def picture(scene: Scene) -> str:
 async def _draw(scene: Scene) -> str:
     with patch.dict(os.environ, {} if scene.colour else {"NO_COLOR": "1"}):
         filters = [AsciiFilter()] if scene.ascii else []
-        app = TwtopApp(partial(Still, scene.story, scene.fault), View(), 1.0, filters, CATALOG, read_process=_detail)
+        app = TwtopApp(
+            Still(scene.story, scene.fault, View(), 1.0), View(), 1.0, filters, CATALOG, read_process=_detail
+        )
     app.theme, app.animation_level = scene.theme, "none"
     with patch.object(Input, "cursor_blink", False):
         async with app.run_test(size=scene.size) as pilot:

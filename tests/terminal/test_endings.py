@@ -38,7 +38,7 @@ def open_faulty():
     return fail_later
 
 
-app = TwtopApp(partial(Engine, open_faulty), View(), 1.0)
+app = TwtopApp(Engine(open_faulty, View(), 1.0), View(), 1.0)
 app.run()
 sys.exit(app.return_code)
 """

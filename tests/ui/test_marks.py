@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.monitor_pilot import SIZES, Stage, monitor, rows
 from tests.support.monitor_samples import CONNECTIONS, draining, lab, scene
+from twtop.columns.tones import Tone
 from twtop.filter.parser import parse
 from twtop.frame.view import View
-from twtop.ui.kit.lines import Tone
 from twtop.ui.kit.table import Table
 from twtop.ui.mark import LONGEST_LABEL
 from twtop.ui.panels.footer import KeyFooter

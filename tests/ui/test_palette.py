@@ -11,7 +11,7 @@ from textual.theme import BUILTIN_THEMES
 
 from tests.support.monitor_pilot import Stage, monitor
 from tests.support.monitor_samples import lab
-from twtop.ui.kit.lines import Tone
+from twtop.columns.tones import Tone
 from twtop.ui.kit.painter import TonePainter
 from twtop.ui.kit.palette import TEXT, contrast
 

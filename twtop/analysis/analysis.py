@@ -1,4 +1,4 @@
-"""Snapshot → Analysis: what a dump tells whatever the view, so that another view costs only what it picks."""
+"""Snapshot → Analysis: what one dump tells whatever the view, so that another view costs only what it picks."""
 
 from dataclasses import dataclass, replace
 
@@ -6,132 +6,113 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.bind_first import BindFirst, bind_first
-from twtop.analysis.close_wait import Unclosed
-from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
-from twtop.analysis.forecast import Forecast, forecast
+from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
+from twtop.analysis.close_wait import CloseWaitWatch
+from twtop.analysis.destinations import Destinations
+from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.recent_dumps import DumpSummary, RecentDumps, summarize_dump
-from twtop.analysis.timer_wheel import Wheel, entries, releases, wheel
-from twtop.filter.query import Query
-from twtop.model import Counts, Floats, Rows, Snapshot, TcpState, freeze
+from twtop.analysis.reading import Reading, take_reading
+from twtop.analysis.recent_dumps import DumpSummary, RecentDumps
+from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`space` and `binders` are None where the port range is unknown.
+    """`direction` is per socket. `peak` (destinations,) is the highest pressure in this run, NaN for unknown.
 
-    The sockets are read anew `every_s` seconds, or only those that `query` may keep. `direction` is per socket.
-    `entered` and `releases` (60,) are of all TIME_WAIT, as the timers stood in the dump, None where one is unknown;
-    `waiting` are their rows, `ahead` (61,) how many there will be by `forecast`, now first, None where a timer is
-    unknown; `held` is how many sockstat counted then. `peak` is the highest pressure of each destination in this run,
-    NaN for unknown. `unclosed` are CLOSE_WAIT that stay (close_wait.Unclosed). Beside a part stands the last `whole`
-    analysis, with the counters of now.
+    `bind_first` is None where the port range is unknown or only a part of the sockets was read; `bottleneck` is None
+    where no outbound connection holds an ephemeral port.
+
+    `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is how many timewait
+    objects sockstat told when the dump was read, None where it told nothing. `staying_close_wait` are the CLOSE_WAIT
+    that stay (close_wait).
     """
 
-    snapshot: Snapshot
-    space: EphemeralPorts | None
-    destinations: Destinations
+    reading: Reading
     direction: NDArray[np.uint8]
-    clock: Wheel
-    budget: PortBudgets
+    budgets: PortBudgets
     peak: Floats
-    binders: BindFirst | None
+    bind_first: BindFirst | None
+    bottleneck: Bottleneck | None
     memory: Memory
-    waiting: Rows
-    entered: Counts | None
-    releases: Counts | None
+    time_wait: Rows
     forecast: Forecast
-    ahead: Floats | None
-    unclosed: int
-    held: int | None = None
-    every_s: float = 0.0
-    query: Query | None = None
-    whole: "Analysis | None" = None
+    minute: Minute
+    staying_close_wait: int
+    counted: int | None
+
+    def __post_init__(self) -> None:
+        freeze(self.direction, self.peak, self.time_wait)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The sockets of the dump, with the counters of now."""
+        return self.reading.snapshot
+
+    @property
+    def destinations(self) -> Destinations:
+        return self.reading.destinations
 
     @property
     def grown(self) -> int:
-        """TIME_WAIT more than when the sockets were read, by sockstat."""
+        """How many more timewait objects sockstat tells now than when the dump was read; 0 where it tells nothing."""
         now = self.snapshot.gauges.get("tw")
-        return 0 if now is None or self.held is None else now - self.held
-
-    def answer(self, query: Query) -> "Analysis | None":
-        """What there is for this filter: itself, the last whole one, or nothing yet."""
-        return self if self.query in (None, query) else self.whole
+        return 0 if now is None or self.counted is None else now - self.counted
 
     def at(self, later: Snapshot) -> "Analysis":
         """The same sockets with the counters of a later moment."""
-        snapshot = replace(later, sockets=self.snapshot.sockets, dumped=self.snapshot.dumped, part=self.snapshot.part)
-        return replace(self, snapshot=snapshot)
-
-    def __post_init__(self) -> None:
-        freeze(self.direction, self.peak, self.waiting, self.entered, self.releases)
+        mine = self.snapshot
+        snapshot = replace(later, sockets=mine.sockets, dumped=mine.dumped, part=mine.part, holders=mine.holders)
+        return replace(self, reading=replace(self.reading, snapshot=snapshot))
 
 
 class Analyst:
-    """Analyses one snapshot after the other; remembers what the dumps of the last seconds left, and peaks."""
+    """Analyses one snapshot after the other; remembers recent dumps and peaks."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
-        self._past = RecentDumps()
+        self._recent = RecentDumps()
         self._peaks = PeakHold()
-        self._unclosed = Unclosed()
+        self._close_wait = CloseWaitWatch()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Only new sockets cost something."""
         last = self._last
         if last is not None and last.snapshot.sockets is snapshot.sockets:
-            self._last = replace(last, snapshot=snapshot)
+            self._last = replace(last, reading=replace(last.reading, snapshot=snapshot))
         else:
-            found = analyse(snapshot, self._past.before(snapshot.dumped))
-            names = found.destinations.names(snapshot.sockets.addresses)
-            self._past.keep(_trace(found))
+            found = analyse(snapshot, self._recent.before(snapshot.dumped))
+            budgets, binders = found.budgets, found.bind_first
+            shared = (binders.names, binders.live) if binders else None
+            self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
             self._last = replace(
                 found,
-                peak=self._peaks.hold(names, found.budget.pressure),
-                unclosed=self._unclosed.count(snapshot.dumped, snapshot.sockets, found.destinations, names),
+                peak=self._peaks.hold(found.reading.names, budgets.pressure),
+                staying_close_wait=self._close_wait.count_staying(found.reading),
             )
         return self._last
 
 
-def analyse(snapshot: Snapshot, past: tuple[DumpSummary, ...] = ()) -> Analysis:
-    """One dump on its own; `past` is what earlier ones left, oldest first."""
-    sockets = snapshot.sockets
-    waiting = np.flatnonzero(sockets.is_time_wait)
-    left_ms = sockets.timer_ms[waiting]
-    clock = wheel(left_ms, snapshot.dumped, snapshot.timer_unit_ms)
-    space = ephemeral_ports(snapshot.limits, sockets)
-    destinations = find_destinations(sockets, space)
-    budget = port_budgets(snapshot, space, destinations, clock, past)
-    binders = bind_first(snapshot, space, destinations, clock, past) if space and not snapshot.part else None
+def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Analysis:
+    """One dump on its own; `recent` summarizes earlier ones, oldest first."""
+    reading, sockets = take_reading(snapshot, recent), snapshot.sockets
+    budgets, binders = port_budgets(reading), bind_first(reading)
     if binders is not None:
-        budget = replace(budget, full_in_s=binders.bound(destinations, budget.full_in_s))
-    foreseen = forecast(snapshot, destinations, budget, binders, space.skipped_ports if space else 0, past)
-    age_ms = sockets.age_ms[waiting]
+        budgets = replace(budgets, full_in_s=binders.bound(reading.destinations, budgets.full_in_s))
+    foreseen, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
-        snapshot=snapshot,
-        held=snapshot.gauges.get("tw"),
-        space=space,
-        destinations=destinations,
-        direction=destinations.per_socket(),
-        clock=clock,
-        budget=budget,
-        peak=budget.pressure,
-        binders=binders,
+        reading=reading,
+        direction=reading.destinations.per_socket(),
+        budgets=budgets,
+        peak=budgets.pressure,
+        bind_first=binders,
+        bottleneck=find_bottleneck(reading, budgets, binders),
         memory=memory(snapshot),
-        waiting=waiting,
-        entered=entries(age_ms),
-        releases=releases(left_ms, clock),
+        time_wait=time_wait,
         forecast=foreseen,
-        ahead=foreseen.ahead(destinations.code[waiting], age_ms, clock.release_s(left_ms)),
-        unclosed=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
+        minute=foreseen.minute(reading, time_wait),
+        staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
+        counted=snapshot.gauges.get("tw"),
     )
-
-
-def _trace(found: Analysis) -> DumpSummary:
-    """What the next dumps want to know of this one."""
-    budget, binders = found.budget, found.binders
-    shared = (binders.names, binders.live) if binders else None
-    return summarize_dump(found.snapshot, found.destinations, budget.used, budget.time_wait, shared)

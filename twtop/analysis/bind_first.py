@@ -7,19 +7,17 @@ destination anew, and so uses ports twice by chance. Before there are enough of 
 begins with the parity that connect() leaves to the last (inet_csk_find_open_port).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, address_names
-from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import full_in_s, max_per_s
-from twtop.analysis.rates import SHORT_S, measure
-from twtop.analysis.recent_dumps import DumpSummary
-from twtop.analysis.timer_wheel import Wheel, mean_life_s
+from twtop.analysis.rates import SHORT_S, measure_rates
+from twtop.analysis.reading import Reading
+from twtop.analysis.timer_wheel import mean_life_s
 from twtop.arrays import distinct, factorize, fused
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Snapshot, freeze
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
 EXPECTED_SHARE = 0.2
 """Part of the sockets that connect() would have put on a port in use already, from which their lack tells something.
@@ -77,26 +75,25 @@ class BindFirst:
         return result
 
 
-def bind_first(
-    snapshot: Snapshot,
-    space: EphemeralPorts,
-    destinations: Destinations,
-    wheel: Wheel,
-    past: Sequence[DumpSummary] = (),
-) -> BindFirst:
-    """Compare the local ports of each address with what connect() would have chosen.
+def bind_first(reading: Reading) -> BindFirst | None:
+    """Compare the local ports of each address with those that connect() would have chosen.
+
+    None where the port range is unknown, or only a part of the sockets was read.
 
     Of n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Over
-    all destinations n·(1 − Π(1 − k/n)) are in use; past the cliff the rest of k falls to the other parity alike.
+    all destinations n·(1 − Π(1 − k/n)) are in use. Past the cliff, the rest of k falls to the other parity alike.
     """
+    snapshot, available, destinations = reading.snapshot, reading.ports, reading.destinations
+    if available is None or snapshot.part:
+        return None
     sockets = snapshot.sockets
-    rows = np.flatnonzero((destinations.per_socket() == Direction.OUTBOUND) & space.available[sockets.lport])
+    rows = np.flatnonzero((destinations.per_socket() == Direction.OUTBOUND) & available.available[sockets.lport])
     held = np.bincount(destinations.code[rows], minlength=len(destinations))
     used = np.flatnonzero(held)
     owner, bearers = factorize(destinations.local[used].astype(np.uint64))
     local, count = destinations.local[used][bearers], len(bearers)
     total = np.bincount(owner, held[used], count).astype(np.int64)
-    first, second = space.first_parity, space.capacity - space.first_parity
+    first, second = available.first_parity, available.capacity - available.first_parity
     beyond = np.maximum(held[used] - first, 0)
     by_connect = _distinct(owner, held[used] - beyond, first, count) + _distinct(owner, beyond, second, count)
     number = np.zeros(len(sockets.addresses), np.int32)
@@ -108,7 +105,7 @@ def bind_first(
     telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
     unrefuted = seen <= SEEN_OF_EXPECTED * expected
     shared_by = np.bincount(owner, minlength=count)
-    in_first = np.bincount(code[sockets.lport[rows] % 2 == space.low % 2], minlength=count)
+    in_first = np.bincount(code[sockets.lport[rows] % 2 == available.low % 2], minlength=count)
     names = address_names(sockets.addresses)[local]
     possible = ~telling & unrefuted & (shared_by > 1) & (in_first * 2 < total)
     holds = telling & unrefuted
@@ -116,7 +113,7 @@ def bind_first(
     live = (total - np.bincount(code[time_wait], minlength=count)).astype(np.float64)
     asked = time_wait & (holds | possible)[code]
     rows, code = rows[asked], code[asked]
-    new, most, full_in = _budget(snapshot, space, names, rows, code, live, holds | possible, seen, wheel, past)
+    new, most, full_in = _budget(reading, names, rows, code, live, holds | possible, seen)
     aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
     begins = possible & (total > live) & (aged == 0)  # so that its rate is higher than it seems
     return BindFirst(
@@ -126,7 +123,7 @@ def bind_first(
         destinations=shared_by,
         ports=ports,
         by_connect=by_connect,
-        pressure=ports / max(space.capacity, 1),
+        pressure=ports / max(available.capacity, 1),
         holds=holds,
         possible=possible,
         live=live,
@@ -137,31 +134,29 @@ def bind_first(
 
 
 def _budget(
-    snapshot: Snapshot,
-    space: EphemeralPorts,
+    reading: Reading,
     names: Names,
     waiting: Rows,
     owner: Codes,
     live: Floats,
     asked: Mask,
     shared: Counts,
-    wheel: Wheel,
-    past: Sequence[DumpSummary],
 ) -> tuple[Floats, Floats, Floats]:
-    """(new_per_s, max_per_s, full_in_s) of each address that is `asked` for, NaN of the others.
+    """(new_per_s, max_per_s, full_in_s) of each address in `asked`, NaN of the others.
 
     `waiting` are the rows of their outbound TIME_WAIT, `owner` the address of each. Per address, `live` are the
     connections not in TIME_WAIT, and `shared` the sockets beyond one for each port. bind() waits for the end of a
     TIME_WAIT, whatever tcp_tw_reuse says.
     """
-    sockets = snapshot.sockets
-    rates = measure(owner, sockets.age_ms[waiting], snapshot.mono, names, live, past)
+    assert reading.ports is not None
+    sockets, wheel, capacity = reading.snapshot.sockets, reading.wheel, float(reading.ports.capacity)
+    rates = measure_rates(reading, owner, sockets.age_ms[waiting], names, live)
     timed = asked & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
-    room = np.where(timed, float(space.capacity - space.skipped_ports) + shared, np.nan)
+    room = np.where(timed, capacity - reading.skipped_ports + shared, np.nan)
     free_in_s = wheel.release_s(sockets.timer_ms[waiting])
     full_in = full_in_s(owner, free_in_s, live, rates, hold_s, room, wheel.longest_s)
-    most = max_per_s(np.where(asked, float(space.capacity) + shared, np.nan), live, hold_s)
+    most = max_per_s(np.where(asked, capacity + shared, np.nan), live, hold_s)
     return np.where(timed, rates.new, np.nan), most, full_in
 
 

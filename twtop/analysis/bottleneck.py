@@ -1,4 +1,4 @@
-"""The one port budget that is nearest to its end: a destination's, or that of a client which binds first."""
+"""The port budget that is nearest to its end: that of a destination, or of a client that binds first."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,21 @@ from twtop import formatting as fmt
 from twtop.analysis.bind_first import BindFirst
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
-from twtop.model import Addresses, Direction
+from twtop.analysis.reading import Reading
+from twtop.model import Direction
 
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """`destination` is its destination, None where a client binds first: then `destinations` share it.
+    """`destination` is the number of the destination, None where a client binds first; then `shared_by` destinations
+    have this budget together. `name` is for people.
 
-    Figures as in Budgets: NaN is unknown, infinity never.
+    Figures are as in PortBudgets: NaN is unknown, infinity is never.
     """
 
     name: str
     destination: int | None
-    destinations: int
+    shared_by: int
     used: float
     capacity: float
     pressure: float
@@ -30,19 +32,18 @@ class Bottleneck:
     max_per_s: float
 
 
-def find_bottleneck(
-    destinations: Destinations, budget: PortBudgets, binders: BindFirst | None, addresses: Addresses
-) -> Bottleneck | None:
+def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
     """None where no outbound connection holds an ephemeral port, or the range is unknown."""
-    worst, binder = worst_destination(destinations, budget), worst_binder(binders)
+    destinations, addresses = reading.destinations, reading.snapshot.sockets.addresses
+    worst, binder = worst_destination(destinations, budgets), worst_binder(binders)
     if worst is None:
         return None
-    if binders is not None and binder is not None and binders.pressure[binder] >= budget.pressure[worst]:
+    if binders is not None and binder is not None and binders.pressure[binder] >= budgets.pressure[worst]:
         used, pressure = float(binders.ports[binder]), float(binders.pressure[binder])
         return Bottleneck(
             name=fmt.address(addresses.integer(binders.local[binder])),
             destination=None,
-            destinations=int(binders.destinations[binder]),
+            shared_by=int(binders.destinations[binder]),
             used=used,
             capacity=used / pressure,
             pressure=pressure,
@@ -54,25 +55,25 @@ def find_bottleneck(
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
         destination=worst,
-        destinations=1,
-        used=float(budget.used[worst]),
-        capacity=float(budget.capacity[worst]),
-        pressure=float(budget.pressure[worst]),
-        past_cliff=bool(budget.past_cliff[worst]),
-        full_in_s=float(budget.full_in_s[worst]),
-        new_per_s=float(budget.new_per_s[worst]),
-        max_per_s=float(budget.max_per_s[worst]),
+        shared_by=1,
+        used=float(budgets.used[worst]),
+        capacity=float(budgets.capacity[worst]),
+        pressure=float(budgets.pressure[worst]),
+        past_cliff=bool(budgets.past_cliff[worst]),
+        full_in_s=float(budgets.full_in_s[worst]),
+        new_per_s=float(budgets.new_per_s[worst]),
+        max_per_s=float(budgets.max_per_s[worst]),
     )
 
 
-def worst_destination(destinations: Destinations, budget: PortBudgets) -> int | None:
+def worst_destination(destinations: Destinations, budgets: PortBudgets) -> int | None:
     """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
-    pressure = np.where(destinations.direction == Direction.OUTBOUND, budget.pressure, np.nan)
+    pressure = np.where(destinations.direction == Direction.OUTBOUND, budgets.pressure, np.nan)
     return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
 
 
 def worst_binder(binders: BindFirst | None) -> int | None:
-    """The local address that binds before it connects and is nearest to the end of its one budget, if there is one."""
+    """The local address that binds first and is nearest to the end of its budget; None where there is none."""
     if binders is None or not binders.holds.any():
         return None
     return int(np.argmax(np.where(binders.holds, binders.pressure, -1.0)))

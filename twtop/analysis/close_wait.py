@@ -1,7 +1,7 @@
 """CLOSE_WAIT that stay: the peer has closed, and the application still holds its descriptor.
 
-Every connection that the peer closes first passes through CLOSE_WAIT, and a busy server always has some. What tells a
-leak is that the very same ones are there some seconds later.
+Every connection that the peer closes first passes through CLOSE_WAIT, so a busy server always has some. A leak shows
+when the very same ones are there some seconds later.
 """
 
 from collections import deque
@@ -9,31 +9,32 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations, Names
+from twtop.analysis.reading import Reading
 from twtop.model import Sockets, TcpState
 
 PATIENCE_S = 3
 """An application that has not closed within this time is not about to."""
 
 HOLDERS = (TcpState.ESTABLISHED, TcpState.SYN_SENT, TcpState.CLOSE_WAIT, TcpState.LISTEN, TcpState.CLOSE)
-"""States whose sockets have a descriptor. Others have one only after shutdown(): mostly close() left them behind, the
-peer of a leak in FIN_WAIT2 as well."""
+"""States whose sockets have a descriptor. In any other state they have one only after shutdown(). Mostly close() left
+them behind, among them the peer of a leak in FIN_WAIT2."""
 
 
-class Unclosed:
-    """Remembers the CLOSE_WAIT of the last seconds' dumps."""
+class CloseWaitWatch:
+    """Remembers the CLOSE_WAIT of the last seconds."""
 
     def __init__(self) -> None:
         self._kept: deque[tuple[float, NDArray[np.uint64]]] = deque()
 
-    def count(self, mono: float, sockets: Sockets, destinations: Destinations, names: Names) -> int:
-        """How many CLOSE_WAIT of this dump were there some seconds before, or in the first dump of all.
+    def count_staying(self, reading: Reading) -> int:
+        """How many CLOSE_WAIT of this reading were there PATIENCE_S before, or in the first reading if that is later.
 
-        `names` are those of `destinations`. All of them where there was no dump before.
+        All of them in the first reading.
         """
+        sockets, mono = reading.snapshot.sockets, reading.snapshot.dumped
         rows = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
         ports = sockets.lport[rows].astype(np.uint64) << np.uint64(16) | sockets.rport[rows]
-        now = names[destinations.code[rows]] + ports
+        now = reading.names[reading.destinations.code[rows]] + ports
         while len(self._kept) > 1 and self._kept[1][0] <= mono - PATIENCE_S:
             self._kept.popleft()
         before = self._kept[0][1] if self._kept else now
@@ -41,6 +42,6 @@ class Unclosed:
         return int(np.count_nonzero(np.isin(now, before)))
 
 
-def holders(sockets: Sockets) -> int:
+def count_holders(sockets: Sockets) -> int:
     """Sockets that have a descriptor."""
     return int(np.count_nonzero(np.isin(sockets.state, HOLDERS)))

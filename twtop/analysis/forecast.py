@@ -1,47 +1,64 @@
-"""How many TIME_WAIT there will be in each second of the next minute, if connections are asked for as they are now.
+"""The count of TIME_WAIT in each second of the next minute, if connections go on being asked for as they are now.
 
-The timers tell when those of now are released, and how many entered lately. Beside that count
+The timers tell when the present TIME_WAIT are released, and how many entered lately. Three things change that count:
 
-  early ends  a new SYN, or a connect() that reuses, takes the place of a TIME_WAIT. Of those that an earlier dump
-              showed with time to spare some are gone since: the others are taken to go on going at that pace. Where
-              most end so, timers do not tell when: what went in all, of those that were there, is the pace.
-  room        what finds no port, or no bucket, leaves no TIME_WAIT.
-  demand      the kernel does not count a connect() that finds no port. So a budget that was full within the last
-              seconds is taken to be asked as in the busiest second of the last minute: it takes each port again.
+  early ends  A new SYN, or a connect() that reuses, takes the place of a TIME_WAIT. An earlier dump showed how many
+              there were with time to spare, and this one shows how many of those are gone. The forecast lets the rest
+              end at the same pace. Where most TIME_WAIT end early, timers do not tell when they go; then the forecast
+              uses the observed total loss rate.
+  room        A connection that finds no port, and a close that finds no bucket, leave no TIME_WAIT.
+  demand      The kernel does not count a connect() that finds no port. So the forecast takes a budget that was full
+              within the last seconds to be asked as in the busiest second of the last minute: it takes each port again.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.destinations import Destinations, Names
+from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.rates import SHORT_S, disagree
-from twtop.analysis.recent_dumps import LASTING_S, LONG_S, DumpSummary
-from twtop.analysis.timer_wheel import MINUTE_S
-from twtop.model import Codes, Direction, Floats, Mask, Snapshot, TcpState, Timer, freeze
+from twtop.analysis.reading import Reading
+from twtop.analysis.recent_dumps import LASTING_S, LONG_S
+from twtop.analysis.timer_wheel import MINUTE_S, entries, releases
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, TcpState, Timer, freeze
 
 MANY = 16
-"""So many early ends within the last seconds are worth an account of a destination's own."""
+"""From this many early ends within the last seconds, forecast a destination separately."""
 
 LATELY_S = 5
-"""For so long a full budget is taken to be asked as before: until the next move of the wheel, and a short span more, in
-which it shows."""
+"""A full budget is taken to be asked as before for this long: until the next move of the timer wheel, and a short span
+more, in which its entries show."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Minute:
+    """TIME_WAIT of some sockets by second, as the timers stood in a dump.
+
+    `entered` (60,) are the entries of the last minute, oldest first, and `releases` (60,) those of the next, soonest
+    first. `forecast` (61,) is how many there will be, now first. All three are None where a timer is unknown.
+    """
+
+    entered: Counts | None = None
+    releases: Counts | None = None
+    forecast: Floats | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self.entered, self.releases, self.forecast)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
-    """Destinations in classes: 0 are all that nothing is special about, others have one of their own, but for those of
-    a client that binds first, which share one.
+    """Destinations are forecast in classes. Class 0 holds all that nothing is special about. Others have a class of
+    their own, and the destinations of a client that binds first share one.
 
-    `number` is the class per destination, and at the end that of a socket without one. Per class:
-    `mostly_ended_early`, whether most TIME_WAIT ended early in the last `span_s` seconds; `survival_per_s`, which part
-    of them does not end early within a second, or where they mostly do, does not end; `room`, how many there may be;
-    `recently_full`, whether they were as many lately. `buckets` is that room for all together, `overflowing` whether it
-    was full lately.
+    `number` (destinations + 1,) is the class of each destination, and at the end that of a socket without one. The rest
+    is per class. `mostly_ended_early` tells whether most TIME_WAIT ended early in the last `span_s` seconds.
+    `survival_per_s` is the part that does not end early within a second; where they mostly end early, the part that
+    does not end at all. `room` is how many there may be. `recently_full` tells whether there were as many lately.
+    `buckets` is the room for all classes together; `overflowing` tells whether it was full lately.
     """
 
     number: Codes
@@ -56,140 +73,159 @@ class Forecast:
     def __post_init__(self) -> None:
         freeze(self.number, self.survival_per_s, self.mostly_ended_early, self.room, self.recently_full)
 
-    def ahead(self, code: Codes, age_ms: Codes, release_s: Floats, left_out: Codes | None = None) -> Floats | None:
-        """The count of these TIME_WAIT, and in each second to come of those in their place: (61,), now first.
+    def counts(self, code: Codes, age_ms: Codes, release_s: Floats, left_out: Codes | None = None) -> Floats | None:
+        """Forecast the count of TIME_WAIT, now and for 60 s: (61,). None where an age is unknown (−1).
 
-        `code` is the destination of each. `left_out` are those of TIME_WAIT that are not among these; None where these
-        are all. What is there in part has no room of its own. None where an age is unknown (−1).
+        `code`, `age_ms` and `release_s` are of the TIME_WAIT to forecast: destination, age, and seconds until the
+        release. `left_out` are the destinations of those TIME_WAIT that are not among them, None where all are. A
+        class that is only there in part has no limit of its own.
         """
         if (age_ms < 0).any():
             return None
-        number, part = self.number[code], np.zeros(len(self.survival_per_s), np.bool_)
+        number, in_part = self.number[code], np.zeros(len(self.survival_per_s), np.bool_)
         if left_out is not None:
-            part[self.number[left_out]] = True
+            in_part[self.number[left_out]] = True
         everything = left_out is None
-        busy = ~part & (self.recently_full | (self.overflowing & everything))
+        busy = ~in_part & (self.recently_full | (self.overflowing & everything))
         second = np.minimum(np.ceil(release_s), MINUTE_S + 1).astype(np.intp)
-        freed = np.bincount(number * (MINUTE_S + 2) + second, minlength=len(part) * (MINUTE_S + 2))
+        freed = np.bincount(number * (MINUTE_S + 2) + second, minlength=len(in_part) * (MINUTE_S + 2))
         gone = np.cumsum(freed.reshape(-1, MINUTE_S + 2), axis=1)
         timed = gone[:, -1:] - np.where(self.mostly_ended_early[:, None], 0, gone[:, :-1])
         held = timed * self.survival_per_s[:, None] ** np.arange(MINUTE_S + 1)
-        coming = self._asked(number, age_ms, busy) * self._kept(1.0)
-        room = np.maximum(np.where(part, np.inf, self.room)[:, None] - held, 0.0)
+        coming = self._demand(number, age_ms, busy) * self._surviving(1.0)
+        room = np.maximum(np.where(in_part, np.inf, self.room)[:, None] - held, 0.0)
         buckets = max(self.buckets, len(code)) if everything else math.inf
         total: Floats = held.sum(axis=0)
-        come = np.zeros(len(part))
+        entered = np.zeros(len(in_part))
         for after in range(1, MINUTE_S + 1):
-            come = np.minimum(come * self.survival_per_s + coming, room[:, after])
-            if total[after] + come.sum() > buckets:
-                come *= max(buckets - total[after], 0.0) / come.sum()
-            total[after] += come.sum()
+            entered = np.minimum(entered * self.survival_per_s + coming, room[:, after])
+            if total[after] + entered.sum() > buckets:
+                entered *= max(buckets - total[after], 0.0) / entered.sum()
+            total[after] += entered.sum()
         return total
 
-    def _kept(self, span_s: float) -> Floats:
-        """Which part of those who entered within a span is there at its end, per class."""
+    def minute(self, reading: Reading, rows: Rows, left_out: Rows | None = None) -> Minute:
+        """The minute before and after a reading, of the TIME_WAIT in these rows; `left_out` are the rows of all other
+        TIME_WAIT, None where there are none."""
+        sockets, code = reading.snapshot.sockets, reading.destinations.code
+        age_ms, left_ms = sockets.age_ms[rows], sockets.timer_ms[rows]
+        others = None if left_out is None else code[left_out]
+        counts = self.counts(code[rows], age_ms, reading.wheel.release_s(left_ms), others)
+        return Minute(entries(age_ms), releases(left_ms, reading.wheel), counts)
+
+    def _surviving(self, span_s: float) -> Floats:
+        """The part of those who enter within a span that is still there at its end, per class."""
         pace = -np.log(self.survival_per_s) * span_s
         return np.where(pace > 0, -np.expm1(-pace) / np.where(pace > 0, pace, 1.0), 1.0)
 
-    def _asked(self, number: Codes, age_ms: Codes, busy: Mask) -> Floats:
-        """Entries per second to reckon with, per class; those of the busiest second for the `busy` ones."""
+    def _demand(self, number: Codes, age_ms: Codes, busy: Mask) -> Floats:
+        """Entries per second to expect, per class; those of the busiest second of the last minute for `busy` ones."""
 
         def over(span_s: float) -> Floats:
-            return np.bincount(number[age_ms < span_s * 1000], minlength=len(busy)) / (span_s * self._kept(span_s))
+            entries = np.bincount(number[age_ms < span_s * 1000], minlength=len(busy))
+            return entries / (span_s * self._surviving(span_s))
 
         long, short = over(LONG_S), over(SHORT_S)
-        asked = np.where(self.mostly_ended_early, over(self.span_s), np.where(disagree(long, short), short, long))
+        lately = np.where(disagree(long, short), short, long)
+        demand = np.where(self.mostly_ended_early, over(self.span_s), lately)
         if busy.any():
             rows = busy[number] & (age_ms < MINUTE_S * 1000)
             at = (np.cumsum(busy) - 1)[number[rows]] * MINUTE_S + age_ms[rows] // 1000
             each = np.bincount(at, minlength=int(busy.sum()) * MINUTE_S).reshape(-1, MINUTE_S)
-            asked[busy] = np.maximum(asked[busy], each.max(axis=1) / self._kept(1.0)[busy])
-        return asked
+            demand[busy] = np.maximum(demand[busy], each.max(axis=1) / self._surviving(1.0)[busy])
+        return demand
 
 
-def forecast(
-    snapshot: Snapshot,
-    destinations: Destinations,
-    budget: PortBudgets,
-    binders: BindFirst | None,
-    skipped_ports: int,
-    past: Sequence[DumpSummary],
-) -> Forecast:
-    """From one dump and what earlier ones left, oldest first; `skipped_ports` as in PortSpace."""
-    sockets, count, capacity = snapshot.sockets, len(destinations), budget.capacity
-    names = destinations.names(sockets.addresses)
-    span_s, (lasted, lost), (ran, gone) = _ended(snapshot, destinations, names, past)
-    shared = _shared(destinations, binders, len(sockets.addresses))
-    soon = np.maximum(np.nan_to_num(budget.new_per_s) * MINUTE_S, budget.used)
-    own = np.flatnonzero(shared | (lost >= MANY) | (budget.used + soon >= capacity))
+def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Forecast:
+    """Sort the destinations of a reading into classes, and measure how each class loses and limits its TIME_WAIT."""
+    snapshot, destinations, names = reading.snapshot, reading.destinations, reading.names
+    sockets, count, capacity = snapshot.sockets, len(destinations), budgets.capacity
+    losses = _losses(reading)
+    shared = _shares_a_budget(destinations, binders, len(sockets.addresses))
+    soon = np.maximum(np.nan_to_num(budgets.new_per_s) * MINUTE_S, budgets.used)
+    own = np.flatnonzero(shared | (losses.early >= MANY) | (budgets.used + soon >= capacity))
     key = np.where(shared, count + destinations.local, np.arange(count))[own]
     number = np.zeros(count + 1, np.int32)
     number[own] = np.unique(key, return_inverse=True)[1] + 1
     size = int(number.max()) + 1
 
-    def each(column: Floats) -> Floats:
+    def per_class(column: Floats) -> Floats:
         return np.bincount(number[:-1], column, size).astype(np.float64)
 
     most = np.full(size, np.inf)
     most[number[own]] = np.nan_to_num(capacity[own], nan=np.inf)
-    lately = [then for then in past if snapshot.dumped - then.mono <= LATELY_S]
-    recently_full = each(budget.used) >= most - skipped_ports
+    full = most - reading.skipped_ports
+    lately = [then for then in reading.recent if snapshot.dumped - then.mono <= LATELY_S]
+    recently_full = per_class(budgets.used) >= full
     for then in lately:
-        recently_full |= np.bincount(number[own], then.of(then.used, names[own]), size) >= most - skipped_ports
+        recently_full |= np.bincount(number[own], then.of(then.used, names[own]), size) >= full
     limit = snapshot.limits.max_tw_buckets
     timewait = sockets.timer == Timer.TIMEWAIT
     closed = int(np.count_nonzero(timewait & (sockets.state == TcpState.FIN_WAIT2)))
     most_held = max(int(np.count_nonzero(timewait)), *(then.held for then in lately), 0)
-    early, every = (_survival_per_s(each(then), each(over), span_s) for then, over in ((lasted, lost), (ran, gone)))
-    mostly_ended_early = (each(lost) >= MANY) & (early**MINUTE_S < 0.5)
+    early = _survival_per_s(per_class(losses.lasting), per_class(losses.early), losses.span_s)
+    every = _survival_per_s(per_class(losses.running), per_class(losses.all), losses.span_s)
+    mostly_ended_early = (per_class(losses.early) >= MANY) & (early**MINUTE_S < 0.5)
     return Forecast(
         number=number,
         survival_per_s=np.where(mostly_ended_early, every, early),
         mostly_ended_early=mostly_ended_early,
-        room=most - each(budget.used - budget.time_wait),
+        room=most - per_class(budgets.used - budgets.time_wait),
         recently_full=recently_full,
-        span_s=span_s,
+        span_s=losses.span_s,
         buckets=math.inf if limit is None else limit - closed,
         overflowing=limit is not None and most_held >= limit,
     )
 
 
-def _ended(
-    snapshot: Snapshot, destinations: Destinations, names: Names, past: Sequence[DumpSummary]
-) -> tuple[float, tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """(a span, per destination: (TIME_WAIT before it whose time was not to be up yet, those of them that are gone), the
-    same of all whose time was not up before it). The span begins with a dump that held at least half of what there is
-    now, if there is one: an emptier one tells little."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Losses:
+    """TIME_WAIT per destination that ended within the last `span_s` seconds.
+
+    `running` had time left before the span, and `all` of those are gone. `lasting` had so much time left that they
+    would still be there, and `early` of those are gone.
+    """
+
+    span_s: float
+    lasting: Floats
+    early: Floats
+    running: Floats
+    all: Floats
+
+
+def _losses(reading: Reading) -> _Losses:
+    """Since a dump that held at least half of what there is now, if there is one: an emptier one tells little."""
+    snapshot, destinations = reading.snapshot, reading.destinations
     sockets, count = snapshot.sockets, len(destinations)
-    recent = [then for then in past if snapshot.dumped - then.mono <= LASTING_S]
+    recent = [then for then in reading.recent if snapshot.dumped - then.mono <= LASTING_S]
     held = int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT))
     before = next((then for then in recent if 2 * then.held >= held), recent[-1] if recent else None)
     if before is None:
         nothing = np.zeros(count)
-        return LONG_S, (nothing, nothing), (nothing, nothing)
+        return _Losses(LONG_S, nothing, nothing, nothing, nothing)
     span_s = snapshot.dumped - before.mono
 
-    def gone(then: Floats, left_s: float) -> tuple[Floats, Floats]:
-        """Of so many with more than so much time left now, had none ended early."""
+    def gone(then: Floats, left_s: float) -> Floats:
+        """How many of `then` are missing among the TIME_WAIT of now with more than so much time left."""
         rows = (sockets.age_ms >= span_s * 1000) & (sockets.timer_ms > left_s * 1000)
-        then = before.of(then, names)
-        return then, np.maximum(then - np.bincount(destinations.code[rows], minlength=count), 0.0)
+        return np.maximum(then - np.bincount(destinations.code[rows], minlength=count), 0.0)
 
-    return span_s, gone(before.lasting, LASTING_S - span_s), gone(before.running, 0)
+    lasting, running = (before.of(column, reading.names) for column in (before.lasting, before.running))
+    return _Losses(span_s, lasting, gone(lasting, LASTING_S - span_s), running, gone(running, 0))
 
 
 def _survival_per_s(then: Floats, gone: Floats, span_s: float) -> Floats:
-    """The part that stays for a second, where so many are gone after a span; never none.
+    """The part that survives a second, where `gone` of `then` are gone after a span; always more than 0.
 
     >>> _survival_per_s(np.array([100.0, 0.0]), np.array([75.0, 0.0]), 2.0).tolist()
     [0.5, 1.0]
     """
     then = np.maximum(then, 1.0)
-    survival_per_s: Floats = (np.maximum(then - gone, 0.5) / then) ** (1 / span_s)
-    return survival_per_s
+    survival: Floats = (np.maximum(then - gone, 0.5) / then) ** (1 / span_s)
+    return survival
 
 
-def _shared(destinations: Destinations, binders: BindFirst | None, addresses: int) -> Mask:
+def _shares_a_budget(destinations: Destinations, binders: BindFirst | None, addresses: int) -> Mask:
     """Destinations whose client binds first."""
     binds = np.zeros(addresses, np.bool_)
     if binders is not None:

@@ -1,20 +1,20 @@
-"""The port budget of each destination: how much, how full, how dear, how long.
+"""The port budget of each destination: its size, its fill, the cost of a connect(), and when it will be full.
 
 connect() without bind() picks a local port by 4-tuple, so a budget belongs to (local IP, remote IP, remote port).
-Behind a listener there is no such budget: there the peer's client ports are counted, and TIME_WAIT are recyclable.
+Behind a listener there is no such budget. There the peer's client ports are counted, and a new SYN may take over a
+TIME_WAIT.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from twtop.analysis.destinations import Destinations
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import full_in_s, max_per_s
-from twtop.analysis.rates import measure
-from twtop.analysis.recent_dumps import DumpSummary
-from twtop.analysis.timer_wheel import Wheel, mean_life_s
+from twtop.analysis.rates import measure_rates
+from twtop.analysis.reading import Reading
+from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Addresses,
@@ -23,7 +23,6 @@ from twtop.model import (
     Floats,
     Limits,
     Mask,
-    Snapshot,
     Sockets,
     freeze,
 )
@@ -36,14 +35,14 @@ DEFAULT_REUSE_DELAY_MS = 1000
 class PortBudgets:
     """One entry per destination; NaN is unknown or does not apply, infinity in `full_in_s` is never.
 
-    Outbound: `used` ports of `capacity` in any state, `time_wait` those in TIME_WAIT, `reusable` those of them that
-    connect() may take over; capacity − used + reusable connections can still be made (now and then one less, in a
-    range of odd size: PortSpace.elusive). Past the cliff the first parity is full. Inbound: the peer's client ports.
+    Outbound: `used` ports of `capacity` are taken, in any state; `time_wait` of them are in TIME_WAIT; connect() may
+    take over `reusable` of those. capacity − used + reusable connections can still be made, now and then one less
+    (EphemeralPorts.skipped_ports). Past the cliff the first parity is full. Inbound: the peer's client ports.
 
-    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL.
-    `new_per_s` are connections opened less those that went without a TIME_WAIT; at more than `max_per_s`, and with the
-    connections now open, the budget fills sooner or later. Where a client binds first, `full_in_s` comes no later than
-    the end of the budget that its address has for all destinations (BindFirst.bound).
+    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `new_per_s` are connections
+    opened per second, less those that end without a TIME_WAIT. At more than `max_per_s`, with the connections now open,
+    the budget fills sooner or later. Where a client binds first, `full_in_s` is at most that of the budget which its
+    address has for all destinations (BindFirst.bound).
     """
 
     used: Floats
@@ -65,7 +64,7 @@ class PortBudgets:
 
 
 def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
-    """Between which ends connect() takes a TIME_WAIT over once it is old enough; None when the sysctls are unknown.
+    """Pairs of addresses between which connect() takes over a TIME_WAIT that is old enough; None for unknown sysctls.
 
     tcp_twsk_unique: tcp_tw_reuse 1 for all peers, 2 for loopback, and only if the old connection had timestamps.
     """
@@ -86,23 +85,19 @@ def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
 
 
 def reuse_delay_ms(limits: Limits) -> int:
+    """The age in ms from which connect() may take over a TIME_WAIT."""
     return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
 
 
-def port_budgets(
-    snapshot: Snapshot,
-    space: EphemeralPorts | None,
-    destinations: Destinations,
-    wheel: Wheel,
-    past: Sequence[DumpSummary] = (),
-) -> PortBudgets:
-    """The budget of every destination, from the whole socket table and what earlier dumps left, oldest first."""
+def port_budgets(reading: Reading) -> PortBudgets:
+    """The budget of every destination of a reading."""
+    snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
     sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
-    outbound = (destinations.direction == Direction.OUTBOUND) & (space is not None)
+    outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
     member = code >= 0
-    if space is not None:
-        member &= space.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
+    if ports is not None:
+        member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
     time_wait = member & sockets.is_time_wait
     reuse = reusable_rows(snapshot.limits, sockets)
     allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
@@ -111,16 +106,15 @@ def port_budgets(
         return np.bincount(code[rows], minlength=count).astype(np.float64)
 
     used, waiting = tally(member), tally(time_wait)
-    total = np.nan if space is None else float(space.capacity)
+    total = np.nan if ports is None else float(ports.capacity)
     held = member if reuse is None else member & ~reuse
-    past_cliff, probes = _cost(space, sockets, held, tally, outbound)
-    alive, ceiling = used - waiting, np.where(outbound, total, np.nan)
-    names = destinations.names(sockets.addresses)
+    past_cliff, probes = _cost(ports, sockets, held, tally, outbound)
+    live, ceiling = used - waiting, np.where(outbound, total, np.nan)
     rows = np.flatnonzero(time_wait)
-    rates = measure(code[rows], sockets.age_ms[rows], snapshot.mono, names, alive, past)
+    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
-    hold_s, free_in_s = _release(snapshot, destinations, wheel, allowed)
+    hold_s, free_in_s = _release(reading, allowed)
     busy = np.flatnonzero(time_wait & held)
     return PortBudgets(
         used=used,
@@ -129,49 +123,48 @@ def port_budgets(
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
-        max_per_s=max_per_s(ceiling, alive, hold_s),
+        max_per_s=max_per_s(ceiling, live, hold_s),
         full_in_s=full_in_s(
             code[busy],
             free_in_s[busy],
-            alive,
+            live,
             rates,
             hold_s,
-            np.where(timed, ceiling - (space.skipped_ports if space else 0), np.nan),
+            np.where(timed, ceiling - reading.skipped_ports, np.nan),
             wheel.longest_s,
         ),
         past_cliff=past_cliff,
     )
 
 
-def _release(
-    snapshot: Snapshot, destinations: Destinations, wheel: Wheel, allowed: Mask | None
-) -> tuple[Floats, Floats]:
-    """(per destination: how long a closed connection keeps its port; per socket: until when a TIME_WAIT does), in s.
+def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
+    """(per destination: seconds that a closed connection keeps its port; per socket: seconds until a TIME_WAIT gives
+    its port back).
 
-    `allowed` are the destinations where connect() may take a TIME_WAIT over.
+    `allowed` are the destinations for which connect() may take a TIME_WAIT over.
     """
-    sockets, limits = snapshot.sockets, snapshot.limits
-    hold_s = np.full(len(destinations), mean_life_s(wheel.step_s))
-    free_in_s = wheel.release_s(sockets.timer_ms)
+    sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
+    hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
+    free_in_s = reading.wheel.release_s(sockets.timer_ms)
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)
         hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[destinations.code]
+        rows = np.append(allowed, False)[reading.destinations.code]
         free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
     return hold_s, free_in_s
 
 
 def _cost(
-    space: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
+    ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
 ) -> tuple[Mask, Floats]:
-    """Whether each destination is past the cliff, and the ports that one connect() tries on average.
+    """(whether each destination is past the cliff; the mean number of ports that one connect() to it tries).
 
     __inet_hash_connect scans the low end's parity to its end before it looks at the other.
     """
-    if space is None:
+    if ports is None:
         return np.zeros(len(outbound), np.bool_), np.full(len(outbound), np.nan)
-    in_first = sockets.lport % 2 == space.low % 2
-    first, second = space.first_parity, space.capacity - space.first_parity
+    in_first = sockets.lport % 2 == ports.low % 2
+    first, second = ports.first_parity, ports.capacity - ports.first_parity
     free_first = np.maximum(first - tally(held & in_first), 0)
     free_second = np.maximum(second - tally(held & ~in_first), 0)
     past_cliff = outbound & (free_first == 0)

@@ -1,32 +1,31 @@
-"""How fast each destination takes ports: from the timers of one dump, and from what it had in the dumps before.
+"""How fast each budget takes ports: from the timers of one dump, and from the counts of the dumps before it.
 
-A port is taken by every connection that entered TIME_WAIT since an earlier moment, and by every one more that is not in
-TIME_WAIT than there was at that moment. The timers count the former exactly, the earlier dump knows the latter: no
-socket needs to be found again. What comes and goes without a TIME_WAIT, as where the other side closes, cancels out, as
-it does in the budget.
+Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly. An earlier dump
+knows how many other connections there were, so no socket has to be found again. A connection that comes and goes
+without a TIME_WAIT, as where the other side closes first, cancels out, as it does in the budget.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from twtop.analysis.destinations import Names
-from twtop.analysis.recent_dumps import LONG_S, DumpSummary
+from twtop.analysis.reading import Reading
+from twtop.analysis.recent_dumps import LONG_S
 from twtop.model import Codes, Floats, Mask, freeze
 
 SHORT_S = 3
-"""Rates are means over the long span, so that they do not flicker; over this one where the two disagree."""
+"""Rates are means over LONG_S, so that they do not flicker; over SHORT_S where the two means disagree."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
-"""How far beyond chance, in standard deviations of a count, two spans disagree, or connections grow for good."""
+"""Two means disagree, or connections grow for good, from so many standard deviations of a count on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """Per second and destination: entries into TIME_WAIT, and the growth of all other connections.
+    """Per second and budget: `closing` are entries into TIME_WAIT, `growth` is that of all other connections.
 
-    `trend` is the growth where it is more than chance, else 0: only that may be extrapolated for long.
+    `trend` is the growth where it is more than chance, else 0; only a trend may be extrapolated for long.
     """
 
     closing: Floats
@@ -38,34 +37,36 @@ class Rates:
 
     @property
     def new(self) -> Floats:
-        """Connections that stay: opened, less those that went without a TIME_WAIT."""
+        """Connections opened per second, less those that end without a TIME_WAIT."""
         return np.maximum(self.closing + self.growth, 0.0)
 
 
-def measure(code: Codes, age_ms: Codes, mono: float, names: Names, count: Floats, past: Sequence[DumpSummary]) -> Rates:
-    """Rates at `mono`, per destination (names, count: connections not in TIME_WAIT); `past` is oldest first.
+def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats) -> Rates:
+    """The rates of budgets at the time of a reading.
 
-    `code` and `age_ms` are of the sockets in TIME_WAIT. Without a past the growth is taken to be 0.
+    `code` and `age_ms` are of the sockets in TIME_WAIT: whose budget, and the age in ms. `names` and `live` are per
+    budget: its name in the recent dumps, and its connections not in TIME_WAIT. Without recent dumps growth is 0.
     """
+    mono, recent = reading.snapshot.mono, reading.recent
     size = len(names)
 
     def over(span_s: int) -> tuple[Floats, Floats]:
-        recent = (age_ms >= 0) & (age_ms < span_s * 1000)
-        closing = np.bincount(code[recent], minlength=size) / span_s
-        before = next((each for each in reversed(past) if mono - each.mono >= span_s), past[0] if past else None)
+        young = (age_ms >= 0) & (age_ms < span_s * 1000)
+        closing = np.bincount(code[young], minlength=size) / span_s
+        before = next((each for each in reversed(recent) if mono - each.mono >= span_s), recent[0] if recent else None)
         if before is None:
             return closing, np.zeros(size)
-        return closing, (count - before.of(before.live, names)) / (mono - before.mono)
+        return closing, (live - before.of(before.live, names)) / (mono - before.mono)
 
     (closing, growth), (closing_now, growth_now) = over(LONG_S), over(SHORT_S)
     changed = disagree(closing + growth, closing_now + growth_now)
     growth = np.where(changed, growth_now, growth)
-    before = past[0].of(past[0].live, names) if past else count
-    certain = np.abs(count - before) > TREND_SIGMAS * np.sqrt(count + before)
+    first = recent[0].of(recent[0].live, names) if recent else live
+    certain = np.abs(live - first) > TREND_SIGMAS * np.sqrt(live + first)
     return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))
 
 
 def disagree(long_per_s: Floats, short_per_s: Floats) -> Mask:
-    """Where the rate over the short span differs from that over the long one by more than chance."""
+    """Where the rate over SHORT_S differs from that over LONG_S by more than chance."""
     expected, seen = long_per_s * SHORT_S, short_per_s * SHORT_S
     return np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))

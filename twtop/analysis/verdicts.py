@@ -2,19 +2,17 @@
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
-from twtop.analysis.close_wait import holders
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.kernel_costs import Memory, accept_queue
-from twtop.analysis.port_budgets import PortBudgets
-from twtop.model import Snapshot, TcpState
+from twtop.analysis.analysis import Analysis
+from twtop.analysis.bottleneck import Bottleneck
+from twtop.analysis.close_wait import count_holders
+from twtop.analysis.kernel_costs import accept_queue
+from twtop.model import TcpState
 
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
 SOON_S = 60
@@ -47,36 +45,26 @@ class Verdict:
 
 OF_THE_FILTER = "Only sockets that the filter keeps were read."
 
-Rates = Mapping[str, float | None]
 
+@dataclass(frozen=True, slots=True)
+class CounterRates:
+    """Change per second of each counter since the snapshot before, None where it is unknown.
 
-def verdicts(
-    snapshot: Snapshot,
-    destinations: Destinations,
-    budget: PortBudgets,
-    binders: BindFirst | None,
-    memory: Memory,
-    unclosed: int,
-    rates: Rates,
-    growth_per_s: float | None,
-) -> tuple[Verdict, ...]:
-    """The six of them, in the order in which they stand on the strip.
-
-    `unclosed` are the CLOSE_WAIT that stay (close_wait.Unclosed), `growth_per_s` is that of all TIME_WAIT.
+    `growth_per_s` is that of all timewait objects, a mean over some seconds.
     """
-    worst = find_bottleneck(destinations, budget, binders, snapshot.sockets.addresses)
-    return (
-        _of(snapshot, _ports(snapshot, budget, worst)),
-        _of(snapshot, _connect_cost(snapshot, budget, worst)),
-        _buckets(snapshot, rates, growth_per_s),
-        _memory(snapshot, memory),
-        _of(snapshot, _fds(snapshot, unclosed)),
-        _drops(snapshot, rates),
-    )
+
+    per_s: Mapping[str, float | None]
+    growth_per_s: float | None = None
 
 
-def _of(snapshot: Snapshot, verdict: Verdict) -> Verdict:
-    return replace(verdict, text=f"{verdict.text} {OF_THE_FILTER}") if snapshot.part else verdict
+def verdicts(analysis: Analysis, rates: CounterRates) -> tuple[Verdict, ...]:
+    """All of them, in the order in which they stand on the strip."""
+    return tuple(judge(analysis, rates) for judge in VERDICTS)
+
+
+def _of_what_was_read(analysis: Analysis, verdict: Verdict) -> Verdict:
+    """The verdict says so where it knows a part of the sockets alone."""
+    return replace(verdict, text=f"{verdict.text} {OF_THE_FILTER}") if analysis.snapshot.part else verdict
 
 
 def _unknown(id: str, what: str) -> Verdict:
@@ -87,18 +75,23 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
     return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
-def _ports(snapshot: Snapshot, budget: PortBudgets, worst: Bottleneck | None) -> Verdict:
+def _ports(analysis: Analysis, _rates: CounterRates) -> Verdict:
+    return _of_what_was_read(analysis, _port_budget(analysis))
+
+
+def _port_budget(analysis: Analysis) -> Verdict:
+    snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return _unknown("ports", "The local port range")
     if worst is None:
         return Verdict("ports", Level.OK, 0.0, "ok", "No outbound connection holds an ephemeral port.")
     if worst.destination is None:
-        who = f"{worst.name} binds before it connects, so its {fmt.count(worst.destinations)} destinations share one "
+        who = f"{worst.name} binds before it connects, so its {fmt.count(worst.shared_by)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
         least, end = "", "; at the end bind() fails with EADDRINUSE"
     else:
         who = f"{worst.name} holds {fmt.count(worst.used)}"
-        least, end = "at least " if np.isnan(budget.reusable[worst.destination]) else "", ""
+        least, end = "at least " if np.isnan(budgets.reusable[worst.destination]) else "", ""
     left = max(0.0, worst.capacity * (1 - worst.pressure))
     return Verdict(
         "ports",
@@ -136,13 +129,18 @@ def _when_not(worst: Bottleneck) -> str:
     return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
 
 
-def _connect_cost(snapshot: Snapshot, budget: PortBudgets, worst: Bottleneck | None) -> Verdict:
+def _connect_cost(analysis: Analysis, _rates: CounterRates) -> Verdict:
+    return _of_what_was_read(analysis, _search_for_a_port(analysis))
+
+
+def _search_for_a_port(analysis: Analysis) -> Verdict:
+    snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return _unknown("connect_cost", "The local port range")
     if worst is None:
         return Verdict("connect_cost", Level.OK, 0.0, "ok", "No outbound connection has to search for a port.")
-    most, cliff = float(np.nanmax(budget.probes_per_connect)), bool(budget.past_cliff.any())
-    level = Level.OK if not cliff else _level(float(np.nanmax(budget.pressure)), warn=0.0)
+    most, cliff = float(np.nanmax(budgets.probes_per_connect)), bool(budgets.past_cliff.any())
+    level = Level.OK if not cliff else _level(float(np.nanmax(budgets.pressure)), warn=0.0)
     reason = "half the range is full, so it searches the other half too" if cliff else "free ports are near"
     return Verdict(
         "connect_cost",
@@ -153,12 +151,13 @@ def _connect_cost(snapshot: Snapshot, budget: PortBudgets, worst: Bottleneck | N
     )
 
 
-def _buckets(snapshot: Snapshot, rates: Rates, growth_per_s: float | None) -> Verdict:
+def _buckets(analysis: Analysis, rates: CounterRates) -> Verdict:
+    snapshot, growth_per_s = analysis.snapshot, rates.growth_per_s
     held, limit = snapshot.gauges.get("tw"), snapshot.limits.max_tw_buckets
     if held is None or limit is None:
         return _unknown("buckets", "tcp_max_tw_buckets")
     share = held / limit if limit else 1.0
-    skipped = rates.get("TCPTimeWaitOverflow") or 0.0
+    skipped = rates.per_s.get("TCPTimeWaitOverflow") or 0.0
     reached_in = (limit - held) / growth_per_s if growth_per_s and growth_per_s > 0 else np.inf
     level = Level.CRITICAL if skipped or (reached_in <= SOON_S and share >= SHARE_WARN) else _level(share)
     if skipped:
@@ -176,8 +175,9 @@ def _buckets(snapshot: Snapshot, rates: Rates, growth_per_s: float | None) -> Ve
     )
 
 
-def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
+def _memory(analysis: Analysis, _rates: CounterRates) -> Verdict:
     """From slabinfo when it is readable, else by formula."""
+    snapshot, memory = analysis.snapshot, analysis.memory
     total = snapshot.gauges.get("memory_bytes")
     value = memory.here if memory.slabs is None else memory.slabs
     what = f"TIME_WAIT hold {fmt.size(memory.here)} of kernel memory here, by formula"
@@ -193,13 +193,18 @@ def _memory(snapshot: Snapshot, memory: Memory) -> Verdict:
     return Verdict("memory", level, value, fmt.size(memory.here), f"{what}: {share}.")
 
 
-def _fds(snapshot: Snapshot, unclosed: int) -> Verdict:
+def _fds(analysis: Analysis, _rates: CounterRates) -> Verdict:
+    return _of_what_was_read(analysis, _descriptors(analysis))
+
+
+def _descriptors(analysis: Analysis) -> Verdict:
+    snapshot = analysis.snapshot
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
         return _unknown("fds", "The number of open files")
     forgotten = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
     level = _level(used / most)
-    leaks = unclosed >= LEAK and forgotten * 2 > holders(snapshot.sockets)
+    leaks = analysis.staying_close_wait >= LEAK and forgotten * 2 > count_holders(snapshot.sockets)
     if leaks and level is Level.OK:
         level = Level.WARN
     leak = f"; {fmt.count(forgotten)} CLOSE_WAIT do, until their application closes them" if forgotten else ""
@@ -212,7 +217,8 @@ def _fds(snapshot: Snapshot, unclosed: int) -> Verdict:
     )
 
 
-def _drops(snapshot: Snapshot, rates: Rates) -> Verdict:
+def _drops(analysis: Analysis, rates: CounterRates) -> Verdict:
+    snapshot = analysis.snapshot
     total = snapshot.counters.get("ListenDrops")
     if total is None:
         return _unknown("drops", "The kernel's drop counters")
@@ -224,10 +230,21 @@ def _drops(snapshot: Snapshot, rates: Rates) -> Verdict:
         shares.append(tracked / room)
         near.append(f"conntrack at {fmt.percent(tracked / room)}")
     detail = "; " + ", ".join(near) if near else ""
-    per_s = 0.0 if total == 0 else rates.get("ListenDrops")
+    per_s = 0.0 if total == 0 else rates.per_s.get("ListenDrops")
     if per_s is None:
         since = f"{fmt.count(total)} connections dropped since this network namespace began, the rate is not known yet"
         return Verdict("drops", Level.UNKNOWN, None, "–", f"{since}{detail}.")
     level = Level.CRITICAL if per_s else _level(max(shares), SHARE_CRITICAL, 1.0)
     what = f"Listeners drop {fmt.rate(per_s)} connections per second" if per_s else "No listener drops connections"
     return Verdict("drops", level, per_s, fmt.per_s(per_s), f"{what}{detail}.")
+
+
+VERDICTS: tuple[Callable[[Analysis, CounterRates], Verdict], ...] = (
+    _ports,
+    _connect_cost,
+    _buckets,
+    _memory,
+    _fds,
+    _drops,
+)
+"""In the order of the strip. A new verdict is one more function here."""

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import NoReturn, TypeVar
 
 from twtop import __version__
+from twtop.cli.output import USAGE, complain
 from twtop.demo.scenarios import BY_NAME, DEFAULT
-from twtop.engine.sampler import CPU_LIMIT
+from twtop.engine.sampler import MAX_CPU
 from twtop.filter.parser import QueryError, parse
 from twtop.filter.query import Everything, Query
 from twtop.frame.view import GroupBy, GroupSort
@@ -19,7 +20,6 @@ from twtop.sources.open_source import AUTO, KINDS
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-USAGE = 2
 FASTEST_S, SLOWEST_S = 0.1, 3600.0
 LONGEST_LOAD_S = 3600.0
 LONGEST_COMPLAINT = 400
@@ -36,13 +36,6 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     if options.once:
         options.batch, options.iterations = True, 1
     return options
-
-
-def complain(message: str, status: int) -> int:
-    """One line on stderr; gives the status back."""
-    if sys.stderr is not None:  # closed by whoever started twtop
-        print(f"twtop: {message}", file=sys.stderr)
-    return status
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,7 +59,7 @@ def _delay(text: str) -> float:
     return _number(text, FASTEST_S, SLOWEST_S, "seconds")
 
 
-def _budget(text: str) -> float:
+def _share_of_cpu(text: str) -> float:
     return _number(text, 0.1, 100, "percent of one CPU") / 100
 
 
@@ -117,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 done, 1 the kernel could not be read, 2 bad usage. Without -b or -1: the live monitor.",
     )
     top.set_defaults(delay=1.0, filter=Everything(), group=GroupBy.PEER, sort=GroupSort.PORTS)
-    top.set_defaults(output="text", source=AUTO, budget=CPU_LIMIT)
+    top.set_defaults(output="text", source=AUTO, max_cpu=MAX_CPU)
     _add_common(top)
     top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
@@ -150,7 +143,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
     add("--sockets", action="store_true", help="with -b: every single socket too")
     add("--source", choices=KINDS, help="how sockets are read (default auto: the best that works)")
-    add("--budget", type=_budget, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
+    add("--max-cpu", type=_share_of_cpu, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
+    add("--budget", dest="max_cpu", type=_share_of_cpu, help=argparse.SUPPRESS)  # its name up to 0.1
     add("--ascii", action="store_true", help="draw with ASCII characters only")
 
 

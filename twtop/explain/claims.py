@@ -143,10 +143,14 @@ def _clock(timestamps: int | None) -> str:
 
 
 def _memory(frame: Frame) -> Claim:
-    count, held = frame.total.count, frame.memory.here
+    count, held = frame.total.count, frame.analysis.memory.here
     each = f"{held / count:,.0f} B each" if held and count else "none here"
     here = "how much is unknown here" if held is None else f"{fmt.size(held)} by formula, {each}"
-    slabs = "" if frame.memory.slabs is None else f"; slabinfo, whole machine: {fmt.size(frame.memory.slabs)}"
+    slabs = (
+        ""
+        if frame.analysis.memory.slabs is None
+        else f"; slabinfo, whole machine: {fmt.size(frame.analysis.memory.slabs)}"
+    )
     return Claim(
         "Each takes kernel memory, less than an ESTABLISHED",
         Truth.TRUE,
@@ -172,7 +176,7 @@ def _pairs(frame: Frame) -> Claim:
             f"{fmt.address(local)} → {fmt.endpoint(remote, int(groups.destinations.port[worst]))}:"
             f" {fmt.count(budget.used[worst])} of {fmt.count(budget.capacity[worst])} ports"
         )
-    binders, binder = frame.bind_first, worst_binder(frame.bind_first)
+    binders, binder = frame.analysis.bind_first, worst_binder(frame.analysis.bind_first)
     shared = "After bind() without a port, it is one budget per local IP over all destinations."
     if binders is not None and binder is not None:
         address = fmt.address(groups.addresses.integer(binders.local[binder]))

@@ -82,7 +82,7 @@ def fixes(frame: Frame) -> tuple[Fix, ...]:
 
 def _bound_first(frame: Frame) -> Pressed | None:
     """The one budget of a local address that binds before it connects, when that is past half."""
-    binders, binder = frame.bind_first, worst_binder(frame.bind_first)
+    binders, binder = frame.analysis.bind_first, worst_binder(frame.analysis.bind_first)
     if binders is None or binder is None or binders.pressure[binder] < SHARE_WARN:
         return None
     ports, live = float(binders.ports[binder]), float(binders.live[binder])

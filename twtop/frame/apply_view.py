@@ -6,20 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.port_map import PortMap, port_map
-from twtop.analysis.timer_wheel import entries, releases
+from twtop.analysis.forecast import Minute
 from twtop.filter.mask import mask
 from twtop.filter.query import Everything
 from twtop.frame.groups import STATES, Groups, group, members, process_names, urgency
+from twtop.frame.port_map import PortMap, port_map
 from twtop.frame.view import SocketSort, View
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Owners, Rows, Sockets
+from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppliedView:
-    """`shown` masks the sockets that the filter keeps; `count` (12,) is by state, `entered` and `releases` (60,) are
-    of their TIME_WAIT, `ahead` (61,) how many there will be, now first: None where a timer is unknown. `drill` are rows
-    of sockets in the order asked for."""
+    """`shown` masks the sockets that the filter keeps; `count` (12,) counts them by state, and `minute` their TIME_WAIT
+    by second. `drill` are rows of sockets in the order asked for."""
 
     analysis: Analysis
     view: View
@@ -27,20 +26,18 @@ class AppliedView:
     shown: Mask
     groups: Groups
     count: Counts
-    entered: Counts | None
-    releases: Counts | None
-    ahead: Floats | None
+    minute: Minute
     drill: Rows
     port_map: PortMap | None
 
     def groups_for(self, analysis: Analysis, view: View, owners: Owners) -> bool:
-        """Whether a selection for these would have the same groups."""
+        """Whether these would have the same groups."""
         same = self.analysis.snapshot.sockets is analysis.snapshot.sockets and self.owners is owners
         return same and (self.view.query, self.view.group_by) == (view.query, view.group_by)
 
 
 def apply_view(analysis: Analysis, view: View, owners: Owners, before: AppliedView | None = None) -> AppliedView:
-    """What can be taken from the selection before is not made again."""
+    """Pick what the view shows; what `before`, the last answer, has already is not computed again."""
     if before is None or not before.groups_for(analysis, view, owners):
         before = _grouped(analysis, view, owners)
     elif before.view == view:
@@ -55,41 +52,34 @@ def apply_view(analysis: Analysis, view: View, owners: Owners, before: AppliedVi
 
 
 def _grouped(analysis: Analysis, view: View, owners: Owners) -> AppliedView:
-    snapshot = analysis.snapshot
-    sockets = snapshot.sockets
-    shown = mask(view.query, sockets, analysis.direction, owners)
-    entered, due, ahead = analysis.entered, analysis.releases, analysis.ahead
+    snapshot, minute = analysis.snapshot, analysis.minute
+    shown = mask(view.query, snapshot.sockets, analysis.direction, owners)
     if not isinstance(view.query, Everything):
-        kept, code = shown[analysis.waiting], analysis.destinations.code
-        waiting, left_out = analysis.waiting[kept], analysis.waiting[~kept]
-        age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
-        entered, due = entries(age_ms), releases(left_ms, analysis.clock)
-        ahead = analysis.forecast.ahead(code[waiting], age_ms, analysis.clock.release_s(left_ms), code[left_out])
+        kept = shown[analysis.time_wait]
+        minute = analysis.forecast.minute(analysis.reading, analysis.time_wait[kept], analysis.time_wait[~kept])
     return AppliedView(
         analysis=analysis,
         view=view,
         owners=owners,
         shown=shown,
-        groups=group(snapshot, analysis.destinations, analysis.budget, shown, view.group_by, owners),
-        count=np.bincount(sockets.state[shown], minlength=STATES),
-        entered=entered,
-        releases=due,
-        ahead=ahead,
+        groups=group(snapshot, analysis.destinations, analysis.budgets, shown, view.group_by, owners),
+        count=np.bincount(snapshot.sockets.state[shown], minlength=STATES),
+        minute=minute,
         drill=np.empty(0, np.intp),
         port_map=None,
     )
 
 
 def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
-    """Of the most pressed outbound destination among these; `known` once more if it is of the same."""
-    destinations, space = analysis.destinations, analysis.space
+    """The map of the most pressed outbound destination among these; `known` again if it is of that one."""
+    destinations = analysis.destinations
     chosen = np.zeros(len(destinations), np.bool_)
     chosen[among] = True
     chosen &= destinations.direction == Direction.OUTBOUND
-    if space is None or not chosen.any():
+    if analysis.reading.ports is None or not chosen.any():
         return None
-    worst = int(np.argmax(np.where(chosen, urgency(destinations, analysis.budget), -1.0)))
-    return known if known and known.destination == worst else port_map(analysis.snapshot, space, destinations, worst)
+    worst = int(np.argmax(np.where(chosen, urgency(destinations, analysis.budgets), -1.0)))
+    return known if known and known.destination == worst else port_map(analysis.reading, worst)
 
 
 def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from twtop.analysis.analysis import Analysis
-from twtop.filter.query import Everything
+from twtop.filter.query import Everything, Query
 from twtop.frame.apply_view import apply_view
 from twtop.frame.frame import Base
 from twtop.frame.view import View
@@ -12,10 +12,11 @@ from twtop.model import Counts, Owners
 
 @dataclass(slots=True, eq=False)
 class Baseline:
-    """`count` (12,) is by state of all sockets, as the screen showed it then."""
+    """`count` (12,) is by state of all sockets, as the screen showed it then under the filter `query`."""
 
     analysis: Analysis
     owners: Owners
+    query: Query
     count: Counts
     _view: View | None = None
     _base: Base | None = None
@@ -23,9 +24,9 @@ class Baseline:
     def under(self, view: View) -> Base | None:
         """What the view's filter and grouping would have counted then; the last answer again where it still holds.
 
-        None for a filter other than the one for which only a part of the sockets was read then.
+        None where only the sockets of another filter were read then.
         """
-        if self.analysis.query not in (None, view.query):
+        if self.analysis.snapshot.part and self.query != view.query:
             return None
         wanted = View(query=view.query, group_by=view.group_by)
         if self._base is None or wanted != self._view:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from twtop.analysis.analysis import Analysis
+from twtop.analysis.forecast import Minute
 from twtop.analysis.timer_wheel import MINUTE_S, carried, rate
 from twtop.analysis.verdicts import verdicts
 from twtop.filter.query import Everything
@@ -13,58 +14,47 @@ from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 
 
-def build_frame(history: History, analysis: Analysis, view: View, owners: Owners) -> Frame:
-    """The Frame of an analysis whose snapshot `history` has been advanced by; a second fold with another view is as
-    good."""
+def build_frame(history: History, analysis: Analysis, view: View, owners: Owners, every_s: float) -> Frame:
+    """Build a Frame; call `history.advance` with the analysis' snapshot first. More views of one analysis are as good.
+
+    The sockets are read anew each `every_s` seconds.
+    """
     history.watch(view.query)
     snapshot = analysis.snapshot
-    chosen = history.selection(analysis, view, owners)
-    entered, left = history.flow.per_s()
-    rates, growth = history.rates(), history.flow.growth_per_s()
-    everything = isinstance(view.query, Everything)
+    applied = history.applied(analysis, view, owners)
+    rates, (entered, left) = history.rates(), history.churn.per_s()
     times, series = _counted(history, analysis)
     base = history.base(analysis, view, owners, series[-1])
-    timers = (None, None, None) if snapshot.part else (analysis.entered, analysis.releases, analysis.ahead)
-    total = matching = _time_wait(snapshot, times, series, *timers, entered, left)
-    if not everything:
-        times, series = history.states(view.query, snapshot.dumped, chosen.count)
-        matching = _time_wait(snapshot, times, series, chosen.entered, chosen.releases, chosen.ahead, None, None)
+    total = matching = _time_wait(
+        snapshot, times, series, Minute() if snapshot.part else analysis.minute, entered, left
+    )
+    if not isinstance(view.query, Everything):
+        times, series = history.states(view.query, snapshot.dumped, applied.count)
+        matching = _time_wait(snapshot, times, series, applied.minute, None, None)
     return Frame(
         tick=history.number,
         view=view,
-        snapshot=snapshot,
+        analysis=analysis,
         owners=owners,
-        groups=chosen.groups,
-        peak=analysis.peak,
-        bind_first=analysis.binders,
+        groups=applied.groups,
         states=_states(times, series),
         total=total,
         matching=matching,
-        memory=analysis.memory,
-        rates=rates,
-        verdicts=verdicts(
-            snapshot,
-            analysis.destinations,
-            analysis.budget,
-            analysis.binders,
-            analysis.memory,
-            analysis.unclosed,
-            rates,
-            growth,
-        ),
-        shown=chosen.shown,
-        drill=chosen.drill,
-        port_map=chosen.port_map,
+        rates=rates.per_s,
+        verdicts=verdicts(analysis, rates),
+        shown=applied.shown,
+        drill=applied.drill,
+        port_map=applied.port_map,
         cpu=history.cpu(),
-        every_s=analysis.every_s,
+        every_s=every_s,
         base=base,
     )
 
 
 def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
-    """(times, counts by state (ticks, 12)) of all sockets, TIME_WAIT as sockstat has gone on counting.
+    """(times, counts by state (ticks, 12)) of all sockets; TIME_WAIT are as sockstat has gone on counting them.
 
-    Of a part of the sockets nothing else than that is known, and only now.
+    Where only a part of the sockets was read, only TIME_WAIT are known, and only now.
     """
     snapshot = analysis.snapshot
     count = np.bincount(snapshot.sockets.state, minlength=STATES)
@@ -86,34 +76,34 @@ def _time_wait(
     snapshot: Snapshot,
     times: np.ndarray,
     series: Counts,
-    entered: Counts | None,
-    due: Counts | None,
-    ahead: Floats | None,
+    minute: Minute,
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
-    """`entered`, `due` and `ahead` as things stood when the sockets were read."""
-    now_per_s = rate(entered) if entered_per_s is None else entered_per_s
+    """`minute` is as things stood when the sockets were read."""
+    now_per_s = rate(minute.entered) if entered_per_s is None else entered_per_s
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
         count=count,
         entered_per_s=now_per_s,
         left_per_s=left_per_s,
-        entered=carried(entered, snapshot.age_s, now_per_s),
-        releases=carried(due, snapshot.age_s, now_per_s),
-        forecast=None if ahead is None else _forecast(count, ahead, int(snapshot.age_s)),
+        entered=carried(minute.entered, snapshot.age_s, now_per_s),
+        releases=carried(minute.releases, snapshot.age_s, now_per_s),
+        forecast=None if minute.forecast is None else _forecast(count, minute.forecast, int(snapshot.age_s)),
         times=times - snapshot.mono,
         counts=series[:, TcpState.TIME_WAIT],
     )
 
 
-def _forecast(count: int, ahead: Floats, age_s: int) -> Floats:
-    """From the count of now on as `ahead` goes on from `age_s`; beyond its end nothing changes: what enters by then
-    stands against what is released.
+def _forecast(count: int, foreseen: Floats, age_s: int) -> Floats:
+    """The counts of the next 60 s: (60,), from a forecast (61,) that is `age_s` old and the count of now.
+
+    The forecast is shifted so that it begins with the count of now. Beyond its end the count stays: what enters by then
+    balances what is released.
 
     >>> _forecast(12, np.array([9.0, 11.0, *[14.0] * 59]), age_s=1)[[0, 59]].tolist()
     [15.0, 15.0]
     """
     at = np.minimum(age_s + np.arange(MINUTE_S + 1), MINUTE_S)
-    forecast: Floats = np.maximum(count + ahead[at[1:]] - ahead[at[0]], 0.0)
-    return forecast
+    counts: Floats = np.maximum(count + foreseen[at[1:]] - foreseen[at[0]], 0.0)
+    return counts

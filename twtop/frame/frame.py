@@ -1,4 +1,4 @@
-"""View → Frame: what a user asks to see, and the one immutable answer from which every view draws."""
+"""The one immutable answer to a view, from which screen, text, JSON and CSV are drawn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.kernel_costs import Memory
-from twtop.analysis.port_map import PortMap
+from twtop.analysis.analysis import Analysis
 from twtop.analysis.verdicts import Verdict
 from twtop.filter.query import Everything
 from twtop.frame.groups import Groups
+from twtop.frame.port_map import PortMap
 from twtop.frame.view import Key, View
-from twtop.model import Counts, Floats, Mask, Owners, Rows, Snapshot, freeze
+from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
 
 MOST_KNOWN = 4096
 """Rows whose counts at the baseline are kept: more than a screen shows."""
@@ -37,7 +36,7 @@ class TimeWait:
 
     `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to come; these three
     are None where timers are unknown. Rates are per second, None when unknown: TIME_WAIT that begin, and those whose
-    minute is over or that end before, as flow.Flow tells.
+    minute is over or that end before, as churn.Churn tells.
     """
 
     count: int
@@ -78,26 +77,22 @@ class Base:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """All that a view needs. `total` is the namespace's TIME_WAIT, `matching` that of the filter.
+    """All that a view draws. `total` are the TIME_WAIT of the network namespace, `matching` those of the filter.
 
-    `peak` is the highest pressure of each destination in this run. `bind_first` is None where the range is unknown.
-    `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for, `port_map` that
-    of the most pressed outbound destination among them, or without a drill among those that the filter keeps.
-    `rates` are of the counters, per second, None on the first tick; `cpu` is twtop's own share of one CPU since the
-    last tick; the sockets are read anew `every_s` seconds. `base` is None while there is no baseline.
+    `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for. `port_map` is
+    that of the most pressed outbound destination among them; without a drill, among those that the filter keeps.
+    `rates` are changes of the counters per second, None where unknown. `cpu` is twtop's own share of one CPU since the
+    last tick. The sockets are read anew each `every_s` seconds. `base` is None while there is no baseline.
     """
 
     tick: int
     view: View
-    snapshot: Snapshot
+    analysis: Analysis
     owners: Owners
     groups: Groups
-    peak: Floats
-    bind_first: BindFirst | None
     states: StateRows
     total: TimeWait
     matching: TimeWait
-    memory: Memory
     rates: Mapping[str, float | None]
     verdicts: tuple[Verdict, ...]
     shown: Mask
@@ -108,7 +103,12 @@ class Frame:
     base: Base | None
 
     def __post_init__(self) -> None:
-        freeze(self.peak, self.shown, self.drill)
+        freeze(self.shown, self.drill)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The sockets and counters of which this is a frame."""
+        return self.analysis.snapshot
 
     @property
     def all_filtered_out(self) -> bool:

@@ -1,4 +1,4 @@
-"""The past of a run in ring buffers, and fold(): history + analysis + view → Frame."""
+"""What a run remembers from tick to tick: counts in ring buffers, the last counters, churn, and the baseline."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.analysis.analysis import Analysis
+from twtop.analysis.verdicts import CounterRates
 from twtop.filter.query import Everything, Query
 from twtop.frame.apply_view import AppliedView, apply_view
 from twtop.frame.baseline import Baseline
@@ -35,22 +36,22 @@ class History:
         self.number = 0
         self.latest: Tick | None = None
         self.previous: Tick | None = None
-        self.flow = Churn()
+        self.churn = Churn()
         self._states: dict[Query, deque[tuple[float, Counts]]] = {}
-        self._selection: AppliedView | None = None
+        self._applied: AppliedView | None = None
         self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
-        """Take note of a new snapshot, before it is folded; not again of one with the same counters."""
+        """Take note of a new snapshot, before a frame is built of it; one with the same counters is not new."""
         if self.latest is not None and snapshot.counters is self.latest.counters:
             return
         self.number += 1
         self.previous = self.latest
         self.latest = Tick(snapshot.mono, snapshot.cpu, snapshot.counters)
-        self.flow.advance(snapshot)
+        self.churn.advance(snapshot)
 
     def watch(self, query: Query) -> None:
-        """Keep the past of this filter, and of everything; forget any other's."""
+        """Keep the counts of this filter and of all sockets; forget those of any other filter."""
         for gone in self._states.keys() - {query, Everything()}:
             del self._states[gone]
 
@@ -61,10 +62,10 @@ class History:
             ring.append((mono, count))
         return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
 
-    def selection(self, analysis: Analysis, view: View, owners: Owners) -> AppliedView:
-        """What the view picks; the last answer once more where it still holds."""
-        self._selection = apply_view(analysis, view, owners, self._selection)
-        return self._selection
+    def applied(self, analysis: Analysis, view: View, owners: Owners) -> AppliedView:
+        """What the view picks; the last answer again where it still holds."""
+        self._applied = apply_view(analysis, view, owners, self._applied)
+        return self._applied
 
     def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
         """The counts at the baseline, which is now if it is asked for and there is none yet; None where unknown."""
@@ -72,21 +73,22 @@ class History:
             self._baseline = None
             return None
         if self._baseline is None:
-            self._baseline = Baseline(analysis, owners, count)
+            self._baseline = Baseline(analysis, owners, view.query, count)
         return self._baseline.under(view)
 
-    def rates(self) -> dict[str, float | None]:
-        """Change per second of each counter since the snapshot before; None when there is none."""
-        now, before = self.latest, self.previous
+    def rates(self) -> CounterRates:
+        """Of each counter since the snapshot before; None where there is no such snapshot, or the counter fell."""
+        now, before, growth = self.latest, self.previous, self.churn.growth_per_s()
         if now is None:
-            return {}
+            return CounterRates({}, growth)
         if before is None or now.mono <= before.mono:
-            return dict.fromkeys(now.counters)
+            return CounterRates(dict.fromkeys(now.counters), growth)
         span = now.mono - before.mono
-        return {
+        per_s = {
             name: (value - before.counters[name]) / span if value >= before.counters.get(name, value + 1) else None
             for name, value in now.counters.items()
         }
+        return CounterRates(per_s, growth)
 
     def cpu(self) -> float | None:
         """This process's share of one CPU between the last two snapshots."""

@@ -49,7 +49,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
         "time_wait": {
             "count": total.count,
             "limit": limits.max_tw_buckets,
-            "memory_bytes": frame.memory.here,
+            "memory_bytes": frame.analysis.memory.here,
             "entered_per_s": _number(total.entered_per_s),
             "entered": None if total.entered is None else total.entered.tolist(),
             "releases": None if total.releases is None else total.releases.tolist(),

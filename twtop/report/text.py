@@ -38,7 +38,7 @@ def _header(frame: Frame) -> Iterator[str]:
     yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{destination}  {kernel}  {took}"
     share = f" ({fmt.percent(total.count / limit)})" if limit else ""
     flow = f"in {fmt.per_s(total.entered_per_s)}  out {fmt.per_s(total.left_per_s)}"
-    memory = fmt.size(frame.memory.here)
+    memory = fmt.size(frame.analysis.memory.here)
     yield f"TIME_WAIT {fmt.count(total.count)}  {flow}  limit {fmt.count(limit)}{share}  {memory}"
     if snapshot.load:
         yield f"load  {printable(snapshot.load, 200)}"

@@ -15,11 +15,11 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import Widget
 
+from twtop.engine.engine import Engine
 from twtop.frame.view import View
 from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
 from twtop.ui.dialogs.namespaces import NetnsCatalog
-from twtop.ui.engine_holder import MakeEngine
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
 from twtop.ui.kit.painter import TONE_CLASSES, TonePainter
 from twtop.ui.kit.palette import palette
@@ -45,7 +45,7 @@ class TwtopApp(App[None]):
 
     def __init__(
         self,
-        make_engine: MakeEngine,
+        engine: Engine,
         view: View,
         interval: float,
         filters: Sequence[LineFilter] = (),
@@ -60,7 +60,7 @@ class TwtopApp(App[None]):
         self._line_filters = filters
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (22, "-short"), (36, "-tall"), (50, "-huge")]
-        self._make_engine = make_engine
+        self._engine = engine
         self._view = view
         self._interval = interval
         self._catalog = catalog
@@ -136,7 +136,7 @@ class TwtopApp(App[None]):
                 screen.export.save_screen()
 
     def get_default_screen(self) -> Screen[None]:
-        return Monitor(self._make_engine, self._view, self._interval, self._catalog, self._read_process)
+        return Monitor(self._engine, self._view, self._interval, self._catalog, self._read_process)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual paints every line through these."""

@@ -6,44 +6,41 @@ from typing import Any
 
 from textual.message import Message
 
-from twtop.engine.engine import Engine
-from twtop.frame.frame import Frame
+from twtop.engine.engine import Engine, Subscriber
 from twtop.frame.view import View
 from twtop.ui.messages import Defect, Fault, FrameReady
 
 INTERVALS = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0)
 """Seconds from one reading to the next, as `+` and `-` step through them."""
 
-MakeEngine = Callable[
-    [View, float, Callable[[Frame], object], Callable[[str], object], Callable[[Exception], object]], Engine
-]
-"""(view, interval, on_frame, on_fault, on_defect) → an engine that is not started yet."""
+MakeEngine = Callable[[View, float], Engine]
+"""(view, interval in seconds) → an engine that has not been started."""
 
 
 class EngineHolder:
-    """Holds one engine at a time; what it says is posted as messages.
+    """Holds one engine at a time, and posts what it tells as messages.
 
     `view`, `interval` in seconds and `paused` are what the engine was asked for last. The next engine begins with the
     same view, without its baseline, and the same interval.
     """
 
-    def __init__(
-        self, make_engine: MakeEngine, view: View, interval: float, post_message: Callable[[Message], object]
-    ) -> None:
+    def __init__(self, engine: Engine, view: View, interval: float, post_message: Callable[[Message], object]) -> None:
         self.view = view
         self.interval = interval
         self.paused = False
         self._post_message = post_message
-        self._engine = self._made(make_engine)
+        self._engine = engine
+        self._subscribe()
 
-    def _made(self, make_engine: MakeEngine) -> Engine:
+    def _subscribe(self) -> None:
+        """Let the engine's threads post messages."""
         post = self._post_message
-        return make_engine(
-            self.view,
-            self.interval,
-            lambda frame: post(FrameReady(frame)),
-            lambda reason: post(Fault(reason)),
-            lambda error: post(Defect(error)),
+        self._engine.subscribe(
+            Subscriber(
+                lambda frame: post(FrameReady(frame)),
+                lambda reason: post(Fault(reason)),
+                lambda error: post(Defect(error)),
+            )
         )
 
     def start(self) -> None:
@@ -57,7 +54,8 @@ class EngineHolder:
         """Go on with another engine, which is not paused. The one before it has been stopped."""
         self.paused = False
         self.view = replace(self.view, baseline=False)
-        self._engine = self._made(make_engine)
+        self._engine = make_engine(self.view, self.interval)
+        self._subscribe()
         self._engine.start()
 
     def show(self, **parts: Any) -> None:

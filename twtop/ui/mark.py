@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.bottleneck import find_bottleneck
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 
@@ -38,8 +37,8 @@ class Mark:
 
 def mark_of(frame: Frame, label: str = "") -> Mark:
     """A mark of this frame's moment."""
-    total, sockets, groups = frame.total, frame.snapshot.sockets, frame.groups
-    worst = find_bottleneck(groups.destinations, groups.port_budgets, frame.bind_first, groups.addresses)
+    total, sockets = frame.total, frame.snapshot.sockets
+    worst = frame.analysis.bottleneck
     return Mark(
         mono=frame.snapshot.mono,
         time=frame.snapshot.time,

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from twtop.engine.engine import Engine
 from twtop.explain.claims import explain
 from twtop.filter.query import Everything, unparse, with_state
 from twtop.frame.frame import Frame
@@ -57,7 +58,7 @@ class Monitor(Screen[None]):
 
     def __init__(
         self,
-        make_engine: MakeEngine,
+        engine: Engine,
         view: View,
         interval: float,
         catalog: NetnsCatalog | None = None,
@@ -65,7 +66,7 @@ class Monitor(Screen[None]):
     ) -> None:
         super().__init__()
         self.frame: Frame | None = None
-        self.engine = EngineHolder(make_engine, view, interval, self.post_message)
+        self.engine = EngineHolder(engine, view, interval, self.post_message)
         self._header = Header(interval)
         self._headline = Headline()
         self._verdicts = VerdictStrip()

@@ -50,7 +50,7 @@ def full(ports: int) -> Block:
 
 
 def peak_of(frame: Frame) -> list[float]:
-    return [round(float(peak), 2) for peak in frame.peak[frame.groups.worst]]
+    return [round(float(peak), 2) for peak in frame.analysis.peak[frame.groups.worst]]
 
 
 def test_a_frame_has_the_peak_of_its_run() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.port_reading import Reading, described
+from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
 from twtop.model import Direction, TcpState, Timer
 
@@ -26,11 +26,11 @@ def budget(*blocks: Block, **sysctls: object) -> dict[str, float]:
     return row(reading)
 
 
-def row(reading: Reading) -> dict[str, float]:
+def row(reading: PortReading) -> dict[str, float]:
     destination = reading.find(DESTINATION)
     assert destination is not None
     names = ("used", "time_wait", "reusable", "capacity", "probes_per_connect", "past_cliff", "pressure")
-    return {name: float(getattr(reading.budget, name)[destination]) for name in (*names, "max_per_s", "full_in_s")}
+    return {name: float(getattr(reading.budgets, name)[destination]) for name in (*names, "max_per_s", "full_in_s")}
 
 
 @pytest.mark.parametrize("state", MAY_HOLD_A_PORT)
@@ -73,7 +73,7 @@ def test_what_is_bound_on_any_address_is_missing_from_every_budget(other: Block,
     ("reserved", "capacity"), [("", 100), ("40010", 99), ("40010-40019,40050", 89), ("1-65535", 0), ("39000-40000", 99)]
 )
 def test_reserved_ports_are_missing_too(reserved: str, capacity: int) -> None:
-    assert described(port_range=(LOW, HIGH), reserved=reserved).space.capacity == capacity
+    assert described(port_range=(LOW, HIGH), reserved=reserved).ports.capacity == capacity
 
 
 def test_a_port_counts_only_while_connect_can_choose_it() -> None:
@@ -99,8 +99,8 @@ def test_tw_reuse_says_between_whom_a_time_wait_may_be_taken_over(
     tw_reuse: int, local: str, remote: str, reusable: int
 ) -> None:
     seen = described(sock(f"{local}:41000", f"{remote}:443", "TIME_WAIT", remaining=50), tw_reuse=tw_reuse)
-    assert seen.budget.reusable.tolist() == [reusable]
-    assert seen.budget.pressure == pytest.approx((1 - reusable) / 28_232)
+    assert seen.budgets.reusable.tolist() == [reusable]
+    assert seen.budgets.pressure == pytest.approx((1 - reusable) / 28_232)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_is_reusable_is_unknown_without_the_sysctls(unknown: str) -> None:
 @pytest.mark.parametrize(("low", "high", "skipped"), [(40_000, 40_099, 0), (40_000, 40_100, 1), (40_001, 40_001, 0)])
 def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped: int) -> None:
     """So its budget is full with one port left; nothing more is made of it."""
-    space = described(port_range=(low, high)).space
+    space = described(port_range=(low, high)).ports
     assert (space.skipped_ports, space.capacity) == (skipped, high - low + 1)
 
 
@@ -149,7 +149,7 @@ def test_behind_a_listener_the_clients_ports_are_counted() -> None:
         sock("10.0.0.1:80", state="LISTEN"),
         many("10.0.0.1:80", "10.0.0.5", "TIME_WAIT", rports=range(1024, 2024)),
         many("10.0.0.1:80", "10.0.0.5", rports=range(3000, 3010)),
-    ).budget
+    ).budgets
     assert (seen.used.tolist(), seen.time_wait.tolist(), seen.capacity.tolist()) == ([1010], [1000], [64_512])
     for nothing in (seen.reusable, seen.probes_per_connect, seen.max_per_s, seen.full_in_s):
         assert np.isnan(nothing).all()
@@ -158,9 +158,9 @@ def test_behind_a_listener_the_clients_ports_are_counted() -> None:
 
 def test_an_unknown_direction_has_no_budget() -> None:
     seen = described(sock("10.0.0.1:800", "10.0.0.5:2049"))
-    assert seen.destinations.direction.tolist() == [Direction.UNKNOWN]
-    assert seen.budget.used.tolist() == [1]
-    assert np.isnan([seen.budget.capacity[0], seen.budget.max_per_s[0], seen.budget.full_in_s[0]]).all()
+    assert seen.reading.destinations.direction.tolist() == [Direction.UNKNOWN]
+    assert seen.budgets.used.tolist() == [1]
+    assert np.isnan([seen.budgets.capacity[0], seen.budgets.max_per_s[0], seen.budgets.full_in_s[0]]).all()
 
 
 @given(st.sets(st.integers(LOW + 1, HIGH), min_size=1), st.sampled_from([LOW, LOW + 1]))
@@ -200,4 +200,4 @@ def test_a_full_budget_is_full_now() -> None:
 
 
 def test_no_socket_has_no_budget() -> None:
-    assert len(described().budget.used) == 0
+    assert len(described().budgets.used) == 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.port_reading import Reading, described
+from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
 from twtop.analysis.exhaustion import full_in_s
 from twtop.analysis.rates import Rates
@@ -53,23 +53,25 @@ class Load:
         return blocks
 
 
-def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tuple[float, Reading, int | None]]:
-    """(moment, what twtop says, row of the destination), each with the past that the history keeps."""
+def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tuple[float, PortReading, int | None]]:
+    """(moment, what twtop says, row of the destination), each with the recent dumps that twtop keeps."""
     past = RecentDumps()
     for now in moments:
-        reading = described(*load.at(now, size), at=now, past=past.before(1000 + now), port_range=(LOW, LOW + size - 1))
-        past.keep(reading.summarize_dump())
+        reading = described(
+            *load.at(now, size), at=now, recent=past.before(1000 + now), port_range=(LOW, LOW + size - 1)
+        )
+        past.keep(reading.summary())
         yield now, reading, reading.find(DESTINATION)
 
 
 def rates(load: Load, moments: Iterable[float]) -> list[float]:
     """New connections per second at these moments; 0 while there is no connection."""
-    return [0.0 if row is None else float(seen.budget.new_per_s[row]) for _, seen, row in watch(load, moments)]
+    return [0.0 if row is None else float(seen.budgets.new_per_s[row]) for _, seen, row in watch(load, moments)]
 
 
 def full_in(load: Load, moments: Iterable[float], size: int) -> list[float]:
     """Seconds until full at these moments."""
-    return [float(seen.budget.full_in_s[row]) for _, seen, row in watch(load, moments, size) if row is not None]
+    return [float(seen.budgets.full_in_s[row]) for _, seen, row in watch(load, moments, size) if row is not None]
 
 
 ALWAYS = steadily(per_s=200, start=-100, end=200)
@@ -110,10 +112,10 @@ def test_a_pool_that_breathes_is_no_load() -> None:
     past = RecentDumps()
     for second in range(30):
         pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW, LOW + 1000 + int(random.integers(-20, 21))))
-        seen = described(pool, at=second, past=past.before(1000 + second), port_range=(LOW, LOW + 1999))
-        past.keep(seen.summarize_dump())
-        assert seen.budget.new_per_s[0] < 20
-        assert seen.budget.full_in_s[0] == NEVER
+        seen = described(pool, at=second, recent=past.before(1000 + second), port_range=(LOW, LOW + 1999))
+        past.keep(seen.summary())
+        assert seen.budgets.new_per_s[0] < 20
+        assert seen.budgets.full_in_s[0] == NEVER
 
 
 def test_what_the_peer_closes_fills_nothing() -> None:
@@ -134,7 +136,7 @@ def test_the_time_to_full_counts_down(interval: float) -> None:
     load = Load(steadily(per_s=200, start=0, end=100))
     for now, seen, row in watch(load, np.arange(4, 30, interval), size=6000):
         assert row is not None
-        assert seen.budget.full_in_s[row] == pytest.approx(30 - now, rel=0.1)
+        assert seen.budgets.full_in_s[row] == pytest.approx(30 - now, rel=0.1)
 
 
 @pytest.mark.parametrize(("per_s", "fills"), [(96, False), (100, True)])
@@ -143,15 +145,15 @@ def test_a_rate_that_releases_keep_up_with_never_fills(per_s: float, fills: bool
     load = Load(steadily(per_s, start=0, end=100))
     _, seen, row = list(watch(load, range(5, 30), size=6000))[-1]
     assert row is not None
-    assert seen.budget.max_per_s[row] == pytest.approx(6000 / LIFE_S)
-    assert (seen.budget.full_in_s[row] < NEVER) == fills
+    assert seen.budgets.max_per_s[row] == pytest.approx(6000 / LIFE_S)
+    assert (seen.budgets.full_in_s[row] < NEVER) == fills
 
 
 def test_connections_that_stay_open_leave_less_for_the_others() -> None:
     """Six thousand ports bear 90 connections per second, five thousand do not."""
     quick = Load(steadily(per_s=90, start=0, end=100)).at(40)
     pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW + 5000, LOW + 6000))
-    alone, together = (described(*each, port_range=(LOW, LOW + 5999)).budget for each in (quick, [*quick, pool]))
+    alone, together = (described(*each, port_range=(LOW, LOW + 5999)).budgets for each in (quick, [*quick, pool]))
     assert alone.full_in_s.tolist() == [NEVER]
     assert together.full_in_s == pytest.approx((5000 - 40 * 90) / 90, rel=0.05)
 
@@ -159,8 +161,8 @@ def test_connections_that_stay_open_leave_less_for_the_others() -> None:
 def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
     """A thousand connections per second in 2,000 ports, which bear twice as many, or 33 without reuse."""
     load = Load(steadily(per_s=1000, start=-1.9, end=0.1))
-    plain = described(*load.at(0), port_range=(LOW, LOW + 1999), tw_reuse=0).budget
-    reused = described(*load.at(0), port_range=(LOW, LOW + 1999), tw_reuse=1).budget
+    plain = described(*load.at(0), port_range=(LOW, LOW + 1999), tw_reuse=0).budgets
+    reused = described(*load.at(0), port_range=(LOW, LOW + 1999), tw_reuse=1).budgets
     assert (plain.max_per_s.round().tolist(), reused.max_per_s.round().tolist()) == ([33], [2000])
     assert plain.full_in_s[0] == pytest.approx(0.1, abs=0.1)
     assert reused.full_in_s.tolist() == [NEVER]
@@ -169,7 +171,7 @@ def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
 def test_a_burst_is_forgotten_as_soon_as_its_ports_can_be_reused() -> None:
     """Eighty of a hundred ports were closed half a second ago; in another half they are free."""
     burst = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 80), remaining=59.5)
-    plain, reused = (described(burst, port_range=(LOW, LOW + 99), tw_reuse=each).budget for each in (0, 1))
+    plain, reused = (described(burst, port_range=(LOW, LOW + 99), tw_reuse=each).budgets for each in (0, 1))
     assert plain.full_in_s[0] < 1
     assert reused.full_in_s.tolist() == [NEVER]
 
@@ -177,7 +179,7 @@ def test_a_burst_is_forgotten_as_soon_as_its_ports_can_be_reused() -> None:
 def test_without_timers_no_rate_is_known() -> None:
     """As where only /proc of another tool says that there are TIME_WAIT."""
     silent = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 100), timer=0)
-    seen = described(silent, port_range=(LOW, LOW + 199)).budget
+    seen = described(silent, port_range=(LOW, LOW + 199)).budgets
     assert (seen.used.tolist(), seen.pressure.tolist()) == ([100], [0.5])
     assert np.isnan([seen.new_per_s[0], seen.full_in_s[0]]).all()
 
@@ -189,10 +191,10 @@ def test_every_destination_has_its_own_past() -> None:
     goes = many("10.0.0.1", "10.0.0.7:443", lports=range(LOW, LOW + 100))
     for second in range(16):
         blocks = [*([goes] if second < 9 else []), stays, *Load(grows, NEVER).at(second)][:: 1 - 2 * (second % 2)]
-        seen = described(*blocks, at=second, past=past.before(1000 + second), port_range=(LOW, HIGH))
-        past.keep(seen.summarize_dump())
+        seen = described(*blocks, at=second, recent=past.before(1000 + second), port_range=(LOW, HIGH))
+        past.keep(seen.summary())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
-    assert [float(seen.budget.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
+    assert [float(seen.budgets.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.built_frames import frame, frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.kernel_costs import Memory
-from twtop.analysis.verdicts import Level, Verdict, _memory, ports_level, when_full
+from twtop.analysis.verdicts import CounterRates, Level, Verdict, ports_level, verdicts, when_full
 from twtop.frame.frame import Frame
 
 RANGE = (32768, 33767)
@@ -178,8 +178,8 @@ def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, told
 
 
 def test_memory_that_cannot_be_told_is_no_dash_in_a_sentence() -> None:
-    all_of_them = frame(waiting(100)).snapshot
-    found = _memory(replace(all_of_them, part=True), Memory(here=None, slabs=None))
+    analysis = replace(frame(waiting(100)).analysis, memory=Memory(here=None, slabs=None))
+    found = next(each for each in verdicts(analysis, CounterRates({})) if each.id == "memory")
     assert (found.level, found.short) == (Level.UNKNOWN, "–")
     assert found.text == "How much kernel memory TIME_WAIT hold here is unknown."
 

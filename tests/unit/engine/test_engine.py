@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.support.known_owners import Told
 from tests.support.sock_diag_dump import make_sample, many
-from twtop.engine import engine as engine_module
-from twtop.engine.engine import Engine
+from twtop.engine.engine import Engine, Subscriber
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.model import Process
+from twtop.processes.fd_search import Search
 from twtop.sources.open_source import Source
 from twtop.sources.probe import CollectError, Request, Sample
 
@@ -79,13 +79,15 @@ class Desk:
         assert isinstance(found, Frame), found
         return found
 
+    @property
+    def everything(self) -> Subscriber:
+        return Subscriber(self.news.put, self.news.put, self.news.put)
 
-@pytest.fixture(autouse=True)
-def owners(monkeypatch: pytest.MonkeyPatch) -> dict[int, Process]:
+
+@pytest.fixture
+def owners() -> dict[int, Process]:
     """What the search in /proc finds."""
-    found: dict[int, Process] = {}
-    monkeypatch.setattr(engine_module, "Search", lambda: Told(found))
-    return found
+    return {}
 
 
 @pytest.fixture
@@ -99,10 +101,11 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def engine(kernel: Kernel, desk: Desk) -> Iterator[Engine]:
+def engine(kernel: Kernel, desk: Desk, owners: dict[int, Process]) -> Iterator[Engine]:
     """Not started; what is left of it ends with the test."""
     before = set(threading.enumerate())
-    made = Engine(kernel.open, View(), AT_ONCE_S, desk.news.put, desk.news.put, desk.news.put)
+    made = Engine(kernel.open, View(), AT_ONCE_S, search=lambda: Told(owners))
+    made.subscribe(desk.everything)
     yield made
     kernel.answer(*[None] * 9)
     if set(threading.enumerate()) != before:
@@ -219,8 +222,26 @@ def test_a_fault_is_told_and_the_next_tick_tries_again(
 DEFECT = ZeroDivisionError("a defect")
 
 
-def fail(*_: object) -> None:
+def fail(*_: object) -> NoReturn:
     raise DEFECT
+
+
+class Broken(Search):
+    """Whatever it stands for, it cannot be made."""
+
+    __init__ = fail
+
+
+def told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    """Start an engine that cannot go on for long, and hear why."""
+    engine.subscribe(desk.everything)
+    engine.start()
+    kernel.answer()
+    news = [desk.news.get(timeout=PATIENCE_S)]
+    while news[-1] is not DEFECT:  # a frame may come first when it was another thread's defect
+        news.append(desk.frame())
+    assert len(news) <= 2
+    engine.stop()
 
 
 def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
@@ -231,22 +252,20 @@ def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: De
     assert not kernel.begins()
 
 
-@pytest.mark.parametrize("name", ["sampler.decode", "engine.build_frame", "engine.OwnerTracker", "engine.Search"])
-def test_a_defect_of_ours_is_told(
-    engine: Engine, kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["sampler.decode", "pipeline.build_frame"])
+def test_a_defect_of_ours_is_told(kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(f"twtop.engine.{name}", fail)
-    engine.start()
-    kernel.answer()
-    news = [desk.news.get(timeout=PATIENCE_S)]
-    while news[-1] is not DEFECT:  # a frame may come first when it was another thread's defect
-        news.append(desk.frame())
-    assert len(news) <= 2
+    told(Engine(kernel.open, View(), NEVER_S), kernel, desk)
+
+
+def test_a_defect_of_the_search_is_told(kernel: Kernel, desk: Desk) -> None:
+    told(Engine(kernel.open, View(), NEVER_S, search=Broken), kernel, desk)
 
 
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_defect_of_source_and_view_is_told(kernel: Kernel, desk: Desk, opens: bool) -> None:
-    engine = Engine(kernel.open if opens else fail, View(), NEVER_S, fail, fail, desk.news.put)  # type: ignore[arg-type]
+    engine = Engine(kernel.open if opens else fail, View(), NEVER_S)
+    engine.subscribe(Subscriber(fail, fail, desk.news.put))
     kernel.answer()
     engine.start()
     assert desk.news.get(timeout=PATIENCE_S) is DEFECT
@@ -313,3 +332,21 @@ def test_a_read_that_ends_after_stop_is_not_heard_of(
     hanging.join(PATIENCE_S)
     assert not hanging.is_alive()
     assert desk.news.empty()
+
+
+def test_what_happens_before_anybody_subscribes_is_told_first(kernel: Kernel, desk: Desk) -> None:
+    """Not lost, nor told twice, nor out of order."""
+    engine = Engine(kernel.open, View(), AT_ONCE_S)
+    engine.start()
+    kernel.begun()
+    kernel.answer(CollectError("not yet"), None)
+    kernel.begun()
+    kernel.begun()  # both are through
+    engine.subscribe(desk.everything)
+    assert desk.news.get(timeout=PATIENCE_S) == "not yet"
+    assert desk.frame().tick == 1
+    engine.start()  # as the screen does with any engine
+    kernel.answer()
+    assert desk.frame().tick == 2
+    kernel.answer(*[None] * 9)
+    engine.stop()

@@ -6,12 +6,9 @@ import tracemalloc
 import numpy as np
 
 from tests.support.sock_diag_dump import make_sample, many
-from twtop.engine.sampler import Sampler
+from twtop.engine.pipeline import Pipeline
 from twtop.filter.parser import parse
-from twtop.frame.build import build_frame
-from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import NOBODY
 from twtop.sources.probe import Request, Sample
 
@@ -38,15 +35,13 @@ class Churn:
 
 
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    sampler, history, tracker = Sampler(Churn().read, budget=1.0), History(), OwnerTracker()
+    pipeline = Pipeline(lambda: Churn().read, max_cpu=1.0)
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)
     try:
         for tick in range(1, TICKS + 1):
-            analysis = sampler.tick(1.0)
-            history.advance(analysis.snapshot)
-            build_frame(history, analysis, views[tick % 2], tracker.assign(analysis.snapshot.sockets, NOBODY))
+            pipeline.build(pipeline.read(1.0), views[tick % 2], NOBODY)
             if tick in (SETTLED, TICKS):
                 gc.collect()
                 held[tick] = tracemalloc.get_traced_memory()[0]

@@ -1,4 +1,4 @@
-"""Sockets are read as often as the budget allows, and what is seen in between is carried forward."""
+"""Sockets are read as often as the CPU limit allows, and what is seen in between is carried forward."""
 
 import time
 from collections.abc import Callable
@@ -9,14 +9,11 @@ import pytest
 
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine import sampler as sampler_module
+from twtop.engine.pipeline import Pipeline
 from twtop.engine.sampler import Pace, Sampler
-from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
-from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import TcpState
-from twtop.processes.attribution import OwnerTracker
-from twtop.processes.inode_map import NOBODY
 from twtop.report.schema import document
 from twtop.sources.probe import Request, Sample
 
@@ -57,7 +54,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 
 
 @pytest.mark.parametrize(
-    ("cost_s", "budget", "dumped"),
+    ("cost_s", "max_cpu", "dumped"),
     [
         (0.09, 0.1, [0, 1, 2, 3, 4, 5, 6, 7, 8]),
         (0.25, 0.1, [0, 1, 4, 7]),
@@ -65,9 +62,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
         (0.75, 0.1, [0, 1]),
     ],
 )
-def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, budget: float, dumped: list[int]) -> None:
+def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, max_cpu: float, dumped: list[int]) -> None:
     kernel.cost_s = cost_s
-    sampler = Sampler(kernel.read, budget)
+    sampler = Sampler(kernel.read, max_cpu)
     for _ in range(9):
         sampler.tick(1.0)
     assert kernel.dumped == dumped
@@ -101,13 +98,8 @@ def test_a_cost_at_the_border_does_not_flicker() -> None:
 
 
 def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
-    sampler, history, tracker = Sampler(kernel.read), History(), OwnerTracker()
-    found = []
-    for _ in range(ticks):
-        analysis = sampler.tick(1.0)
-        history.advance(analysis.snapshot)
-        found.append(build_frame(history, analysis, view, tracker.assign(analysis.snapshot.sockets, NOBODY)))
-    return found
+    pipeline = Pipeline(lambda: kernel.read)
+    return [pipeline.build(pipeline.read(1.0), view) for _ in range(ticks)]
 
 
 def test_between_dumps_the_count_is_the_kernels(kernel: Kernel) -> None:

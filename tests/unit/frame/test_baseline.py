@@ -6,19 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.built_frames import frames
+from tests.support.built_frames import Run, frames
 from tests.support.known_owners import ByInode
 from tests.support.sock_diag_dump import make_sample, many, sock
-from twtop.analysis.analysis import Analyst
+from twtop.analysis.analysis import analyse
 from twtop.filter.parser import parse
 from twtop.frame.baseline import Baseline
-from twtop.frame.build import build_frame
 from twtop.frame.frame import Base, Frame
-from twtop.frame.history import History
 from twtop.frame.view import GroupBy, Key, View
-from twtop.model import Counts, Direction, Process, TcpState
-from twtop.processes.attribution import OwnerTracker
-from twtop.processes.inode_map import holders
+from twtop.model import Counts, Direction, Owners, Process, TcpState
 from twtop.sources.decode import decode
 
 HELD: ByInode = {900 + i: Process(100 + i % 3, f"p{i % 3}") for i in range(20)}
@@ -71,14 +67,11 @@ def test_the_baseline_is_what_this_view_showed_then(query: str, by: GroupBy) -> 
 
 def run(*views: View) -> list[Frame]:
     """The first view on the first sample, the others on the second."""
-    analyst, history, tracker, found = Analyst(), History(), OwnerTracker(), []
+    kept, found = Run(HELD), []
     for number, view in enumerate(views):
         if number < 2:
-            analysis = analyst.analyse(decode((BEFORE, AFTER)[number]))
-            history.advance(analysis.snapshot)
-        found.append(
-            build_frame(history, analysis, view, tracker.assign(analysis.snapshot.sockets, holders(HELD.items())))
-        )
+            kept.tick((BEFORE, AFTER)[number])
+        found.append(kept.show(view))
     return found
 
 
@@ -104,9 +97,9 @@ def test_off_and_on_again_is_a_new_baseline() -> None:
 
 def test_of_a_part_of_the_sockets_only_its_own_filter_is_known() -> None:
     query = parse("443")
-    analysis = replace(Analyst().analyse(decode(BEFORE)), query=query)
-    nobody = OwnerTracker().assign(analysis.snapshot.sockets, holders(()))
-    baseline = Baseline(analysis, nobody, np.zeros(12, np.int64))
+    analysis = analyse(replace(decode(BEFORE), part=True))
+    nobody = Owners.unknown(analysis.snapshot.sockets)
+    baseline = Baseline(analysis, nobody, query, np.zeros(12, np.int64))
     found = baseline.under(View(query=query))
     assert found is not None
     assert found.count[TcpState.TIME_WAIT] == 30

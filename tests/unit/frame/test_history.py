@@ -7,17 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.built_frames import filtered, frame, frames
+from tests.support.built_frames import Run, filtered, frame, frames
 from tests.support.known import known
-from tests.support.known_owners import owned
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.analysis.analysis import Analyst
-from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
-from twtop.frame.history import TICKS, History
+from twtop.frame.history import TICKS
 from twtop.frame.view import GroupBy, Key, SocketSort, View
 from twtop.model import Process, TcpState, Timer
-from twtop.sources.decode import decode
 from twtop.sources.probe import Sample
 
 NETSTAT = {"net/netstat": None}
@@ -156,26 +152,20 @@ def test_the_past_is_as_long_as_the_timeline_and_no_longer() -> None:
     assert [each.tick for each in past] == list(range(1, TICKS + 6))
 
 
-class Run:
-    """A run of twtop whose user changes the view."""
+class Growing(Run):
+    """A run whose user changes the view, while TIME_WAIT come."""
 
-    def __init__(self) -> None:
-        self.analyst, self.history, self.ticks = Analyst(), History(), 0
+    ticks = 0
 
-    def tick(self) -> None:
-        sample = make_sample(waiting(10 + self.ticks), sock("1.1.1.1:1", "2.2.2.2:2"), at=self.ticks)
-        self.analysis = self.analyst.analyse(decode(sample))
-        self.history.advance(self.analysis.snapshot)
+    def go_on(self) -> None:
+        self.tick(make_sample(waiting(10 + self.ticks), sock("1.1.1.1:1", "2.2.2.2:2"), at=self.ticks))
         self.ticks += 1
-
-    def show(self, view: View) -> Frame:
-        return build_frame(self.history, self.analysis, view, owned(self.analysis.snapshot.sockets))
 
 
 def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
-    run, port = Run(), filtered("443")
+    run, port = Growing(), filtered("443")
     for _ in range(3):
-        run.tick()
+        run.go_on()
         run.show(View())
     for length in (1, 2, 3):
         found = run.show(port)
@@ -184,7 +174,7 @@ def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
         assert found.total.counts.tolist() == [10, 11, 12, 13, 14][: length + 2]
         change = found.states.change_per_s[TcpState.TIME_WAIT]
         assert math.isnan(change) if length == 1 else change == 1
-        run.tick()
+        run.go_on()
     run.show(filtered("2.2.2.2"))
     again = run.show(port)
     assert again.matching.counts.tolist() == [15]
@@ -192,9 +182,9 @@ def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
 
 
 def test_another_view_of_the_same_snapshot_is_no_tick() -> None:
-    run = Run()
-    run.tick()
-    run.tick()
+    run = Growing()
+    run.go_on()
+    run.go_on()
     first = run.show(View())
     run.show(View(group_by=GroupBy.SERVICE))
     run.show(filtered("tw"))

@@ -90,7 +90,8 @@ from twtop.ui.app import TwtopApp
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 async def look():
-    app = TwtopApp(partial(Engine, open_local), View(), 0.2, (), NetnsCatalog(list_namespaces, lambda _: None, None))
+    catalog = NetnsCatalog(list_namespaces, lambda _: None, None)
+    app = TwtopApp(Engine(open_local, View(), 0.2), View(), 0.2, (), catalog)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         while app.screen.frame is None or app.screen.frame.tick < 3:
             await pilot.pause(0.05)

@@ -2,15 +2,14 @@
 
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
 
-from twtop.sanitize import harmless
+from twtop.columns.tones import Line, Tone, merged
+from twtop.sanitize import cells, harmless
 from twtop.ui.keys import Key
-from twtop.ui.kit.lines import Line, Tone, merged
 from twtop.ui.kit.tips import Tips
 
 TITLE_EDGES = 4
@@ -36,7 +35,7 @@ class TonePainter(Tips):
         Several titles say the same in fewer and fewer words: the first one that fits is taken.
         """
         room = self.outer_size.width - TITLE_EDGES
-        title = next((title for title in titles if cell_len(title) <= room), titles[-1])
+        title = next((title for title in titles if cells(title) <= room), titles[-1])
         if title != self._entitled:
             self._entitled = title
             self.border_title = Content(f" {harmless(title)} ")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from twtop.ui.kit.lines import Line
+from twtop.columns.tones import Line
 from twtop.ui.kit.painter import TonePainter
 
 

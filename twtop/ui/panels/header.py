@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from twtop import formatting as fmt
+from twtop.columns.tones import Line, Tone, width_of
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.sanitize import printable
-from twtop.ui.kit.lines import Line, Part, Tone, fit, spread, width_of
+from twtop.ui.kit.lines import Part, fit, spread
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.wrapping import wrapped
 from twtop.ui.mark import Mark

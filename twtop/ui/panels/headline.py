@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from textual.geometry import Offset, Size
 
 from twtop import formatting as fmt
-from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
+from twtop.analysis.bottleneck import Bottleneck
 from twtop.analysis.verdicts import SOON_S, Level, Verdict, when_full
+from twtop.columns.gauge import BLOCKS, bar, gauge
+from twtop.columns.tones import SIGNS, Line, Tone, merged, width_of
 from twtop.frame.frame import Frame
-from twtop.ui.kit.lines import GAP, Line, Part, Tone, fit, merged, spread, width_of
+from twtop.ui.kit.lines import GAP, Part, fit, spread
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.wrapping import wrapped
-from twtop.ui.panels.gauge import BLOCKS, bar, gauge
-from twtop.ui.panels.verdict_strip import SIGNS
 
 URGENT = (Level.CRITICAL, Level.WARN)
 TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}
@@ -40,8 +40,7 @@ class Headline(LinePanel):
         frame, width = self._frame, size.width
         if frame is None:
             return ()
-        verdict, groups = most_urgent(frame.verdicts), frame.groups
-        worst = find_bottleneck(groups.destinations, groups.port_budgets, frame.bind_first, groups.addresses)
+        verdict, worst = most_urgent(frame.verdicts), frame.analysis.bottleneck
         if verdict.id != "ports" or worst is None:
             return _sentence(verdict, size)
         if size.height > 1:
@@ -118,6 +117,6 @@ def _beside(frame: Frame, worst: Bottleneck, level: Level, width: int) -> Line:
 
 def _drawn(frame: Frame, worst: Bottleneck, width: int) -> Line:
     if worst.destination is not None:
-        return gauge(frame.groups, worst.destination, width, float(frame.peak[worst.destination]))
+        return gauge(frame.groups, worst.destination, width, float(frame.analysis.peak[worst.destination]))
     tones = bar((worst.used, Tone.TIME_WAIT), total=worst.capacity, width=width)
     return merged([(BLOCKS[tone], tone) for tone in tones])

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from twtop import formatting as fmt
 from twtop.analysis.verdicts import SOON_S, Level, ports_level
+from twtop.columns.gauge import gauge
+from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.frame import Frame
 from twtop.frame.groups import SPARK_STEPS, Groups, has_timers
 from twtop.frame.sorting import ordered
@@ -16,10 +18,7 @@ from twtop.frame.view import GroupBy, GroupSort, Key, label
 from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.report.csv_rows import group_line, leaf_line, peers_csv
 from twtop.ui.kit.columns import Column
-from twtop.ui.kit.lines import Line, Span, Tone, width_of
 from twtop.ui.kit.table import Table
-from twtop.ui.panels.gauge import gauge
-from twtop.ui.panels.verdict_strip import SIGNS
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
 DESTINATION = 27
@@ -129,7 +128,7 @@ class PeerRows:
 
 def _looks_like(one: Frame, other: Frame) -> bool:
     """Whether the rows of two frames are the same, as when only another group is drilled into."""
-    return one.groups is other.groups and one.peak is other.peak and one.base is other.base
+    return one.groups is other.groups and one.analysis.peak is other.analysis.peak and one.base is other.base
 
 
 def _name(row: PeerRow, _width: int) -> Line:
@@ -193,7 +192,7 @@ def _ports(row: PeerRow, width: int) -> Line:
     room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
     return (
         (f"{port:>{PORT}} ", Tone.DIM),
-        *gauge(groups, destination, room, float(row.frame.peak[destination])),
+        *gauge(groups, destination, room, float(row.frame.analysis.peak[destination])),
         *words,
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.tones import Line, Tone, aligned, width_of
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame
 from twtop.frame.groups import members
@@ -16,7 +17,6 @@ from twtop.model import TIMEWAIT_MS, Direction, Process, TcpState, Timer
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
 from twtop.ui.kit.columns import Column
-from twtop.ui.kit.lines import Line, Tone, aligned, width_of
 from twtop.ui.kit.table import Table
 
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}

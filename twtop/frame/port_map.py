@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.port_budgets import reusable_rows
-from twtop.model import Snapshot, freeze
+from twtop.analysis.reading import Reading
+from twtop.model import freeze
 
 
 class PortKind(enum.IntEnum):
@@ -35,18 +34,19 @@ class PortMap:
         freeze(self.first, self.second)
 
 
-def port_map(snapshot: Snapshot, space: EphemeralPorts, destinations: Destinations, destination: int) -> PortMap:
+def port_map(reading: Reading, destination: int) -> PortMap:
     """The range as an outbound destination finds it."""
-    sockets = snapshot.sockets
-    kind = np.where(space.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = (destinations.code == destination) & space.available[sockets.lport]
-    reusable = reusable_rows(snapshot.limits, sockets)
+    sockets, destinations, ports = reading.snapshot.sockets, reading.destinations, reading.ports
+    assert ports is not None
+    kind = np.where(ports.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
+    member = (destinations.code == destination) & ports.available[sockets.lport]
+    reusable = reusable_rows(reading.snapshot.limits, sockets)
     kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
     kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
     if reusable is not None:
         kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
-    whole = kind[space.low : space.high + 1]
-    return PortMap(destination, space.low, whole[::2].copy(), whole[1::2].copy())
+    whole = kind[ports.low : ports.high + 1]
+    return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 
 
 def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:

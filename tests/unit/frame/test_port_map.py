@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
 from tests.support.sock_diag_dump import make_sample, many, sock
-from twtop.analysis.port_map import PortKind, PortMap, cells
+from twtop.frame.port_map import PortKind, PortMap, cells
 from twtop.frame.view import Key, View
 from twtop.model import Direction
 

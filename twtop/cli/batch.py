@@ -1,0 +1,50 @@
+"""`twtop -b` and `-1`: a report each interval, on stdout."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+from twtop.cli.output import DONE, UNREADABLE, complain
+from twtop.engine.owner_search import OwnerSearch
+from twtop.engine.pipeline import Pipeline
+from twtop.frame.frame import Frame
+from twtop.frame.view import View
+from twtop.processes.attribution import hint
+from twtop.processes.fd_search import Search
+from twtop.report.formats import REPORTS
+from twtop.sources.open_source import OpenSource
+from twtop.sources.probe import CollectError
+
+
+def batch(source: OpenSource, view: View, options: argparse.Namespace) -> int:
+    """Print as many reports as were asked for."""
+    report = REPORTS[options.output]
+    try:
+        for frame in islice(frames(source, view, options), options.iterations):
+            sys.stdout.write(report(frame, options.sockets))
+            sys.stdout.flush()
+    except CollectError as error:
+        return complain(str(error), UNREADABLE)
+    return DONE
+
+
+def frames(source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
+    """A frame each `--delay`, without end. What the source notices, and whose processes are hidden, is told once."""
+    pipeline = Pipeline(source, options.max_cpu)
+    search = OwnerSearch(Search()) if options.sockets or view.needs_owners else None
+    due, noticed, hinted = time.monotonic(), False, False
+    while True:
+        time.sleep(max(0.0, due - time.monotonic()))
+        due = time.monotonic() + options.delay
+        sampled = pipeline.read(options.delay, view.query)
+        snapshot = sampled.analysis.snapshot
+        if snapshot.notice and not noticed:
+            complain(snapshot.notice, DONE)
+            noticed = True
+        frame = pipeline.build(sampled, view, search.complete(snapshot) if search else None)
+        if frame.owners.hidden and not hinted:
+            complain(hint(frame.owners.hidden), DONE)
+            hinted = True
+        yield frame
