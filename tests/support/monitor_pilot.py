@@ -24,7 +24,7 @@ from twtop.frame.view import View
 from twtop.processes.detail import ProcessDetail
 from twtop.sources.source import OpenSource
 from twtop.ui.app import TwtopApp
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.peers import PeersTable
@@ -187,13 +187,13 @@ async def monitor(
     read_process: ReadProcess = ProcessDetail,
     hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
-    places: Places | None = None,
+    catalog: NetnsCatalog | None = None,
     theme_file: ThemeFile | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script, shown = Script(ticks), view or View()
     engine = Engine(open_source or script, shown, interval, search=lambda: Told(owners or {}, hidden))
-    app = TwtopApp(engine, shown, interval, places=places, theme_file=theme_file, read_process=read_process)
+    app = TwtopApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         assert isinstance(app.screen, Monitor)
         stage = Stage(pilot, app, app.screen, script)

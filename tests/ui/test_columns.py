@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twtop.columns.tones import Line, Tone
 from twtop.ui.kit.columns import GAP, Column, Placed, place
-from twtop.ui.kit.lines import Line, Tone
 
 
 def cell(row: str, _width: int) -> Line:

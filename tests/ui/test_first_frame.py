@@ -8,8 +8,8 @@ import pytest
 from tests.support.monitor_pilot import SIZES, Stage, head, monitor, rows
 from tests.support.monitor_samples import ALL_STATES, CONNECTIONS, lab, scene
 from tests.support.sock_diag_dump import many
+from twtop.columns.tones import width_of
 from twtop.model import TcpState
-from twtop.ui.kit.lines import width_of
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.table import Table
 

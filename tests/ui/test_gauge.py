@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.support.built_frames import frame
 from tests.support.sock_diag_dump import many, sock
+from twtop.columns.gauge import BLOCKS, PEAK, bar, gauge
+from twtop.columns.tones import Tone
 from twtop.frame.groups import Groups
-from twtop.ui.kit.lines import Tone
-from twtop.ui.panels.gauge import BLOCKS, PEAK, bar, gauge
 
 Shares = tuple[int, int, int]
 ORDER = (Tone.LIVE, Tone.TIME_WAIT, Tone.REUSABLE, Tone.FREE)

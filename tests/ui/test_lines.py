@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from twtop.ui.kit.lines import Line, Part, Tone, aligned, fit, merged, width_of
+from twtop.columns.tones import Line, Tone, aligned, merged, width_of
+from twtop.ui.kit.lines import Part, fit
 
 texts = st.text(
     st.one_of(st.characters(exclude_categories=["Cc", "Cs"]), st.sampled_from("日本語デー한글🙂ｆｕ\u0301עבxyz…[]")),

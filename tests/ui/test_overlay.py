@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from twtop.ui.kit.lines import Line, Tone, width_of
+from twtop.columns.tones import Line, Tone, width_of
 from twtop.ui.kit.overlay import over, uprights
 
 texts = st.text("ab 漢字⣿", max_size=12)

@@ -9,9 +9,9 @@ import pytest
 from tests.support.monitor_pilot import Stage, monitor, rows, selected
 from tests.support.monitor_samples import draining, lab, scene
 from tests.support.sock_diag_dump import many, sock
+from twtop.columns.tones import Line
 from twtop.model import Timer
 from twtop.sources.probe import Sample
-from twtop.ui.kit.lines import Line
 from twtop.ui.kit.table import Table
 
 MANY = 100_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
-from twtop.ui.kit.lines import Line, Tone, width_of
+from twtop.columns.tones import Line, Tone, width_of
 from twtop.ui.kit.wrapping import Paragraphs, wrapped
 
 words = st.lists(st.text("abc漢…", min_size=1, max_size=8), max_size=12)

@@ -30,21 +30,21 @@ def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
     engine = Engine(source, view, options.delay, options.max_cpu)
     engine.start()
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
-    from twtop.ui.dialogs.namespaces import Places
+    from twtop.ui.dialogs.namespaces import NetnsCatalog
     from twtop.ui.kit.ascii import AsciiFilter
     from twtop.ui.theme_file import ThemeFile
 
     home = source if options.netns is None else open_source(options.source)
 
-    def engine_of(place: Netns) -> partial[Engine]:
-        there = open_source(options.source, place.target) if place.target else home
+    def engine_of(namespace: Netns) -> partial[Engine]:
+        there = open_source(options.source, namespace.target) if namespace.target else home
         return partial(Engine, there, max_cpu=options.max_cpu)
 
-    def refusal(place: Netns) -> str | None:
-        return netns.refusal(place.target) if place.target else None
+    def refusal(namespace: Netns) -> str | None:
+        return netns.refusal(namespace.target) if namespace.target else None
 
     filters = [AsciiFilter()] if options.ascii else []
-    places = Places(list_namespaces, refusal, engine_of)
-    app = TwtopApp(engine, view, options.delay, filters, places, ThemeFile.of_user())
+    catalog = NetnsCatalog(list_namespaces, refusal, engine_of)
+    app = TwtopApp(engine, view, options.delay, filters, catalog, ThemeFile.of_user())
     app.run()
     return app.return_code or DONE

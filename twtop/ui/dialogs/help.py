@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
+from twtop.columns.tones import Line, Tone
 from twtop.ui.dialogs.dialog import Dialog, Page
 from twtop.ui.keys import ALL_KEYS
-from twtop.ui.kit.lines import GAP, Line, Tone
+from twtop.ui.kit.lines import GAP
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.panels.peers import PEER_COLUMNS
 from twtop.ui.panels.sockets import SOCKET_COLUMNS

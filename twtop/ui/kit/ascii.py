@@ -1,9 +1,10 @@
 """Everything on the screen in ASCII alone, for terminals without Unicode: one filter over all painted lines."""
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+
+from twtop.sanitize import cells
 
 DOTS = " .:-=+*##"
 """A braille cell by the number of its dots."""
@@ -31,7 +32,7 @@ def in_ascii(text: str) -> str:
     if text.isascii():
         return text
     likeness = text.translate(TABLE)
-    return "".join(each if each.isascii() else "?" * cell_len(each) for each in likeness)
+    return "".join(each if each.isascii() else "?" * cells(each) for each in likeness)
 
 
 class AsciiFilter(LineFilter):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from twtop.columns.tones import Line
 from twtop.frame.view import GroupSort, SocketSort
-from twtop.ui.kit.lines import Line
 
 Row = TypeVar("Row")
 

@@ -1,66 +1,10 @@
-"""Text in tones: what every panel is made of, and how it becomes terminal cells."""
+"""Lines of the screen: what of them changed, and how the pieces of a one-line panel share its width."""
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
-
-
-class Tone(enum.StrEnum):
-    """What a piece of text means; twtop.tcss gives each its colour."""
-
-    PLAIN = "plain"
-    DIM = "dim"
-    STRONG = "strong"
-    TITLE = "title"
-    TIME_WAIT = "time-wait"
-    LIVE = "live"
-    REUSABLE = "reusable"
-    FREE = "free"
-    BLOCKED = "blocked"
-    OK = "ok"
-    WARN = "warn"
-    CRITICAL = "critical"
-    ALARM = "alarm"
-    FORECAST = "forecast"
-    KEY = "key"
-
-
-Span = tuple[str, Tone]
-Line = tuple[Span, ...]
-
-
-def width_of(line: Line) -> int:
-    """Cells that a line takes."""
-    return sum(cell_len(text) for text, _ in line)
-
-
-def aligned(line: Line, width: int, right: bool = False) -> Line:
-    """The line in exactly `width` cells; what is cut off shows as …"""
-    used = width_of(line)
-    if used <= width:
-        gap = (" " * (width - used), Tone.PLAIN)
-        return (gap, *line) if right else (*line, gap)
-    kept: list[Span] = []
-    room = width - 1
-    for text, tone in line:
-        kept.append((set_cell_size(text, min(cell_len(text), room)), tone))
-        room -= cell_len(kept[-1][0])
-        if not room:
-            break
-    return (*kept, ("…", Tone.DIM))[: len(kept) + 1] if width > 0 else ()
-
-
-def merged(spans: Sequence[Span]) -> Line:
-    """Neighbours of one tone as one span."""
-    line: list[Span] = []
-    for text, tone in spans:
-        if line and line[-1][1] is tone:
-            line[-1] = (line[-1][0] + text, tone)
-        else:
-            line.append((text, tone))
-    return tuple(line)
+from twtop.columns.tones import Line, Span, Tone, aligned, width_of
+from twtop.sanitize import cells
 
 
 def changed_cells(before: Line, now: Line) -> tuple[int, int]:
@@ -113,13 +57,13 @@ def part_at(x: int, parts: Sequence[Part], width: int, gap: Span = GAP) -> Part 
         end = start + width_of(part.line)
         if start <= x < end:
             return part
-        start = end + cell_len(gap[0])
+        start = end + cells(gap[0])
     return None
 
 
 def _kept(parts: Sequence[Part], width: int, gap: Span) -> list[Part]:
     kept = list(parts)
-    while len(kept) > 1 and sum(width_of(part.line) for part in kept) + cell_len(gap[0]) * (len(kept) - 1) > width:
+    while len(kept) > 1 and sum(width_of(part.line) for part in kept) + cells(gap[0]) * (len(kept) - 1) > width:
         del kept[min(range(len(kept)), key=lambda i: (kept[i].priority, -i))]
     return kept
 

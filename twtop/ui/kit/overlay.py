@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
-from rich.cells import cell_len
-
-from twtop.ui.kit.lines import Line, Span, Tone, aligned, merged
+from twtop.columns.tones import Line, Span, Tone, aligned, merged
+from twtop.sanitize import cells
 
 UPRIGHT = "│"
 LABEL_ROWS = 3
@@ -18,16 +17,16 @@ def over(line: Line, x: int, text: str, tone: Tone) -> Line:
     >>> over((("abcdef", Tone.PLAIN),), 2, "X", Tone.KEY)
     (('ab', <Tone.PLAIN: 'plain'>), ('X', <Tone.KEY: 'key'>), ('def', <Tone.PLAIN: 'plain'>))
     """
-    cells: list[Span] = []
+    drawn: list[Span] = []
     for part, look in line:
         for character in part:
-            cells += [(character, look), *[("", look)] * (cell_len(character) - 1)]
-    end = x + cell_len(text)
-    if x > 0 and cells[x : x + 1] and not cells[x][0]:
-        cells[x - 1] = (" ", cells[x - 1][1])  # the first half of a wide character
-    while end < len(cells) and not cells[end][0]:
-        cells[end] = (" ", cells[end][1])
-    return merged([*cells[:x], (text, tone), *cells[end:]])
+            drawn += [(character, look), *[("", look)] * (cells(character) - 1)]
+    end = x + cells(text)
+    if x > 0 and drawn[x : x + 1] and not drawn[x][0]:
+        drawn[x - 1] = (" ", drawn[x - 1][1])  # the first half of a wide character
+    while end < len(drawn) and not drawn[end][0]:
+        drawn[end] = (" ", drawn[end][1])
+    return merged([*drawn[:x], (text, tone), *drawn[end:]])
 
 
 def uprights(
@@ -46,15 +45,15 @@ def uprights(
     columns = {*across, *(x for x, _ in marks)}
     labels: list[set[int]] = [set() for _ in drawn[:-1][:LABEL_ROWS]]
     for x, label in reversed(marks):
-        width = cell_len(label)
-        free = [(row, cells) for row, cells in _beside(x, room, labels, columns) if cells]
+        width = cells(label)
+        free = [(row, place) for row, place in _beside(x, room, labels, columns) if place]
         if not width or not free:
             continue
-        most = min(width, max(len(cells) for _, cells in free))
-        row, cells = next((row, sorted(cells[:most])) for row, cells in free if len(cells) >= most)
+        most = min(width, max(len(place) for _, place in free))
+        row, place = next((row, sorted(place[:most])) for row, place in free if len(place) >= most)
         shown = "".join(text for text, _ in aligned(((label, Tone.TITLE),), most))
-        drawn[row] = over(drawn[row], cells[0], shown, Tone.TITLE)
-        labels[row] |= {cells[0] - 1, *cells, cells[-1] + 1}
+        drawn[row] = over(drawn[row], place[0], shown, Tone.TITLE)
+        labels[row] |= {place[0] - 1, *place, place[-1] + 1}
     return tuple(drawn)
 
 

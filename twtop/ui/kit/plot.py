@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.color import Color
 
 from twtop import formatting as fmt
-from twtop.ui.kit.lines import Line, Tone, merged
+from twtop.columns.tones import Line, Tone, merged
 from twtop.ui.kit.overlay import uprights
 
 Y_TICKS = 4

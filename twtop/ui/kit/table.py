@@ -10,10 +10,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from twtop.columns.tones import Line, Tone, aligned
 from twtop.ui.keys import TABLE_KEYS, bindings
 from twtop.ui.kit.columns import GAP, Column, Placed, place
-from twtop.ui.kit.lines import Line, Tone, aligned, changed_cells
-from twtop.ui.kit.panel import TonePainter
+from twtop.ui.kit.lines import changed_cells
+from twtop.ui.kit.painter import TonePainter
 
 Row = TypeVar("Row")
 Item = TypeVar("Item", covariant=True)

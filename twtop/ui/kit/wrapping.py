@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from rich.cells import cell_len
 from textual.geometry import Size
 
-from twtop.ui.kit.lines import Line, Tone, aligned, width_of
+from twtop.columns.tones import Line, Tone, aligned, width_of
+from twtop.sanitize import cells
 from twtop.ui.kit.panel import LinePanel
 
 WORD = re.compile(r"\S+")
@@ -27,11 +27,11 @@ def wrapped(line: Line, width: int, rows: int | None = None, indent: int = 0) ->
     while at < len(words) and (rows is None or len(found) < rows):
         start, room = (words[at][0], max(1, width - indent)) if found else (0, max(1, width))
         last = at
-        while last + 1 < len(words) and cell_len(text[start : words[last + 1][1]]) <= room:
+        while last + 1 < len(words) and cells(text[start : words[last + 1][1]]) <= room:
             last += 1
         row = _part(line, start, words[last][1])
         if rows == len(found) + 1 and last + 1 < len(words):
-            while last > at and cell_len(text[start : words[last][1]]) >= room:
+            while last > at and cells(text[start : words[last][1]]) >= room:
                 last -= 1
             row = _part(line, start, words[last][1])
             row = (*row[:-1], (row[-1][0].rstrip(",;") + "…", row[-1][1]))

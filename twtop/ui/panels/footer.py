@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from textual import events
 from textual.geometry import Offset, Size
 
+from twtop.columns.tones import Line, Tone, width_of
 from twtop.ui.keys import MONITOR_KEYS, Key
-from twtop.ui.kit.lines import Line, Part, Tone, fit, part_at, width_of
+from twtop.ui.kit.lines import Part, fit, part_at
 from twtop.ui.kit.panel import LinePanel
 
 LEAST = Size(60, 20)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from twtop import formatting as fmt
 from twtop.analysis.verdicts import SOON_S, Level, ports_level
+from twtop.columns.gauge import gauge
+from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.frame import Frame
 from twtop.frame.groups import SPARK_STEPS, Groups, has_timers
 from twtop.frame.sorting import ordered
@@ -16,10 +18,7 @@ from twtop.frame.view import GroupBy, GroupSort, Key, label
 from twtop.model import Counts, Direction, Rows, TcpState
 from twtop.report.csv_rows import group_line, leaf_line, peers_csv
 from twtop.ui.kit.columns import Column
-from twtop.ui.kit.lines import Line, Span, Tone, width_of
 from twtop.ui.kit.table import Table
-from twtop.ui.panels.gauge import gauge
-from twtop.ui.panels.verdict_strip import SIGNS
 
 DIRECTION_LABELS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
 DESTINATION = 27

@@ -6,10 +6,11 @@ import numpy as np
 from textual.geometry import Size
 
 from twtop import formatting as fmt
+from twtop.columns.tones import Line, Tone, merged
 from twtop.frame.frame import Frame
 from twtop.frame.port_map import PortKind, PortMap, cells
 from twtop.frame.view import label
-from twtop.ui.kit.lines import Line, Part, Tone, fit, merged
+from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
 
 LOOKS = {

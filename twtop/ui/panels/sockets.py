@@ -8,68 +8,22 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.socket_rows import SocketRow
+from twtop.columns.tones import Line, Tone, aligned, width_of
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame
 from twtop.frame.groups import members
 from twtop.frame.view import GroupBy, Key, SocketSort, label
-from twtop.model import TIMEWAIT_MS, Direction, Process, TcpState, Timer
+from twtop.model import TIMEWAIT_MS, Direction, TcpState, Timer
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
 from twtop.ui.kit.columns import Column
-from twtop.ui.kit.lines import Line, Tone, aligned, width_of
 from twtop.ui.kit.table import Table
 
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
 INFERRED = " (inferred)"
 BAR = 10
 NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
-
-
-@dataclass(frozen=True, slots=True)
-class SocketRow:
-    """One socket: a row of the frame's table."""
-
-    frame: Frame
-    index: int
-
-    @property
-    def left_ms(self) -> int:
-        return int(self.frame.snapshot.times_ms(np.array([self.index]))[0][0])
-
-    @property
-    def age_ms(self) -> int:
-        return int(self.frame.snapshot.times_ms(np.array([self.index]))[1][0])
-
-    @property
-    def process(self) -> Process | None:
-        """Who holds the socket or held it, as far as that is known."""
-        owners = self.frame.owners
-        code = int(owners.process[self.index])
-        return None if code < 0 else owners.processes[code]
-
-    @property
-    def held(self) -> bool:
-        """Whether a descriptor leads to it."""
-        sockets = self.frame.snapshot.sockets
-        return bool(sockets.inode[self.index] or sockets.pid[self.index])
-
-    @property
-    def inferred(self) -> bool:
-        return bool(self.frame.owners.inferred[self.index])
-
-    @property
-    def state(self) -> TcpState:
-        return TcpState(self.frame.snapshot.sockets.state[self.index])
-
-    @property
-    def timer(self) -> int:
-        return int(self.frame.snapshot.sockets.timer[self.index])
-
-    def endpoint(self, local: bool) -> str:
-        sockets = self.frame.snapshot.sockets
-        code, port = (sockets.local, sockets.lport) if local else (sockets.remote, sockets.rport)
-        return fmt.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
-
 
 STAGES = {
     TcpState.ESTABLISHED: 1,

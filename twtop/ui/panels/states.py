@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from twtop import formatting as fmt
+from twtop.columns.tones import Line, Tone, aligned
 from twtop.filter.query import kept_state
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.ui.keys import STATE_KEYS, bindings
-from twtop.ui.kit.lines import Line, Tone, aligned
 from twtop.ui.kit.panel import LinePanel
 
 NAME, COUNT, CHANGE = 11, 9, 8

@@ -9,10 +9,10 @@ from textual.worker import Worker, WorkerState
 
 from twtop import formatting as fmt
 from twtop.analysis.timer_wheel import MINUTE_S
+from twtop.columns.tones import Line, Tone
 from twtop.frame.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.sanitize import printable
-from twtop.ui.kit.lines import Line, Tone
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.plot import Curve, Plot, draw, load
 from twtop.ui.mark import Mark

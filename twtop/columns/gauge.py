@@ -2,9 +2,9 @@
 
 import math
 
+from twtop.columns.tones import Line, Tone, merged
 from twtop.frame.groups import Groups
 from twtop.model import Direction
-from twtop.ui.kit.lines import Line, Tone, merged
 
 TICK, PEAK = "│", "╎"
 BLOCKS = {Tone.LIVE: "█", Tone.TIME_WAIT: "▓", Tone.REUSABLE: "▒", Tone.FREE: "░"}

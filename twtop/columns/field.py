@@ -1,0 +1,63 @@
+"""A named value of JSON and CSV, with the JSON Schema that is published of it."""
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Source = TypeVar("Source")
+Value = TypeVar("Value", covariant=True)
+
+Shape = Mapping[str, object]
+"""A piece of JSON Schema 2020-12."""
+
+TEXT: Shape = {"type": "string"}
+COUNT: Shape = {"type": "integer", "minimum": 0}
+INTEGER: Shape = {"type": "integer"}
+NUMBER: Shape = {"type": "number"}
+POSITIVE: Shape = {"type": "number", "minimum": 0}
+FLAG: Shape = {"type": "boolean"}
+
+
+def nullable(shape: Shape) -> Shape:
+    """The same, or null.
+
+    >>> nullable(NUMBER), nullable({"enum": ["a"]})
+    ({'type': ['number', 'null']}, {'enum': ['a', None]})
+    """
+    if isinstance(names := shape.get("enum"), list):
+        return {**shape, "enum": [*names, None]}
+    return {**shape, "type": [shape["type"], "null"]}
+
+
+class In(enum.Flag):
+    """The records that have a field: objects of the JSON, and lines of the CSV."""
+
+    NOWHERE = 0
+    GROUP = enum.auto()
+    """An object of `peers`."""
+    OUTBOUND = enum.auto()
+    """An object of `destinations`, outbound."""
+    OTHER = enum.auto()
+    """An object of `destinations`, inbound or of unknown direction."""
+    CSV_OUTBOUND = enum.auto()
+    """A line of CSV on an outbound row."""
+    CSV_OTHER = enum.auto()
+    """A line of CSV on any other row."""
+    SOCKET = enum.auto()
+    """An object of `sockets`."""
+    DESTINATION = OUTBOUND | OTHER
+    CSV = CSV_OUTBOUND | CSV_OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Generic[Source, Value]):
+    """`value` makes it of its source: one value of a frame, or of many rows a plain value each.
+
+    `meaning` is published: one or two sentences with the unit, and with what null means where there may be one.
+    """
+
+    name: str
+    shape: Shape
+    meaning: str
+    value: Callable[[Source], Value]

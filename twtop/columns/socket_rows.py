@@ -1,0 +1,118 @@
+"""Rows of the sockets table: one, as the screen formats it, and many in numpy columns, as reports need them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop import formatting as fmt
+from twtop.columns.values import names
+from twtop.frame.frame import Frame
+from twtop.model import Codes, Mask, Process, Rows, Sockets, TcpState
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRow:
+    """One socket: a row of the frame's table."""
+
+    frame: Frame
+    index: int
+
+    @property
+    def left_ms(self) -> int:
+        """Until the timer runs out, −1 for unknown and for none."""
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[0][0])
+
+    @property
+    def age_ms(self) -> int:
+        """Since TIME_WAIT was entered, −1 for unknown and for another state."""
+        return int(self.frame.snapshot.times_ms(np.array([self.index]))[1][0])
+
+    @property
+    def process(self) -> Process | None:
+        """Who holds the socket or held it, as far as that is known."""
+        owners = self.frame.owners
+        code = int(owners.process[self.index])
+        return None if code < 0 else owners.processes[code]
+
+    @property
+    def held(self) -> bool:
+        """Whether a descriptor leads to it."""
+        sockets = self.frame.snapshot.sockets
+        return bool(sockets.inode[self.index] or sockets.pid[self.index])
+
+    @property
+    def inferred(self) -> bool:
+        return bool(self.frame.owners.inferred[self.index])
+
+    @property
+    def state(self) -> TcpState:
+        return TcpState(self.frame.snapshot.sockets.state[self.index])
+
+    @property
+    def timer(self) -> int:
+        return int(self.frame.snapshot.sockets.timer[self.index])
+
+    def endpoint(self, local: bool) -> str:
+        sockets = self.frame.snapshot.sockets
+        code, port = (sockets.local, sockets.lport) if local else (sockets.remote, sockets.rport)
+        return fmt.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
+
+
+@dataclass(frozen=True, eq=False)
+class ManySockets:
+    """Many sockets of a frame's table; all that it gives has one value for each."""
+
+    frame: Frame
+    rows: Rows
+
+    @property
+    def sockets(self) -> Sockets:
+        return self.frame.snapshot.sockets
+
+    def each(self, column: NDArray[Number]) -> NDArray[Number]:
+        """A column of all sockets of the frame, as it is for each of these."""
+        return column[self.rows]
+
+    @cached_property
+    def times_ms(self) -> tuple[Codes, Codes]:
+        """(until the timer runs out, since TIME_WAIT was entered), −1 for unknown and for none."""
+        return self.frame.snapshot.times_ms(self.rows)
+
+    @cached_property
+    def local(self) -> list[str]:
+        """Local addresses."""
+        return names(self.sockets.addresses, self.each(self.sockets.local))
+
+    @cached_property
+    def remote(self) -> list[str]:
+        """Remote addresses."""
+        return names(self.sockets.addresses, self.each(self.sockets.remote))
+
+    @property
+    def processes(self) -> list[Process | None]:
+        """Who holds each socket or held it, as far as that is known."""
+        known = (*self.frame.owners.processes, None)  # unknown is −1, which finds the last
+        return [known[code] for code in self.each(self.frame.owners.process).tolist()]
+
+    @property
+    def inferred(self) -> list[bool]:
+        """Whether the process is concluded from other sockets."""
+        told: list[bool] = self.each(self.frame.owners.inferred).tolist()
+        return told
+
+    @property
+    def held(self) -> Mask:
+        """Whether the kernel tells uid and inode.
+
+        Without an inode sock_i_uid and inet_twsk_diag_fill report uid 0, which is not root. A source that names owners
+        itself has no inodes.
+        """
+        if self.frame.snapshot.holders is not None:
+            return np.zeros(len(self.rows), np.bool_)
+        held: Mask = self.each(self.sockets.inode) != 0
+        return held
