@@ -1,10 +1,10 @@
-"""Outside names as text that is safe to show, and how many terminal cells a text takes."""
+"""Names from outside as text that is safe to show, and how many terminal cells a text takes."""
 
 import unicodedata
 
 
 def cells(text: str) -> int:
-    """Terminal cells that a printable text takes: two for a wide character, none for a mark over another.
+    """How many terminal cells a printable text takes: two for a wide character, none for a combining mark.
 
     >>> cells("abc"), cells("日本"), cells("e\u0301")
     (3, 4, 1)
@@ -13,7 +13,7 @@ def cells(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """With spaces to the right up to this many cells.
+    """The text with spaces to its right, up to this many cells.
 
     >>> padded("日本", 5) + "|"
     '日本 |'
@@ -22,12 +22,12 @@ def padded(text: str, width: int) -> str:
 
 
 def printable(name: str, width: int = 64) -> str:
-    """An outside name with controls, escapes and direction marks made visible, cut to `width` cells.
+    """A name from outside with control characters, escapes and direction marks made visible, cut to `width` cells.
 
     >>> printable('a\x1b[2Jb'), printable("日本語", 5)
     ('a␛[2Jb', '日本…')
     """
-    most = 2 * width  # marks take no cell, but they are not to pile up for ever
+    most = 2 * width  # characters: combining marks take no cell, but must not pile up without end
     shown = "".join(map(_harmless, name[: most + 1]))
     if len(shown) <= most and cells(shown) <= width:
         return shown
@@ -38,7 +38,7 @@ def printable(name: str, width: int = 64) -> str:
 
 
 def harmless(text: str) -> str:
-    r"""The same without controls, escapes and direction marks: what is made for a screen is given back as it is.
+    r"""A text of any length with control characters, escapes and direction marks made visible.
 
     >>> harmless("▓▓ 83 %"), harmless("a\x1b[2Jb\n")
     ('▓▓ 83 %', 'a␛[2Jb␊')
@@ -47,12 +47,14 @@ def harmless(text: str) -> str:
 
 
 def _width(character: str) -> int:
+    """Cells of one character, by Unicode Standard Annex #11."""
     if unicodedata.category(character) in ("Mn", "Mc", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _harmless(character: str) -> str:
+    """A control character as its picture (U+2400 to U+241F), any other that is not to be shown as U+FFFD."""
     code = ord(character)
     if code < 32:
         return chr(0x2400 + code)
