@@ -1,5 +1,8 @@
-"""A call by a user without any rights, in a child: whoever once was another user may, even as root again, not be looked
-into by root in a user namespace any more."""
+"""Run a call as a user without any rights, in a child process.
+
+A process that once was another user stays closed to root in a user namespace, even after it is root again: hence the
+child.
+"""
 
 import multiprocessing
 import os

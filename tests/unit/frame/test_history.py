@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.built_frames import filtered, frame, frames
-from tests.support.known import known
 from tests.support.known_owners import owned
+from tests.support.not_none import known
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.analysis import Analyst
 from twtop.frame.build import build_frame
