@@ -29,6 +29,7 @@ for name in ("fcntl", "resource", "termios", "pwd", "grp"):
 for name in ("setns", "unshare", "fork", "getuid", "geteuid", "sched_getaffinity"):
     if hasattr(os, name):
         delattr(os, name)
+os.process_cpu_count = os.cpu_count  # since Python 3.13 the one of Linux asks for the affinity
 sys.platform = {platform!r}
 """
 
