@@ -68,4 +68,4 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and unshare() wants a single thread
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,7 @@
-"""A call as a user without any rights.
+"""Run a call as a user without any rights, in a child process.
 
-It runs in a child, because root of a user namespace may not look into a process that once was another user, even after
-that process is root again.
+A process that once was another user stays closed to root in a user namespace, even after it is root again: hence the
+child.
 """
 
 import multiprocessing
