@@ -64,8 +64,4 @@ One tick flows one way: kernel ─probe→ Sample ─decode→ Snapshot ─fold�
 Imports point one way: cli → ui, report → engine, document → history → groups, ports, verdicts, query → model.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's algebra is not used, and unshare() wants a single thread
-
 __version__ = "0.1.0"
