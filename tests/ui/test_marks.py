@@ -19,9 +19,8 @@ from twtop.ui.panels.timeline import Timeline
 async def mark(stage: Stage, label: str = "") -> None:
     """Set a mark with this label."""
     await stage.press("m")
-    await stage.type(label)
+    await stage.paste(label)
     await stage.press("enter")
-    await stage.pilot.pause()
 
 
 def listed(stage: Stage) -> list[str]:

@@ -15,7 +15,7 @@ from tests.support.monitor_samples import Script, lab, later
 from tests.support.other_netns import process_elsewhere
 from tests.ui.test_hostile import HOSTILE, is_whole
 from twtop.engine.engine import Engine
-from twtop.model import Listing, Namespace, Process, Target
+from twtop.model import Netns, NetnsListing, NetnsTarget, Process
 from twtop.sanitize import printable
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
@@ -24,24 +24,24 @@ from twtop.sources.probe import CollectError
 from twtop.ui.dialogs.namespaces import OWN, NetnsCatalog
 
 OWN_INODE = 4026531840
-BLUE = Namespace(7, Target("blue", ("/run/netns/blue",), "gone"), (Process(70, "nginx"), Process(71, "nginx")), 1204)
-HOME = Namespace(OWN_INODE, None, (Process(1, "init"),), 3)
-UNCOUNTED = Namespace(8, Target("pid 80 (x)", ("/proc/80/ns/net",), "gone"), (), None)
+BLUE = Netns(7, NetnsTarget("blue", ("/run/netns/blue",), "gone"), (Process(70, "nginx"), Process(71, "nginx")), 1204)
+HOME = Netns(OWN_INODE, None, (Process(1, "init"),), 3)
+UNCOUNTED = Netns(8, NetnsTarget("pid 80 (x)", ("/proc/80/ns/net",), "gone"), (), None)
 
 
 def catalog(
-    *found: Namespace, refusal: str | None = None, hidden: int = 0, visited: list[Namespace] | None = None
+    *found: Netns, refusal: str | None = None, hidden: int = 0, visited: list[Netns] | None = None
 ) -> NetnsCatalog:
     """A box with these, where every other namespace has the lab's sockets too, half a minute later."""
 
-    def engine(netns: Namespace) -> partial[Engine]:
+    def engine(netns: Netns) -> partial[Engine]:
         if visited is not None:
             visited.append(netns)
         name = netns.target.name if netns.target else ""
         sample = replace(later(lab(), 30), netns_name=name, netns=f"net:[{netns.inode}]")
         return partial(Engine, Script([sample, later(sample, 1)]))
 
-    return NetnsCatalog(lambda: Listing(found, hidden), lambda _: refusal, engine)
+    return NetnsCatalog(lambda: NetnsListing(found, hidden), lambda _: refusal, engine)
 
 
 async def opened(stage: Stage, *texts: str) -> None:
@@ -60,7 +60,7 @@ async def test_they_are_listed_with_their_processes_and_counts() -> None:
 
 
 async def test_enter_goes_there_and_back() -> None:
-    visited: list[Namespace] = []
+    visited: list[Netns] = []
     async with monitor(lab(), catalog=catalog(HOME, BLUE, visited=visited)) as stage:
         await stage.press("enter")
         await stage.until_shown("sockets ──")
@@ -122,12 +122,12 @@ async def test_a_refusal_is_told_and_nothing_changes() -> None:
 async def test_of_two_namespaces_wanted_in_a_row_the_last_is_watched_by_one_engine() -> None:
     """The first move takes long: its engine is that of before, which both would end."""
     go = threading.Event()
-    red = replace(BLUE, inode=9, target=Target("red", ("/run/netns/red",), "gone"))
+    red = replace(BLUE, inode=9, target=NetnsTarget("red", ("/run/netns/red",), "gone"))
 
-    def slow(wanted: Namespace) -> str | None:
+    def slow(wanted: Netns) -> str | None:
         return None if wanted is not BLUE or go.wait(30) else "waited in vain"
 
-    visited: list[Namespace] = []
+    visited: list[Netns] = []
     async with monitor(lab(), catalog=replace(catalog(HOME, BLUE, red, visited=visited), refusal=slow)) as stage:
         for rows in (1, 2):
             await opened(stage, "blue", "red")
@@ -153,7 +153,7 @@ async def test_a_faults_and_a_refusals_names_are_text() -> None:
 async def test_hostile_names_are_text() -> None:
     names = [*HOSTILE, "x" * 200, "名" * 200]
     found = [
-        Namespace(10 + row, Target(printable(name), ("/x",), "gone"), (Process(1, name),), row)
+        Netns(10 + row, NetnsTarget(printable(name), ("/x",), "gone"), (Process(1, name),), row)
         for row, name in enumerate(names)
     ]
     async with monitor(lab(), catalog=catalog(HOME, *found), size=(100, 40)) as stage:
@@ -162,7 +162,7 @@ async def test_hostile_names_are_text() -> None:
 
 
 async def test_a_system_without_namespaces() -> None:
-    def none() -> Listing:
+    def none() -> NetnsListing:
         raise OSError(errno.ENOENT, "No such file or directory")
 
     async with monitor(lab(), catalog=replace(catalog(), listing=none)) as stage:
@@ -174,9 +174,9 @@ async def test_a_system_without_namespaces() -> None:
 async def test_a_slow_listing_holds_up_nobody() -> None:
     go = threading.Event()
 
-    def slow() -> Listing:
+    def slow() -> NetnsListing:
         go.wait(30)
-        return Listing((HOME, BLUE), 0)
+        return NetnsListing((HOME, BLUE), 0)
 
     async with monitor(lab(), catalog=replace(catalog(), listing=slow)) as stage:
         await opened(stage, "looking into all processes")

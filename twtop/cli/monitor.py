@@ -8,10 +8,11 @@ from twtop import runtime
 from twtop.cli.output import DONE, USAGE, complain
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
-from twtop.model import Namespace
+from twtop.model import Netns
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
-from twtop.sources.open_source import OpenSource, open_source
+from twtop.sources.open_source import open_source
+from twtop.sources.source import OpenSource
 
 
 def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
@@ -28,11 +29,11 @@ def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
 
     home = source if options.netns is None else open_source(options.source)
 
-    def engine_of(namespace: Namespace) -> partial[Engine]:
+    def engine_of(namespace: Netns) -> partial[Engine]:
         there = open_source(options.source, namespace.target) if namespace.target else home
         return partial(Engine, there, max_cpu=options.max_cpu)
 
-    def refusal(namespace: Namespace) -> str | None:
+    def refusal(namespace: Netns) -> str | None:
         return netns.refusal(namespace.target) if namespace.target else None
 
     filters = [AsciiFilter()] if options.ascii else []

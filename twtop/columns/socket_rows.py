@@ -42,7 +42,8 @@ class SocketRow:
     @property
     def held(self) -> bool:
         """Whether a descriptor leads to it."""
-        return bool(self.frame.snapshot.sockets.inode[self.index])
+        sockets = self.frame.snapshot.sockets
+        return bool(sockets.inode[self.index] or sockets.pid[self.index])
 
     @property
     def inferred(self) -> bool:

@@ -155,7 +155,7 @@ def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
         *(column.tolist() for column in (*(column[rows] for column in columns), *times)), strict=True
     ):
         # Without an inode sock_i_uid and inet_twsk_diag_fill say uid 0, which is not root.
-        unowned = inode == 0 or frame.snapshot.holders is not None
+        unowned = inode == 0
         yield {
             "local": names[local],
             "lport": lport,

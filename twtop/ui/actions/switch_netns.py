@@ -7,7 +7,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from twtop.frame.frame import Frame
-from twtop.model import Namespace
+from twtop.model import Netns
 from twtop.ui.dialogs.namespaces import NamespacesScreen, NetnsCatalog
 from twtop.ui.engine_holder import EngineHolder, MakeEngine
 from twtop.ui.kit.background import in_background
@@ -29,7 +29,7 @@ class SwitchNetns:
         self._frame = frame
         self._engine = engine
         self._go_on = go_on
-        self._wanted: Namespace | None = None
+        self._wanted: Netns | None = None
         self._moving: Worker[None] | None = None
 
     def choose(self) -> None:
@@ -39,7 +39,7 @@ class SwitchNetns:
         watched = int(name[5:-1]) if name.startswith("net:[") else None
         self._screen.app.push_screen(NamespacesScreen(self._catalog, watched), self._move_to)
 
-    def _move_to(self, netns: Namespace | None) -> None:
+    def _move_to(self, netns: Netns | None) -> None:
         """Begin a move, unless one is under way: that one then goes on to this namespace."""
         if netns is not None:
             self._wanted = netns

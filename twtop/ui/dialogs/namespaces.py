@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from twtop import formatting as fmt
-from twtop.model import Listing, Namespace
+from twtop.model import Netns, NetnsListing
 from twtop.sanitize import padded, printable
 from twtop.ui.dialogs.dialog import Dialog, moves
 from twtop.ui.engine_holder import MakeEngine
@@ -32,9 +32,9 @@ class NetnsCatalog:
     or gives None. `engine` gives what makes an engine that reads in a namespace.
     """
 
-    listing: Callable[[], Listing]
-    refusal: Callable[[Namespace], str | None]
-    engine: Callable[[Namespace], MakeEngine]
+    listing: Callable[[], NetnsListing]
+    refusal: Callable[[Netns], str | None]
+    engine: Callable[[Netns], MakeEngine]
 
 
 class Choices(OptionList):
@@ -43,7 +43,7 @@ class Choices(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
 
 
-class NamespacesScreen(Dialog[Namespace]):
+class NamespacesScreen(Dialog[Netns]):
     """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
@@ -52,7 +52,7 @@ class NamespacesScreen(Dialog[Namespace]):
         super().__init__()
         self._catalog = catalog
         self._watched = watched
-        self._found: tuple[Namespace, ...] = ()
+        self._found: tuple[Netns, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="namespaces") as panel:
@@ -74,7 +74,7 @@ class NamespacesScreen(Dialog[Namespace]):
         else:
             self._show(listing)
 
-    def _show(self, listing: Listing) -> None:
+    def _show(self, listing: NetnsListing) -> None:
         self._found = listing.namespaces
         options = self.query_one(OptionList)
         options.add_options(Option(_line(each, each.inode == self._watched)) for each in self._found)
@@ -92,7 +92,7 @@ class NamespacesScreen(Dialog[Namespace]):
         self.dismiss(self._found[message.option_index])
 
 
-def _line(namespace: Namespace, watched: bool) -> Content:
+def _line(namespace: Netns, watched: bool) -> Content:
     """Names are from outside: text, and never markup."""
     name = OWN if namespace.target is None else namespace.target.name
     count = fmt.count(namespace.time_wait)
@@ -106,7 +106,7 @@ def _line(namespace: Namespace, watched: bool) -> Content:
     )
 
 
-def _processes(namespace: Namespace) -> str:
+def _processes(namespace: Netns) -> str:
     """Each name once, the most frequent first, as in “nginx ×5, redis-server”."""
     names = Counter(printable(process.name, 24) or "?" for process in namespace.processes)
     told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]

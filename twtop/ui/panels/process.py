@@ -85,8 +85,8 @@ class ProcessPanel(LinePanel):
 def _unknown(row: SocketRow) -> str:
     if row.held:
         return "Process unknown: not found yet, or only root may see it"
-    if row.frame.snapshot.holders is not None and row.state is not TcpState.TIME_WAIT:
-        return "Process unknown: psutil does not tell, root may see more"
+    if row.frame.snapshot.tells_owners and row.state is not TcpState.TIME_WAIT:
+        return f"Process unknown: {row.frame.snapshot.source} does not tell, root may see more"
     return "No process: the socket is closed; whose it was is unknown"
 
 

@@ -45,6 +45,7 @@ class SocketKey:
     ends: tuple[int, int, int, int]
     state: TcpState
     inode: int
+    pid: int
     entered: float
 
     def may_be(self, before: "SocketKey") -> bool:
@@ -53,6 +54,7 @@ class SocketKey:
             STAGES.get(self.state, 0) < STAGES.get(before.state, 0)
             or self.entered - before.entered > TIMER_SLACK_S
             or (self.inode != before.inode and self.inode != 0 != before.inode)
+            or (self.pid != before.pid and self.pid != 0 != before.pid)
         )
         return self.ends == before.ends and not reopened
 
@@ -77,6 +79,7 @@ class SocketRows:
             ends=(local, remote, int(sockets.lport[row.index]), int(sockets.rport[row.index])),
             state=row.state,
             inode=int(sockets.inode[row.index]),
+            pid=int(sockets.pid[row.index]),
             entered=self._frame.snapshot.mono - age_ms / 1000 if age_ms >= 0 else math.nan,
         )
 
