@@ -46,11 +46,15 @@ class Terminal:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
-                self.output.append((time.monotonic(), os.read(self.master, 1 << 16)))
+                try:
+                    self.output.append((time.monotonic(), os.read(self.master, 1 << 16)))
+                except OSError as gone:
+                    said = b"".join(piece for _, piece in self.output).decode(errors="replace")
+                    raise RuntimeError(f"twtop has ended: {said[-2000:]}") from gone
 
     def read_to_the_end(self) -> None:
         """Take what it writes until it ends."""
-        with suppress(OSError):  # nobody has the other end of the terminal open any more
+        with suppress(RuntimeError):  # nobody has the other end of the terminal open any more
             while self.process.poll() is None:
                 self.read(0.05)
 
