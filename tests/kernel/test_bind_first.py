@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
-from tests.support.connections import Peer, Route, peers, read
 from tests.support.in_namespace import in_namespace, sysctl
-from tests.support.known import known
+from tests.support.not_none import known
 from tests.support.port_reading import analyse
+from tests.support.real_connections import Peer, Route, peers, read
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.sources.decode import decode
@@ -128,7 +128,7 @@ def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() 
     assert found.analysis.bind_first.holds.all()
     soon = found.analysis.bind_first.full_in_s[0]
     assert 5 < soon < 8
-    assert set(found.groups.port_budgets.full_in_s) == {soon}
+    assert set(found.groups.budgets.full_in_s) == {soon}
     assert f"2,000 of 6,000 local ports; 4,000 more connections can be made, full in {soon:.0f} s" in (
         found.verdicts[0].text
     )
@@ -138,25 +138,25 @@ def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() 
 def test_until_it_is_known_nothing_is_foretold_that_bind_may_refute() -> None:
     """Each destination alone would never fill; all together would, and bind() may have chosen these ports."""
     [found] = frames(make_sample(*spread(BOUND), tw_reuse=0))
-    assert np.isnan(found.groups.port_budgets.full_in_s).all()
+    assert np.isnan(found.groups.budgets.full_in_s).all()
     assert "full is not known yet" in found.verdicts[0].text
 
 
 def test_ports_that_bind_leaves_to_connect_are_never_full() -> None:
     [found] = frames(make_sample(*spread(CONNECTED), tw_reuse=0))
-    assert set(found.groups.port_budgets.full_in_s) == {np.inf}
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
     assert "never full at this rate" in found.verdicts[0].text
 
 
 def test_a_slow_client_is_never_full_however_it_chooses() -> None:
     [found] = frames(make_sample(*slow(oldest=50.0), tw_reuse=0))
-    assert set(found.groups.port_budgets.full_in_s) == {np.inf}
+    assert set(found.groups.budgets.full_in_s) == {np.inf}
 
 
 def test_of_a_load_that_has_just_begun_nothing_is_foretold() -> None:
     """It is not known how much more it will be in its next second."""
     [found] = frames(make_sample(*slow(oldest=59.0), tw_reuse=0))
-    assert np.isnan(found.groups.port_budgets.full_in_s).all()
+    assert np.isnan(found.groups.budgets.full_in_s).all()
     assert "full is not known yet" in found.verdicts[0].text
 
 

@@ -64,11 +64,11 @@ def claim(used: int) -> Claim:
     pipeline = Pipeline(open_local)
     groups = pipeline.build(pipeline.read(1.0), View()).groups
     (destination,) = np.flatnonzero(groups.destinations.direction == Direction.OUTBOUND)
-    assert groups.port_budgets.used[destination] == used
+    assert groups.budgets.used[destination] == used
     return Claim(
         used,
-        bool(groups.port_budgets.past_cliff[destination]),
-        float(groups.port_budgets.probes_per_connect[destination]),
+        bool(groups.budgets.past_cliff[destination]),
+        float(groups.budgets.probes_per_connect[destination]),
     )
 
 

@@ -92,7 +92,7 @@ def load(
 def only_full_in(frame: Frame) -> float:
     """Seconds to full of the one outbound destination."""
     (destination,) = np.flatnonzero(frame.groups.destinations.direction == Direction.OUTBOUND)
-    return float(frame.groups.port_budgets.full_in_s[destination])
+    return float(frame.groups.budgets.full_in_s[destination])
 
 
 def headline(frame: Frame) -> Bottleneck | None:

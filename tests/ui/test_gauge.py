@@ -64,11 +64,9 @@ INBOUND = frame(sock("10.0.0.1:80", state="LISTEN"), many("10.0.0.1:80", "10.0.0
 
 def painted(groups: Groups, used: int, peak: int, width: int) -> str:
     """The gauge of so many ports in use, all of them live, after a peak."""
-    full = groups.port_budgets.capacity
-    port_budgets = replace(
-        groups.port_budgets, used=np.full(len(full), float(used)), capacity=np.full(len(full), 1000.0)
-    )
-    return "".join(text for text, _ in gauge(replace(groups, port_budgets=port_budgets), 0, width, peak / 1000))
+    full = groups.budgets.capacity
+    budgets = replace(groups.budgets, used=np.full(len(full), float(used)), capacity=np.full(len(full), 1000.0))
+    return "".join(text for text, _ in gauge(replace(groups, budgets=budgets), 0, width, peak / 1000))
 
 
 ports = st.integers(0, 1000)

@@ -15,7 +15,7 @@ def gauge(groups: Groups, destination: int, width: int, peak: float = math.nan) 
 
     `peak` is the highest pressure so far; its tick stands where the bar ended then, once the bar is shorter.
     """
-    budget = groups.port_budgets
+    budget = groups.budgets
     capacity = float(budget.capacity[destination])
     if math.isnan(capacity) or capacity <= 0 or width < 3:
         return ()

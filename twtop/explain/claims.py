@@ -97,7 +97,7 @@ def _of_process(detail: ProcessDetail | None) -> str:
 
 
 def _hash(frame: Frame) -> Claim:
-    load, budget = ehash_load(frame.snapshot), frame.groups.port_budgets
+    load, budget = ehash_load(frame.snapshot), frame.groups.budgets
     probes = budget.probes_per_connect
     most = None if np.isnan(probes).all() else float(np.nanmax(probes))
     chains = "hash load unknown" if load is None else f"{load:.2f} sockets per hash bucket"
@@ -122,7 +122,7 @@ def _hash(frame: Frame) -> Claim:
 
 def _one_client(frame: Frame) -> Claim:
     groups, limits = frame.groups, frame.snapshot.limits
-    used = np.where(groups.destinations.direction == Direction.INBOUND, groups.port_budgets.used, 0.0)
+    used = np.where(groups.destinations.direction == Direction.INBOUND, groups.budgets.used, 0.0)
     most = int(used.max()) if len(used) else 0
     refused = frame.rates.get("PAWSTimewait", frame.rates.get("PAWSEstab"))
     second = {
@@ -163,7 +163,7 @@ def _memory(frame: Frame) -> Claim:
 
 
 def _pairs(frame: Frame) -> Claim:
-    groups, budget = frame.groups, frame.groups.port_budgets
+    groups, budget = frame.groups, frame.groups.budgets
     worst = worst_destination(groups.destinations, budget)
     if worst is None:
         number = "no outbound connection holds a port of the range"

@@ -99,7 +99,7 @@ def _bound_first(frame: Frame) -> Pressed | None:
 
 
 def _pressed(frame: Frame) -> Pressed | None:
-    groups, budget = frame.groups, frame.groups.port_budgets
+    groups, budget = frame.groups, frame.groups.budgets
     worst = worst_destination(groups.destinations, budget)
     if worst is None:
         return None

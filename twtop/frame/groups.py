@@ -47,7 +47,7 @@ class Groups:
 
     by: GroupBy
     destinations: Destinations
-    port_budgets: PortBudgets
+    budgets: PortBudgets
     addresses: Addresses
     first: NDArray[np.intp]
     destination: NDArray[np.intp]
@@ -72,7 +72,7 @@ class Groups:
     @property
     def urgency(self) -> Floats:
         """How pressed each group's worst destination is."""
-        return urgency(self.destinations, self.port_budgets)[self.worst]
+        return urgency(self.destinations, self.budgets)[self.worst]
 
     @property
     def entered_per_s(self) -> Floats:
@@ -166,7 +166,7 @@ def group(
     return Groups(
         by=by,
         destinations=destinations,
-        port_budgets=budget,
+        budgets=budget,
         addresses=sockets.addresses,
         first=np.append(first, len(order)),
         destination=destination[order],

@@ -34,7 +34,7 @@ def _names(groups: Groups) -> NDArray[np.float64]:
 
 
 def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
-    port_budgets, worst = groups.port_budgets, groups.worst
+    budgets, worst = groups.budgets, groups.worst
     waiting = groups.states[:, TcpState.TIME_WAIT]
     match by:
         case GroupSort.PORTS:
@@ -49,10 +49,10 @@ def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
             other: NDArray[np.int64] = groups.states.sum(axis=1) - waiting
             return other
         case GroupSort.NEW:
-            return port_budgets.new_per_s[worst]
+            return budgets.new_per_s[worst]
         case GroupSort.MAX:
-            return port_budgets.max_per_s[worst]
+            return budgets.max_per_s[worst]
         case GroupSort.FULL_IN:
-            return -port_budgets.full_in_s[worst]
+            return -budgets.full_in_s[worst]
         case GroupSort.LAST_MINUTE:
             return groups.entered_per_s

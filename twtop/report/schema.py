@@ -104,7 +104,7 @@ def _tallied(
 
 def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
     """Port budgets of these destinations, each in the form of its direction."""
-    destinations, budget = groups.destinations, groups.port_budgets
+    destinations, budget = groups.destinations, groups.budgets
     names = _names(groups.addresses, destinations.local[rows], destinations.remote[rows])
     ends = (
         column[rows].tolist()

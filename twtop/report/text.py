@@ -64,7 +64,7 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
     )
     for group in order[:TEXT_PEERS]:
         worst = int(groups.worst[group])
-        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.port_budgets
+        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.budgets
         other = int(groups.states[group].sum()) - waiting
         name = padded(label(groups.key(int(group))), 28)
         yield (
@@ -83,7 +83,7 @@ SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Directio
 
 def ports_text(groups: Groups, destination: int) -> str:
     """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
-    budget = groups.port_budgets
+    budget = groups.budgets
     port, used = f":{groups.destinations.port[destination]}", fmt.count(budget.used[destination])
     if groups.destinations.direction[destination] == Direction.INBOUND:
         return f"{port} {used}/{fmt.count(budget.capacity[destination])} client ports"

@@ -109,7 +109,7 @@ def test_groups_are_what_one_by_one_gives(by: GroupBy, blocks: list[Block], text
 def test_leaves_are_the_destinations_of_a_group(by: GroupBy, blocks: list[Block], text: str) -> None:
     found = frame(*blocks, view=View(query=parse(text), group_by=by), owners=OWNERS)
     groups, sockets = found.groups, found.snapshot.sockets
-    pressed = urgency(groups.destinations, groups.port_budgets)
+    pressed = urgency(groups.destinations, groups.budgets)
     for group in range(len(groups)):
         leaves = range(groups.first[group], groups.first[group + 1])
         rows = [rows_of(found, groups.leaf_key(leaf)) for leaf in leaves]
@@ -131,7 +131,7 @@ def test_only_what_is_shown_is_counted_and_every_budget_is_whole(blocks: list[Bl
     whole, part = (frame(*blocks, view=filtered(text)).groups for text in ("", "tw"))
     assert part.states.sum() == whole.states[:, TcpState.TIME_WAIT].sum()
     for name in ("used", "time_wait", "reusable", "capacity", "new_per_s", "full_in_s"):
-        np.testing.assert_array_equal(getattr(part.port_budgets, name), getattr(whole.port_budgets, name))
+        np.testing.assert_array_equal(getattr(part.budgets, name), getattr(whole.budgets, name))
 
 
 def names(blocks: list[Block], by: GroupBy, owners: ByInode = OWNERS) -> dict[str, int]:

@@ -175,7 +175,7 @@ def _change(row: PeerRow, count: Callable[[Counts], int]) -> Line:
 def _ports(row: PeerRow, width: int) -> Line:
     """`:443 ▓▓▓▓│░░░ 1,438/7,233 △ 19 %`: the gauge takes the room that the words leave."""
     groups, destination = row.groups, row.destination
-    budget, port = groups.port_budgets, f":{groups.destinations.port[destination]}"
+    budget, port = groups.budgets, f":{groups.destinations.port[destination]}"
     used, capacity = fmt.count(budget.used[destination]), fmt.count(budget.capacity[destination])
     if np.isnan(budget.capacity[destination]):
         return ((f"{port:>{PORT}} {used} used, budget unknown", Tone.DIM),)
@@ -198,15 +198,15 @@ def _ports(row: PeerRow, width: int) -> Line:
 
 
 def _new(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.port_budgets.new_per_s[row.destination]), Tone.PLAIN),)
+    return ((fmt.rate_on_point(row.groups.budgets.new_per_s[row.destination]), Tone.PLAIN),)
 
 
 def _most(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.port_budgets.max_per_s[row.destination]), Tone.DIM),)
+    return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
 
 
 def _full_in(row: PeerRow, _width: int) -> Line:
-    full_in = float(row.groups.port_budgets.full_in_s[row.destination])
+    full_in = float(row.groups.budgets.full_in_s[row.destination])
     tone = Tone.CRITICAL if full_in <= SOON_S else Tone.WARN if np.isfinite(full_in) else Tone.DIM
     return ((fmt.full_in(full_in), tone),)
 
