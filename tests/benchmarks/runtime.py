@@ -93,7 +93,10 @@ def monitor(prelude: str) -> dict[str, float]:
             terminal.press(b"q")
             terminal.read_to_the_end()
         longest, pause, pauses = json.loads(file.read_text())
-    keys = answered(presses, terminal.output)["key"]
+    keys = answered(presses, terminal.output).get("key", [])
+    if len(keys) < 2:
+        said = b"".join(piece for _, piece in terminal.output).decode(errors="replace")
+        raise RuntimeError(f"no key was answered: {said[-2000:]}")
     return {
         "memory MB": memory,
         "at most MB": most,

@@ -82,7 +82,7 @@ class Monitor(Screen[None]):
         frame, table = self._latest_frame, self._meant_table
         self.marks = Marks(self, frame, self._mark_bar, self._header, self._timeline)
         self.export = Export(self, frame, table)
-        self._drill = Drill(self.engine, self._peers, self._sockets, self._process, self._set_panels_class)
+        self._drill = Drill(self.engine, self._peers, self._sockets, self._process, table, self._set_panels_class)
         self._pace = Pace(self.engine, self._header, self._process, self._set_panels_class)
         self._sort = Sort(self.engine, table)
         self._zoom = Zoom(self)
@@ -192,7 +192,7 @@ class Monitor(Screen[None]):
         self._peers.show_filter("" if isinstance(query, Everything) else unparse(query))
 
     def on_filter_bar_closed(self) -> None:
-        (self.maximized or self._drill.table).focus()
+        (self.maximized or self._drill.front).focus()
 
     # The sockets of the selected row
 

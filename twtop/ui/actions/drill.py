@@ -10,7 +10,10 @@ from twtop.ui.panels.sockets import SocketsTable
 
 
 class Drill:
-    """Opens and closes the sockets table with the process panel below it; `set_class` sets a class of all panels."""
+    """Opens and closes the sockets table with the process panel below it.
+
+    `table` gives the table that the user means; `set_class` sets a class of all panels.
+    """
 
     def __init__(
         self,
@@ -18,12 +21,14 @@ class Drill:
         peers: PeersTable,
         sockets: SocketsTable,
         process: ProcessPanel,
+        table: Callable[[], PeersTable | SocketsTable],
         set_class: Callable[[str, bool], object],
     ) -> None:
         self._engine = engine
         self._peers = peers
         self._sockets = sockets
         self._process = process
+        self._table = table
         self._set_class = set_class
 
     @property
@@ -31,13 +36,13 @@ class Drill:
         return self._engine.view.drill is not None
 
     @property
-    def table(self) -> PeersTable | SocketsTable:
+    def front(self) -> PeersTable | SocketsTable:
         """The table that gets the focus when a prompt closes."""
         return self._sockets if self.is_open else self._peers
 
     def toggle(self) -> None:
-        """Close the sockets if they have the focus; else open those of the selected peer."""
-        if self._sockets.has_focus:
+        """Close the sockets if they are meant; else open those of the selected peer."""
+        if self._table() is self._sockets:
             self.close()
         elif (row := self._peers.selected) is not None:
             self._engine.show(drill=row.key)  # the panel opens together with its sockets, so that both are painted once

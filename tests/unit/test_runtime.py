@@ -1,0 +1,45 @@
+"""What the interpreter, malloc and numpy are told; tests/benchmarks/runtime.py measures what it is worth."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+ENTER = """
+import numpy
+from twtop.demo.private_netns import NamespaceRefused, enter
+try:
+    enter()
+except NamespaceRefused as refused:
+    print(refused)
+"""
+TOO_MANY = "this process already has several threads"
+
+
+def said(begin: str, **settings: str) -> str:
+    """What a process of its own prints that runs this code, and then enters a namespace of its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | settings
+    run = subprocess.run([sys.executable, "-c", begin + ENTER], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_numpy_leaves_a_single_thread_which_a_namespace_of_its_own_takes() -> None:
+    assert TOO_MANY in said("", OPENBLAS_NUM_THREADS="2")
+    assert TOO_MANY not in said("from twtop import runtime; runtime.while_loading()")
+
+
+def test_a_setting_of_the_users_stays() -> None:
+    told = "from twtop import runtime; runtime.while_loading()"
+    assert TOO_MANY in said(told, OPENBLAS_NUM_THREADS="2")
+
+
+def test_garbage_is_searched_for_once_loading_is_over() -> None:
+    code = (
+        "import gc; from twtop import runtime; runtime.while_loading(); before = gc.isenabled();"
+        "runtime.once_loaded(); print(before, gc.isenabled())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
