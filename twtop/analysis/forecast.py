@@ -125,7 +125,7 @@ class Forecast:
         return np.where(decay > 0, -np.expm1(-decay) / np.where(decay > 0, decay, 1.0), 1.0)
 
     def _demand(self, number: Codes, age_ms: Codes, busy: Mask) -> Floats:
-        """Entries per second to expect: (classes,). Of `busy` classes those of the busiest second of the last minute."""
+        """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
         def over(span_s: float) -> Floats:
             entered = np.bincount(number[age_ms < span_s * 1000], minlength=len(busy))
