@@ -1,18 +1,15 @@
 """The process: python -m twtop, and the command of that name."""
 
-import gc
-import os
 import signal
 import sys
 from typing import NoReturn
 
+from twtop import runtime
+
 
 def main() -> NoReturn:
-    """Run twtop, and end without taking Python down piece by piece, which takes 20 ms and gives nothing back.
-
-    Ctrl-C ends it without a word, also while it is still being loaded.
-    """
-    gc.disable()  # modules are no garbage; cli decides when there may be some
+    """Run twtop and exit. Ctrl-C ends it without a word, also while it is still being loaded."""
+    runtime.while_loading()
     status: object = 0
     try:
         from twtop.cli.main import main as run
@@ -28,7 +25,7 @@ def main() -> NoReturn:
                 stream.flush()
         except OSError:
             status = status or 1
-    os._exit(status if isinstance(status, int) else 0)
+    runtime.end(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Numbers, addresses and outside names as text that is safe and even in width."""
+"""Numbers, times, sizes and addresses as text."""
 
 import ipaddress
 import math
@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 UNKNOWN = "–"
+"""Stands for a value that is unknown."""
+
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = " .:-=+*#@"
+"""Bars of a sparkline from blank to full, in Unicode and in ASCII."""
 
 
 def address(integer: int) -> str:
-    """A 128-bit address as people write it; ::ffff:a.b.c.d is IPv4.
+    """A 128-bit address as people write it. ::ffff:a.b.c.d is shown as IPv4.
 
     >>> address(0xffff0a000005), address(1), address(0)
     ('10.0.0.5', '::1', '::')
@@ -22,7 +25,7 @@ def address(integer: int) -> str:
 
 
 def endpoint(integer: int, port: int) -> str:
-    """Address and port; 0 is any port.
+    """A 128-bit address and a port. Port 0 is any port.
 
     >>> endpoint(0xffff0a000005, 443), endpoint(1, 80), endpoint(0, 0)
     ('10.0.0.5:443', '[::1]:80', '[::]:*')
@@ -32,12 +35,12 @@ def endpoint(integer: int, port: int) -> str:
 
 
 def count(value: float | None) -> str:
-    """Whole numbers with grouped thousands; None and NaN are unknown."""
+    """A whole number with grouped thousands. None and NaN are unknown."""
     return UNKNOWN if value is None or math.isnan(value) else f"{value:,.0f}"
 
 
 def signed(value: float | None) -> str:
-    """A change: +12, −3, or · for none.
+    """A change with its sign; · for none.
 
     >>> signed(1200), signed(-3), signed(0)
     ('+1,200', '−3', '·')
@@ -49,7 +52,7 @@ def signed(value: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Per-second figures: one decimal below ten.
+    """A number per second: with one decimal below ten.
 
     >>> rate(0), rate(0.25), rate(1204.2)
     ('0', '0.2', '1,204')
@@ -60,7 +63,7 @@ def rate(value: float | None) -> str:
 
 
 def rate_on_point(value: float | None) -> str:
-    """The same with room for the decimal that is not there, so that a column of rates stands on its points.
+    """A rate with two spaces where it has no decimal, so that the decimal points of a column stand below each other.
 
     >>> rate_on_point(0.25), rate_on_point(1204.2)
     ('0.2', '1,204  ')
@@ -70,7 +73,7 @@ def rate_on_point(value: float | None) -> str:
 
 
 def per_s(value: float | None) -> str:
-    """A rate with its unit, which an unknown one has not.
+    """A rate with its unit; an unknown rate has none.
 
     >>> per_s(1204.2), per_s(None)
     ('1,204/s', '–')
@@ -79,7 +82,7 @@ def per_s(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of one in whole percent: 100 % only when it is really full, and 0 % only when there is nothing.
+    """A share (0 to 1) in whole percent, rounded down: 100 % only when it is really full, 0 % only when it is nothing.
 
     >>> percent(0.834), percent(0.9999), percent(1.0), percent(0.0004)
     ('83 %', '99 %', '100 %', '<1 %')
@@ -90,7 +93,7 @@ def percent(share: float | None) -> str:
 
 
 def span(value: float | None) -> str:
-    """A time in whole units of one kind: seconds up to 600, then minutes up to 600, then hours.
+    """A time in seconds, as whole seconds up to 600, then whole minutes up to 600, then whole hours.
 
     >>> span(41.4), span(185), span(3_196), span(7_800), span(43_200)
     ('41 s', '185 s', '53 min', '130 min', '12 h')
@@ -104,7 +107,7 @@ def span(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time that was measured: with tenths below 100 seconds.
+    """A measured time in seconds: with tenths below 100 s.
 
     >>> seconds(41.23), seconds(185)
     ('41.2 s', '185 s')
@@ -113,7 +116,7 @@ def seconds(value: float | None) -> str:
 
 
 def setting(value: float) -> str:
-    """A time that somebody chose, as exactly as it was chosen.
+    """A time in seconds that the user chose, as precise as it was chosen.
 
     >>> setting(0.25), setting(1.0), setting(3600)
     ('0.25 s', '1 s', '60 min')
@@ -122,7 +125,7 @@ def setting(value: float) -> str:
 
 
 def full_in(value: float | None) -> str:
-    """Time to full; infinity is never, NaN and None are unknown.
+    """Seconds until a budget is full. Infinity is never.
 
     >>> full_in(41.4), full_in(math.inf), full_in(0), full_in(18_000)
     ('41 s', 'never', 'now', '300 min')
@@ -133,12 +136,12 @@ def full_in(value: float | None) -> str:
 
 
 def clock(time: float) -> str:
-    """The local time of day, in whole seconds."""
+    """Unix seconds as the local time of day."""
     return f"{datetime.fromtimestamp(time):%H:%M:%S}"
 
 
 def size(value: float | None) -> str:
-    """Bytes in binary units, with three digits before the point where there is a next unit.
+    """Bytes in binary units: at most three digits before the decimal point, as long as there is a larger unit.
 
     >>> size(26843545), size(900), size(1038336)
     ('25.6 MiB', '900 B', '1.0 MiB')
@@ -153,7 +156,7 @@ def size(value: float | None) -> str:
 
 
 def sparkline(values: Sequence[float], width: int, blocks: str = BLOCKS) -> str:
-    """The last `width` values as bars against their own maximum; a value above zero is never blank.
+    """The last `width` values as bars, where the largest of them is a full bar. A value above zero is never blank.
 
     >>> sparkline([0, 1, 4, 8], 4)
     ' ▁▄█'

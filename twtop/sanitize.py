@@ -1,4 +1,4 @@
-"""Outside names as text that is safe to show, and how many terminal cells a text takes."""
+"""Names from outside as text that is safe to show, and how many terminal cells a text takes."""
 
 import unicodedata
 from bisect import bisect_right
@@ -56,7 +56,7 @@ def cut(text: str, width: int) -> str:
 
 
 def printable(name: str, width: int = 64) -> str:
-    """An outside name with controls, escapes and direction marks made visible, cut to `width` cells.
+    """A name from outside with control characters, escapes and direction marks made visible, cut to `width` cells.
 
     >>> printable('a\x1b[2Jb'), printable("日本語", 5)
     ('a␛[2Jb', '日本…')
@@ -85,6 +85,7 @@ def _fitting(text: str, width: int) -> int:
 
 
 def _harmless(character: str) -> str:
+    """A control character as its picture (U+2400 to U+241F), any other that is not to be shown as U+FFFD."""
     code = ord(character)
     if code < 32:
         return chr(0x2400 + code)

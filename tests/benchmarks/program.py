@@ -10,8 +10,8 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +22,14 @@ SETTLE_S, WATCH_S = 5.0, 20.0
 PRESSES = 100
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
+MODULE = ("-m", "twtop")
+
 ASIDE = "not counted"
 """What only leads from one row of keys to the next."""
 
 Seen = Callable[[pyte.Screen], object]
+Press = tuple[float, str, Seen]
+"""(moment, name, what shows that it was answered)"""
 
 
 @dataclass
@@ -42,7 +46,17 @@ class Terminal:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
-                self.output.append((time.monotonic(), os.read(self.master, 1 << 16)))
+                try:
+                    self.output.append((time.monotonic(), os.read(self.master, 1 << 16)))
+                except OSError as gone:
+                    said = b"".join(piece for _, piece in self.output).decode(errors="replace")
+                    raise RuntimeError(f"twtop has ended: {said[-2000:]}") from gone
+
+    def read_to_the_end(self) -> None:
+        """Take what it writes until it ends."""
+        with suppress(RuntimeError):  # nobody has the other end of the terminal open any more
+            while self.process.poll() is None:
+                self.read(0.05)
 
     def press(self, key: bytes) -> float:
         """Write a key; gives the moment."""
@@ -62,14 +76,14 @@ class Terminal:
 
 
 @contextmanager
-def twtop(*arguments: str) -> Iterator[Terminal]:
-    """The monitor in a terminal of 160 x 50."""
+def twtop(*arguments: str, python: Sequence[str] = MODULE) -> Iterator[Terminal]:
+    """The monitor in a terminal of 160 x 50. `python` are the interpreter's own arguments."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "twtop", *arguments],
+        [sys.executable, *python, *arguments],
         stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
@@ -100,7 +114,7 @@ def share_of_cpu() -> tuple[float, tuple[float, float]]:
         return (terminal.cpu_s() - before) / (time.monotonic() - since), terminal.memory_mb()
 
 
-def _cursor_row(screen: pyte.Screen) -> object:
+def cursor_row(screen: pyte.Screen) -> object:
     """The rows of the peers table by their background."""
     return [screen.buffer[y][4].bg for y in range(screen.lines)]
 
@@ -110,7 +124,7 @@ def _shown(text: str) -> Seen:
 
 
 KEYS: dict[str, tuple[list[bytes], Seen]] = {
-    "move": ([b"j", b"j", b"k"], _cursor_row),
+    "move": ([b"j", b"j", b"k"], cursor_row),
     "sort": ([b"s"], _shown("↓")),
     "filter": ([b"/4", *[b"4", b"\x7f"] * PRESSES], _shown("filter: ")),
     ASIDE: ([b"\x1b"], _shown("filter: ")),  # takes 0.1 s at least: it might be the beginning of another key
@@ -121,15 +135,21 @@ KEYS: dict[str, tuple[list[bytes], Seen]] = {
 
 def answers_ms() -> dict[str, list[float]]:
     """From each key to the screen that shows its effect, all while sockets are read."""
-    found: dict[str, list[float]] = {}
     with twtop() as terminal:
         terminal.read(SETTLE_S)
-        presses: list[tuple[float, str, Seen]] = []
+        presses: list[Press] = []
         for name, (keys, seen) in KEYS.items():
             for i in range(PRESSES if name != ASIDE else 2):
                 presses.append((terminal.press(keys[i % len(keys)]), name, seen))
                 terminal.read(0.25 + 0.037 * (i % 7))  # any phase of the tick
-        output = terminal.output
+    found = answered(presses, terminal.output)
+    found.pop(ASIDE, None)
+    return found
+
+
+def answered(presses: Sequence[Press], output: Iterable[tuple[float, bytes]]) -> dict[str, list[float]]:
+    """The milliseconds from each press to the screen that shows its effect, by the name of the press."""
+    found: dict[str, list[float]] = {}
     screen = pyte.Screen(WIDTH, HEIGHT)
     stream = pyte.ByteStream(screen)
     pieces = iter(output)
@@ -145,7 +165,6 @@ def answers_ms() -> dict[str, list[float]]:
             if seen(screen) != before:
                 found.setdefault(name, []).append((answered - moment) * 1000)
                 break
-    found.pop(ASIDE, None)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is in this folder needs a Linux kernel, and mostly a private network namespace: `-m kernel`."""
+"""The tests of this folder need a Linux kernel, and most of them a private network namespace: `-m kernel`."""
 
 import pytest
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
-from tests.support.connections import Peer, Route, peers, read
 from tests.support.in_namespace import in_namespace, sysctl
-from tests.support.known import known
+from tests.support.not_none import known
 from tests.support.port_reading import analyse
+from tests.support.real_connections import Peer, Route, peers, read
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.sources.decode import decode

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.connections import Route, bind, listen, peers, read
 from tests.support.in_namespace import in_namespace, run_in_namespace, sysctl
 from tests.support.port_reading import PortReading
+from tests.support.real_connections import Route, bind, listen, peers, read
 from twtop.model import Direction, Mask
 
 LOW, SIZE = 40_000, 2000

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.forecast_load import bound_to_five_destinations, headline, load, only_full_in
 from tests.support.in_namespace import in_namespace, sysctl
-from tests.support.known import known
+from tests.support.not_none import known
 from twtop.frame.frame import Frame
 from twtop.model import Floats
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.forecast_load import Watch, load
 from tests.support.in_namespace import in_namespace, wait_until
-from tests.support.known import known
+from tests.support.not_none import known
 from twtop.analysis.rates import SHORT_S
 from twtop.analysis.timer_wheel import wheel
 from twtop.frame.frame import Frame

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from tests.support.connections import Route, bind, listen, peers
 from tests.support.in_namespace import add_address, in_namespace, sysctl, wait_until
+from tests.support.real_connections import Route, bind, listen, peers
 from tests.support.sock_diag_dump import make_sample, many, sock
-from tests.support.tcp_states import Bench, Family
+from tests.support.sockets_in_every_state import Bench, Family
 from twtop.analysis.analysis import Analysis, analyse
 from twtop.demo.load import ConnectStats, Server, connect, open_client
 from twtop.engine.sampler import Sampler, is_whole

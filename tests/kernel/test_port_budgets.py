@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.connections import Peer, Route, bind, listen, peers, read
 from tests.support.in_namespace import add_address, run_in_namespace, sysctl, wait_until
 from tests.support.port_reading import PortReading
+from tests.support.real_connections import Peer, Route, bind, listen, peers, read
 
 LONG_MS = 60_000
 IPV4 = [Route("127.0.0.1", "127.0.1.1"), Route("127.0.0.2", "127.0.1.1"), Route("127.0.0.1", "127.0.1.1", 301)]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.in_namespace import run_in_namespace, sysctl, wait_until
+from tests.support.sockets_in_every_state import Bench, Family
 from tests.support.ss_and_procfs import Ends, Seen, Table, by_proc, by_ss, by_twtop, proc_text, ss_text
-from tests.support.tcp_states import Bench, Family
 from twtop.model import TcpState, Timer
 from twtop.sources.probe import Sample, read_sample
 

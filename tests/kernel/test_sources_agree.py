@@ -11,8 +11,8 @@ import pytest
 from tests.kernel.test_probe_states import has, steady
 from tests.support.in_namespace import in_namespace, run_in_namespace, sysctl, wait_until
 from tests.support.other_process import server
+from tests.support.sockets_in_every_state import Bench, Family
 from tests.support.ss_and_procfs import Seen, Table, by_twtop
-from tests.support.tcp_states import Bench, Family
 from twtop.model import UNKNOWN_QUEUE, TcpState, Timer
 from twtop.sources.decode import decode
 from twtop.sources.probe import Sample, read_procfs, read_sample

@@ -73,7 +73,7 @@ def environment(name: str, python: str) -> Path:
 
 
 def pip(interpreter: Path, *arguments: str) -> None:
-    command = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [str(interpreter), "-m", "pip", "install", "-qq", "--disable-pip-version-check", *arguments]
     subprocess.run(command, cwd=ROOT, check=True)
 
 

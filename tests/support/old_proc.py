@@ -1,4 +1,4 @@
-"""A /proc as kernels of several ages have it: their counters, sysctls and files, and none that came later."""
+"""A /proc as kernels of several releases have it: with their counters, sysctls and files, and none that came later."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ OLD_TCP_EXT = (
     " TCPAbortOnData TCPAbortOnClose TCPAbortOnMemory TCPAbortOnTimeout TCPAbortOnLinger TCPAbortFailed"
     " TCPTimeWaitOverflow TCPReqQFullDoCookies TCPReqQFullDrop TCPRetransFail TCPRcvCoalesce TCPChallengeACK"
 ).split()
-"""Of 3.10, with the prequeue and the counter of tcp_tw_recycle."""
+"""The counters of Linux 3.10, with those of the prequeue and of tcp_tw_recycle."""
 
 GONE_BY_4_19 = {"PAWSPassive", "TCPFACKReorder", "TCPForwardRetrans", "TCPHPHitsToUser"}
 NEW_IN_4_19 = "TCPSynRetrans TCPACKSkippedFinWait2 TCPACKSkippedTimeWait TCPDelivered TCPAckCompressed".split()
@@ -24,8 +24,10 @@ NEW_IN_4_19 = "TCPSynRetrans TCPACKSkippedFinWait2 TCPACKSkippedTimeWait TCPDeli
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What one release has of what twtop reads. `counts_entries` is whether TW counts a TIME_WAIT that begins, and not
-    one that ends."""
+    """What a release has of the files that twtop reads.
+
+    `counts_entries` says what its counter TW counts: TIME_WAIT that begin, or else those that end.
+    """
 
     release: str
     tcp_ext: tuple[str, ...]
@@ -68,7 +70,7 @@ KERNELS = (
 def write_tree(
     root: Path, kernel: Kernel, *blocks: Block, counters: Mapping[str, int], timewait: int, tw_reuse: int | None = None
 ) -> None:
-    """Its files below `root`; `counters` that it does not have are left out."""
+    """Write the kernel's files below `root`. It leaves out those of `counters` that the kernel does not have."""
     known = {name: value for name, value in counters.items() if name in kernel.tcp_ext}
     files = kernel_files({}, {}, timewait, inuse=3)
     files = {path: text for path, text in files.items() if not path.startswith("sys/net/ipv4/tcp_")}

@@ -1,4 +1,4 @@
-"""Another network namespace with a process in it, and threads that may go there."""
+"""Another network namespace with a process in it, and a thread that may enter it."""
 
 import subprocess
 import sys
@@ -15,12 +15,12 @@ Value = TypeVar("Value")
 
 
 def namespace_of(process: int | str = "thread-self") -> str:
-    """As the kernel names it."""
+    """The kernel's name of the namespace of this process or thread, as in `net:[4026531840]`."""
     return str(Path(f"/proc/{process}/ns/net").readlink())
 
 
 class Hand:
-    """A thread that does what it is told: a sampler of its own."""
+    """A thread that calls one function after the other, as the thread that reads a source does."""
 
     def __init__(self) -> None:
         self._tasks: Queue[Callable[[], None] | None] = Queue()
@@ -32,6 +32,7 @@ class Hand:
             task()
 
     def do(self, work: Callable[[], Value]) -> Value:
+        """Call `work` in that thread. Returns its value or raises its exception."""
         done: Queue[tuple[Value | None, Exception | None]] = Queue()
 
         def task() -> None:
@@ -53,7 +54,7 @@ class Hand:
 
 @contextmanager
 def process_elsewhere(listening: bool = True, name: bytes = b"python") -> Iterator[subprocess.Popen[str]]:
-    """A process of this name in a network namespace of its own, which has a listener and never reuses."""
+    """A process of this name in a network namespace of its own, with a listener on port 8080 and tcp_tw_reuse 0."""
     listen = "s = socket.create_server(('', 8080))" if listening else "pass"
     program = (
         "import ctypes, socket, sys; from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""Another process with a name of the test's choice, which holds a listener and connections."""
+"""Another process whose name the test chooses, and which holds a listener and connections."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ HOLD = str(Path(__file__).with_name("holder_process.py"))
 
 @dataclass
 class Server:
-    """The child; it does one thing at a time, and each method returns when that is done."""
+    """The child and its listener's port. Each method returns when the child has done it."""
 
     child: subprocess.Popen[bytes]
     port: int
@@ -27,7 +27,7 @@ class Server:
         self.do("accept")
 
     def close(self) -> None:
-        """Close the connection that is held longest."""
+        """Close the oldest connection that it holds."""
         self.do("close")
 
     def connect(self, port: int) -> None:
@@ -42,7 +42,7 @@ class Server:
         assert self.child.stdout.readline() == b"done\n"
 
     def dial(self) -> socket.socket:
-        """The client's end of a connection to it that it has accepted."""
+        """Connect to it and let it accept. Returns the client's end."""
         client = socket.create_connection(("127.0.0.1", self.port))
         self.accept()
         return client
@@ -50,7 +50,7 @@ class Server:
 
 @contextmanager
 def server(name: str | bytes, *arguments: str | bytes) -> Iterator[Server]:
-    """A child of that name, and with these further arguments on its command line."""
+    """A child of this name, with these further arguments on its command line."""
     command = [sys.executable, "-I", "-S", HOLD, name, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin

@@ -25,7 +25,7 @@ TCP_CONSTANTS = {"RtoAlgorithm": 1, "RtoMin": 200, "RtoMax": 120000, "MaxConn": 
 
 
 class Sysctls(TypedDict, total=False):
-    """Values that differ from a fresh kernel's; None where the file shall be missing."""
+    """Values that differ from those of a fresh kernel. None is a file that is missing."""
 
     port_range: tuple[int, int] | None
     reserved: str | None
@@ -41,7 +41,7 @@ class Sysctls(TypedDict, total=False):
 def kernel_files(
     counters: Mapping[str, int], sysctls: Sysctls, timewait: int = 0, inuse: int = 0, inuse6: int = 0
 ) -> dict[str, str]:
-    """Path below /proc → text. slabinfo is missing, as it is for everyone but root."""
+    """Path below /proc → text. slabinfo is missing, because only root can read it."""
     if unknown := set(counters) - {*TCP_EXT, *TCP}:
         raise ValueError(f"no such counter: {', '.join(sorted(unknown))}")
     tcp = {**TCP_CONSTANTS, "CurrEstab": inuse + inuse6, **counters}
@@ -60,7 +60,7 @@ def kernel_files(
 
 
 def _table(name: str, columns: Iterable[str], values: Mapping[str, int] | None = None) -> str:
-    """As in netstat and snmp.
+    """A line of names and a line of values, as in netstat and snmp.
 
     >>> _table("Ip", ["Forwarding", "DefaultTTL"], {"DefaultTTL": 64})
     'Ip: Forwarding DefaultTTL\\nIp: 0 64\\n'

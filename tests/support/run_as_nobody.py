@@ -1,5 +1,8 @@
-"""A call by a user without any rights, in a child: whoever once was another user may, even as root again, not be looked
-into by root in a user namespace any more."""
+"""Run a call as a user without any rights, in a child process.
+
+A process that once was another user stays closed to root in a user namespace, even after it is root again: hence the
+child.
+"""
 
 import multiprocessing
 import os
@@ -14,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def as_nobody(body: Callable[..., Result], *arguments: object) -> Result:
-    """What it returns; skips where only root could become somebody else."""
+    """What `body` returns when nobody calls it. Skips unless this is root, who alone can become another user."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
     with multiprocessing.get_context("fork").Pool(1, os.setuid, (NOBODY,)) as pool:

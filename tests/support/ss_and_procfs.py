@@ -1,4 +1,4 @@
-"""What others say about the same sockets: `ss` and /proc/net/tcp{,6}, in one shape."""
+"""What twtop, `ss` and /proc/net/tcp{,6} say about the same sockets, in one shape."""
 
 import ipaddress
 import re
@@ -37,7 +37,7 @@ SS_TIMERS = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A socket as someone sees it. Its timer has at least `left` s to go, and less than `left + unit`."""
+    """A socket as one of them sees it. Its timer has at least `left` seconds to go, and less than `left + unit`."""
 
     state: TcpState
     timer: Timer
@@ -69,7 +69,7 @@ def by_twtop(sample: Sample) -> Table:
 
 
 def proc_text() -> str:
-    """Both tables of this namespace; the thread's own, since /proc/net is that of the process's first thread."""
+    """The text of both tables of this thread's namespace. /proc/net would be that of the process's first thread."""
     tables = (Path("/proc/thread-self/net", name) for name in ("tcp", "tcp6"))
     return "".join(table.read_text() for table in tables if table.exists())
 
@@ -131,7 +131,7 @@ def _ss_end(text: str) -> tuple[str, int]:
 
 
 def ss_time(text: str) -> tuple[float, float]:
-    """(seconds, how exactly): ss cuts off milliseconds from 10 s and seconds from 10 min (print_ms_timer in ss.c).
+    """(seconds, unit): ss cuts off milliseconds from 10 s on and seconds from 10 min on (print_ms_timer in ss.c).
 
     >>> ss_time("59sec"), ss_time("1min1sec"), ss_time("5.120ms"), ss_time("048ms"), ss_time("4sec")
     ((59.0, 1), (61.0, 1), (5.12, 0.001), (0.048, 0.001), (4.0, 0.001))

@@ -1,4 +1,4 @@
-"""What is in this folder runs in a real terminal, by tmux, or as a process of its own: `-m terminal`."""
+"""The tests of this folder run twtop as users do, in a terminal or as a process of its own: `-m terminal`."""
 
 import pytest
 

@@ -17,8 +17,8 @@ import pytest
 
 from tests import ROOT
 from tests.support.in_namespace import heed_interrupts, in_namespace, sysctl, wait_until
+from tests.support.sockets_in_every_state import readable
 from tests.support.ss_and_procfs import by_proc, proc_text
-from tests.support.tcp_states import readable
 from twtop.model import TcpState
 
 TWTOP = [sys.executable, "-m", "twtop"]

@@ -1,11 +1,11 @@
 """Arguments → source → view: what the user asked for is started here."""
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from twtop import runtime
 from twtop.cli.arguments import arguments
 from twtop.cli.batch import batch
 from twtop.cli.demo import demo
@@ -25,7 +25,7 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
         sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
     options = arguments(given)
     if not options.once:
-        gc.enable()
+        runtime.once_loaded()
     sys.exit(demo(options, _watch) if options.command == "demo" else _look(options))
 
 

@@ -1,32 +1,25 @@
 """`twtop` on a terminal: the live monitor."""
 
 import argparse
-import os
 import sys
 from functools import partial
 
+from twtop import runtime
 from twtop.cli.output import DONE, USAGE, complain
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
 from twtop.model import Netns
-from twtop.runtime import share_one_pool
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_source
 from twtop.sources.source import OpenSource
-
-SWITCH_S = 0.001
-"""The screen's thread waits so long at most for one that computes to let it on; Python's own 5 ms add up in a key."""
 
 
 def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
     """Run the monitor until the user leaves it. Its engine reads while the screen is still being loaded."""
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
-    # A key waits for 4 ms at most to be painted, and not for 16; a screen at rest paints nothing.
-    os.environ.setdefault("TEXTUAL_FPS", "240")
-    sys.setswitchinterval(SWITCH_S)
-    share_one_pool()
+    runtime.before_the_screen()
     engine = Engine(source, view, options.delay, options.max_cpu)
     engine.start()
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without

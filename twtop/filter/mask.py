@@ -1,4 +1,4 @@
-"""Which sockets a filter keeps."""
+"""Query → mask: which sockets a filter keeps."""
 
 import operator
 from functools import reduce
@@ -32,7 +32,7 @@ COMPARE = dict(
 
 
 def needs_owners(query: Query) -> bool:
-    """Whether the query asks for processes, which are costly to find."""
+    """Whether the query tests owners, which are costly to find."""
     match query:
         case Not(test):
             return needs_owners(test)
@@ -42,9 +42,9 @@ def needs_owners(query: Query) -> bool:
 
 
 def mask(query: Query, sockets: Sockets, direction: NDArray[np.uint8], owners: Owners) -> Mask:
-    """The sockets that match; `direction` and `owners` are those of the same sockets.
+    """Whether each socket matches. `direction` has a Direction for each, and `owners` its owner.
 
-    What is unknown matches no test, and so matches every negated one.
+    An unknown value matches no test, and so it matches every negated test.
     """
     match query:
         case Everything():
@@ -64,7 +64,7 @@ def mask(query: Query, sockets: Sockets, direction: NDArray[np.uint8], owners: O
         case ProcessTest(name):
             folded = name.casefold()
             matching = [folded in process.name.casefold() for process in owners.processes]
-            return np.array([*matching, False])[owners.process]  # the last one answers for −1, nobody
+            return np.array([*matching, False])[owners.process]  # index −1, an unknown owner, is the False
         case DirectionTest(wanted):
             return np.equal(direction, wanted)
         case TimingTest(field, comparison, ms):
@@ -84,4 +84,5 @@ def _within(ports: NDArray[np.uint16], low: int, high: int) -> Mask:
 
 
 def _remaining_ms(sockets: Sockets) -> Codes:
+    """Time left on the timewait timer in ms, −1 for any other timer and where it is unknown."""
     return np.where(sockets.timer == Timer.TIMEWAIT, sockets.timer_ms, np.int32(-1))

@@ -1,4 +1,6 @@
-"""Filter text → query, by grammar.lark; errors in the user's words. lark is loaded at first use, which takes 0.1 s.
+"""Filter text → query, by grammar.lark, with errors in the user's words.
+
+lark is imported at the first use, because that takes 0.1 s.
 
 >>> from twtop.filter.query import unparse
 >>> unparse(parse("10.0.0.0/8:443 or nginx !tw"))
@@ -36,12 +38,10 @@ if TYPE_CHECKING:
     from lark import Lark, Token
     from lark.exceptions import UnexpectedInput
 
-
 MAX_CHARACTERS = 1000
 MAX_DEPTH = 32
 MAX_MS = 86_400_000
 SHOWN_CHARACTERS = 40
-
 
 DIRECTIONS = {name_of(each): each for each in Direction} | {"in": Direction.INBOUND, "out": Direction.OUTBOUND}
 STATES = {name_of(each).replace("-", ""): each for each in TcpState} | {
@@ -61,7 +61,7 @@ A_DIRECTION = "a direction (out, in or unknown)"
 A_DURATION = "a duration such as 500ms, 10s or 1m, at most a day"
 A_TEST = "a test such as port 443, 10.0.0.5, tw or nginx"
 
-# Terminals of the grammar in the user's words. Where several could follow, the first of these is named.
+# Terminals of the grammar in the user's words. Where several may follow, an error names the first of these.
 IN_WORDS = {
     "PORT": A_PORT,
     "ADDRESS": AN_ADDRESS,
@@ -79,7 +79,7 @@ PIECE = re.compile(r""""(\\.|[^"\\])*"?|'(\\.|[^'\\])*'?|&&|\|\||[=<>!]=?|[^ ,()
 
 
 class QueryError(ValueError):
-    """Text that is no filter: the `column` (from 1), what was `found` there (may be empty) and what was `expected`.
+    """A text is no filter. At `column` (from 1) there is `found`, which may be empty, instead of what is `expected`.
 
     `found` and the message are one line each and safe to print.
 
@@ -94,16 +94,16 @@ class QueryError(ValueError):
 
 
 def _escaped(text: str) -> str:
-    """Cut, and controls as Python writes them."""
+    """The text cut to SHOWN_CHARACTERS, with control characters as Python writes them."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
     marked = re.sub(r'(["\\])', r"\\\1", cut)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in marked)
 
 
 def read(text: str, rules: type) -> Any:
-    """What `rules` make of the text: a static method for each rule of the grammar, called with the list of its parts.
+    """Parse a text. `rules` has a static method for each rule of the grammar, which gets the list of its parts.
 
-    Their nesting is at most MAX_DEPTH deep. Raises QueryError.
+    Rules are nested at most MAX_DEPTH deep. Returns what the topmost rule returns. Raises QueryError.
     """
     if len(text) > MAX_CHARACTERS:
         raise QueryError(MAX_CHARACTERS + 1, text[MAX_CHARACTERS:], f"at most {MAX_CHARACTERS:,} characters")
@@ -133,12 +133,12 @@ def _parser(rules: type) -> "Lark":
 
 
 def _still_open(stack: Iterable[Any]) -> "list[Token]":
-    """Each “(” and “not” whose end is yet to come: as many as the tree will be deep."""
+    """Each “(” and “not” that is not closed yet. Their number is the depth of the tree so far."""
     return [item for item in stack if getattr(item, "type", None) in ("LPAR", "_NOT")]
 
 
 def _in_words(error: "UnexpectedInput", text: str, opened: "list[Token]") -> QueryError:
-    """A syntax error as the user sees it."""
+    """A syntax error in the user's words."""
     from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     position = error.pos_in_stream or 0
@@ -155,7 +155,7 @@ def _in_words(error: "UnexpectedInput", text: str, opened: "list[Token]") -> Que
 
 
 def _expected(terminals: set[str], found: str, parentheses: list[int]) -> str:
-    """What any of these terminals would have been; `parentheses` are the columns of those still open."""
+    """What the user may type where these terminals are allowed. `parentheses` are the columns of open ones."""
     if "QUOTED" in terminals and found.startswith(('"', "'")):
         return f"a closing {found[0]}"
     for terminal, words in IN_WORDS.items():
@@ -173,12 +173,12 @@ def _column(token: "Token") -> int:
 
 
 def state_named(name: str) -> TcpState | None:
-    """A state by any of the names that ss, netstat and the kernel have for it."""
+    """The state with this name, which may be one of ss, netstat or the kernel; None where there is none."""
     return STATES.get(re.sub("[-_]", "", name.lower()))
 
 
 def read_state(name: "Token") -> TcpState:
-    """Raises QueryError, as every reader of a word does."""
+    """The state that a word names. Raises QueryError, like all functions below that read a word."""
     state = state_named(name)
     if state is None:
         raise QueryError(_column(name), name, A_STATE)
@@ -192,12 +192,12 @@ def read_direction(name: "Token") -> Direction:
 
 
 def read_name(name: "Token") -> str:
-    """A process name, out of its quotes if it has any."""
+    """A process name without its quotes, if it has any."""
     return re.sub(r"\\(.)", r"\1", name[1:-1]) if name.startswith(('"', "'")) else str(name)
 
 
 def read_ms(duration: "Token") -> int:
-    """A duration in whole ms; seconds where no unit is given."""
+    """A duration in whole ms. Without a unit it is in seconds."""
     match = DURATION.fullmatch(duration)
     ms = round(float(match[1]) * UNIT_MS[(match[2] or "s").lower()]) if match else MAX_MS + 1
     if ms > MAX_MS:
@@ -206,7 +206,7 @@ def read_ms(duration: "Token") -> int:
 
 
 def read_ports(comparison: str | None, ports: "Token") -> tuple[int, int]:
-    """The lowest and the highest port that compare so; with != the ones to leave out."""
+    """(lowest, highest) port that compares so; for != the ports to leave out."""
     return _port_range(comparison or "=", ports, _column(ports))
 
 
@@ -225,7 +225,7 @@ def _port_range(comparison: str, ports: str, column: int) -> tuple[int, int]:
 
 
 def read_endpoint(word: "Token") -> tuple[Network, tuple[int, int] | None]:
-    """An address or CIDR block, and the ports after it if there are any."""
+    """An address or CIDR block, and the ports behind it or None."""
     column = _column(word)
     match = WITH_PORT.fullmatch(word)
     if match is None:
@@ -236,7 +236,7 @@ def read_endpoint(word: "Token") -> tuple[Network, tuple[int, int] | None]:
 
 
 def _network(text: str, column: int) -> Network:
-    """An address or a CIDR block of either family; what is mapped into IPv6 becomes IPv4."""
+    """An address or a CIDR block of either family. One of mapped IPv6 becomes IPv4."""
     if "%" in text:
         raise QueryError(column + text.index("%"), text[text.index("%") :], "an address without a zone")
     try:
@@ -254,7 +254,7 @@ def _network(text: str, column: int) -> Network:
 
 
 def parse(text: str) -> Query:
-    """Text → query; blank text is Everything. Raises QueryError.
+    """Text → query. A blank text is Everything. Raises QueryError.
 
     >>> parse("!tw")
     Not(test=StateTest(state=<TcpState.TIME_WAIT: 6>))
@@ -264,7 +264,7 @@ def parse(text: str) -> Query:
 
 
 class _Rules:
-    """What each rule of grammar.lark means; an optional part that is absent is None."""
+    """The query that each rule of grammar.lark means. An optional part that is absent is None."""
 
     @staticmethod
     def any_of(tests: list[Query]) -> Query:

@@ -10,17 +10,23 @@ from twtop.model import PORTS, Direction, TcpState
 
 
 class PortField(StrEnum):
+    """Which port is tested: one of both, the local or the remote one."""
+
     EITHER = "port"
     LOCAL = "sport"
     REMOTE = "dport"
 
 
 class AddressField(StrEnum):
+    """Which address is tested."""
+
     LOCAL = "local"
     REMOTE = "peer"
 
 
 class TimingField(StrEnum):
+    """Which time of a TIME_WAIT is tested: what is left of it, or what has passed."""
+
     REMAINING = "remaining"
     AGE = "age"
 
@@ -35,7 +41,7 @@ class Comparison(StrEnum):
 
 
 def name_of(member: TcpState | Direction) -> str:
-    """A state or direction as it is written in a filter: time-wait, outbound."""
+    """A state or direction as a filter writes it: time-wait, outbound."""
     return member.name.lower().replace("_", "-")
 
 
@@ -44,12 +50,12 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Everything:
-    """The whole of a filter that was left blank; never a part of another."""
+    """A blank filter, which keeps all sockets. It is never a part of another query."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortTest:
-    """A port from `low` to `high`, both included; EITHER asks for one on at least one side."""
+    """Whether a port is from `low` to `high`, both included. EITHER asks for such a port on at least one side."""
 
     field: PortField
     low: int
@@ -58,7 +64,7 @@ class PortTest:
 
 @dataclass(frozen=True, slots=True)
 class AddressTest:
-    """An address within a network. ::/0 covers every address, IPv4 too, and 0.0.0.0/0 IPv4 alone."""
+    """Whether an address is in a network. ::/0 has every address, also those of IPv4; 0.0.0.0/0 has IPv4 alone."""
 
     field: AddressField
     network: Network
@@ -66,24 +72,28 @@ class AddressTest:
 
 @dataclass(frozen=True, slots=True)
 class StateTest:
+    """Whether the socket is in this state."""
+
     state: TcpState
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessTest:
-    """A known owner whose name contains `name`, whatever the case; every name contains the empty one."""
+    """Whether the owner is known and its name contains `name`, in any case. Every name contains the empty one."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class DirectionTest:
+    """Whether the connection was opened in this direction."""
+
     direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
 class TimingTest:
-    """A known time of a TIME_WAIT timer against `ms`."""
+    """Whether a time of a timewait timer is known, and compares so with `ms`."""
 
     field: TimingField
     comparison: Comparison
@@ -92,19 +102,21 @@ class TimingTest:
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """Whether the test does not hold. A test of something unknown does not hold."""
+
     test: "Query"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Two or more tests, none of them an And."""
+    """Whether all of two or more tests hold. None of them is an And."""
 
     tests: tuple["Query", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Two or more tests, none of them an Or."""
+    """Whether one of two or more tests holds. None of them is an Or."""
 
     tests: tuple["Query", ...]
 
@@ -113,10 +125,11 @@ Test: TypeAlias = PortTest | AddressTest | StateTest | ProcessTest | DirectionTe
 Query: TypeAlias = Everything | Test | Not | And | Or
 
 PLAIN_NAME = re.compile(r"(?!(and|or|not)$)[\w./-][\w./:-]*", re.IGNORECASE)
+"""A process name that needs no quotes."""
 
 
 def unparse(query: Query) -> str:
-    """The filter in its normal form. It reads back as the same query, unless it outgrew what `parse` accepts.
+    """The normal form of a filter. `parse` reads it back as the same query, unless it is too long for `parse`.
 
     >>> unparse(Or((StateTest(TcpState.TIME_WAIT), Not(PortTest(PortField.REMOTE, 1024, 65535)))))
     'state time-wait or not dport >= 1024'
@@ -155,12 +168,12 @@ def _ports_text(low: int, high: int) -> str:
 
 
 def joined_tests(query: Query) -> tuple[Query, ...]:
-    """The tests that must all hold: the parts of an And, else the query itself."""
+    """The tests that must all hold: the parts of an And, or the query itself."""
     return query.tests if isinstance(query, And) else (query,)
 
 
 def kept_state(query: Query) -> TcpState | None:
-    """The one state that the query keeps, if it is or joins a test of one.
+    """The state that the query asks for as one of its joined tests; None where it asks for none.
 
     >>> kept_state(StateTest(TcpState.LISTEN)), kept_state(Everything())
     (<TcpState.LISTEN: 10>, None)
@@ -169,7 +182,7 @@ def kept_state(query: Query) -> TcpState | None:
 
 
 def with_state(query: Query, state: TcpState) -> Query:
-    """The query for this state alone, in place of any other; for the state that it already keeps, the rest of it."""
+    """The query with a test of this state in place of any other state's. If it asks for this state already, without."""
     rest = tuple(test for test in joined_tests(query) if not isinstance(test, Everything | StateTest))
     tests = rest if kept_state(query) is state else (*rest, StateTest(state))
     return Everything() if not tests else tests[0] if len(tests) == 1 else And(tests)

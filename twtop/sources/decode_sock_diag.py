@@ -10,7 +10,7 @@ from twtop.sources.socket_table import socket_table
 NLM_F_MULTI = 0x2
 KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
 AF_INET, AF_INET6 = 2, 10  # Linux's numbers, on whatever machine a Sample is decoded
-HIGHEST_STATE = max(TcpState)
+HIGHEST_STATE = int(max(TcpState))
 
 MESSAGE = np.dtype(
     [

@@ -1,4 +1,4 @@
-"""The Textual application: one screen, the style sheet, and a palette made from the key table."""
+"""The Textual application: it starts the monitor, obeys signals, and keeps the theme."""
 
 import asyncio
 import signal
@@ -32,7 +32,7 @@ if sys.platform != "win32":
 
 
 class TwtopApp(App[None]):
-    """Runs until the user leaves; `return_code` is then the exit status."""
+    """Runs until the user leaves. `return_code` is then the exit status, None for success."""
 
     CSS_PATH = "twtop.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
@@ -71,7 +71,7 @@ class TwtopApp(App[None]):
         return variables | palette(variables, theme.dark, theme.ansi)
 
     def _recall_theme(self) -> None:
-        """Begin with the theme of the last run."""
+        """Take the theme of the last run."""
         if self._theme_file is None:
             return
         try:
@@ -81,7 +81,10 @@ class TwtopApp(App[None]):
 
     @work(thread=True)
     def _keep_theme(self) -> None:
-        """Write the theme of now, whichever thread comes last; a home folder may be far away."""
+        """Write the present theme, in a thread since a home folder may be far away.
+
+        Several threads may wait for the lock. Each writes the theme that is chosen once it has the lock.
+        """
         with self._theme_lock:
             name = self.theme
             if self._theme_file is None or name == self._kept_theme:
@@ -93,7 +96,7 @@ class TwtopApp(App[None]):
                 self.call_from_thread(self._give_up_on_themes, error)
 
     def _give_up_on_themes(self, error: ThemeFileError) -> None:
-        """Say it once; the file is left alone from now on."""
+        """Say why, once, and leave the file alone from now on."""
         if self._theme_file is not None:
             self._theme_file = None
             self.notify(str(error), title="Theme", severity="warning", timeout=10, markup=False)
@@ -103,7 +106,7 @@ class TwtopApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme(), immediate=True)
 
     def on_load(self) -> None:
-        """Signals end the app as a key does, so that the terminal is left as it was."""
+        """Let signals end the app as the key does, so that the terminal is left as it was."""
         if sys.platform != "win32":
             loop = asyncio.get_running_loop()
             for number in (
@@ -119,7 +122,7 @@ class TwtopApp(App[None]):
                 end_without(sys.__stdin__.fileno())
 
     def notify(self, message: str, **how: Any) -> None:
-        """What is told may hold outside names."""
+        """Notify as Textual does; the message may hold outside names."""
         super().notify(harmless(message), **how)
 
     def _end_by(self, number: signal.Signals) -> None:
@@ -130,7 +133,7 @@ class TwtopApp(App[None]):
         self._end_by(signal.SIGINT)
 
     def action_save_screen(self) -> None:
-        """The monitor saves it, which knows of which moment it is."""
+        """Save the screen, under the time of the monitor's frame."""
         for screen in self.screen_stack:
             if isinstance(screen, Monitor):
                 screen.export.save_screen()
@@ -139,11 +142,11 @@ class TwtopApp(App[None]):
         return Monitor(self._engine, self._view, self._interval, self._catalog, self._read_process)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual paints every line through these."""
+        """Textual passes every painted line through these filters."""
         return [*super().get_line_filters(), *self._line_filters]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
-        """What twtop's keys do on this screen; of Textual's own commands those alone that have no key of ours."""
+        """The command palette: what the keys do on this screen, and Textual's commands that no key gives."""
         theirs = {each.title: each for each in super().get_system_commands(screen)}
         if not isinstance(screen, Monitor):
             yield from (_command(key, screen) for key in APP_KEYS)

@@ -1,4 +1,4 @@
-"""Every key once: bindings, footer, help panel and command palette are made from this table."""
+"""Every key, once: bindings, footer, help and command palette are made from these tables."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` as Textual names them, comma-separated; `cap` as people read them; `footer` is 0 for not shown there.
+    """`keys` are Textual's names, joined by commas; `cap` is what people read. `label` is short, `help` a sentence.
 
-    `at_once` is for a key that moves the focus, so that what is typed ahead of the screen goes to the new one.
+    `footer` is the priority of the key in the footer; 0 keeps it out. `at_once` is for a key that moves the focus:
+    Textual then handles it before the keys that were typed after it, which go to the new focus.
     """
 
     keys: str
@@ -25,7 +26,7 @@ SUSPEND = Key("ctrl+z", "Ctrl-Z", "app.suspend_process", "suspend", "To the shel
 SAVE_SCREEN = Key("E,upper_e", "E", "app.save_screen", "save screen",
     "Save the screen as a picture (SVG) to a new file here")  # fmt: skip
 APP_KEYS = (SAVE_SCREEN, SUSPEND)
-"""Over a panel too."""
+"""Keys that work in dialogs too."""
 
 MONITOR_KEYS = (
     Key("slash,f4", "/", "filter", "filter", "Filter by port, peer, state, process … while you type; Esc restores", 9,
@@ -79,5 +80,5 @@ ALL_KEYS = (*MONITOR_KEYS, *TABLE_KEYS, CHOOSE)
 
 
 def bindings(keys: tuple[Key, ...]) -> list[Binding]:
-    """The table as Textual wants it."""
+    """The keys as Textual's bindings, hidden from Textual's own footer."""
     return [Binding(key.keys, key.action, key.label, show=False, priority=key.at_once) for key in keys]

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from twtop import runtime
 from twtop.engine.engine import Engine
 from twtop.explain.claims import explain
 from twtop.filter.query import Everything, unparse, with_state
@@ -18,7 +19,6 @@ from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.processes.attribution import hint
 from twtop.processes.detail import read_detail
-from twtop.runtime import spare_what_is_loaded
 from twtop.ui.actions.drill import Drill
 from twtop.ui.actions.export import Export
 from twtop.ui.actions.marks import Marks
@@ -149,7 +149,7 @@ class Monitor(Screen[None]):
             self._zoom.leave(self._port_map)
         self.call_after_refresh(self._timeline.show_frame, frame)
         if before is None and not self.app.is_headless:
-            self.call_after_refresh(spare_what_is_loaded)
+            self.call_after_refresh(runtime.after_the_first_frame)
 
     def _notify(self, before: Frame | None, frame: Frame) -> None:
         """Notify of what the source says of itself, and once of processes that are hidden from this user."""

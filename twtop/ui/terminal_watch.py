@@ -1,4 +1,4 @@
-"""A terminal that is gone ends the process, whatever that waits for: Textual may wait for ever to write to it."""
+"""Ends the process when its terminal is gone, since Textual may wait for ever to write to it."""
 
 import atexit
 import errno
@@ -7,15 +7,18 @@ import signal
 import sys
 
 GRACE_S = 3.0
-"""How often the terminal is looked for, and how long the app has to end by itself without one."""
+"""Seconds between two looks at the terminal. The app has as long to end by itself once the terminal is gone."""
 
 if sys.platform != "win32":
 
     def end_without(terminal: int, grace_s: float = GRACE_S) -> None:
-        """From now on; SIGALRM interrupts any wait of the main thread. The status is that of a SIGHUP."""
+        """Watch this descriptor from now on, by SIGALRM, which interrupts whatever the main thread waits for.
+
+        The exit status is that of a SIGHUP.
+        """
         try:
             import termios
-        except ImportError:  # a system without it has no such terminal to lose
+        except ImportError:  # this system has no such terminals
             return
         missed = False
 
@@ -31,5 +34,5 @@ if sys.platform != "win32":
 
         signal.signal(signal.SIGALRM, look)
         signal.setitimer(signal.ITIMER_REAL, grace_s, grace_s)
-        # Python takes the handler away while it ends; one more SIGALRM would then kill it.
+        # While Python ends it removes the handler; another SIGALRM would then kill it.
         atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)

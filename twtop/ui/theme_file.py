@@ -1,4 +1,4 @@
-"""The chosen theme from one run to the next: a file of the user's, whose one line is the theme's name."""
+"""Keeps the chosen theme from one run to the next, in a file with one line: the name of the theme."""
 
 import os
 from collections.abc import Container
@@ -11,12 +11,12 @@ from twtop.sanitize import printable
 
 
 class ThemeFileError(Exception):
-    """One line that says what is the matter with the file."""
+    """The file cannot be used. The text says why in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeFile:
-    """A file that does not hold a theme's name is never overwritten."""
+    """The file at `path`. It is never overwritten unless it holds the name of a theme."""
 
     path: Path
 
@@ -25,7 +25,7 @@ class ThemeFile:
         return cls(user_config_path("twtop") / "theme")
 
     def read(self, known: Container[str]) -> str | None:
-        """The name in the file, None without a file; raises ThemeFileError for one that names no theme."""
+        """The name in the file, None without a file. Raises ThemeFileError if it is none of the known names."""
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
@@ -38,8 +38,8 @@ class ThemeFile:
         return name
 
     def write(self, name: str, known: Container[str]) -> None:
-        """Put this name into the file, whole or not at all; raises ThemeFileError where that cannot be."""
-        self.read(known)  # what is there may have become somebody else's
+        """Write this name into the file, whole or not at all. Raises ThemeFileError."""
+        self.read(known)  # something else may have written it meanwhile
         draft = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.built_frames import filtered, frames
-from tests.support.known import known
+from tests.support.not_none import known
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.timer_wheel import wheel
 from twtop.frame.frame import Frame

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.known import known
+from tests.support.not_none import known
 from twtop.analysis.timer_wheel import (
     BOOT_S,
     INITIAL_JIFFIES_S,

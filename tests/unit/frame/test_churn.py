@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.built_frames import frames
-from tests.support.forecast_load import Watch
-from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.timer_wheel import wheel
-from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect, run
 from twtop.model import Timer
 from twtop.sources.probe import Sample
 
@@ -65,33 +62,3 @@ def test_a_closed_fin_wait2_does_not_enter_or_leave(start: int) -> None:
         samples.append(make_sample(*([] if block is None else [block]), at=second, counters={"TW": 10 * second}))
     for each in frames(*samples)[1:]:
         assert (each.total.entered_per_s, each.total.left_per_s) == (0, 0)
-
-
-@in_namespace
-def test_what_the_kernel_counts_of_a_leak_is_no_time_wait_until_the_peer_closes() -> None:
-    server, stats, watch, kept = Server(("127.0.0.1", 7000)), ConnectStats(), Watch(), []
-
-    def forget() -> None:
-        client, leaked = connect(server, stats)
-        client.close()
-        kept.append(leaked)
-
-    def frame() -> tuple[float | None, float | None, float | None]:
-        seen = wait_until(watch.frame, what="a frame")
-        return seen.rates["TW"], seen.total.entered_per_s, seen.total.left_per_s
-
-    frame()
-    for _ in run([Stream(1000, forget)], 60, 200):
-        pass
-    counted, entered, left = frame()
-    assert counted
-    assert (entered, left) == (0, 0)
-    for each in kept:
-        each.close()
-    counted, entered, left = frame()
-    assert (counted, left) == (0, 0)
-    assert entered == pytest.approx(stats.done / 2, rel=0.1)
-    for _ in run([Stream(1000, lambda: client_closes(connect(server, stats)))], 60, 200):
-        pass
-    counted, entered, left = frame()
-    assert entered == pytest.approx(stats.done / 3, rel=0.1)

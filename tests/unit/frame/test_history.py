@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.built_frames import Run, filtered, frame, frames
-from tests.support.known import known
+from tests.support.not_none import known
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.frame.frame import Frame
 from twtop.frame.history import TICKS

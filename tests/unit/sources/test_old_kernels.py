@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.built_frames import frames
-from tests.support.known import known
 from tests.support.monitor_pilot import monitor
+from tests.support.not_none import known
 from tests.support.old_proc import KERNELS, Kernel, write_tree
 from tests.support.sock_diag_dump import many, sock
 from twtop.analysis.verdicts import Level

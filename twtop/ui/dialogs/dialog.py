@@ -1,4 +1,4 @@
-"""What the panels over the monitor have in common."""
+"""What dialogs have in common: a few keys, and a page that scrolls."""
 
 from typing import ClassVar
 
@@ -10,19 +10,19 @@ from twtop.ui.keys import SAVE_SCREEN, bindings
 
 
 def moves(up: str, down: str, first: str, last: str) -> tuple[Binding, ...]:
-    """The letters that move a table's selection, for what has no table."""
+    """Bindings of k, j, g and G, which move the selection of a table, to these actions of another widget."""
     keys = {"k": up, "j": down, "g": first, "G,upper_g": last}
     return tuple(Binding(key, action, show=False) for key, action in keys.items())
 
 
 class Dialog(ModalScreen[ScreenResultType]):
-    """Of the keys below it only the app's urgent ones get through: it has its own for the others."""
+    """A screen over the monitor. The monitor's keys do not work in it, the app's do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings((SAVE_SCREEN,))]
 
 
 class Page(VerticalScroll):
-    """A text that scrolls; has the focus as soon as it is there."""
+    """A text that scrolls. It takes the focus when it is mounted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*moves("scroll_up", "scroll_down", "scroll_home", "scroll_end")]
 

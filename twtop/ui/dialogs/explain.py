@@ -1,4 +1,4 @@
-"""What happens at N TIME_WAIT? The claims, their live numbers, and what would help here."""
+"""The dialog “What happens at N TIME_WAIT?”: claims with live numbers, fixes, and the verdicts in full."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -15,13 +15,13 @@ from twtop.ui.kit.wrapping import Paragraph, Paragraphs
 
 TONES = {Truth.FALSE: Tone.CRITICAL, Truth.PARTLY: Tone.WARN, Truth.TRUE: Tone.OK}
 BODY = 8
-"""Cells before the text, where the verdicts on the claims stand."""
+"""Cells before the text. The truth of a claim stands in them."""
 
 BLANK: Paragraph = ((), 0)
 
 
 class ExplainScreen(Dialog[None]):
-    """Of one moment, `time`, whatever goes on below it. Closes with Esc, q, w or Enter."""
+    """Shows one moment, `time`, while the monitor below goes on. Esc, q, w and Enter close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,w,enter", "dismiss", "close")]
 

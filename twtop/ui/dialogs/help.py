@@ -1,4 +1,4 @@
-"""The help panel: every key, the filter language, every column."""
+"""The help dialog: every key, the filter language, every column."""
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -20,7 +20,7 @@ from twtop.ui.panels.peers import PEER_COLUMNS
 from twtop.ui.panels.sockets import SOCKET_COLUMNS
 
 LEFT_SHARE = 0.45
-"""What the left column takes of the width at most."""
+"""Share of the width that the left column takes at most."""
 
 FILTERS = (
     ("8080", "a port on either side"),
@@ -38,7 +38,7 @@ FILTERS = (
 
 
 class HelpScreen(Dialog[None]):
-    """Closes with Esc, q, ? or Enter."""
+    """Esc, q, ?, h, F1 and Enter close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,h,f1,enter", "dismiss", "close")]
 
@@ -55,7 +55,7 @@ class HelpScreen(Dialog[None]):
 
 
 class Pairs(LinePanel):
-    """What is explained and its explanation, in two columns of whole words."""
+    """Terms and their explanations, in two columns that break between words."""
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
         super().__init__()

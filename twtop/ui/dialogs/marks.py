@@ -97,7 +97,7 @@ MARK_COLUMNS = (
 
 
 class MarksScreen(Dialog[None]):
-    """Every mark with its key figures. Closes with Esc, q, l or Enter."""
+    """Every mark with its key figures. Esc, q, l and Enter close it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,l,enter", "dismiss", "close")]
 

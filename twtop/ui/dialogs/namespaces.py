@@ -1,4 +1,4 @@
-"""The network namespaces of this box: who lives in each, how many TIME_WAIT it holds, and the way there."""
+"""The dialog that lists the network namespaces of this machine, with their processes and TIME_WAIT."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -38,13 +38,13 @@ class NetnsCatalog:
 
 
 class Choices(OptionList):
-    """Moves by the keys that move a table's selection too."""
+    """A list in which the keys of a table move the highlight too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
 
 
 class NamespacesScreen(Dialog[Netns]):
-    """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
+    """Its result is the chosen namespace, None if Esc closed it. `watched` is the inode of the one on the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
 
@@ -93,7 +93,7 @@ class NamespacesScreen(Dialog[Netns]):
 
 
 def _line(namespace: Netns, watched: bool) -> Content:
-    """Names are from outside: text, and never markup."""
+    """One row. Names come from outside: they are text, never markup."""
     name = OWN if namespace.target is None else namespace.target.name
     count = fmt.count(namespace.time_wait)
     return Content.assemble(
@@ -107,7 +107,7 @@ def _line(namespace: Netns, watched: bool) -> Content:
 
 
 def _processes(namespace: Netns) -> str:
-    """Each name once, the most frequent first, as in “nginx ×5, redis-server”."""
+    """The names of the processes, each once, the most frequent first, as in “nginx ×5, redis-server”."""
     names = Counter(printable(process.name, 24) or "?" for process in namespace.processes)
     told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]
     if len(names) > MOST_NAMES:

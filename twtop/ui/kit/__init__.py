@@ -1,1 +1,15 @@
-"""kit"""
+"""What panels and dialogs are made of.
+
+painter     a widget that paints lines of toned text
+panel       a painter whose lines are repainted when they change
+table       a painter of rows and columns
+columns     how columns share the width of a table
+lines       how parts share one line
+wrapping    text in lines of whole words
+overlay     text over painted lines
+plot        curves, drawn by plotext
+palette     the colours of the tones for any theme
+ascii       the same cells for terminals without Unicode
+tips        tooltips that depend on the cell under the mouse
+background  work that may hang
+"""

@@ -1,4 +1,4 @@
-"""Everything on the screen in ASCII alone, for terminals without Unicode: one filter over all painted lines."""
+"""The whole screen in ASCII, for terminals without Unicode: a filter over all painted lines."""
 
 from rich.segment import Segment
 from textual.color import Color
@@ -7,7 +7,7 @@ from textual.filter import LineFilter
 from twtop.sanitize import cells
 
 DOTS = " .:-=+*##"
-"""A braille cell by the number of its dots."""
+"""What stands for a braille cell, by the number of its dots."""
 
 TABLE = {
     **{ord(glyph): "-" for glyph in "─╌┄┈╴╶–—−▁▔"},
@@ -24,15 +24,15 @@ TABLE = {
 
 
 def in_ascii(text: str) -> str:
-    """The same number of cells in ASCII; what has no likeness becomes ?.
+    """The text in ASCII, in as many cells. A character without a counterpart becomes “?”.
 
     >>> in_ascii("█▓▒░ 10 ⣿⡀ 漢")
     '#=~. 10 #. ??'
     """
     if text.isascii():
         return text
-    likeness = text.translate(TABLE)
-    return "".join(each if each.isascii() else "?" * cells(each) for each in likeness)
+    counterpart = text.translate(TABLE)
+    return "".join(each if each.isascii() else "?" * cells(each) for each in counterpart)
 
 
 class AsciiFilter(LineFilter):

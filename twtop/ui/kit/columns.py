@@ -34,19 +34,19 @@ class Column(Generic[Row]):
 
 
 @dataclass(frozen=True)
-class Placed(Generic[Row]):
-    """A column with the cells it got."""
+class Slot(Generic[Row]):
+    """The cells that a column got: `width` of them from cell `x` on."""
 
     column: Column[Row]
     x: int
     width: int
 
 
-def place(columns: Sequence[Column[Row]], width: int, wanted: Sequence[int] = ()) -> list[Placed[Row]]:
-    """Lay columns out in `width` cells; `wanted` are the widths of each to begin with, by default their own.
+def lay_out(columns: Sequence[Column[Row]], width: int, wanted: Sequence[int] = ()) -> list[Slot[Row]]:
+    """Lay columns out in `width` cells. `wanted` are the widths to begin with, by default the columns' own.
 
-    Where room is short the less important ones go, then the essential ones shrink, then they go too. Where there is
-    room to spare, those that may grow do so evenly.
+    Where room is short, columns of low priority are left out first; then the essential ones shrink; then they are left
+    out too. Spare room goes evenly to the columns that may grow.
     """
     kept, widths = list(columns), list(wanted or [column.width for column in columns])
 
@@ -72,4 +72,4 @@ def place(columns: Sequence[Column[Row]], width: int, wanted: Sequence[int] = ()
             widths[i] += excess() < 0
         growing = [i for i in growing if kept[i].most > widths[i]]
     starts = [sum(widths[:i]) + GAP * i for i in range(len(kept))]
-    return [Placed(*each) for each in zip(kept, starts, widths, strict=True)]
+    return [Slot(*each) for each in zip(kept, starts, widths, strict=True)]

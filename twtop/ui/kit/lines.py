@@ -1,4 +1,4 @@
-"""Lines of the screen: what of them changed, and how the pieces of a one-line panel share its width."""
+"""Lines of the screen: which cells changed, and how parts share the width of one line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from twtop.sanitize import cells
 
 
 def changed_cells(before: Line, now: Line) -> tuple[int, int]:
-    """(first, behind the last) of the cells in which two lines of one width differ.
+    """The range of cells, (first, last + 1), in which two lines of the same width differ.
 
     >>> plain = Tone.PLAIN
     >>> changed_cells((("ab", plain), ("1", plain), ("z", plain)), (("ab", plain), ("2", plain), ("z", plain)))
@@ -25,7 +25,7 @@ def changed_cells(before: Line, now: Line) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a one-line panel; where room is short those of low priority go first. `tip` explains it."""
+    """A part of a line. Where room is short, parts of low priority are left out first. `tip` is its tooltip."""
 
     line: Line
     priority: int = 0
@@ -36,7 +36,7 @@ GAP = ("  ", Tone.PLAIN)
 
 
 def fit(parts: Sequence[Part], width: int, gap: Span = GAP) -> Line:
-    """The parts that fit into `width`, in their order.
+    """The parts that fit into `width` cells, in their order. A single part that is too wide is cut.
 
     >>> fit([Part((("ab", Tone.PLAIN),), 1), Part((("cdef", Tone.PLAIN),), 2)], 5)
     (('cdef', <Tone.PLAIN: 'plain'>),)
@@ -51,7 +51,7 @@ def fit(parts: Sequence[Part], width: int, gap: Span = GAP) -> Line:
 
 
 def part_at(x: int, parts: Sequence[Part], width: int, gap: Span = GAP) -> Part | None:
-    """The part that `fit` puts into cell `x`."""
+    """The part that `fit` puts into cell `x`, None for a gap."""
     start = 0
     for part in _kept(parts, width, gap):
         end = start + width_of(part.line)
@@ -69,6 +69,6 @@ def _kept(parts: Sequence[Part], width: int, gap: Span) -> list[Part]:
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
-    """Both ends of a line of `width` cells."""
+    """A line of `width` cells with one text at its left end and one at its right end."""
     gap = max(1, width - width_of(left) - width_of(right))
     return (*left, (" " * gap, Tone.PLAIN), *right)

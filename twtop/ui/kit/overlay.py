@@ -1,4 +1,4 @@
-"""Text laid over painted lines, cell by cell."""
+"""Text and vertical lines over lines that are drawn already."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
@@ -8,11 +8,11 @@ from twtop.sanitize import cells
 
 UPRIGHT = "│"
 LABEL_ROWS = 3
-"""Labels stand in the uppermost rows: further down they would hide what is drawn."""
+"""Labels stand in the uppermost rows. Further down they would hide the curves."""
 
 
 def over(line: Line, x: int, text: str, tone: Tone) -> Line:
-    """The line with this text from cell `x` on.
+    """The line, with this text over it from cell `x` on.
 
     >>> over((("abcdef", Tone.PLAIN),), 2, "X", Tone.KEY)
     (('ab', <Tone.PLAIN: 'plain'>), ('X', <Tone.KEY: 'key'>), ('def', <Tone.PLAIN: 'plain'>))
@@ -32,11 +32,12 @@ def over(line: Line, x: int, text: str, tone: Tone) -> Line:
 def uprights(
     lines: Sequence[Line], marks: Sequence[tuple[int, str]], room: range, across: Iterable[int] = ()
 ) -> tuple[Line, ...]:
-    """A vertical line in each of these cells, ascending, over all lines but the last, which has the axis.
+    """The lines, with a vertical line and a label at each mark: (cell, label), in ascending order of cells.
 
-    Each label stands beside its line and within `room`, never over another label: as far up as it fits, on the right if
-    it can, and rather between the lines, also those in the cells `across` that are drawn already, than over one. The
-    last mark chooses first. A label that fits nowhere ends in …
+    The last line, which has the axis, stays as it is. A label stands beside its vertical line, within the cells `room`,
+    and never over another label. It avoids other vertical lines too, also those that are drawn already in the cells
+    `across`. The uppermost free row is taken, and in it the right side first. The last mark chooses first. A label that
+    fits nowhere is cut and ends in “…”.
     """
     drawn = list(lines)
     for x, _ in marks:
@@ -46,19 +47,22 @@ def uprights(
     labels: list[set[int]] = [set() for _ in drawn[:-1][:LABEL_ROWS]]
     for x, label in reversed(marks):
         width = cells(label)
-        free = [(row, place) for row, place in _beside(x, room, labels, columns) if place]
+        free = [(row, span) for row, span in _beside(x, room, labels, columns) if span]
         if not width or not free:
             continue
-        most = min(width, max(len(place) for _, place in free))
-        row, place = next((row, sorted(place[:most])) for row, place in free if len(place) >= most)
+        most = min(width, max(len(span) for _, span in free))
+        row, span = next((row, sorted(span[:most])) for row, span in free if len(span) >= most)
         shown = "".join(text for text, _ in aligned(((label, Tone.TITLE),), most))
-        drawn[row] = over(drawn[row], place[0], shown, Tone.TITLE)
-        labels[row] |= {place[0] - 1, *place, place[-1] + 1}
+        drawn[row] = over(drawn[row], span[0], shown, Tone.TITLE)
+        labels[row] |= {span[0] - 1, *span, span[-1] + 1}
     return tuple(drawn)
 
 
 def _beside(x: int, room: range, labels: Sequence[set[int]], columns: set[int]) -> Iterator[tuple[int, list[int]]]:
-    """(row, free cells away from `x`) of each place for its label, the best first."""
+    """(row, free cells outward from `x`) wherever the label of the line at `x` may stand, the best first.
+
+    `labels` are the taken cells of each row; `columns` are the cells of vertical lines.
+    """
     for lines in (columns, set[int]()):
         for row, taken in enumerate(labels):
             for side in (range(x + 1, room.stop), range(x - 1, room.start - 1, -1)):

@@ -1,7 +1,7 @@
-"""Colours for any theme: the theme's own where they tell words apart, the same safe hues for gauges on all of them.
+"""Colours for any theme: the theme's own colours for words, and the same safe hues for gauges on all themes.
 
-Blue, orange and green as Okabe and Ito chose them (Color Universal Design, 2008) stay apart for colour-blind eyes;
-different contrasts on each theme's background keep them apart in lightness too. Contrast is that of WCAG 2.
+Blue, orange and green as Okabe and Ito chose them (Color Universal Design, 2008) can be told apart by colour-blind
+eyes. Different contrasts to the theme's background make them differ in lightness too. Contrast is that of WCAG 2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ TEXT = 4.5
 """The contrast that WCAG asks of text."""
 
 CURSOR = 0.12
-"""How far the selected row's ground goes from the background to the foreground."""
+"""How far the background of the selected row lies from the theme's background to its foreground."""
 
 SAFE = {
     "live": ("#56b4e9", 7.0, 9.0),
     "time-wait": ("#e69f00", 6.0, TEXT),
     "reusable": ("#009e73", 3.0, 3.0),
 }
-"""Tone → hue, and its contrast on dark and on light themes."""
+"""Tone → (hue, least contrast on dark themes, least contrast on light themes)."""
 
 OWN = {"plain": "foreground", "title": "primary", "ok": "success", "warn": "warning", "critical": "error"}
-"""Tone → the theme's colour for it, which is moved as far as it takes to be read."""
+"""Tone → the theme's colour for it. Its lightness is changed as far as needed for words to be readable."""
 
 FAINT = {"free": 0.25, "blocked": 0.45}
-"""Tone → how far from the background to the foreground; never of words."""
+"""Tone → how far it lies from the background to the foreground. No words have these tones."""
 
 ANSI_DARK = {
     **{"live": "ansi_bright_blue", "time-wait": "ansi_yellow", "reusable": "ansi_green", "forecast": "ansi_yellow"},
@@ -37,11 +37,11 @@ ANSI_LIGHT = ANSI_DARK | {
     **{"live": "ansi_blue", "time-wait": "ansi_red", "forecast": "ansi_red", "warn": "ansi_magenta"},
     **{"critical": "ansi_red", "title": "ansi_blue", "cursor": "ansi_white"},
 }
-"""What the terminal makes of its sixteen colours is not known: the hues alone keep kinds apart."""
+"""How a terminal shows its sixteen colours is not known, so only the hues differ."""
 
 
 def palette(theme: Mapping[str, str], dark: bool, ansi: bool) -> dict[str, str]:
-    """Variables for the style sheet, `tone-…`, from those of a theme.
+    """The style sheet's variables `tone-…`, made from the variables of a theme.
 
     >>> theme = {"background": "#121212", "foreground": "#e0e0e0"}
     >>> palette(dict.fromkeys(OWN.values(), "#444") | theme, dark=True, ansi=False)["tone-time-wait"]
@@ -63,7 +63,7 @@ def palette(theme: Mapping[str, str], dark: bool, ansi: bool) -> dict[str, str]:
 
 
 def readable(colour: Color, grounds: Sequence[Color], dark: bool, least: float = TEXT) -> Color:
-    """The colour, brightened on dark grounds and darkened on light ones until it has this contrast to all of them."""
+    """The colour, brightened on dark grounds or darkened on light ones until its contrast to all of them is `least`."""
     end = Color(255, 255, 255) if dark else Color(0, 0, 0)
     steps = (colour.blend(end, step / 25) for step in range(25))
     return next((each for each in steps if min(contrast(each, ground) for ground in grounds) >= least), end)

@@ -1,4 +1,4 @@
-"""Curves → lines, by plotext, which is loaded when it is asked for and not before."""
+"""Curves → lines of text, by plotext, which is not imported before `load`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from twtop.ui.kit.overlay import uprights
 
 Y_TICKS = 4
 STYLED = re.compile(r"\x1b\[([\d;]*)m([^\x1b]*)")
-"""A colour and the characters in it. plotext paints lines on white; here the panel's own background shall show."""
+"""(colour code, the characters that have it). Codes of backgrounds are dropped: plotext paints on white."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points in order of x; filled curves reach down to zero."""
+    """Points in ascending order of x. A filled curve is filled down to zero."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -27,9 +27,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What to draw: `across` are horizontal lines, `down` vertical ones behind the curves, both (position, tone).
+    """What to draw from `start` to `end` on the x axis.
 
-    `marks` are vertical lines over all, (position, label).
+    `across` are horizontal lines and `down` vertical lines behind the curves, both as (position, tone). `marks` are
+    vertical lines over everything, as (position, label).
     """
 
     curves: tuple[Curve, ...]
@@ -42,12 +43,12 @@ class Plot:
 
 
 def load() -> None:
-    """Takes 0.2 s: after the first frame, and not in the thread that draws."""
+    """Import plotext. This takes 0.2 s: do it after the first frame, and not in the thread that draws."""
     import plotext  # noqa: F401
 
 
 def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> tuple[Line, ...]:
-    """The plot in `width` × `height` cells; tones of one colour are one to it."""
+    """The plot in `width` × `height` cells. Tones that have the same colour become one of these tones."""
     import plotext
 
     figure = plotext.figure
@@ -105,7 +106,7 @@ def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:
 
 
 def _code(colour: tuple[int, int, int] | None) -> str:
-    """As terminals are told a colour (ISO 8613-6)."""
+    """The terminal's code for a foreground colour (ISO 8613-6)."""
     return "0" if colour is None else ";".join(map(str, (38, 2, *colour)))
 
 
@@ -117,7 +118,7 @@ def _rgb(colour: Color | None) -> tuple[int, int, int] | None:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5, 10 … × 10ⁿ, so that the axis has round figures.
+    """The next of 1, 2, 4, 6, 8 and 10 × 10ⁿ, so that the axis has round figures.
 
     >>> _round_up(104882), _round_up(3)
     (200000.0, 4.0)

@@ -1,4 +1,4 @@
-"""A table of any length: only visible rows are ever formatted, and the cursor stays on its row's key."""
+"""A table of any length: only visible rows are formatted, and the cursor stays on its row when rows move."""
 
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from twtop.columns.tones import Line, Tone, aligned
 from twtop.ui.keys import TABLE_KEYS, bindings
-from twtop.ui.kit.columns import GAP, Column, Placed, place
+from twtop.ui.kit.columns import GAP, Column, Slot, lay_out
 from twtop.ui.kit.lines import changed_cells
 from twtop.ui.kit.painter import TonePainter
 
@@ -21,7 +21,7 @@ Item = TypeVar("Item", covariant=True)
 
 
 class Rows(Protocol[Item]):
-    """What a table draws: `key` names a row from one frame to the next, `find` gives where it is now."""
+    """The rows of a table. `key` identifies a row from one frame to the next; `find` gives its index now."""
 
     def __len__(self) -> int: ...
     def row(self, index: int) -> Item: ...
@@ -30,7 +30,7 @@ class Rows(Protocol[Item]):
 
 
 class NoRows(Generic[Row]):
-    """A table before its first frame."""
+    """The rows before the first frame."""
 
     def __len__(self) -> int:
         return 0
@@ -46,14 +46,14 @@ class NoRows(Generic[Row]):
 
 
 class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
-    """A head that stays and rows below it, by the line API."""
+    """A line of heads that stays, and below it rows that scroll, drawn by Textual's line API."""
 
     KEYS = TABLE_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TABLE_KEYS)]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--cursor"}
 
     class HeadClicked(Message):
-        """A column's head was clicked."""
+        """The head of a column was clicked."""
 
         def __init__(self, table: "Table[Row]", column: Column[Row]) -> None:
             super().__init__()
@@ -74,39 +74,39 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self.columns = columns
         self.empty = empty
-        """What it says without rows."""
+        """The text that stands there without rows."""
         self.rows: Rows[Row] = NoRows()
         self.cursor = 0
         self.sorted_by: Column[Row] | None = None
         self.reverse = False
         self._key: Hashable = None
-        self._places: list[Placed[Row]] = []
-        self._placed_for: tuple[Sequence[Column[Row]], int] | None = None
+        self._slots: list[Slot[Row]] = []
+        self._slots_for: tuple[Sequence[Column[Row]], int] | None = None
         self._lines: dict[int, Line] = {}
         self._painted: dict[int, tuple[Line, bool]] = {}
 
     def show(self, rows: Rows[Row]) -> None:
-        """Replace the rows; the cursor follows its row, and keeps its place on the screen while it can."""
+        """Replace the rows. The cursor follows its row, and the row stays in its line of the screen if it can."""
         self.rows = rows
         self._lines.clear()
         found = rows.find(self._key) if self._key is not None else None
         before = self.cursor
         self.cursor = max(0, min(before if found is None else found, len(rows) - 1))
         self._key = rows.key(self.cursor) if len(rows) else None
-        self.virtual_size = Size(1, len(rows) + 1)  # rows are as wide as the table: that another width is no news
+        self.virtual_size = Size(1, len(rows) + 1)  # a constant width: no new layout
         if found is not None and self.scroll_offset.y and found != before:
             self.scroll_to(y=self.scroll_offset.y + found - before, animate=False, force=True)
         self._keep_cursor_visible()
         self._repaint_changed()
 
     def select(self, key: Hashable) -> None:
-        """Put the cursor on the row with this key, now or when it comes."""
+        """Put the cursor on the row with this key, now or as soon as there is one."""
         self._key = key
         if (found := self.rows.find(key)) is not None:
             self._move_to(found)
 
     def order_by(self, column: Column[Row], reverse: bool) -> None:
-        """Mark the column by which the rows come from now on; who looks at the top goes on looking at the top."""
+        """Mark the column that the rows are sorted by. A cursor on the first row stays on the first row."""
         if (column, reverse) != (self.sorted_by, self.reverse):
             self.sorted_by, self.reverse = column, reverse
             self.refresh_head()
@@ -114,11 +114,11 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
                 self.rewind()
 
     def refresh_head(self) -> None:
-        """Paint the line of heads again."""
+        """Repaint the line of heads."""
         self.refresh(Region(0, 0, self.scrollable_size.width, 1))
 
     def rewind(self) -> None:
-        """Select the first of the rows to come, whichever it is."""
+        """Select the first of the next rows, whichever that is."""
         self.cursor, self._key = 0, None
 
     @property
@@ -126,7 +126,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         return self.rows.row(self.cursor) if len(self.rows) else None
 
     def _repaint_changed(self) -> None:
-        """Paint again only what looks different."""
+        """Repaint only the cells that look different."""
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
         for index in range(top, bottom):
             line, selected = self._painted.get(index, ((), None))
@@ -143,36 +143,36 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             self.refresh(Region(start, y, (width if end is None else min(end, width)) - start, 1))
 
     def _line(self, index: int) -> Line:
-        columns = self._placed  # another width forgets the lines
+        columns = self._laid_out  # a new width clears the lines
         if (known := self._lines.get(index)) is None:
             known = self._lines[index] = self._formatted(index, columns)
         return known
 
-    def _formatted(self, index: int, columns: Sequence[Placed[Row]]) -> Line:
+    def _formatted(self, index: int, columns: Sequence[Slot[Row]]) -> Line:
         if index >= len(self.rows):
             known = index == 0 and not len(self.rows) and not isinstance(self.rows, NoRows)
             return ((self.empty, Tone.DIM),) if known else ()
         row = self.rows.row(index)
         cells: list[Line] = []
-        for placed in columns:
-            cell = aligned(placed.column.cell(row, placed.width), placed.width, placed.column.right)
+        for slot in columns:
+            cell = aligned(slot.column.cell(row, slot.width), slot.width, slot.column.right)
             cells.append((*cell, (" ", Tone.PLAIN)))
         return tuple(span for cell in cells for span in cell)
 
     def _head(self) -> Line:
         spans: list[tuple[str, Tone]] = []
-        for placed in self._placed:
-            arrow = self.arrow if placed.column is self.sorted_by else ""
+        for slot in self._laid_out:
+            arrow = self.arrow if slot.column is self.sorted_by else ""
             tone = Tone.STRONG if arrow else Tone.DIM
-            title = self.title_of(placed.column)
-            if len(title) + len(arrow) > placed.width:
+            title = self.title_of(slot.column)
+            if len(title) + len(arrow) > slot.width:
                 title = title.split(" (")[0]
-            title = title[: placed.width - 1] + arrow if arrow else title  # where room is short the arrow tells more
-            spans += [*aligned(((title, tone),), placed.width, placed.column.right), (" ", tone)]
+            title = title[: slot.width - 1] + arrow if arrow else title  # the arrow tells more
+            spans += [*aligned(((title, tone),), slot.width, slot.column.right), (" ", tone)]
         return tuple(spans)
 
     def render_line(self, y: int) -> Strip:
-        """Textual's line API; the head is the first line of the widget, not of the rows."""
+        """Textual's line API. The heads are line 0 of the widget."""
         width = self.scrollable_size.width
         if y == 0:
             return self.paint(self._head(), width, self.ground + self.component_style("table--head"))
@@ -185,47 +185,47 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     @property
     def arrow(self) -> str:
-        """Which way the rows are sorted."""
+        """The sign of the order in which the rows are sorted."""
         return "↑" if self.reverse else "↓"
 
     def is_visible(self, column: Column[Row]) -> bool:
-        """Whether there is room for it now."""
-        return any(placed.column is column for placed in self._placed)
+        """Whether there is room for this column now."""
+        return any(slot.column is column for slot in self._laid_out)
 
     def order_after(self, column: Column[Row]) -> Column[Row]:
-        """The next visible column by which the rows can be sorted, from left to right and round."""
+        """The next visible column that the rows can be sorted by, going right and then from the left again."""
         at = next(i for i, each in enumerate(self.columns) if each is column) + 1
         others = (*self.columns[at:], *self.columns[:at])
         return next((each for each in others if each.sort is not None and self.is_visible(each)), column)
 
     def title_of(self, column: Column[Row]) -> str:
-        """What stands over a column now."""
+        """The head of a column now."""
         return column.title
 
     def width_for(self, column: Column[Row]) -> int:
-        """Cells that a column would like to have now."""
+        """The width in cells that a column begins with now."""
         return column.width
 
     def rearrange(self) -> None:
-        """Lay the columns out anew: their titles or widths are others."""
-        self._placed_for = None
+        """Lay the columns out anew, since their heads or widths have changed."""
+        self._slots_for = None
         self.refresh()
 
     def show_columns(self, columns: Sequence[Column[Row]]) -> None:
-        """Show these from now on."""
+        """Show these columns from now on."""
         if columns is not self.columns:
             self.columns = columns
             self.refresh()
 
     @property
-    def _placed(self) -> list[Placed[Row]]:
-        """The columns in the room that there is now: a table is painted in a new size before it hears of it."""
-        columns, width = self._placed_for or ((), 0)
+    def _laid_out(self) -> list[Slot[Row]]:
+        """The columns laid out for the present width: Textual paints a resized table before it tells it of its size."""
+        columns, width = self._slots_for or ((), 0)
         if columns is not self.columns or width != self.scrollable_size.width:
-            self._placed_for = self.columns, self.scrollable_size.width
-            self._places = place(*self._placed_for, [self.width_for(column) for column in self.columns])
+            self._slots_for = self.columns, self.scrollable_size.width
+            self._slots = lay_out(*self._slots_for, [self.width_for(column) for column in self.columns])
             self._lines.clear()
-        return self._places
+        return self._slots
 
     def on_resize(self) -> None:
         self._keep_cursor_visible()
@@ -254,13 +254,13 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             self.post_message(self.CursorMoved(self))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The wheel and the scrollbar take the cursor along; else the next frame would bring the view back to it."""
+        """Move the cursor along with the wheel and the scrollbar. Otherwise the next frame would scroll back to it."""
         super().watch_scroll_y(old_value, new_value)
         self._move_to(max(round(new_value), min(self.cursor, round(new_value) + self._page - 1)))
 
     @property
     def _page(self) -> int:
-        """Rows that are visible at once."""
+        """How many rows are visible at once."""
         return max(1, self.size.height - 1)
 
     def _keep_cursor_visible(self) -> None:
@@ -270,10 +270,10 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             self.scroll_to(y=wanted, animate=False, force=True)
 
     def _column_at(self, x: int) -> Column[Row] | None:
-        return next((each.column for each in self._placed if each.x <= x < each.x + each.width + GAP), None)
+        return next((each.column for each in self._laid_out if each.x <= x < each.x + each.width + GAP), None)
 
     def tip_at(self, at: Offset) -> str:
-        """The head explains its column."""
+        """A head explains its column."""
         column = self._column_at(at.x) if at.y == 0 else None
         return column.help if column else ""
 

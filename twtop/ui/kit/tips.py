@@ -1,4 +1,4 @@
-"""Hover tips that depend on where in a widget the mouse rests."""
+"""Tooltips that depend on the cell under the mouse."""
 
 from textual import events
 from textual.content import Content
@@ -7,10 +7,10 @@ from textual.widget import Widget
 
 
 class Tips(Widget):
-    """Textual has one tooltip a widget; here it is that of the place under the mouse."""
+    """A widget whose tooltip follows the mouse. Textual itself has one tooltip for a whole widget."""
 
     def tip_at(self, at: Offset) -> str:  # noqa: ARG002
-        """What a cell of the content explains of itself, if anything; a tip may hold outside names."""
+        """The tip of a cell of the content, empty for none. It may hold outside names."""
         return ""
 
     def on_mouse_move(self, event: events.MouseMove) -> None:

@@ -1,4 +1,4 @@
-"""Toned text in lines of whole words: nothing is cut without saying so."""
+"""Toned text, wrapped between words. Where something is cut, “…” says so."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ WORD = re.compile(r"\S+")
 
 
 def wrapped(line: Line, width: int, rows: int | None = None, indent: int = 0) -> tuple[Line, ...]:
-    """The line in up to `rows` lines of at most `width` cells, each but the first indented.
+    """The line, wrapped into lines of at most `width` cells. All but the first begin with `indent` spaces.
 
-    Where that is too little, the last ends in … behind a whole word.
+    If there is more text than fits into `rows` lines, the last ends in “…” after a whole word.
 
     >>> wrapped((("full now, connect() fails", Tone.PLAIN),), 12, rows=2, indent=1)
     ((('full now,', <Tone.PLAIN: 'plain'>),), ((' ', <Tone.PLAIN: 'plain'>), ('connect()…', <Tone.PLAIN: 'plain'>)))
@@ -35,7 +35,7 @@ def wrapped(line: Line, width: int, rows: int | None = None, indent: int = 0) ->
                 last -= 1
             row = _part(line, start, words[last][1])
             row = (*row[:-1], (row[-1][0].rstrip(",;") + "…", row[-1][1]))
-        if width_of(row) > room:  # a word that is longer than a line
+        if width_of(row) > room:  # a word longer than a line
             row = aligned(row, room)
         found.append(((" " * indent, Tone.PLAIN), *row) if found and indent else row)
         at = last + 1
@@ -43,7 +43,7 @@ def wrapped(line: Line, width: int, rows: int | None = None, indent: int = 0) ->
 
 
 def _part(line: Line, start: int, end: int) -> Line:
-    """The characters from `start` up to `end` in their tones."""
+    """The characters from `start` up to `end`, with their tones."""
     kept, before = [], 0
     for text, tone in line:
         piece = text[max(0, start - before) : max(0, end - before)]
@@ -54,11 +54,11 @@ def _part(line: Line, start: int, end: int) -> Line:
 
 
 Paragraph = tuple[Line, int]
-"""(line, indent of all but its first row); an empty line is a blank row."""
+"""(line, indent of its second row and those after it); an empty line is a blank row."""
 
 
 class Paragraphs(LinePanel):
-    """Text in as many rows as the width makes of it."""
+    """Wrapped text, as high as the width makes it."""
 
     def __init__(self, paragraphs: Sequence[Paragraph]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The filter line: every keystroke is parsed; a text that reads is in force at once, one that does not says why."""
+"""The line in which a filter is typed. Each keystroke is parsed; a valid text is in force at once."""
 
 from functools import partial
 
@@ -12,14 +12,16 @@ from twtop.filter.parser import QueryError, parse
 from twtop.filter.query import Query, unparse
 
 GRAMMAR_AFTER_S = 0.5
+"""Seconds until the grammar is loaded: after the first figures, and before a user has found the key."""
+
 HINT = "⏎ keep  Esc restore    8080 · 10.0.0.0/8 · tw · nginx · dport >= 1024 and not established · remaining < 10s"
 
 
 class FilterBar(Vertical):
-    """Hidden until opened. Knows the filter that was in force when it was opened, and the text that it was given as."""
+    """Hidden until it is opened. It remembers the filter in force before, and the text in which that was typed."""
 
     class Changed(Message):
-        """The filter that is in force from now on."""
+        """Another filter is in force from now on."""
 
         def __init__(self, query: Query) -> None:
             super().__init__()
@@ -39,19 +41,22 @@ class FilterBar(Vertical):
         yield Static(HINT, id="filter-hint", markup=False)
 
     def on_mount(self) -> None:
-        """The grammar is loaded once the first figures stand, and before the first key."""
+        """Load the grammar in a thread, for it takes longer than a key may."""
         self.set_timer(GRAMMAR_AFTER_S, lambda: self.run_worker(partial(parse, "tw"), thread=True))
 
     def open(self) -> None:
-        """Show the bar with the filter in force, ready to be changed."""
+        """Show the bar with the filter in force."""
         self.display = True
         entry = self.query_one(Input)
         entry.value = self.text
         entry.cursor_position = len(self.text)
-        self.screen.set_focus(entry)  # now, for the next key may be waiting
+        self.screen.set_focus(entry)  # now, since the next key may be waiting
 
     def close(self, keep: bool) -> None:
-        """Hide the bar; without `keep` the filter that was in force before comes back."""
+        """Hide the bar. Without `keep`, the filter from before comes back into force.
+
+        With `keep`, a text that is no filter keeps the bar open.
+        """
         typed = self.query_one(Input).value
         if keep:
             if (query := self._read(typed)) is None:
@@ -62,7 +67,7 @@ class FilterBar(Vertical):
         self.post_message(self.Closed())
 
     def put(self, query: Query) -> None:
-        """Another filter in force, chosen elsewhere."""
+        """Put a filter into force that was chosen elsewhere."""
         self._kept, self.text = query, unparse(query)
         if self.display:
             self.query_one(Input).value = self.text
@@ -96,8 +101,9 @@ class FilterBar(Vertical):
 
 
 def pointed_out(column: int, message: str, width: int) -> str:
-    """The message behind a caret under the column, or below it where the line is too short for both; a column that is
-    out of sight gets none.
+    """A caret under the column, then the message: in one line if both fit, else in two.
+
+    A column that is out of sight gets no caret.
 
     >>> pointed_out(3, "column 3: oops", 20), pointed_out(30, "column 30: oops", 20)
     ('  ^ column 3: oops', 'column 30: oops')

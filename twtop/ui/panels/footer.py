@@ -1,4 +1,4 @@
-"""The most useful keys in one line; a click on one presses it."""
+"""The most useful keys in one line. A click on one presses it."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,18 @@ from twtop.ui.kit.lines import Part, fit, part_at
 from twtop.ui.kit.panel import LinePanel
 
 LEAST = Size(60, 20)
-"""The smallest terminal on which nothing that matters is missing."""
+"""The smallest terminal that shows everything that matters."""
 
 
 class KeyFooter(LinePanel):
-    """As many keys as fit, help and quit longest; on a terminal that is too small, how much room it takes."""
+    """As many keys as fit; help and quit stay longest. On a terminal that is too small, it says how much is needed."""
 
     def __init__(self) -> None:
         super().__init__(id="footer")
         self._parts: dict[Key | None, Part] = {}
 
     def show_for(self, terminal: Size) -> None:
-        """Draw what suits a terminal of this size."""
+        """Draw the keys, or the size that is needed, for a terminal of this size."""
         if terminal.width < LEAST.width or terminal.height < LEAST.height:
             self._parts = {None: _too_small(terminal)}
         else:

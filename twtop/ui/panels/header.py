@@ -1,4 +1,4 @@
-"""Two lines on top: which box and how it is read, and the key figures of all TIME_WAIT."""
+"""The lines on top: the machine and how it is read, the key figures of its TIME_WAIT, and what a load says."""
 
 import time
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ class Header(LinePanel):
             Part(((f"cpu {cpu}", Tone.DIM),), 4),
         ]
         if snapshot.part:
-            left.insert(4, Part((("of the filter alone", Tone.WARN),), 5))
+            left.insert(4, Part((("filtered read", Tone.WARN),), 5))
         if self.frame.every_s > self.interval:
             left.insert(5, Part(((f"sockets every {fmt.setting(self.frame.every_s)}", Tone.WARN),), 5))
         if snapshot.netns_name:
@@ -134,14 +134,14 @@ class Header(LinePanel):
 
 
 def _load(load: str, width: int) -> Line:
-    """What the load says: where room is short without a title, then as far as whole words go."""
+    """What the load says. Where room is short, the title is left out; then the text ends after a whole word."""
     told: Line = ((printable(load, 200), Tone.PLAIN),)
     titled: Line = (("load ", Tone.DIM), *told)
     return titled if width_of(titled) <= width else wrapped(told, width, rows=1)[0]
 
 
 def _rate(before: str, per_s: float | None, after: str = "") -> Line:
-    """A figure of fixed width, so that what is beside it stays where it is; an unknown one has no unit."""
+    """A figure of fixed width, so that its neighbours do not move. An unknown figure has no unit."""
     shown = fmt.rate(per_s)
     unit = "  " if shown == fmt.UNKNOWN else "/s"
     return ((before, Tone.DIM), (f"{shown:>{RATE}}", Tone.PLAIN), (unit + after, Tone.DIM))

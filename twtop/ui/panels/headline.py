@@ -1,4 +1,4 @@
-"""The answer before any question: which budget is nearest to its end, how full it is, and when it will be full."""
+"""The headline: the most urgent verdict. For ports it names the bottleneck, its pressure, and when it will be full."""
 
 import math
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ SPACE = (" ", Tone.PLAIN)
 
 
 class Headline(LinePanel):
-    """The most urgent verdict: ports as figures, with a gauge below them if there are two lines, others in words."""
+    """Ports are drawn as figures with a gauge, below them if there are two lines. Other verdicts are told in words."""
 
     def __init__(self) -> None:
         super().__init__(id="headline")
         self._frame: Frame | None = None
 
     def show_frame(self, frame: Frame) -> None:
-        """Draw this frame's worst."""
+        """Draw this frame's most urgent verdict."""
         self._frame = frame
         self.draw()
 
@@ -52,20 +52,20 @@ class Headline(LinePanel):
 
 
 def most_urgent(verdicts: tuple[Verdict, ...]) -> Verdict:
-    """The first of the worst; not the cost of connect(), which follows from the ports and says less."""
+    """The first verdict of the worst level. connect_cost is left out: it follows from the ports and says less."""
     told = [verdict for verdict in verdicts if verdict.id != "connect_cost"]
     return min(told, key=lambda verdict: (*URGENT, verdict.level).index(verdict.level))
 
 
 def _sentence(verdict: Verdict, size: Size) -> tuple[Line, ...]:
-    """In as many lines as there are."""
+    """A verdict in words, wrapped into the lines that there are."""
     name = f" {SIGNS[verdict.level]} {verdict.id.upper()} "
     told = ((name, TONES.get(verdict.level, Tone.STRONG)), (f" {verdict.text}", Tone.PLAIN))
     return wrapped(told, size.width, rows=max(1, size.height), indent=len(name) + 1)
 
 
 def _name(worst: Bottleneck, level: Level, width: int) -> Line:
-    """In at most so many cells; of a long one the middle gives way, for the port stands at its end."""
+    """The name of the bottleneck in at most `width` cells. A long one loses its middle, since it ends with the port."""
     name = worst.name if worst.destination is not None else f"{worst.name}, which binds first"
     if len(name) > (room := max(LEAST_NAME, width - len(f" {SIGNS[level]}  "))):
         name = f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
@@ -81,7 +81,7 @@ def _capacity(worst: Bottleneck) -> Line:
 
 
 def _when(worst: Bottleneck) -> Line:
-    """When it is full, in a place of fixed width; nothing where that is unknown."""
+    """When the budget is full, in a field of fixed width; nothing if that is unknown."""
     if math.isnan(worst.full_in_s):
         return ()
     words = when_full(worst.full_in_s)
@@ -91,7 +91,7 @@ def _when(worst: Bottleneck) -> Line:
 
 
 def _words(worst: Bottleneck, level: Level, width: int) -> Line:
-    """The answer, and at the far end the two rates that explain it."""
+    """The figures, and at the right end the two rates that explain them."""
     figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
     name = _name(worst, level, width)
     if width_of((*name, *figures, *when)) + gaps > width:
@@ -105,7 +105,7 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
 
 
 def _beside(frame: Frame, worst: Bottleneck, level: Level, width: int) -> Line:
-    """All in one line, the gauge in the room that is left."""
+    """Everything in one line; the gauge takes the room that is left."""
     when = _when(worst)
     name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
     for share in ((*_share(worst), *_capacity(worst)), _share(worst)):

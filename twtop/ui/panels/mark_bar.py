@@ -1,4 +1,4 @@
-"""One line that asks for the label of a mark, while the screen above it goes on."""
+"""The line in which the label of a mark is typed, while the screen above it goes on."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from twtop.ui.mark import LONGEST_LABEL, Mark
 
 
 class MarkBar(Input):
-    """Hidden until opened."""
+    """Hidden until it is opened. It gives the focus back when it closes."""
 
     class Marked(Message):
-        """The mark with its label."""
+        """A mark has its label now."""
 
         def __init__(self, mark: Mark) -> None:
             super().__init__()
@@ -27,14 +27,14 @@ class MarkBar(Input):
         self._focused_before: Widget | None = None
 
     def open(self, mark: Mark) -> None:
-        """Ask what this mark is for; one that waits for its label already is given up."""
+        """Ask for the label of this mark. A mark that still waits for its label is dropped."""
         if not self.display:
             self._focused_before = self.screen.focused
         self._mark = mark
         self.placeholder = f"mark at {mark.clock}: type a label or none  ⏎ set  Esc cancel"
         self.value = ""
         self.display = True
-        self.screen.set_focus(self)  # now, for the next key may be waiting
+        self.screen.set_focus(self)  # now, since the next key may be waiting
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

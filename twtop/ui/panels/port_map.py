@@ -1,4 +1,4 @@
-"""The port map of a destination: a strip for each half that connect() searches, in one row or more, and a legend."""
+"""The port map of a destination: the ephemeral ports of each parity as a strip of cells, and a legend."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,14 +24,14 @@ NAME = 11
 
 
 class PortMapPanel(LinePanel, can_focus=True):
-    """Of the drilled destination; else of the most pressed one, where there is room."""
+    """Shows the frame's port map: of the selected peer's destination, else of the one under most pressure."""
 
     def __init__(self) -> None:
         super().__init__(id="port-map")
         self._frame: Frame | None = None
 
     def show_frame(self, frame: Frame) -> None:
-        """Draw this frame's port map, or hide where there is none."""
+        """Draw this frame's port map, or hide if there is none."""
         before, self._frame = self._frame, frame
         if before is None or before.port_map is not frame.port_map:
             self.set_class(frame.port_map is not None, "known")
@@ -59,12 +59,12 @@ class PortMapPanel(LinePanel, can_focus=True):
 
 
 def _strip_size(size: Size) -> tuple[int, int]:
-    """(cells in a row, rows) of one parity."""
+    """(cells in a row, rows) that one parity gets."""
     return max(0, size.width - NAME), max(1, (size.height - 1) // 2)
 
 
 def _strips(name: str, kinds: np.ndarray, width: int, rows: int) -> Iterator[Line]:
-    """One parity in as many rows as there is room for; the name stands before the first."""
+    """The ports of one parity in `rows` rows. The name stands before the first."""
     drawn = [LOOKS[kind][:2] for kind in cells(kinds, width * rows)]
     for start in range(0, len(drawn), max(1, width)):
         yield ((f"{name if not start else '':<{NAME}}", Tone.DIM), *merged(drawn[start : start + width]))

@@ -1,4 +1,4 @@
-"""Below the drill-down: who owns the selected socket, what that process is, and how many descriptors it has."""
+"""Below the sockets: the process of the selected socket, its descriptors, user and command line."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +21,7 @@ LONGEST_COMMAND = 1000
 READ_EVERY_S = 1.0
 
 ReadProcess = Callable[[Process], ProcessDetail]
+"""May take long: it is called in a thread."""
 
 
 class ProcessPanel(LinePanel):

@@ -1,4 +1,4 @@
-"""The eleven TCP states: count, change per second, sparkline; each can be filtered by."""
+"""The eleven TCP states with count, change per second and sparkline. Enter or a click filters by a state."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,14 +36,14 @@ TIPS = {
 
 
 class StatesPanel(LinePanel, can_focus=True):
-    """All states where there is room; else those that occur, TIME_WAIT always."""
+    """All states if there is room, else TIME_WAIT and those with most sockets, and a line for the rest."""
 
     KEYS = STATE_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(STATE_KEYS)]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor"}
 
     class Chosen(Message):
-        """This state was clicked, or Enter pressed on it."""
+        """A state was clicked, or Enter was pressed on it."""
 
         def __init__(self, state: TcpState) -> None:
             super().__init__()
@@ -65,23 +65,25 @@ class StatesPanel(LinePanel, can_focus=True):
         self.draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
-        if self._frame is None:
+        if (frame := self._frame) is None:
             return ()
-        kept = kept_state(self._frame.view.query)
-        states = self._states = self._listed(size.height, kept)
-        lines = [self._line(state) for state in states]
+        kept = kept_state(frame.view.query)
+        states = self._states = self._listed(frame, size.height, kept)
+        lines = [_line(frame, state, size.width) for state in states]
         if hidden := len(TcpState) - len(states):
-            rest = sum(int(self._frame.states.count[state]) for state in TcpState if state not in states)
+            rest = sum(int(frame.states.count[state]) for state in TcpState if state not in states)
             lines.append(((f"{hidden} other states: {rest:,}", Tone.DIM),))
         if self._cursor not in states:
             self._cursor = kept if kept in states else TcpState.TIME_WAIT
         return lines
 
-    def _listed(self, height: int, kept: TcpState | None) -> list[TcpState]:
-        """The states that have a line each: no line moves under the mouse while a filter leaves one state alone, and
-        else none for a state with less than twice as many sockets."""
-        assert self._frame is not None
-        count, states, before = self._frame.states.count, list(TcpState), self._states
+    def _listed(self, frame: Frame, height: int, kept: TcpState | None) -> list[TcpState]:
+        """The states that get a line each, in their usual order.
+
+        While a filter keeps one state alone, the lines stay as they are, so that none moves under the mouse. Else a
+        state takes the line of another one only when it has more than twice as many sockets.
+        """
+        count, states, before = frame.states.count, list(TcpState), self._states
         room = len(states) if height >= len(states) else max(1, height - 1)
         if kept in before and len(before) == room:
             return before
@@ -93,24 +95,8 @@ class StatesPanel(LinePanel, can_focus=True):
         ranked = sorted(states, key=rank)
         return [state for state in states if state in ranked[:room]]
 
-    def _line(self, state: TcpState) -> Line:
-        assert self._frame is not None
-        rows = self._frame.states
-        count = int(rows.count[state])
-        tone = Tone.TIME_WAIT if state is TcpState.TIME_WAIT else Tone.PLAIN if count else Tone.DIM
-        spark_tone = tone if state is TcpState.TIME_WAIT else Tone.FREE
-        base = self._frame.base
-        change = fmt.signed(float(rows.change_per_s[state] if base is None else count - base.count[state]))
-        spark = max(0, self.size.width - NAME - COUNT - CHANGE - 3)
-        return (
-            *aligned(((state.name, tone),), NAME),
-            *aligned(((f"{count:,}", tone),), COUNT + 1, right=True),
-            *aligned(((change, Tone.KEY if base else Tone.DIM),), CHANGE + 1, right=True),
-            (" " + fmt.sparkline(rows.series[:, state].tolist(), spark) if spark else "", spark_tone),
-        )
-
     def render_line(self, y: int) -> Strip:
-        """Textual's line API; the cursor is only seen while the keys go here."""
+        """Textual's line API. The cursor is drawn only while the panel has the focus."""
         lines = self.lines
         if not self.has_focus or self._states[y : y + 1] != [self._cursor]:
             return super().render_line(y)
@@ -136,3 +122,19 @@ class StatesPanel(LinePanel, can_focus=True):
     def _move_to(self, line: int) -> None:
         self._cursor = self._states[max(0, min(line, len(self._states) - 1))]
         self.refresh()
+
+
+def _line(frame: Frame, state: TcpState, width: int) -> Line:
+    rows = frame.states
+    count = int(rows.count[state])
+    tone = Tone.TIME_WAIT if state is TcpState.TIME_WAIT else Tone.PLAIN if count else Tone.DIM
+    spark_tone = tone if state is TcpState.TIME_WAIT else Tone.FREE
+    base = frame.base
+    change = fmt.signed(float(rows.change_per_s[state] if base is None else count - base.count[state]))
+    spark = max(0, width - NAME - COUNT - CHANGE - 3)
+    return (
+        *aligned(((state.name, tone),), NAME),
+        *aligned(((f"{count:,}", tone),), COUNT + 1, right=True),
+        *aligned(((change, Tone.KEY if base else Tone.DIM),), CHANGE + 1, right=True),
+        (" " + fmt.sparkline(rows.series[:, state].tolist(), spark) if spark else "", spark_tone),
+    )

@@ -1,4 +1,4 @@
-"""TIME_WAIT over time, drawn by plotext: count, entries per second, or the releases to come."""
+"""TIME_WAIT over time: the count with its forecast, entries per second, or the next releases per second."""
 
 import enum
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from twtop.ui.kit.plot import Curve, Plot, draw, load
 from twtop.ui.mark import Mark
 
 PASTS_S = (60, 120, 240)
-"""How far back it can show; from the start of a run on as little as holds all."""
+"""The spans of the past that it may show, in seconds: the shortest that holds the whole run so far."""
 
 LIMIT_IN_SIGHT = 0.25
-"""Share of the bucket limit from which its line is drawn; below it the curve would be flattened."""
+"""The bucket limit is drawn once the count reaches this share of it. Earlier it would flatten the curve."""
 
 
 class Mode(enum.StrEnum):
-    """What the timeline shows."""
+    """What the timeline shows; the value stands in its title."""
 
     COUNT = "count"
     ENTRIES = "entries per second"
@@ -33,7 +33,7 @@ class Mode(enum.StrEnum):
 
 
 class Timeline(LinePanel, can_focus=True):
-    """Left of “now” is what was, right of it what the timers say will be."""
+    """Left of “now” stands what was, right of it what the timers tell of the next minute."""
 
     def __init__(self) -> None:
         super().__init__(id="timeline")
@@ -44,7 +44,7 @@ class Timeline(LinePanel, can_focus=True):
         self._loading: Worker[None] | None = None
 
     def show_frame(self, frame: Frame) -> None:
-        """Draw this frame, the first one as soon as plotext is there."""
+        """Draw this frame; the first one as soon as plotext is loaded."""
         self._frame = frame
         if self._loading is None:
             self._loading = self.run_worker(load, thread=True)
@@ -54,7 +54,7 @@ class Timeline(LinePanel, can_focus=True):
         self.draw()
 
     def show_marks(self, marks: tuple[Mark, ...]) -> None:
-        """Draw these from now on, as far as they are in sight."""
+        """Draw these marks from now on, as far as they are in sight."""
         self.marks = marks
         self.draw()
 
@@ -69,7 +69,7 @@ class Timeline(LinePanel, can_focus=True):
         super().draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
-        """Another view of the same sockets has the same curves: they are drawn once."""
+        """The curves. They are kept, since another view of the same dump often has the same."""
         loaded = self._loading is not None and self._loading.state is WorkerState.SUCCESS
         if self._frame is None or not loaded or size.width < 20 or size.height < 3:
             return ()
@@ -91,7 +91,7 @@ class Timeline(LinePanel, can_focus=True):
         return replace(plot, marks=tuple(mark for mark in self._marked(frame) if mark[0] >= plot.start))
 
     def _marked(self, frame: Frame) -> Iterator[tuple[float, str]]:
-        """(seconds before now ≤ 0, label) of the marks and of the baseline."""
+        """(seconds from now, which is ≤ 0; label) of the marks and of the baseline."""
         for mark in self.marks:
             yield mark.mono - frame.snapshot.mono, printable(mark.label)
         if frame.base is not None:
@@ -99,13 +99,13 @@ class Timeline(LinePanel, can_focus=True):
 
 
 def past_s(waiting: TimeWait) -> int:
-    """The seconds of the past that are worth their room."""
+    """How many seconds of the past are shown."""
     age = -float(waiting.times[0]) if len(waiting.times) else 0.0
     return next((seconds for seconds in PASTS_S if age <= seconds), PASTS_S[-1])
 
 
 def _counts(waiting: TimeWait, limit: int | None) -> Plot:
-    """The count so far, and after “now” the forecast."""
+    """The count so far, and the forecast from “now” on."""
     start = -past_s(waiting)
     past = waiting.times >= start
     near = limit is not None and waiting.count >= LIMIT_IN_SIGHT * limit
@@ -124,7 +124,7 @@ def _counts(waiting: TimeWait, limit: int | None) -> Plot:
 
 
 def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
-    """One value per second of a minute that begins at `start`; nothing where they are unknown."""
+    """One value for each second of the minute that begins at `start`; no curve if they are unknown."""
     sign = "−" if start < 0 else "+"
     edge = (start, f"{sign}60 s") if start < 0 else (60, f"{sign}60 s")
     middle = (start + 30, f"{sign}30 s")
@@ -134,7 +134,7 @@ def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
 
 
 def _titles(mode: Mode, frame: Frame) -> tuple[str, ...]:
-    """What is drawn, the longest form first."""
+    """Titles that tell what is drawn, the longest first."""
     what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT (filtered)"
     last, following = f"last {fmt.span(past_s(frame.matching))}", f"next {fmt.span(MINUTE_S)}"
     short = str(mode).replace(" per second", "/s")

@@ -1,4 +1,4 @@
-"""One line: what this many TIME_WAIT cost here."""
+"""The six verdicts in one line: what this many TIME_WAIT cost here."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,11 +15,11 @@ TONES = {Level.OK: Tone.OK, Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL
 URGENCY = [Level.UNKNOWN, Level.OK, Level.WARN, Level.CRITICAL]
 TITLES = {"connect_cost": "CONNECT"}
 FIGURES = {"ports": 5, "connect_cost": 13, "buckets": 5, "memory": 10, "fds": 6, "drops": 6}
-"""Cells for each figure, so that its neighbours stay where they are when it grows."""
+"""Cells for each figure, so that its neighbours do not move when it grows."""
 
 
 class VerdictStrip(LinePanel):
-    """The six verdicts; where room is short the calm ones lose their figures, then their names, then all figures go."""
+    """Where room is short, verdicts that are OK lose their figures, then their names; then all lose their figures."""
 
     def __init__(self) -> None:
         super().__init__(id="verdicts")

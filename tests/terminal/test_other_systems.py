@@ -29,6 +29,7 @@ for name in ("fcntl", "resource", "termios", "pwd", "grp"):
 for name in ("setns", "unshare", "fork", "getuid", "geteuid", "sched_getaffinity"):
     if hasattr(os, name):
         delattr(os, name)
+os.process_cpu_count = os.cpu_count  # from Python 3.13 on it is another function where there is sched_getaffinity()
 sys.platform = {platform!r}
 """
 

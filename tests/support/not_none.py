@@ -1,4 +1,4 @@
-"""What a test expects to be known."""
+"""For a value that may be None by its type and must not be here."""
 
 from typing import TypeVar
 
@@ -6,6 +6,6 @@ Value = TypeVar("Value")
 
 
 def known(value: Value | None) -> Value:
-    """The value; fails where it is unknown."""
+    """Return the value; the test fails where it is None."""
     assert value is not None
     return value
