@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_namespace import heed_interrupts, in_namespace, wait_until
-from twtop.demo.lab import Lab, Plan, told
+from twtop.demo.lab import Lab, Plan, report_line
 from twtop.demo.load import ConnectStats
 from twtop.demo.scenarios import BY_NAME, SCENARIOS
 
@@ -189,13 +189,11 @@ def test_bad_usage_is_one_line(words: list[str]) -> None:
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
 
 
-def test_what_the_load_meets_is_told_by_rates() -> None:
-    before, stats = (
-        ConnectStats(20, Counter({errno.EADDRINUSE: 5}), 0.1, 50),
-        ConnectStats(120, Counter({errno.EADDRINUSE: 5}), 0.3, 150),
-    )
+def test_the_load_reports_rates() -> None:
+    failures = Counter({errno.EADDRINUSE: 5})
+    before, stats = ConnectStats(20, failures, 0.1, 50), ConnectStats(120, failures, 0.3, 150)
     assert (
-        told(stats, before, 2.0)
+        report_line(stats, before, 2.0)
         == "connect() 50/s done, none failed, mean 2,000 µs; 50 requests/s over kept connections"
     )
-    assert told(stats, stats, 2.0) == "connect() none lately; 0 requests/s over kept connections"
+    assert report_line(stats, stats, 2.0) == "connect() none lately; 0 requests/s over kept connections"

@@ -83,7 +83,7 @@ def manual() -> Iterator[str]:
     yield from (".SH COMMANDS", "A command takes the options above too, where they make sense, and those of its own.")
     yield _own_options(commands, options).translate(NOT_ASCII)
     yield from (".SH SCENARIOS", "Loads of the demo, by name.")
-    yield from _pairs((scenario.name, scenario.tells) for scenario in SCENARIOS)
+    yield from _pairs((scenario.name, scenario.shows) for scenario in SCENARIOS)
     yield ".SH KEYS"
     yield from _pairs((key.cap, key.help) for key in ALL_KEYS)
     yield ".SH FILTERS"

@@ -1,1 +1,20 @@
-"""analysis"""
+"""What one dump of the socket table shows, whatever the view.
+
+analysis         Snapshot → Analysis: joins all of these
+reading          one dump, with what every part of the analysis needs
+ephemeral_ports  the local ports that connect() may pick
+directions       who opened each connection
+destinations     sockets → destinations, which own the port budgets
+timer_wheel      entries of the last minute and releases of the next, by the timers
+recent_dumps     summaries of the dumps of the last seconds
+rates            how fast each budget takes ports
+exhaustion       when a budget will be full, and what rate it bears for ever
+port_budgets     the port budget of each destination
+bind_first       clients that bind() before they connect(), and their budget
+bottleneck       the one budget that is nearest to its end
+peak_hold        the highest pressure of each destination in this run
+forecast         the count of TIME_WAIT in each second of the next minute
+close_wait       CLOSE_WAIT that stay: an application forgets to close
+kernel_costs     what sockets cost the kernel: memory, hash chains, accept queues
+verdicts         what this many TIME_WAIT cost here: six short answers
+"""

@@ -1,4 +1,4 @@
-"""Snapshot → Analysis: what one dump tells whatever the view, so that another view costs only what it picks."""
+"""Snapshot → Analysis: what one dump shows whatever the view. Another view of the same dump needs no new analysis."""
 
 from dataclasses import dataclass, replace
 
@@ -20,14 +20,14 @@ from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`direction` is per socket. `peak` (destinations,) is the highest pressure in this run, NaN for unknown.
+    """`direction` (sockets,) is a Direction. `peak` (destinations,) is the highest pressure of the run, NaN if unknown.
 
-    `bind_first` is None where the port range is unknown or only a part of the sockets was read; `bottleneck` is None
+    `bind_first` is None where the port range is unknown or only a part of the sockets was read. `bottleneck` is None
     where no outbound connection holds an ephemeral port.
 
-    `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is how many timewait
-    objects sockstat told when the dump was read, None where it told nothing. `staying_close_wait` are the CLOSE_WAIT
-    that stay (close_wait).
+    `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is the number of timewait
+    objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
+    CLOSE_WAIT stay (close_wait).
     """
 
     reading: Reading
@@ -57,19 +57,19 @@ class Analysis:
 
     @property
     def grown(self) -> int:
-        """How many more timewait objects sockstat tells now than when the dump was read; 0 where it tells nothing."""
+        """How many more timewait objects there are now than when the dump was read, by sockstat; 0 where unknown."""
         now = self.snapshot.gauges.get("tw")
         return 0 if now is None or self.counted is None else now - self.counted
 
     def at(self, later: Snapshot) -> "Analysis":
         """The same sockets with the counters of a later moment."""
-        mine = self.snapshot
-        snapshot = replace(later, sockets=mine.sockets, dumped=mine.dumped, part=mine.part, holders=mine.holders)
+        own = self.snapshot
+        snapshot = replace(later, sockets=own.sockets, dumped=own.dumped, part=own.part, holders=own.holders)
         return replace(self, reading=replace(self.reading, snapshot=snapshot))
 
 
 class Analyst:
-    """Analyses one snapshot after the other; remembers recent dumps and peaks."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -78,7 +78,7 @@ class Analyst:
         self._close_wait = CloseWaitWatch()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
-        """Only new sockets cost something."""
+        """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
         last = self._last
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot))
@@ -96,12 +96,12 @@ class Analyst:
 
 
 def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Analysis:
-    """One dump on its own; `recent` summarizes earlier ones, oldest first."""
+    """Analyse one dump by itself; `recent` summarizes earlier dumps, oldest first."""
     reading, sockets = take_reading(snapshot, recent), snapshot.sockets
     budgets, binders = port_budgets(reading), bind_first(reading)
     if binders is not None:
         budgets = replace(budgets, full_in_s=binders.bound(reading.destinations, budgets.full_in_s))
-    foreseen, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
+    outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
         direction=reading.destinations.per_socket(),
@@ -111,8 +111,8 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Analysi
         bottleneck=find_bottleneck(reading, budgets, binders),
         memory=memory(snapshot),
         time_wait=time_wait,
-        forecast=foreseen,
-        minute=foreseen.minute(reading, time_wait),
+        forecast=outcome,
+        minute=outcome.minute(reading, time_wait),
         staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
         counted=snapshot.gauges.get("tw"),
     )

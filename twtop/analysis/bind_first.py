@@ -1,10 +1,13 @@
-"""Does a client bind() before it connect()s? Then its budget is one per local IP, over all destinations.
+"""Clients that bind() before they connect(): these have one budget per local IP, for all destinations.
 
-bind(ip, 0) takes a port that no other socket of that IP has (inet_csk_get_port), whatever the destination, and fails
-with EADDRINUSE when there is none; the ports it took are closed to every connect(). IP_BIND_ADDRESS_NO_PORT leaves the
-choice to connect(). No socket says how it got its port, but all of an address together do: connect() chooses for each
-destination anew, and so uses ports twice by chance. Before there are enough of them to tell, bind() may have chosen: it
-begins with the parity that connect() leaves to the last (inet_csk_find_open_port).
+bind(ip, 0) takes a port that no other socket of that IP has, whatever the destination (inet_csk_get_port). It fails
+with EADDRINUSE when there is none. The ports that it took are closed to every connect(). IP_BIND_ADDRESS_NO_PORT leaves
+the choice to connect().
+
+No socket shows how it got its port, but all sockets of an address together do. connect() searches a port for each
+destination on its own, so some sockets share a port by chance. Sockets that got their ports from bind() never do. While
+there are too few sockets to tell, the parity of the ports gives a hint: bind() begins with the parity that connect()
+tries last (inet_csk_find_open_port).
 """
 
 from dataclasses import dataclass, fields
@@ -12,7 +15,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, address_names
-from twtop.analysis.exhaustion import full_in_s, max_per_s
+from twtop.analysis.ephemeral_ports import EphemeralPorts
+from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
@@ -20,26 +24,30 @@ from twtop.arrays import distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
 EXPECTED_SHARE = 0.2
-"""Part of the sockets that connect() would have put on a port in use already, from which their lack tells something.
+"""Whether sockets share ports tells something if connect() would have put at least this part of them on a port in use.
 
-Then the walks of the destinations through the range, which take a port in four or five, overlap for certain: in
-simulations of two to eighty of them connect() never came below three fifths of the mean.
+Each destination's search walks through the range and takes about one port in four or five. With this many sockets the
+walks certainly overlap: in simulations of 2 to 80 destinations, connect() never fell below three fifths of the mean.
 """
 
 EXPECTED_SOCKETS = 16
+"""It tells something only if connect() would have put at least this many sockets on a port in use."""
+
 SEEN_OF_EXPECTED = 0.25
+"""The client binds first if at most this part of the expected sockets share a port."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BindFirst:
-    """One entry per local address that has outbound connections, TIME_WAIT included; `names` as in Destinations.
+    """Columns over the local addresses that have outbound connections, TIME_WAIT included: (addresses,).
 
-    `ports` are its distinct local ports, `by_connect` how many these would be, in the mean, had connect() chosen them.
-    `holds`: the client binds first, so that at a `pressure` of 1 its bind() fails, whatever the destination.
-    `possible`: it may well do so, which the sockets of now do not tell yet.
+    `names` are as in destinations.address_names, `local` is an index into the addresses of the sockets. `sockets`,
+    `destinations` and `ports` count the distinct ones. `by_connect` is the mean number of distinct ports if connect()
+    had chosen them. `holds` masks the addresses whose client binds first: at a `pressure` of 1 its bind() fails,
+    whatever the destination. `possible` masks those that may bind first, which their sockets do not tell yet.
 
-    `live` are the connections not in TIME_WAIT. The rest is of the one budget that all destinations have where it
-    `holds` or is `possible`, as in Budgets: NaN is unknown, infinity in `full_in_s` is never.
+    `live` counts the connections that are not in TIME_WAIT. The other columns are about the one budget for all
+    destinations, where `holds` or `possible` is true; otherwise they are NaN. They are as in PortBudgets.
     """
 
     names: Names
@@ -60,9 +68,10 @@ class BindFirst:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
     def bound(self, destinations: Destinations, full_in_s: Floats) -> Floats:
-        """The times until these destinations are full by themselves, as far as their addresses' budgets last.
+        """Seconds until each destination is full, given those until its own budget is full: (destinations,).
 
-        Where those may end sooner, but it is not known when or whether there are any, the time is unknown too.
+        The budget of the destination's address may end earlier. Where it may, but it is unknown when or whether there
+        is such a budget, the answer is unknown (NaN).
         """
         number = np.full(destinations.local.max(initial=-1) + 1, -1)
         number[self.local] = np.arange(len(self.local))
@@ -76,61 +85,96 @@ class BindFirst:
 
 
 def bind_first(reading: Reading) -> BindFirst | None:
-    """Compare the local ports of each address with those that connect() would have chosen.
+    """Find the addresses that bind first: compare their local ports with those that connect() would have chosen.
 
-    None where the port range is unknown, or only a part of the sockets was read.
-
-    Of n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Over
-    all destinations n·(1 − Π(1 − k/n)) are in use. Past the cliff, the rest of k falls to the other parity alike.
+    None where the port range is unknown, or where only a part of the sockets was read.
     """
-    snapshot, available, destinations = reading.snapshot, reading.ports, reading.destinations
-    if available is None or snapshot.part:
+    sockets, ports = reading.snapshot.sockets, reading.ports
+    if ports is None or reading.snapshot.part:
         return None
-    sockets = snapshot.sockets
-    rows = np.flatnonzero((destinations.per_socket() == Direction.OUTBOUND) & available.available[sockets.lport])
-    held = np.bincount(destinations.code[rows], minlength=len(destinations))
-    used = np.flatnonzero(held)
-    owner, bearers = factorize(destinations.local[used].astype(np.uint64))
-    local, count = destinations.local[used][bearers], len(bearers)
-    total = np.bincount(owner, held[used], count).astype(np.int64)
-    first, second = available.first_parity, available.capacity - available.first_parity
-    beyond = np.maximum(held[used] - first, 0)
-    by_connect = _distinct(owner, held[used] - beyond, first, count) + _distinct(owner, beyond, second, count)
-    number = np.zeros(len(sockets.addresses), np.int32)
-    number[local] = np.arange(count)
-    code = number[sockets.local[rows]]
-    taken = distinct(fused((code, 32), (sockets.lport[rows], 16)))
-    ports = np.bincount((taken >> np.uint64(16)).astype(np.intp), minlength=count)
-    expected, seen = total - by_connect, total - ports
-    telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
-    unrefuted = seen <= SEEN_OF_EXPECTED * expected
-    shared_by = np.bincount(owner, minlength=count)
-    in_first = np.bincount(code[sockets.lport[rows] % 2 == available.low % 2], minlength=count)
-    names = address_names(sockets.addresses)[local]
-    possible = ~telling & unrefuted & (shared_by > 1) & (in_first * 2 < total)
-    holds = telling & unrefuted
-    time_wait = sockets.is_time_wait[rows]
-    live = (total - np.bincount(code[time_wait], minlength=count)).astype(np.float64)
-    asked = time_wait & (holds | possible)[code]
-    rows, code = rows[asked], code[asked]
-    new, most, full_in = _budget(reading, names, rows, code, live, holds | possible, seen)
+    clients = _clients(reading, ports)
+    holds, possible = _judged(clients)
+    count, names = len(clients.local), address_names(sockets.addresses)[clients.local]
+    time_wait = sockets.is_time_wait[clients.rows]
+    live = (clients.sockets - np.bincount(clients.code[time_wait], minlength=count)).astype(np.float64)
+    waiting = time_wait & (holds | possible)[clients.code]
+    rows, code = clients.rows[waiting], clients.code[waiting]
+    new, most, full_in = _budget(reading, names, rows, code, live, holds | possible, clients.sockets - clients.ports)
     aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
-    begins = possible & (total > live) & (aged == 0)  # so that its rate is higher than it seems
+    has_just_begun = possible & (clients.sockets > live) & (aged == 0)  # its rate is higher than measured
     return BindFirst(
         names=names,
-        local=local,
-        sockets=total,
-        destinations=shared_by,
-        ports=ports,
-        by_connect=by_connect,
-        pressure=ports / max(available.capacity, 1),
+        local=clients.local,
+        sockets=clients.sockets,
+        destinations=clients.destinations,
+        ports=clients.ports,
+        by_connect=clients.by_connect,
+        pressure=clients.ports / max(ports.capacity, 1),
         holds=holds,
         possible=possible,
         live=live,
         new_per_s=new,
         max_per_s=most,
-        full_in_s=np.where(begins, np.nan, full_in),
+        full_in_s=np.where(has_just_begun, np.nan, full_in),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Clients:
+    """The local addresses with outbound connections on ports that connect() can choose.
+
+    `rows` and `code` (those connections,) are the row of each, and the number of its address. The rest is (addresses,),
+    as in BindFirst; `first_parity` counts the sockets on ports of the parity that connect() tries first.
+    """
+
+    rows: Rows
+    code: Codes
+    local: Codes
+    sockets: Counts
+    destinations: Counts
+    ports: Counts
+    by_connect: Floats
+    first_parity: Counts
+
+
+def _clients(reading: Reading, ports: EphemeralPorts) -> _Clients:
+    """Count the outbound connections of a reading and their ports by local address.
+
+    Of n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Over all
+    destinations n·(1 − Π(1 − k/n)) of them are in use. Past the cliff, the rest of k is on ports of the other parity,
+    by the same formula.
+    """
+    sockets, destinations = reading.snapshot.sockets, reading.destinations
+    rows = np.flatnonzero((destinations.per_socket() == Direction.OUTBOUND) & ports.available[sockets.lport])
+    held = np.bincount(destinations.code[rows], minlength=len(destinations))
+    used = np.flatnonzero(held)
+    owner, example = factorize(destinations.local[used].astype(np.uint64))
+    local, count = destinations.local[used][example], len(example)
+    first, second = ports.first_parity, ports.capacity - ports.first_parity
+    beyond = np.maximum(held[used] - first, 0)
+    number = np.zeros(len(sockets.addresses), np.int32)
+    number[local] = np.arange(count)
+    code = number[sockets.local[rows]]
+    pairs = distinct(fused((code, 32), (sockets.lport[rows], 16)))
+    return _Clients(
+        rows=rows,
+        code=code,
+        local=local,
+        sockets=np.bincount(owner, held[used], count).astype(np.int64),
+        destinations=np.bincount(owner, minlength=count),
+        ports=np.bincount((pairs >> np.uint64(16)).astype(np.intp), minlength=count),
+        by_connect=_distinct(owner, held[used] - beyond, first, count) + _distinct(owner, beyond, second, count),
+        first_parity=np.bincount(code[sockets.lport[rows] % 2 == ports.low % 2], minlength=count),
+    )
+
+
+def _judged(clients: _Clients) -> tuple[Mask, Mask]:
+    """Masks of the addresses that bind first, and of those that may: (`holds`, `possible`) of BindFirst."""
+    expected, sharing = clients.sockets - clients.by_connect, clients.sockets - clients.ports
+    telling = expected >= np.maximum(EXPECTED_SHARE * clients.sockets, EXPECTED_SOCKETS)
+    few_share = sharing <= SEEN_OF_EXPECTED * expected
+    mostly_second_parity = clients.first_parity * 2 < clients.sockets
+    return telling & few_share, ~telling & few_share & (clients.destinations > 1) & mostly_second_parity
 
 
 def _budget(
@@ -139,29 +183,30 @@ def _budget(
     waiting: Rows,
     owner: Codes,
     live: Floats,
-    asked: Mask,
-    shared: Counts,
+    chosen: Mask,
+    sharing: Counts,
 ) -> tuple[Floats, Floats, Floats]:
-    """(new_per_s, max_per_s, full_in_s) of each address in `asked`, NaN of the others.
+    """(new_per_s, max_per_s, full_in_s) of the chosen addresses, NaN for the others.
 
-    `waiting` are the rows of their outbound TIME_WAIT, `owner` the address of each. Per address, `live` are the
-    connections not in TIME_WAIT, and `shared` the sockets beyond one for each port. bind() waits for the end of a
-    TIME_WAIT, whatever tcp_tw_reuse says.
+    `waiting` are the rows of their outbound TIME_WAIT, and `owner` is the address of each. These are (addresses,):
+    `live` connections that are not in TIME_WAIT, and how many sockets are `sharing` the port of another. bind() takes
+    no port of a TIME_WAIT before its end, whatever tcp_tw_reuse says.
     """
     assert reading.ports is not None
     sockets, wheel, capacity = reading.snapshot.sockets, reading.wheel, float(reading.ports.capacity)
     rates = measure_rates(reading, owner, sockets.age_ms[waiting], names, live)
-    timed = asked & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
+    timed = chosen & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
-    room = np.where(timed, capacity - reading.skipped_ports + shared, np.nan)
-    free_in_s = wheel.release_s(sockets.timer_ms[waiting])
-    full_in = full_in_s(owner, free_in_s, live, rates, hold_s, room, wheel.longest_s)
-    most = max_per_s(np.where(asked, capacity + shared, np.nan), live, hold_s)
-    return np.where(timed, rates.new, np.nan), most, full_in
+    room = np.where(timed, capacity - reading.skipped_ports + sharing, np.nan)
+    use = PortUse(owner, wheel.release_s(sockets.timer_ms[waiting]), live, rates, hold_s, room)
+    most = max_per_s(np.where(chosen, capacity + sharing, np.nan), live, hold_s)
+    return np.where(timed, rates.new, np.nan), most, full_in_s(use, wheel.longest_s)
 
 
 def _distinct(owner: Codes, held: Counts, among: int, count: int) -> Floats:
-    """How many of `among` ports are in use, in the mean, when each destination holds so many of them by chance.
+    """The mean number of ports in use, out of `among`, if each destination holds `held` of them by chance.
+
+    `owner` is the number of each destination's address; the answer is by that number: (count,).
 
     >>> _distinct(np.array([0, 0, 1], np.int32), np.array([50, 50, 7]), among=100, count=2).tolist()
     [75.0, 7.0]

@@ -14,8 +14,9 @@ from twtop.model import Direction
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """`destination` is the number of the destination, None where a client binds first; then `shared_by` destinations
-    have this budget together. `name` is for people.
+    """`destination` is a number as in Destinations. It is None where a client binds first and `shared_by` destinations
+    have one budget together. `name` is the text that stands for the budget: of the destination, or of the address that
+    binds.
 
     Figures are as in PortBudgets: NaN is unknown, infinity is never.
     """
@@ -33,7 +34,7 @@ class Bottleneck:
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
-    """None where no outbound connection holds an ephemeral port, or the range is unknown."""
+    """None where no outbound connection holds an ephemeral port, or where the port range is unknown."""
     destinations, addresses = reading.destinations, reading.snapshot.sockets.addresses
     worst, binder = worst_destination(destinations, budgets), worst_binder(binders)
     if worst is None:

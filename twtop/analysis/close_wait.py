@@ -1,4 +1,4 @@
-"""CLOSE_WAIT that stay: the peer has closed, and the application still holds its descriptor.
+"""CLOSE_WAIT that stay: the peer has closed, but the application still holds its descriptor.
 
 Every connection that the peer closes first passes through CLOSE_WAIT, so a busy server always has some. A leak shows
 when the very same ones are there some seconds later.
@@ -13,11 +13,11 @@ from twtop.analysis.reading import Reading
 from twtop.model import Sockets, TcpState
 
 PATIENCE_S = 3
-"""An application that has not closed within this time is not about to."""
+"""An application that has not closed within this time is taken for one that does not close."""
 
 HOLDERS = (TcpState.ESTABLISHED, TcpState.SYN_SENT, TcpState.CLOSE_WAIT, TcpState.LISTEN, TcpState.CLOSE)
-"""States whose sockets have a descriptor. In any other state they have one only after shutdown(). Mostly close() left
-them behind, among them the peer of a leak in FIN_WAIT2."""
+"""States in which a socket has a descriptor. In any other state it has one only after shutdown(). Most sockets in other
+states have been closed; the other end of a leak, in FIN_WAIT2, is one of these."""
 
 
 class CloseWaitWatch:
@@ -27,9 +27,9 @@ class CloseWaitWatch:
         self._kept: deque[tuple[float, NDArray[np.uint64]]] = deque()
 
     def count_staying(self, reading: Reading) -> int:
-        """How many CLOSE_WAIT of this reading were there PATIENCE_S before, or in the first reading if that is later.
+        """How many CLOSE_WAIT of this reading existed PATIENCE_S before, or in the first reading if that is later.
 
-        All of them in the first reading.
+        In the first reading all of them count.
         """
         sockets, mono = reading.snapshot.sockets, reading.snapshot.dumped
         rows = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
@@ -43,5 +43,5 @@ class CloseWaitWatch:
 
 
 def count_holders(sockets: Sockets) -> int:
-    """Sockets that have a descriptor."""
+    """How many sockets have a descriptor."""
     return int(np.count_nonzero(np.isin(sockets.state, HOLDERS)))

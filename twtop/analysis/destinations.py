@@ -15,9 +15,11 @@ Names = Keys
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Destinations:
-    """Distinct (direction, local IP, remote IP, service port); the port is the remote one unless inbound.
+    """Distinct (direction, local IP, remote IP, service port). The service port of an inbound connection is the local
+    one, otherwise it is the remote one.
 
-    `code` is per socket, −1 for listeners and bound sockets; the rest is per destination.
+    `code` (sockets,) is the number of each socket's destination, −1 for listeners and bound sockets. The other columns
+    are (destinations,). `local` and `remote` are indexes into the addresses of the sockets.
     """
 
     code: Codes
@@ -33,33 +35,33 @@ class Destinations:
         return len(self.port)
 
     def per_socket(self) -> NDArray[np.uint8]:
-        """The direction of each socket; unknown for listeners and bound sockets."""
+        """The direction of each socket: (sockets,); unknown for listeners and bound sockets."""
         return np.append(self.direction, np.uint8(Direction.UNKNOWN))[self.code]
 
     def names(self, addresses: Addresses) -> Names:
-        """A 64-bit hash per destination that is the same in every dump, unlike its number.
+        """A 64-bit hash of each destination that is the same in every dump, unlike its number: (destinations,).
 
-        What is not inbound has one name, whether its direction is known yet or not.
+        Outbound and unknown destinations are hashed alike, so that a name stays when the direction becomes known.
         """
         ends = address_names(addresses)
         inbound = (self.direction == Direction.INBOUND).astype(np.uint64)
         return mixed(mixed(ends[self.local] + inbound) + ends[self.remote] + self.port)
 
 
-def find_destinations(sockets: Sockets, space: EphemeralPorts | None) -> Destinations:
+def find_destinations(sockets: Sockets, ports: EphemeralPorts | None) -> Destinations:
     """Number the destinations of all connections."""
     rows = np.flatnonzero(sockets.is_connection)
-    side = directions(sockets, space)[rows]
+    side = directions(sockets, ports)[rows]
     port = np.where(side == Direction.INBOUND, sockets.lport[rows], sockets.rport[rows])
     bits = sockets.addresses.bits
     ends = (sockets.local[rows], bits), (sockets.remote[rows], bits)
-    numbers, first = factorize(fused(*ends, (port, 16), (side, 2)))
+    numbers, example = factorize(fused(*ends, (port, 16), (side, 2)))
     code = np.full(len(sockets), -1, np.int32)
     code[rows] = numbers
-    bearer = rows[first]
-    return Destinations(code, side[first], sockets.local[bearer], sockets.remote[bearer], port[first])
+    row = rows[example]
+    return Destinations(code, side[example], sockets.local[row], sockets.remote[row], port[example])
 
 
 def address_names(addresses: Addresses) -> Names:
-    """The same for addresses: a hash that is none of a destination's."""
+    """A 64-bit hash of each address that is the same in every dump, and is not the name of a destination."""
     return mixed(mixed(addresses.hi) + addresses.lo)

@@ -1,4 +1,4 @@
-"""Who opened each connection, as far as the socket table tells; where it does not, unknown."""
+"""Who opened each connection, as far as the socket table shows it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,24 +8,25 @@ from twtop.arrays import fused
 from twtop.model import PORTS, Codes, Direction, Mask, Sockets, TcpState
 
 
-def directions(sockets: Sockets, space: EphemeralPorts | None) -> NDArray[np.uint8]:
-    """Direction of each socket.
+def directions(sockets: Sockets, ports: EphemeralPorts | None) -> NDArray[np.uint8]:
+    """The Direction of each socket: (sockets,). Without a known port range (None) nothing is outbound.
 
-    Inbound when a listener owns its local port. Outbound when connect() can have chosen that port and the remote one
-    is a service: below the range, shared by several connections, or listened on in this very namespace. Else unknown:
-    - the local port is outside the range: accepted by a listener that is gone, or bound by a client;
-    - it is in the range but carries more connections than connect() gives to one (see port_space);
-    - the remote port may be a client's as well, as far as ports of this range or above are, and no other connection
-      has it: then either end may be the service. On loopback both ends are in the table and are judged alike: of a
-      listener that is gone, the clients' ends share the remote port, while its own have another one each.
+    A connection is inbound if a listener owns its local port. It is outbound if connect() can have chosen its local
+    port and its remote port is a service: a port below the range, one that several connections share, or one that this
+    namespace listens on. Otherwise its direction is unknown:
+    - The local port is outside the range. Either a listener that is gone accepted it, or a client bound it.
+    - The local port is in the range, but has more connections than connect() gives to one port (ephemeral_ports).
+    - The remote port is in the range or above it, and no other connection has it. Either end may be the service.
+    On loopback the table has both ends, and each is judged by itself. If a listener is gone, the clients' ends share
+    its port as their remote port, while each of the server's ends has a remote port of its own.
     """
     inbound = listened(sockets, sockets.local, sockets.lport)
     direction = np.where(inbound, np.uint8(Direction.INBOUND), np.uint8(Direction.UNKNOWN))
-    if space is None:
+    if ports is None:
         return direction
-    chosen = sockets.is_connection & ~inbound & space.chosen[sockets.lport]
+    chosen = sockets.is_connection & ~inbound & ports.chosen[sockets.lport]
     service = np.bincount(sockets.rport[chosen], minlength=PORTS) > 1
-    service[: space.low] = True
+    service[: ports.low] = True
     outbound = chosen & service[sockets.rport]
     unclear = np.flatnonzero(chosen & ~outbound)
     if len(unclear):
@@ -35,14 +36,20 @@ def directions(sockets: Sockets, space: EphemeralPorts | None) -> NDArray[np.uin
 
 
 def _listened_here(sockets: Sockets) -> Mask:
-    """Sockets whose remote end is a listener of this namespace; its addresses are those that sockets here have."""
+    """Mask of the sockets whose remote end is a listener of this namespace.
+
+    An address belongs to this namespace if it is a loopback address or the local address of some socket.
+    """
     here = sockets.addresses.is_loopback.copy()
     here[sockets.local] = True
     return listened(sockets, sockets.remote, sockets.rport) & here[sockets.remote]
 
 
 def listened(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask:
-    """Which of these ends a listener owns, by its own address or by any; `::` takes IPv4 too (unless IPV6_V6ONLY)."""
+    """Mask of those ends (address, port) that a listener owns, by the same address or by the wildcard.
+
+    A listener on `::` is taken to accept IPv4 too: the table does not show IPV6_V6ONLY.
+    """
     listeners = np.flatnonzero(sockets.state == TcpState.LISTEN)
     own, ports = sockets.local[listeners], sockets.lport[listeners]
     wildcard, ipv4 = sockets.addresses.is_wildcard[own], sockets.addresses.is_ipv4
@@ -55,6 +62,6 @@ def listened(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask
     narrow = np.zeros(PORTS, np.bool_)
     narrow[ports[~wildcard]] = True
     rows = np.flatnonzero(narrow[port])
-    wanted = fused((own[~wildcard], 32), (ports[~wildcard], 16))
-    owned[rows] |= np.isin(fused((address[rows], 32), (port[rows], 16)), wanted)
+    owned_ends = fused((own[~wildcard], 32), (ports[~wildcard], 16))
+    owned[rows] |= np.isin(fused((address[rows], 32), (port[rows], 16)), owned_ends)
     return owned

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from twtop.model import PORTS, Limits, Mask, Sockets, freeze
 
 FALSE_ALARM = 1e-9
-"""How likely connect() alone may be to fill some port as if it had been bound."""
+"""The chance, for a whole range, that a port which only connect() uses is taken for a bound one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EphemeralPorts:
-    """Ports of ip_local_port_range, True per port (65536,).
+    """The ports of ip_local_port_range, `low` and `high` included. Masks are over all port numbers: (65536,).
 
-    `chosen` are those that connect() chose if they are in use: neither reserved nor visibly bound by somebody else.
-    `available` are those of them that it can choose now: neither listened on nor merely bound. `low` sets the parity
-    that it tries first.
+    If a port of `chosen` is in use, connect() chose it: it is neither reserved nor visibly bound. `available` are those
+    of them that connect() can choose now, because no socket listens on them or is merely bound to them. connect() first
+    tries the ports of the same parity as `low`.
     """
 
     low: int
@@ -32,33 +32,33 @@ class EphemeralPorts:
 
     @property
     def capacity(self) -> int:
-        """C: what one destination can hold at all; connect() may fail `skipped_ports` ports before."""
+        """The most ports that one destination can hold. connect() may fail while `skipped_ports` of them are free."""
         return int(np.count_nonzero(self.available))
 
     @property
     def skipped_ports(self) -> int:
         """Ports that may stay free while connect() fails with EADDRNOTAVAIL: 1 in a range of an odd size, else 0.
 
-        __inet_hash_connect rounds the size of the range down to an even number and jumps back by that much at the high
-        end. So in an odd range one port of the low end's parity is passed over: the low end itself, or the high end if
-        the search begins at the low one. Where it begins moves only when a connect() succeeds: to repeat the one that
-        failed is in vain. Measured on 6.18: about one destination in eight gets one port less.
+        __inet_hash_connect rounds the size of the range down to an even number, and jumps back by that much at the high
+        end. So in an odd range it skips one port of the low end's parity: the low end itself, or the high end if the
+        search begins at the low one. The search begins elsewhere only after a connect() that succeeds, so repeating the
+        one that failed does not help. Measured on Linux 6.18: about one destination in eight gets one port less.
         """
         size = self.high - self.low + 1
         return size % 2 if size > 1 else 0
 
     @property
     def first_parity(self) -> int:
-        """Ports of the low end's parity: the ones that connect() tries first."""
+        """How many available ports have the low end's parity. connect() tries these first."""
         return int(np.count_nonzero(self.available[self.low % 2 :: 2]))
 
 
 def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
-    """The range less reserved, listening and otherwise bound ports; None when the range is unknown.
+    """The range without reserved, listening and otherwise bound ports; None where the range is unknown.
 
-    A port that any socket got by bind() is closed to every connect() of the namespace, whatever its address, and so is
-    one whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in __inet_hash_connect). A port that
-    connect() chose stays open to connect() towards other destinations.
+    A port that any socket got by bind() is closed to every connect() of the namespace, whatever the address. So is a
+    port whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in __inet_hash_connect). A port that
+    connect() chose stays open to a connect() to any other destination.
     """
     if limits.port_range is None:
         return None
@@ -74,16 +74,17 @@ def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
 
 
 def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:
-    """Open ports with more connections than connect() can have given them: somebody bound them.
+    """Mask of the open ports with more connections than connect() can have given them: somebody bound these ports.
 
-    connect() picks by 4-tuple: each destination (local IP, remote IP, remote port) searches on its own, from a place
-    that a keyed hash of it sets, and takes a port at most once. So the connections on one port are a sum of
-    independent yes-or-no's. One connect() comes upon a given port with a chance of at most w/n, where n ports have
-    its parity and w is the longest way from one open port to the next. M connections then put at most μ = M·w/n on a
-    port in the mean, and Chernoff bounds the chance of b or more by exp(b·(1 + ln(μ/b)) − μ). A port beyond belongs
-    to a listener that is gone, to clients that bound it, or to a range of their own (IP_LOCAL_PORT_RANGE).
+    connect() searches a port for each destination (local IP, remote IP, remote port) on its own. The search begins
+    where a keyed hash of the destination says, and takes a port at most once. So the number of connections on one port
+    is a sum of independent yes-or-no variables. One connect() takes a given port with a chance of at most w/n, where n
+    ports have its parity and w is the longest distance from one open port to the next. With M connections, the mean on
+    a port is at most μ = M·w/n, and by Chernoff's bound the chance of b or more is at most exp(b·(1 + ln(μ/b)) − μ). A
+    port beyond that belongs to a listener that is gone, to clients that bound it, or to clients with a range of their
+    own (IP_LOCAL_PORT_RANGE).
 
-    Where few other sockets are, four connections on one port of the default range are enough to know.
+    In a table of few sockets, four connections on one port of the default range are enough to tell.
     """
     load = np.bincount(sockets.lport[sockets.is_connection], minlength=PORTS) * open_ports
     halves = [open_ports[start : high + 1 : 2] for start in (low, low + 1) if start <= high]
@@ -97,7 +98,7 @@ def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:
 
 
 def _widest_step(open_ports: NDArray[Any]) -> int:
-    """The longest way from one open port to the next, round the end.
+    """The longest distance from one open port to the next; after the last port comes the first.
 
     >>> _widest_step(np.array([1, 1, 0, 0, 1])), _widest_step(np.array([0, 0, 1, 0])), _widest_step(np.array([0]))
     (3, 4, 1)

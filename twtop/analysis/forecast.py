@@ -1,14 +1,15 @@
-"""The count of TIME_WAIT in each second of the next minute, if connections go on being asked for as they are now.
+"""The count of TIME_WAIT in each second of the next minute, if the demand for connections stays as it is.
 
-The timers tell when the present TIME_WAIT are released, and how many entered lately. Three things change that count:
+The timers show when the present TIME_WAIT are released, and how many have entered lately. Three things change the
+count:
 
-  early ends  A new SYN, or a connect() that reuses, takes the place of a TIME_WAIT. An earlier dump showed how many
-              there were with time to spare, and this one shows how many of those are gone. The forecast lets the rest
-              end at the same pace. Where most TIME_WAIT end early, timers do not tell when they go; then the forecast
-              uses the observed total loss rate.
-  room        A connection that finds no port, and a close that finds no bucket, leave no TIME_WAIT.
-  demand      The kernel does not count a connect() that finds no port. So the forecast takes a budget that was full
-              within the last seconds to be asked as in the busiest second of the last minute: it takes each port again.
+  early ends  A new SYN, or a connect() that reuses, replaces a TIME_WAIT. An earlier dump showed how many TIME_WAIT had
+              time to spare, and this one shows how many of those are gone. The forecast lets the others end at the
+              same rate. Where most TIME_WAIT end early, the timers do not show when they end; then the forecast uses
+              the observed total loss rate.
+  room        A connection that finds no port leaves no TIME_WAIT. Nor does a close that finds no bucket.
+  demand      The kernel does not count a connect() that finds no port. So for a budget that was full within the last
+              seconds, the forecast uses the demand of the busiest second of the last minute.
 """
 
 import math
@@ -29,16 +30,17 @@ MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
 
 LATELY_S = 5
-"""A full budget is taken to be asked as before for this long: until the next move of the timer wheel, and a short span
-more, in which its entries show."""
+"""For this long after a budget was full, its demand is taken to be unchanged. Within this time the timer wheel moves
+and frees ports, and new entries show whether there is still a demand for them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minute:
-    """TIME_WAIT of some sockets by second, as the timers stood in a dump.
+    """TIME_WAIT of some sockets by second, by the timers of a dump.
 
-    `entered` (60,) are the entries of the last minute, oldest first, and `releases` (60,) those of the next, soonest
-    first. `forecast` (61,) is how many there will be, now first. All three are None where a timer is unknown.
+    `entered` (60,) are the entries of the last minute, oldest first. `releases` (60,) are the releases of the next
+    minute, soonest first. `forecast` (61,) is the count now and after each of the next 60 s. All three are None where a
+    timer is unknown.
     """
 
     entered: Counts | None = None
@@ -51,14 +53,16 @@ class Minute:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecast:
-    """Destinations are forecast in classes. Class 0 holds all that nothing is special about. Others have a class of
-    their own, and the destinations of a client that binds first share one.
+    """Destinations are forecast in classes. Class 0 has all destinations about which nothing is special. A special
+    destination has a class of its own, but the destinations of a client that binds first share one.
 
-    `number` (destinations + 1,) is the class of each destination, and at the end that of a socket without one. The rest
-    is per class. `mostly_ended_early` tells whether most TIME_WAIT ended early in the last `span_s` seconds.
-    `survival_per_s` is the part that does not end early within a second; where they mostly end early, the part that
-    does not end at all. `room` is how many there may be. `recently_full` tells whether there were as many lately.
-    `buckets` is the room for all classes together; `overflowing` tells whether it was full lately.
+    `number` (destinations + 1,) is the class of each destination; its last entry is that of a socket without one. These
+    are (classes,): `mostly_ended_early` says whether most TIME_WAIT ended early in the last `span_s` seconds.
+    `survival_per_s` is the part of the TIME_WAIT that does not end early within a second. Where most end early, it is
+    the part that does not end at all. `room` is how many TIME_WAIT there may be. `recently_full` says whether the
+    budget was full within the last seconds.
+
+    `buckets` is the room for all classes together. `overflowing` says whether it was full within the last seconds.
     """
 
     number: Codes
@@ -76,9 +80,9 @@ class Forecast:
     def counts(self, code: Codes, age_ms: Codes, release_s: Floats, left_out: Codes | None = None) -> Floats | None:
         """Forecast the count of TIME_WAIT, now and for 60 s: (61,). None where an age is unknown (−1).
 
-        `code`, `age_ms` and `release_s` are of the TIME_WAIT to forecast: destination, age, and seconds until the
-        release. `left_out` are the destinations of those TIME_WAIT that are not among them, None where all are. A
-        class that is only there in part has no limit of its own.
+        `code`, `age_ms` and `release_s` are the destination of each TIME_WAIT to forecast, its age, and the seconds
+        until its release. `left_out` are the destinations of all other TIME_WAIT, None where there are none. A class of
+        which some TIME_WAIT are left out has no limit.
         """
         if (age_ms < 0).any():
             return None
@@ -105,8 +109,10 @@ class Forecast:
         return total
 
     def minute(self, reading: Reading, rows: Rows, left_out: Rows | None = None) -> Minute:
-        """The minute before and after a reading, of the TIME_WAIT in these rows; `left_out` are the rows of all other
-        TIME_WAIT, None where there are none."""
+        """The minute before and after a reading, of the TIME_WAIT in these rows.
+
+        `left_out` are the rows of all other TIME_WAIT, None where there are none.
+        """
         sockets, code = reading.snapshot.sockets, reading.destinations.code
         age_ms, left_ms = sockets.age_ms[rows], sockets.timer_ms[rows]
         others = None if left_out is None else code[left_out]
@@ -114,16 +120,16 @@ class Forecast:
         return Minute(entries(age_ms), releases(left_ms, reading.wheel), counts)
 
     def _surviving(self, span_s: float) -> Floats:
-        """The part of those who enter within a span that is still there at its end, per class."""
-        pace = -np.log(self.survival_per_s) * span_s
-        return np.where(pace > 0, -np.expm1(-pace) / np.where(pace > 0, pace, 1.0), 1.0)
+        """The part of the entries within a span that still exists at its end: (classes,)."""
+        decay = -np.log(self.survival_per_s) * span_s
+        return np.where(decay > 0, -np.expm1(-decay) / np.where(decay > 0, decay, 1.0), 1.0)
 
     def _demand(self, number: Codes, age_ms: Codes, busy: Mask) -> Floats:
-        """Entries per second to expect, per class; those of the busiest second of the last minute for `busy` ones."""
+        """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
         def over(span_s: float) -> Floats:
-            entries = np.bincount(number[age_ms < span_s * 1000], minlength=len(busy))
-            return entries / (span_s * self._surviving(span_s))
+            entered = np.bincount(number[age_ms < span_s * 1000], minlength=len(busy))
+            return entered / (span_s * self._surviving(span_s))
 
         long, short = over(LONG_S), over(SHORT_S)
         lately = np.where(disagree(long, short), short, long)
@@ -131,13 +137,13 @@ class Forecast:
         if busy.any():
             rows = busy[number] & (age_ms < MINUTE_S * 1000)
             at = (np.cumsum(busy) - 1)[number[rows]] * MINUTE_S + age_ms[rows] // 1000
-            each = np.bincount(at, minlength=int(busy.sum()) * MINUTE_S).reshape(-1, MINUTE_S)
-            demand[busy] = np.maximum(demand[busy], each.max(axis=1) / self._surviving(1.0)[busy])
+            by_second = np.bincount(at, minlength=int(busy.sum()) * MINUTE_S).reshape(-1, MINUTE_S)
+            demand[busy] = np.maximum(demand[busy], by_second.max(axis=1) / self._surviving(1.0)[busy])
         return demand
 
 
 def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Forecast:
-    """Sort the destinations of a reading into classes, and measure how each class loses and limits its TIME_WAIT."""
+    """Sort the destinations of a reading into classes, and find the losses and the limits of each class."""
     snapshot, destinations, names = reading.snapshot, reading.destinations, reading.names
     sockets, count, capacity = snapshot.sockets, len(destinations), budgets.capacity
     losses = _losses(reading)
@@ -155,14 +161,14 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     most = np.full(size, np.inf)
     most[number[own]] = np.nan_to_num(capacity[own], nan=np.inf)
     full = most - reading.skipped_ports
-    lately = [then for then in reading.recent if snapshot.dumped - then.mono <= LATELY_S]
+    lately = [summary for summary in reading.recent if snapshot.dumped - summary.mono <= LATELY_S]
     recently_full = per_class(budgets.used) >= full
-    for then in lately:
-        recently_full |= np.bincount(number[own], then.of(then.used, names[own]), size) >= full
+    for summary in lately:
+        recently_full |= np.bincount(number[own], summary.of(summary.used, names[own]), size) >= full
     limit = snapshot.limits.max_tw_buckets
     timewait = sockets.timer == Timer.TIMEWAIT
     closed = int(np.count_nonzero(timewait & (sockets.state == TcpState.FIN_WAIT2)))
-    most_held = max(int(np.count_nonzero(timewait)), *(then.held for then in lately), 0)
+    most_held = max(int(np.count_nonzero(timewait)), *(summary.held for summary in lately), 0)
     early = _survival_per_s(per_class(losses.lasting), per_class(losses.early), losses.span_s)
     every = _survival_per_s(per_class(losses.running), per_class(losses.all), losses.span_s)
     mostly_ended_early = (per_class(losses.early) >= MANY) & (early**MINUTE_S < 0.5)
@@ -180,10 +186,10 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Losses:
-    """TIME_WAIT per destination that ended within the last `span_s` seconds.
+    """The TIME_WAIT of each destination that ended within the last `span_s` seconds: (destinations,).
 
-    `running` had time left before the span, and `all` of those are gone. `lasting` had so much time left that they
-    would still be there, and `early` of those are gone.
+    `running` had time left at the beginning of the span, and `all` of those are gone. `lasting` had more time left than
+    the span, and `early` of those are gone.
     """
 
     span_s: float
@@ -194,39 +200,42 @@ class _Losses:
 
 
 def _losses(reading: Reading) -> _Losses:
-    """Since a dump that held at least half of what there is now, if there is one: an emptier one tells little."""
+    """The losses since the oldest recent dump that had at least half as many TIME_WAIT as now, else since the newest.
+
+    A dump with fewer TIME_WAIT tells little.
+    """
     snapshot, destinations = reading.snapshot, reading.destinations
     sockets, count = snapshot.sockets, len(destinations)
-    recent = [then for then in reading.recent if snapshot.dumped - then.mono <= LASTING_S]
+    recent = [summary for summary in reading.recent if snapshot.dumped - summary.mono <= LASTING_S]
     held = int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT))
-    before = next((then for then in recent if 2 * then.held >= held), recent[-1] if recent else None)
+    before = next((each for each in recent if 2 * each.held >= held), recent[-1] if recent else None)
     if before is None:
         nothing = np.zeros(count)
         return _Losses(LONG_S, nothing, nothing, nothing, nothing)
     span_s = snapshot.dumped - before.mono
 
-    def gone(then: Floats, left_s: float) -> Floats:
-        """How many of `then` are missing among the TIME_WAIT of now with more than so much time left."""
+    def gone(earlier: Floats, left_s: float) -> Floats:
+        """How many fewer there are now, among those that existed then and have more than `left_s` left."""
         rows = (sockets.age_ms >= span_s * 1000) & (sockets.timer_ms > left_s * 1000)
-        return np.maximum(then - np.bincount(destinations.code[rows], minlength=count), 0.0)
+        return np.maximum(earlier - np.bincount(destinations.code[rows], minlength=count), 0.0)
 
     lasting, running = (before.of(column, reading.names) for column in (before.lasting, before.running))
     return _Losses(span_s, lasting, gone(lasting, LASTING_S - span_s), running, gone(running, 0))
 
 
-def _survival_per_s(then: Floats, gone: Floats, span_s: float) -> Floats:
-    """The part that survives a second, where `gone` of `then` are gone after a span; always more than 0.
+def _survival_per_s(earlier: Floats, gone: Floats, span_s: float) -> Floats:
+    """The part that survives a second, if `gone` of `earlier` are gone after a span; always more than 0.
 
     >>> _survival_per_s(np.array([100.0, 0.0]), np.array([75.0, 0.0]), 2.0).tolist()
     [0.5, 1.0]
     """
-    then = np.maximum(then, 1.0)
-    survival: Floats = (np.maximum(then - gone, 0.5) / then) ** (1 / span_s)
+    earlier = np.maximum(earlier, 1.0)
+    survival: Floats = (np.maximum(earlier - gone, 0.5) / earlier) ** (1 / span_s)
     return survival
 
 
 def _shares_a_budget(destinations: Destinations, binders: BindFirst | None, addresses: int) -> Mask:
-    """Destinations whose client binds first."""
+    """Mask of the destinations whose client binds first."""
     binds = np.zeros(addresses, np.bool_)
     if binders is not None:
         binds[binders.local[binders.holds]] = True

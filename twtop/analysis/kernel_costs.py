@@ -14,14 +14,14 @@ BIND_BUCKET_BYTES = 128
 """Slab object size of tcp_bind_bucket and tcp_bind2_bucket."""
 
 ESTABLISHED_BYTES = 3_700
-"""An idle ESTABLISHED with its file and inode, measured; the other side of the comparison."""
+"""What an idle ESTABLISHED takes with its file and inode, as measured; for comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Kernel memory in bytes: `here` of this namespace's TIME_WAIT by formula, `slabs` of the whole machine's.
+    """Kernel memory of TIME_WAIT in bytes: `here` of this namespace's by formula, `slabs` of the whole machine's.
 
-    `here` is None where not all sockets were read, `slabs` where /proc/slabinfo cannot be read: it is root's.
+    `here` is None where not all sockets were read. `slabs` is None where /proc/slabinfo cannot be read: only root may.
     """
 
     here: int | None
@@ -29,7 +29,7 @@ class Memory:
 
 
 def memory(snapshot: Snapshot) -> Memory:
-    """What TIME_WAIT hold, as far as it is known."""
+    """The kernel memory of the TIME_WAIT of a snapshot."""
     here = None if snapshot.part else memory_formula(snapshot.sockets)
     return Memory(here, snapshot.gauges.get("tw_slab_bytes"))
 
@@ -44,16 +44,16 @@ def memory_formula(sockets: Sockets) -> int:
 
 
 def ehash_load(snapshot: Snapshot) -> float | None:
-    """Sockets of this namespace per bucket of the established hash; None where a figure is missing."""
+    """Sockets of this namespace per bucket of the kernel's hash of connections; None where a figure is missing."""
     held, used, entries = snapshot.gauges.get("tw"), snapshot.gauges.get("inuse"), snapshot.limits.ehash_entries
     return None if held is None or used is None or not entries else (held + used) / entries
 
 
 def accept_queue(sockets: Sockets) -> float | None:
-    """Fill of the fullest accept queue: a LISTEN socket's rqueue is its length, wqueue its backlog (tcp_diag_get_info).
+    """The share of the fullest accept queue that is in use, 0 to 1; None without a listener whose backlog is known.
 
-    None without a listener whose backlog is known. A backlog of 0 still holds one connection (sk_acceptq_is_full
-    compares by >).
+    The `rqueue` of a LISTEN socket is the length of its queue, and `wqueue` is its backlog (tcp_diag_get_info). A
+    backlog of 0 still holds one connection, because sk_acceptq_is_full compares by >.
     """
     rows = (sockets.state == TcpState.LISTEN) & (sockets.wqueue != UNKNOWN_QUEUE)
     if not rows.any():

@@ -1,16 +1,16 @@
-"""Peak hold: the highest pressure that each destination has had in this run."""
+"""The highest pressure that each destination has had in this run."""
 
 import numpy as np
 
 from twtop.analysis.destinations import Names
-from twtop.model import Floats
+from twtop.model import Floats, Rows
 
 MOST = 1 << 14
-"""Destinations that are remembered besides those of the last dump; those gone longest are forgotten first."""
+"""How many destinations are remembered beside those of the last dump. Those gone longest are forgotten first."""
 
 
 class PeakHold:
-    """Sorted columns over the names of `Destinations.names`, which outlive a destination that goes and comes back."""
+    """Peaks by the name of a destination (Destinations.names). A destination that comes back has the same name."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -23,19 +23,20 @@ class PeakHold:
         return len(self._names)
 
     def hold(self, names: Names, pressure: Floats) -> Floats:
-        """The highest pressure of each of these up to now; NaN where it was never known."""
+        """Take note of the pressure of these destinations. The highest of each up to now, NaN where none is known."""
         self._dumps += 1
-        present, places = np.unique(names, return_inverse=True)
+        present, index = np.unique(names, return_inverse=True)
         peak = np.full(len(present), np.nan)
-        np.fmax.at(peak, places, pressure)
+        np.fmax.at(peak, index, pressure)
         at = np.searchsorted(self._names, present)
         known = np.append(self._names, np.uint64(0))[at] == present
         known &= at < len(self._names)
         peak[known] = np.fmax(peak[known], self._peak[at[known]])
         self._keep(at[known], present, peak)
-        return peak[places]
+        return peak[index]
 
-    def _keep(self, replaced: np.ndarray, present: Names, peak: Floats) -> None:
+    def _keep(self, replaced: Rows, present: Names, peak: Floats) -> None:
+        """Put these peaks in, sorted by name; `replaced` are the rows that have had some of the names."""
         gone = np.ones(len(self._names), np.bool_)
         gone[replaced] = False
         rows = np.flatnonzero(gone)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.analysis.exhaustion import full_in_s, max_per_s
+from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.rates import measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
@@ -33,16 +33,18 @@ DEFAULT_REUSE_DELAY_MS = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortBudgets:
-    """One entry per destination; NaN is unknown or does not apply, infinity in `full_in_s` is never.
+    """The budget of each destination: (destinations,). NaN is unknown or does not apply.
 
-    Outbound: `used` ports of `capacity` are taken, in any state; `time_wait` of them are in TIME_WAIT; connect() may
-    take over `reusable` of those. capacity − used + reusable connections can still be made, now and then one less
-    (EphemeralPorts.skipped_ports). Past the cliff the first parity is full. Inbound: the peer's client ports.
+    Outbound, `used` of `capacity` ports are taken by sockets in any state. `time_wait` of these are in TIME_WAIT, and
+    connect() may take over `reusable` of those. So capacity − used + reusable connections can still be made, now and
+    then one less (EphemeralPorts.skipped_ports). `probes_per_connect` is the mean number of ports that a connect()
+    tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
 
-    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `new_per_s` are connections
-    opened per second, less those that end without a TIME_WAIT. At more than `max_per_s`, with the connections now open,
-    the budget fills sooner or later. Where a client binds first, `full_in_s` is at most that of the budget which its
-    address has for all destinations (BindFirst.bound).
+    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `new_per_s` is how many
+    connections are opened per second, less those that end without a TIME_WAIT. At more than `max_per_s` the budget
+    fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
+    full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
+    has for all destinations (BindFirst.bound).
     """
 
     used: Floats
@@ -64,9 +66,10 @@ class PortBudgets:
 
 
 def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
-    """Pairs of addresses between which connect() takes over a TIME_WAIT that is old enough; None for unknown sysctls.
+    """Mask of the pairs of addresses between which connect() takes over a TIME_WAIT that is old enough.
 
-    tcp_twsk_unique: tcp_tw_reuse 1 for all peers, 2 for loopback, and only if the old connection had timestamps.
+    None where the sysctls are unknown. tcp_twsk_unique allows it to all peers if tcp_tw_reuse is 1, to loopback alone
+    if it is 2, and in both cases only if the old connection had timestamps.
     """
     if limits.tw_reuse is None or limits.timestamps is None:
         return None
@@ -79,13 +82,16 @@ def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Co
 
 
 def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
-    """TIME_WAIT that connect() may take over now; None when the sysctls are unknown. Never a closed FIN_WAIT2."""
+    """Mask of the TIME_WAIT that connect() may take over now; None where the sysctls are unknown.
+
+    connect() never takes over a closed FIN_WAIT2.
+    """
     allowed = may_take_over(limits, sockets.addresses, sockets.local, sockets.remote)
     return None if allowed is None else allowed & (sockets.age_ms > reuse_delay_ms(limits))
 
 
 def reuse_delay_ms(limits: Limits) -> int:
-    """The age in ms from which connect() may take over a TIME_WAIT."""
+    """The age in ms beyond which connect() may take over a TIME_WAIT."""
     return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
 
 
@@ -99,7 +105,7 @@ def port_budgets(reading: Reading) -> PortBudgets:
     if ports is not None:
         member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
     time_wait = member & sockets.is_time_wait
-    reuse = reusable_rows(snapshot.limits, sockets)
+    reusable = reusable_rows(snapshot.limits, sockets)
     allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
 
     def tally(rows: Mask) -> Floats:
@@ -107,8 +113,8 @@ def port_budgets(reading: Reading) -> PortBudgets:
 
     used, waiting = tally(member), tally(time_wait)
     total = np.nan if ports is None else float(ports.capacity)
-    held = member if reuse is None else member & ~reuse
-    past_cliff, probes = _cost(ports, sockets, held, tally, outbound)
+    held = member if reusable is None else member & ~reusable
+    past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
     live, ceiling = used - waiting, np.where(outbound, total, np.nan)
     rows = np.flatnonzero(time_wait)
     rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live)
@@ -116,32 +122,26 @@ def port_budgets(reading: Reading) -> PortBudgets:
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(reading, allowed)
     busy = np.flatnonzero(time_wait & held)
+    room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
+    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
     return PortBudgets(
         used=used,
         time_wait=waiting,
-        reusable=np.where(known, np.nan if reuse is None else tally(member & reuse), np.nan),
+        reusable=np.where(known, np.nan if reusable is None else tally(member & reusable), np.nan),
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
         max_per_s=max_per_s(ceiling, live, hold_s),
-        full_in_s=full_in_s(
-            code[busy],
-            free_in_s[busy],
-            live,
-            rates,
-            hold_s,
-            np.where(timed, ceiling - reading.skipped_ports, np.nan),
-            wheel.longest_s,
-        ),
+        full_in_s=full_in_s(use, wheel.longest_s),
         past_cliff=past_cliff,
     )
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
-    """(per destination: seconds that a closed connection keeps its port; per socket: seconds until a TIME_WAIT gives
-    its port back).
+    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
+    free (sockets,)).
 
-    `allowed` are the destinations for which connect() may take a TIME_WAIT over.
+    `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
     """
     sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
     hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
@@ -154,12 +154,12 @@ def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
     return hold_s, free_in_s
 
 
-def _cost(
+def _search_cost(
     ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
 ) -> tuple[Mask, Floats]:
-    """(whether each destination is past the cliff; the mean number of ports that one connect() to it tries).
+    """(whether each destination is past the cliff, the mean number of ports that one connect() to it tries).
 
-    __inet_hash_connect scans the low end's parity to its end before it looks at the other.
+    __inet_hash_connect searches all ports of the low end's parity before it tries one of the other.
     """
     if ports is None:
         return np.zeros(len(outbound), np.bool_), np.full(len(outbound), np.nan)

@@ -1,8 +1,8 @@
 """How fast each budget takes ports: from the timers of one dump, and from the counts of the dumps before it.
 
 Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly. An earlier dump
-knows how many other connections there were, so no socket has to be found again. A connection that comes and goes
-without a TIME_WAIT, as where the other side closes first, cancels out, as it does in the budget.
+knows how many other connections there were, so no socket has to be found again. A connection that ends
+without a TIME_WAIT, because the other side closes first, cancels out, as it does in the budget.
 """
 
 from dataclasses import dataclass, fields
@@ -18,14 +18,15 @@ SHORT_S = 3
 """Rates are means over LONG_S, so that they do not flicker; over SHORT_S where the two means disagree."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
-"""Two means disagree, or connections grow for good, from so many standard deviations of a count on."""
+"""From how many standard deviations of a count on two means disagree, and growth is a trend."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """Per second and budget: `closing` are entries into TIME_WAIT, `growth` is that of all other connections.
+    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT. `growth` is how fast the number of
+    all other connections grows. `trend` is the growth where it is more than chance, else 0.
 
-    `trend` is the growth where it is more than chance, else 0; only a trend may be extrapolated for long.
+    Only a trend may be extrapolated over more than a minute.
     """
 
     closing: Floats
@@ -44,8 +45,9 @@ class Rates:
 def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats) -> Rates:
     """The rates of budgets at the time of a reading.
 
-    `code` and `age_ms` are of the sockets in TIME_WAIT: whose budget, and the age in ms. `names` and `live` are per
-    budget: its name in the recent dumps, and its connections not in TIME_WAIT. Without recent dumps growth is 0.
+    For each socket in TIME_WAIT, `code` is its budget and `age_ms` its age, −1 for unknown. For each budget, `names` is
+    its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. Without recent dumps the
+    growth is 0.
     """
     mono, recent = reading.snapshot.mono, reading.recent
     size = len(names)
@@ -53,7 +55,8 @@ def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, li
     def over(span_s: int) -> tuple[Floats, Floats]:
         young = (age_ms >= 0) & (age_ms < span_s * 1000)
         closing = np.bincount(code[young], minlength=size) / span_s
-        before = next((each for each in reversed(recent) if mono - each.mono >= span_s), recent[0] if recent else None)
+        old = (summary for summary in reversed(recent) if mono - summary.mono >= span_s)
+        before = next(old, recent[0] if recent else None)
         if before is None:
             return closing, np.zeros(size)
         return closing, (live - before.of(before.live, names)) / (mono - before.mono)
@@ -67,6 +70,6 @@ def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, li
 
 
 def disagree(long_per_s: Floats, short_per_s: Floats) -> Mask:
-    """Where the rate over SHORT_S differs from that over LONG_S by more than chance."""
+    """Mask of the rates whose mean over SHORT_S differs from that over LONG_S by more than chance."""
     expected, seen = long_per_s * SHORT_S, short_per_s * SHORT_S
     return np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))

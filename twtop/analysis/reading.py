@@ -1,4 +1,4 @@
-"""One dump of the socket table, with what every part of the analysis asks of it."""
+"""One dump of the socket table, with what every part of the analysis needs."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from twtop.model import Floats, Snapshot, Timer
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
-    to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first."""
+    to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first.
+    """
 
     snapshot: Snapshot
     ports: EphemeralPorts | None
@@ -29,10 +30,10 @@ class Reading:
         return self.ports.skipped_ports if self.ports else 0
 
     def summary(self, used: Floats, time_wait: Floats, shared: tuple[Names, Floats] | None = None) -> DumpSummary:
-        """What later readings compare themselves with.
+        """The summary of this dump, with which later readings compare themselves.
 
-        `used` and `time_wait` (destinations,) are the sockets in each budget, and how many of those are in TIME_WAIT.
-        `shared` are (names, connections not in TIME_WAIT) of the budgets that a local address has for all destinations.
+        `used` (destinations,) counts the sockets in each budget, and `time_wait` those of them in TIME_WAIT. `shared`
+        are (names, connections not in TIME_WAIT) of the budgets that one local address has for all destinations.
         """
         sockets, code = self.snapshot.sockets, self.destinations.code
         names, live = self.names, used - time_wait

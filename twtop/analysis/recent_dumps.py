@@ -17,11 +17,12 @@ LASTING_S = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DumpSummary:
-    """Counts of one dump per destination, sorted by name.
+    """Counts of one dump by budget, sorted by name: (budgets,).
 
-    `live` are connections not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with time left,
-    `lasting` those with more than LASTING_S left. The budget that an address has for all destinations has `live` only.
-    `held` counts all timewait objects, closed FIN_WAIT2 included. `mono` is when the dump was read, in seconds.
+    `live` counts connections that are not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with
+    time left, and `lasting` those with more than LASTING_S left. Of the budget that an address has for all destinations
+    only `live` is known; its other counts are 0. `held` counts all timewait objects, closed FIN_WAIT2 included. `mono`
+    is when the dump was read, in seconds of the monotonic clock.
     """
 
     mono: float
@@ -36,7 +37,7 @@ class DumpSummary:
         freeze(*(getattr(self, f.name) for f in fields(self)[2:]))
 
     def of(self, column: Floats, names: Names) -> Floats:
-        """The entries of a column for these destinations; 0 for one that did not exist."""
+        """The entries of a column for the budgets with these names; 0 for one that this dump did not have."""
         if not len(self.names):
             return np.zeros(len(names))
         at = np.minimum(np.searchsorted(self.names, names), len(self.names) - 1)
@@ -44,7 +45,7 @@ class DumpSummary:
 
 
 class RecentDumps:
-    """The summaries of the last seconds."""
+    """Keeps the summaries of the last seconds."""
 
     def __init__(self) -> None:
         self._kept: deque[DumpSummary] = deque()
@@ -53,7 +54,7 @@ class RecentDumps:
         """The summaries of the LONG_S before `mono`, and the last one before those; oldest first."""
         while len(self._kept) > 1 and self._kept[1].mono <= mono - LONG_S:
             self._kept.popleft()
-        return tuple(each for each in self._kept if each.mono < mono)
+        return tuple(summary for summary in self._kept if summary.mono < mono)
 
     def keep(self, summary: DumpSummary) -> None:
         """Remember the newest dump."""

@@ -1,9 +1,9 @@
-"""What the TIME_WAIT timers tell: who entered in the last minute, who leaves in the next.
+"""What the timers of TIME_WAIT show: the entries of the last minute and the releases of the next.
 
 A timer gives the moment of entry exactly: TCP_TIMEWAIT_LEN before it runs out. The socket stays longer than that,
-since the kernel's timer wheel releases in bursts (kernel/time/timer.c, calc_index): a timer of 60 s stands on a level
-that moves once in 512 or 4096 jiffies, and whatever ran out since its last move is released at the next. Until then
-such a socket shows no time left and still holds its port.
+because the kernel's timer wheel releases in bursts (calc_index in kernel/time/timer.c). A timer of 60 s is on a level
+that moves once in 512 or 4096 jiffies. What has run out since the last move is released at the next one. Until then
+such a socket shows no time left, and still holds its port.
 """
 
 import math
@@ -16,19 +16,20 @@ from twtop.model import TIMEWAIT_MS, Counts, Floats
 
 MINUTE_S = 60
 RATE_WINDOW_S = 6
-"""Rates from timers are means over this long: short enough to be now, long enough not to flicker."""
+"""Rates from timers are means over this time: short enough to be current, long enough not to flicker."""
 
 FEW = 32
-"""With fewer timers their common step may be larger than a jiffy by chance."""
+"""Of fewer timers than these the common step may be larger than a jiffy by chance."""
 
 INITIAL_JIFFIES_S = -300
-"""Jiffies begin five minutes before they wrap at 32 bits (include/linux/jiffies.h), where every level moves."""
+"""Jiffies begin five minutes before they wrap at 32 bits (INITIAL_JIFFIES of include/linux/jiffies.h). Every level of
+the wheel moves at the wrap."""
 
 BOOT_S = 0.2
-"""Jiffies are first counted this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
+"""The kernel begins to count jiffies this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
 
 UNSURE_S = 0.25
-"""So near to a move of the wheel the clock alone does not tell whether it has come."""
+"""Within this time of a move of the wheel, the clock alone does not tell whether the move has happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Wheel:
     next_s: float
 
     def release_s(self, timer_ms: NDArray[np.int32]) -> Floats:
-        """Seconds until each timer's socket is released: at the first move of the wheel after the timer ran out.
+        """Seconds until each timer's socket is released, at the first move of the wheel after the timer runs out.
 
         >>> Wheel(step_s=2.0, next_s=0.5).release_s(np.array([0, 499, 500, 2499, 9000], np.int32)).tolist()
         [0.5, 0.5, 2.5, 2.5, 10.5]
@@ -50,14 +51,14 @@ class Wheel:
 
     @property
     def longest_s(self) -> float:
-        """No TIME_WAIT of now is left after this many seconds."""
+        """After this many seconds none of the present TIME_WAIT is left."""
         return TIMEWAIT_MS / 1000 + self.step_s
 
 
 def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
-    """The wheel of the kernel that showed these TIME_WAIT timers when CLOCK_MONOTONIC was at `mono` seconds.
+    """The wheel of the kernel whose TIME_WAIT had these timers (ms) when CLOCK_MONOTONIC was at `mono` seconds.
 
-    Timers in units longer than 1 ms hide the length of a jiffy: then the usual 250 Hz are assumed.
+    Timers in units of more than 1 ms hide the length of a jiffy. Then the usual 250 Hz are assumed.
 
     >>> wheel(np.empty(0, np.int32), mono=300 + BOOT_S + 5 * 2.048 + 2)
     Wheel(step_s=2.048, next_s=0.048)
@@ -66,16 +67,18 @@ def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
     since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
     next_s = round(step_s - since, 3)
     if min(since, next_s) < UNSURE_S:
-        next_s = _seen_next_s(timer_ms, step_s, next_s)
+        next_s = _corrected_next_s(timer_ms, step_s, next_s)
     return Wheel(step_s, next_s)
 
 
-def _seen_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> float:
-    """What ran out since the last move still stands there: nearly a step's worth before a move, nearly none after it.
+def _corrected_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> float:
+    """Close to a move, say by the timers whether the move has happened, and correct `next_s` if it says otherwise.
+
+    Just before a move, nearly a whole step's worth of timers has run out. Just after it, nearly none has.
 
     >>> steady = np.arange(2000, dtype=np.int32) * 20
     >>> before, after = np.append(steady, [0] * 99), steady
-    >>> [_seen_next_s(timers, 2.0, next_s) for timers in (before, after) for next_s in (0.1, 1.9)]
+    >>> [_corrected_next_s(timers, 2.0, next_s) for timers in (before, after) for next_s in (0.1, 1.9)]
     [0.1, 0.001, 2.0, 1.9]
     """
     out = int(np.count_nonzero(timer_ms == 0))
@@ -89,11 +92,11 @@ def _seen_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> f
 
 
 def wheel_step_s(timer_ms: NDArray[np.int32]) -> float:
-    """g: seconds between two moves of the wheel under a 60 s timer, by the tick rate that the timers show.
+    """Seconds between two moves of the wheel level that has the timers of 60 s, by the tick rate that the timers show.
 
-    The kernel reports a timer in whole jiffies, so the common step of many timers is a jiffy; with few timers, or
-    timers in round numbers, the usual 250 Hz is assumed. A timer of 60 s stands on wheel level 3, which moves every
-    512 jiffies, above 537 Hz on level 4.
+    The kernel reports a timer in whole jiffies, so the common step of many timers is a jiffy. Where there are few, or
+    all are in round numbers, the usual 250 Hz are assumed. A timer of 60 s is on level 3 of the wheel, which moves
+    every 512 jiffies. Above 537 Hz it is on level 4, which moves every 4096 jiffies.
 
     >>> wheel_step_s(np.array([59996, 59992, 4, 8, 1204] * 10, np.int32))
     2.048
@@ -105,7 +108,7 @@ def wheel_step_s(timer_ms: NDArray[np.int32]) -> float:
 
 
 def _tick_rate(running: NDArray[np.int32]) -> int:
-    """HZ. At 300 a jiffy is 3⅓ ms, cut off to whole ones (jiffies_to_msecs): 0, 3, 6, 10 …; at 1000 all are there."""
+    """HZ, from timers in ms. At 300 Hz a jiffy is 3⅓ ms, and jiffies_to_msecs drops the fraction: 0, 3, 6, 10, …"""
     jiffy_ms = int(np.gcd.reduce(running)) if len(running) >= FEW else 4
     if jiffy_ms % 4 == 0:
         return 250
@@ -115,14 +118,14 @@ def _tick_rate(running: NDArray[np.int32]) -> int:
 
 
 def mean_life_s(step_s: float) -> float:
-    """L: how long a TIME_WAIT lasts on average."""
+    """How many seconds a TIME_WAIT lasts in the mean."""
     return TIMEWAIT_MS / 1000 + step_s / 2
 
 
 def entries(age_ms: NDArray[np.int32]) -> Counts | None:
-    """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,); survivors only.
+    """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,).
 
-    `age_ms` are of TIME_WAIT; where one of them is unknown (−1), so is the answer.
+    `age_ms` are the ages of the TIME_WAIT that still exist; only these are counted. None where an age is unknown (−1).
 
     >>> entries(np.array([0, 999, 59_999, 60_000], np.int32))[[0, 1, -1]].tolist()
     [1, 0, 2]
@@ -137,7 +140,7 @@ def entries(age_ms: NDArray[np.int32]) -> Counts | None:
 def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
     """TIME_WAIT released in each second of the next minute, soonest first: (60,); None where a timer is unknown (−1).
 
-    They come in bursts, and what entered just now leaves some seconds after that minute.
+    They come in bursts. What has just entered is released some seconds after that minute.
 
     >>> releases(np.array([0, 100, 59_900], np.int32), Wheel(step_s=2.0, next_s=1.5))[:3].tolist()
     [0, 2, 0]
@@ -149,12 +152,12 @@ def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
 
 
 def rate(entered: Counts | None) -> float | None:
-    """Entries per second now, from the entries of each second, oldest first."""
+    """Entries per second at present, from the entries in each second, oldest first; None where these are unknown."""
     return None if entered is None else float(entered[-RATE_WINDOW_S:].sum()) / RATE_WINDOW_S
 
 
 def carried(counts: Counts | None, age_s: float, entered_per_s: float | None) -> Counts | None:
-    """Entries, or releases, that stood so `age_s` ago, as they are now: what moved in since came at this rate.
+    """Entries or releases by second as of `age_s` ago → as of now. The seconds that are new get the given rate.
 
     >>> carried(np.arange(60), age_s=2.3, entered_per_s=7.0)[[0, -1]].tolist()
     [2, 7]

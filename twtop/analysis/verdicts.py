@@ -1,4 +1,4 @@
-"""What this many TIME_WAIT cost here, now: six short answers, each with its level and its live number."""
+"""What this many TIME_WAIT cost here and now: six short answers, each with its level and its live number."""
 
 import enum
 import math
@@ -20,11 +20,11 @@ MEMORY_WARN, MEMORY_CRITICAL = 0.01, 0.05
 """Shares of the machine's memory; a million TIME_WAIT is about a quarter of a gigabyte."""
 
 LEAK = 50
-"""So many CLOSE_WAIT that stay are worth a warning, when most sockets that have a descriptor are in CLOSE_WAIT."""
+"""From this many CLOSE_WAIT that stay, warn, if most sockets with a descriptor are in CLOSE_WAIT."""
 
 
 class Level(enum.StrEnum):
-    """How bad; unknown is never taken for ok."""
+    """How bad it is. What is unknown is never shown as OK."""
 
     OK = "ok"
     WARN = "warn"
@@ -48,9 +48,9 @@ OF_THE_FILTER = "Only sockets that the filter keeps were read."
 
 @dataclass(frozen=True, slots=True)
 class CounterRates:
-    """Change per second of each counter since the snapshot before, None where it is unknown.
+    """`per_s` is the change of each counter per second since the snapshot before, None for unknown.
 
-    `growth_per_s` is that of all timewait objects, a mean over some seconds.
+    `growth_per_s` is how many more timewait objects there are per second, a mean over some seconds; None for unknown.
     """
 
     per_s: Mapping[str, float | None]
@@ -58,12 +58,12 @@ class CounterRates:
 
 
 def verdicts(analysis: Analysis, rates: CounterRates) -> tuple[Verdict, ...]:
-    """All of them, in the order in which they stand on the strip."""
+    """All verdicts, in the order of the strip."""
     return tuple(judge(analysis, rates) for judge in VERDICTS)
 
 
-def _of_what_was_read(analysis: Analysis, verdict: Verdict) -> Verdict:
-    """The verdict says so where it knows a part of the sockets alone."""
+def _note_filter(analysis: Analysis, verdict: Verdict) -> Verdict:
+    """Add to the verdict's text that only a part of the sockets was read, if so."""
     return replace(verdict, text=f"{verdict.text} {OF_THE_FILTER}") if analysis.snapshot.part else verdict
 
 
@@ -76,7 +76,7 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
 
 
 def _ports(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _of_what_was_read(analysis, _port_budget(analysis))
+    return _note_filter(analysis, _port_budget(analysis))
 
 
 def _port_budget(analysis: Analysis) -> Verdict:
@@ -104,21 +104,21 @@ def _port_budget(analysis: Analysis) -> Verdict:
 
 
 def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:
-    """How bad a port budget is, wherever it is shown; an infinite or unknown time does not count."""
+    """The level of a port budget, wherever it is shown. An infinite or unknown time does not raise it."""
     if pressure >= SHARE_CRITICAL or full_in_s <= SOON_S:
         return Level.CRITICAL
     return Level.WARN if pressure >= SHARE_WARN or past_cliff else Level.OK
 
 
 def when_full(full_in_s: float) -> str:
-    """When a budget will be full, in two to four words; empty for never and for unknown.
+    """When a budget will be full, in two to four words; empty for never (infinity) and for unknown (NaN).
 
     >>> when_full(0), when_full(0.3), when_full(41.2), when_full(math.inf)
     ('full now', 'full now', 'full in 41 s', '')
     """
     if not math.isfinite(full_in_s):
         return ""
-    return "full now" if (told := fmt.full_in(full_in_s)) == "now" else f"full in {told}"
+    return "full now" if (text := fmt.full_in(full_in_s)) == "now" else f"full in {text}"
 
 
 def _when_not(worst: Bottleneck) -> str:
@@ -130,7 +130,7 @@ def _when_not(worst: Bottleneck) -> str:
 
 
 def _connect_cost(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _of_what_was_read(analysis, _search_for_a_port(analysis))
+    return _note_filter(analysis, _search_for_a_port(analysis))
 
 
 def _search_for_a_port(analysis: Analysis) -> Verdict:
@@ -176,7 +176,7 @@ def _buckets(analysis: Analysis, rates: CounterRates) -> Verdict:
 
 
 def _memory(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    """From slabinfo when it is readable, else by formula."""
+    """By slabinfo where it can be read, otherwise by formula."""
     snapshot, memory = analysis.snapshot, analysis.memory
     total = snapshot.gauges.get("memory_bytes")
     value = memory.here if memory.slabs is None else memory.slabs
@@ -194,7 +194,7 @@ def _memory(analysis: Analysis, _rates: CounterRates) -> Verdict:
 
 
 def _fds(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _of_what_was_read(analysis, _descriptors(analysis))
+    return _note_filter(analysis, _descriptors(analysis))
 
 
 def _descriptors(analysis: Analysis) -> Verdict:
@@ -202,17 +202,17 @@ def _descriptors(analysis: Analysis) -> Verdict:
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
         return _unknown("fds", "The number of open files")
-    forgotten = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
+    close_wait = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
     level = _level(used / most)
-    leaks = analysis.staying_close_wait >= LEAK and forgotten * 2 > count_holders(snapshot.sockets)
+    leaks = analysis.staying_close_wait >= LEAK and close_wait * 2 > count_holders(snapshot.sockets)
     if leaks and level is Level.OK:
         level = Level.WARN
-    leak = f"; {fmt.count(forgotten)} CLOSE_WAIT do, until their application closes them" if forgotten else ""
+    leak = f"; {fmt.count(close_wait)} CLOSE_WAIT do, until their application closes them" if close_wait else ""
     return Verdict(
         "fds",
         level,
         used / most,
-        f"{fmt.count(forgotten)} CLOSE_WAIT" if leaks else "0 held",
+        f"{fmt.count(close_wait)} CLOSE_WAIT" if leaks else "0 held",
         f"TIME_WAIT hold no file descriptor{leak}; the system has {fmt.count(used)} of {fmt.count(most)} files open.",
     )
 

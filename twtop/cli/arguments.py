@@ -27,7 +27,7 @@ PORT = re.compile("[0-9]{1,5}")
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the words of a command line, the process's own by default; bad usage exits with 2 and one line."""
+    """Parse a command line, this process's own for None. On bad usage, print one line and exit with status 2."""
     options = parser().parse_args(given)
     if options.command == "demo" and options.netns is not None:
         parser().error("the demo has a network namespace of its own: leave out -N")
@@ -39,7 +39,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors are one line that says what to do."""
+    """Prints errors as one line that says what to do."""
 
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
@@ -103,7 +103,7 @@ def _port_range(text: str) -> tuple[int, int]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """All that the command line understands; the manual and the completions are made from it too."""
+    """The parser of the whole command line. The manual page and the completions are made from it too."""
     top = _Parser(
         prog="twtop",
         description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
@@ -123,8 +123,8 @@ def parser() -> argparse.ArgumentParser:
     for command in (explain, demo):
         _add_common(command)
     for command in (top, explain):
-        told = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
-        command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=told)
+        names = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
+        command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=names)
     _add_demo(demo)
     return top
 

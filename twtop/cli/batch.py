@@ -1,4 +1,4 @@
-"""`twtop -b` and `-1`: a report each interval, on stdout."""
+"""`twtop -b` and `-1`: a report on stdout at each interval."""
 
 import argparse
 import sys
@@ -19,7 +19,7 @@ from twtop.sources.source import OpenSource
 
 
 def batch(source: OpenSource, view: View, options: argparse.Namespace) -> int:
-    """Print as many reports as were asked for."""
+    """Print as many reports as the options say; the exit status."""
     report = REPORTS[options.output]
     try:
         for frame in islice(frames(source, view, options), options.iterations):
@@ -31,7 +31,10 @@ def batch(source: OpenSource, view: View, options: argparse.Namespace) -> int:
 
 
 def frames(source: OpenSource, view: View, options: argparse.Namespace) -> Iterator[Frame]:
-    """A frame each `--delay`, without end. What the source notices, and whose processes are hidden, is told once."""
+    """A frame each `--delay` seconds, without end. Raises CollectError.
+
+    The notice of the source, and a hint about hidden processes, are printed once on stderr.
+    """
     pipeline = Pipeline(source, options.max_cpu)
     search = OwnerSearch(Search()) if options.sockets or view.needs_owners else None
     due, noticed, hinted = time.monotonic(), False, False

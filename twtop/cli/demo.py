@@ -16,7 +16,7 @@ Watch = Callable[[OpenSource, argparse.Namespace], int]
 
 
 def demo(options: argparse.Namespace, watch: Watch) -> int:
-    """Run a scenario for as long as it is watched, or list all of them."""
+    """Run a scenario while `watch` shows it, or list all scenarios; the exit status."""
     if options.list:
         return printed(_list_scenarios)
     scenario = BY_NAME[options.scenario]
@@ -34,5 +34,5 @@ def demo(options: argparse.Namespace, watch: Watch) -> int:
 
 def _list_scenarios() -> int:
     width = max(map(len, BY_NAME))
-    print("\n".join(f"{scenario.name:<{width}}  {scenario.tells}" for scenario in SCENARIOS))
+    print("\n".join(f"{scenario.name:<{width}}  {scenario.shows}" for scenario in SCENARIOS))
     return DONE

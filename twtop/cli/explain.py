@@ -1,4 +1,4 @@
-"""`twtop explain`: the common claims about TIME_WAIT against this machine's own numbers."""
+"""`twtop explain`: the common claims about TIME_WAIT, compared with this machine's own numbers."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ from twtop.sources.source import OpenSource
 
 
 def explain(source: OpenSource, view: View, options: argparse.Namespace) -> int:
-    """Print the claims of the second frame, since rates are differences between two."""
+    """Print the claims for the second frame, because rates need two; the exit status."""
     try:
         _, frame = islice(frames(source, view, options), 2)
     except CollectError as error:

@@ -1,4 +1,4 @@
-"""Arguments → source → view: what the user asked for is started here."""
+"""Arguments → source → view: starts what the user asked for."""
 
 import argparse
 import sys
@@ -30,7 +30,7 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
 
 
 def _look(options: argparse.Namespace) -> int:
-    """Watch this network namespace, or the one that -N names."""
+    """Watch this network namespace, or the one that -N names; the exit status."""
     try:
         target = None if options.netns is None else netns.find(options.netns)
     except CollectError as error:
@@ -41,7 +41,7 @@ def _look(options: argparse.Namespace) -> int:
 
 
 def _watch(source: OpenSource, options: argparse.Namespace) -> int:
-    """Show one source as monitor, batch or explanation."""
+    """Show one source as monitor, batch or explanation; the exit status."""
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if options.command == "explain":
         return printed(lambda: explain(source, view, options))

@@ -16,7 +16,7 @@ from twtop.sources.source import OpenSource
 
 
 def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
-    """Run the monitor until the user leaves it. Its engine reads while the screen is still being loaded."""
+    """Run the monitor until the user quits; the exit status. The engine reads while the screen is being loaded."""
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
     runtime.before_the_screen()

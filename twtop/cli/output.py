@@ -1,4 +1,4 @@
-"""What every subcommand prints by: exit statuses, one line for a complaint, and an output that may be closed."""
+"""How every subcommand prints: exit statuses, complaints of one line, and an output that may be closed."""
 
 import io
 import os
@@ -16,15 +16,18 @@ def complain(message: str, status: int) -> int:
     return status
 
 
-def printed(work: Callable[[], int]) -> int:
-    """The status of work that prints: UNREADABLE where the output cannot be written, DONE where nobody reads on."""
+def printed(command: Callable[[], int]) -> int:
+    """Run something that prints and returns its exit status.
+
+    The status is UNREADABLE if the output cannot be written, and DONE if its reader has closed it.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # where there is no “–” to show, “?” says the same
+        sys.stdout.reconfigure(errors="replace")  # an encoding without “–” shows “?”
     try:
-        status = work()
+        status = command()
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains while it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains as it exits
         gone = isinstance(error, BrokenPipeError)
         return DONE if gone else complain(f"cannot write the output: {error.strerror}", UNREADABLE)
     return status

@@ -1,4 +1,4 @@
-"""The load lab: a scenario's connections in a private namespace, made by a child process while twtop looks on."""
+"""The load lab: a child process makes a scenario's connections in a private network namespace, and twtop looks on."""
 
 import contextlib
 import errno
@@ -28,10 +28,10 @@ class Plan:
 
 
 class Lab:
-    """A running load. Starting it moves this process into its namespace, so it must still have one thread only."""
+    """A running load. To start it moves this process into a new network namespace; the process must have one thread."""
 
     def __init__(self, plan: Plan) -> None:
-        """Raises NamespaceRefused where the kernel gives none."""
+        """Start the load. Raises NamespaceRefused where the kernel gives no namespace."""
         private_netns.enter()
         for network, bits in NETWORKS:
             if ":" not in network or private_netns.has_ipv6():
@@ -39,8 +39,8 @@ class Lab:
         private_netns.sysctl("net.ipv4.ip_local_port_range", f"{plan.ports[0]} {plan.ports[1]}")
         for name, value in plan.scenario.sysctls.items():
             private_netns.sysctl(name, value)
-        self._said = b""
-        self._line = ""
+        self._unread = b""
+        self._last_line = ""
         self._reports, sender = os.pipe()
         self.child = os.fork()
         if self.child == 0:
@@ -49,27 +49,27 @@ class Lab:
         os.set_blocking(self._reports, False)
 
     def open(self, open_source: OpenSource = open_local) -> Source:
-        """A source of the namespace's sockets. Each Sample has what the load says of itself in `load`."""
+        """A source of the namespace's sockets. `load` of each Sample is the last report."""
         source = open_source()
         return ReadBy(lambda request: replace(source.read(request), load=self.report()))
 
     def wait_for_load(self) -> None:
-        """Return when the load has reported once."""
+        """Return when the load has reported once or has ended."""
         while not self.report() and not self._ended():
             time.sleep(0.01)
 
     def report(self) -> str:
-        """What connect() met lately, as the load tells it; empty before its first words."""
+        """The last line that the load has written about its connect() calls; empty before the first one."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._reports, 4096):
-                self._said += chunk
-        *lines, self._said = self._said.split(b"\n")
+                self._unread += chunk
+        *lines, self._unread = self._unread.split(b"\n")
         if lines:
-            self._line = lines[-1].decode()
-        return self._line
+            self._last_line = lines[-1].decode()
+        return self._last_line
 
     def close(self) -> None:
-        """End the load and reap it; the namespace goes with the last process in it."""
+        """End the load and reap it. The namespace ends with the last process in it."""
         if not self._ended():
             os.kill(self.child, signal.SIGKILL)
             os.waitpid(self.child, 0)
@@ -83,13 +83,13 @@ class Lab:
 
 def _work(plan: Plan, sender: int) -> None:
     """The child: never returns."""
-    import resource  # Unix alone has it
+    import resource  # only on Unix
 
     status = os.EX_SOFTWARE
     try:
         private_netns.die_with_parent()
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
-            signal.signal(number, signal.SIG_IGN)  # the terminal's keys are for the monitor
+            signal.signal(number, signal.SIG_IGN)  # the keys of the terminal are for the monitor
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         _run(plan, sender)
@@ -106,17 +106,17 @@ def _run(plan: Plan, sender: int) -> None:
     since, before = time.monotonic(), ConnectStats()
     for _ in run(streams, plan.seconds, MOST_CONNECTIONS):
         if (span := time.monotonic() - since) >= REPORT_EVERY_S:
-            os.write(sender, f"{scenario.name}: {told(stats, before, span)}\n".encode())
+            os.write(sender, f"{scenario.name}: {report_line(stats, before, span)}\n".encode())
             since, before = time.monotonic(), replace(stats, failed=stats.failed.copy())
     os.write(sender, f"{scenario.name}: load ended after {stats.calls:,} calls of connect()\n".encode())
-    signal.pause()  # what it still holds stays to be looked at
+    signal.pause()  # keeps its sockets, so that they can still be looked at
 
 
-def told(stats: ConnectStats, before: ConnectStats, span: float) -> str:
-    """What connect() met within `span` seconds.
+def report_line(stats: ConnectStats, before: ConnectStats, span: float) -> str:
+    """How the connect() calls ended in the `span` seconds between two statistics.
 
     >>> from collections import Counter
-    >>> told(ConnectStats(120, Counter({99: 30}), 0.3), ConnectStats(20, Counter(), 0.0), 1.0)
+    >>> report_line(ConnectStats(120, Counter({99: 30}), 0.3), ConnectStats(20, Counter(), 0.0), 1.0)
     'connect() 100/s done, 30/s EADDRNOTAVAIL, mean 2,308 µs'
     """
     done, failed, calls = stats.done - before.done, stats.failed - before.failed, stats.calls - before.calls

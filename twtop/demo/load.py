@@ -1,4 +1,4 @@
-"""Real TCP connections within this machine: how they are opened and closed, at which rate, and what connect() met."""
+"""Real TCP connections within this machine: opening and closing them at a rate, and statistics of connect()."""
 
 import contextlib
 import heapq
@@ -18,9 +18,9 @@ IP_BIND_ADDRESS_NO_PORT = 24
 
 @dataclass(slots=True)
 class ConnectStats:
-    """What connect() met so far; `spent_s` is the time within successful and failed calls together.
+    """How all connect() calls so far have ended. `failed` counts them by errno.
 
-    `requests` are those over connections that were kept.
+    `spent_s` is the seconds within all calls, successful or not. `requests` counts requests over kept connections.
     """
 
     done: int = 0
@@ -34,7 +34,7 @@ class ConnectStats:
 
 
 def listener(address: Address) -> socket.socket:
-    """A listening socket on this address alone; IPv6 does not take IPv4 as well."""
+    """A listening socket on this address alone. An IPv6 one does not accept IPv4."""
     server = socket.socket(_family(address))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if server.family == socket.AF_INET6:
@@ -45,10 +45,10 @@ def listener(address: Address) -> socket.socket:
 
 
 def open_client(address: Address, source: str = "", bind_first: bool = False) -> socket.socket:
-    """The client's end of a new connection; raises OSError as bind() and connect() do.
+    """The client's end of a new connection. Raises OSError as bind() and connect() do.
 
-    A `source` address alone leaves the port to connect(), one of the destination's budget; `bind_first` takes it at
-    bind(), one of the budget that the source has for all destinations.
+    With a `source` address alone, connect() picks the port, from the budget of the destination. With `bind_first`,
+    bind() picks it, from the budget that the source has for all destinations.
     """
     client = socket.socket(_family(address))
     try:
@@ -67,7 +67,7 @@ def _family(address: Address) -> socket.AddressFamily:
 
 
 class Server:
-    """A listener in the same process, which accepts each connection when told to."""
+    """A listener in the same process. Each call of `accept` accepts one connection."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -80,9 +80,9 @@ class Server:
 def connect(
     server: Server, stats: ConnectStats, source: str = "", bind_first: bool = False, to: str = ""
 ) -> Connection:
-    """One connection, its time and its error noted in `stats`; raises the error.
+    """Open one connection, and count its time and its error in `stats`. Raises that error (OSError).
 
-    `to` is any address of a wildcard server; the rest is open_client's.
+    `to` is the address to connect to if the server listens on a wildcard. The rest is as in `open_client`.
     """
     start = time.perf_counter()
     try:
@@ -97,14 +97,14 @@ def connect(
 
 
 def client_closes(pair: Connection) -> None:
-    """TIME_WAIT at the client's end."""
+    """Close a connection so that TIME_WAIT is at the client's end."""
     client, server = pair
     client.close()
     server.close()
 
 
 def server_closes(pair: Connection) -> None:
-    """TIME_WAIT at the server's end."""
+    """Close a connection so that TIME_WAIT is at the server's end."""
     client, server = pair
     server.close()
     client.close()
@@ -112,16 +112,16 @@ def server_closes(pair: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Something done `rate` times per second; an OSError of it is part of the game and counted where it happens."""
+    """A `step` to do `rate` times per second. An OSError of it ends nothing; whoever raises it counts it."""
 
     rate: float
     step: Callable[[], object]
 
 
 def run(streams: list[Stream], seconds: float, steps: int) -> Iterator[None]:
-    """Do every stream's step in its rhythm until the time or the number of steps is over; yields after each.
+    """Do each stream's step at its rate, for so many seconds or so many steps in all. Yields after each step.
 
-    A stream that falls behind does not catch up by more than a tenth of a second, so that a stall makes no burst.
+    A stream that falls behind catches up by a tenth of a second at most, so that a stall is not followed by a burst.
     """
     end = time.monotonic() + seconds
     due = [(time.monotonic(), number) for number in range(len(streams))]

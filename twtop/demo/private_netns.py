@@ -23,10 +23,10 @@ class NamespaceRefused(Exception):
 
 
 def enter() -> None:
-    """Move this process into a new user and network namespace, and set its `lo` up. It must have a single thread.
+    """Move this process into a new user and network namespace, and set its `lo` up. Raises NamespaceRefused.
 
-    The user keeps the same uid. The process gets all capabilities, over the new namespace alone (user_namespaces(7)).
-    Raises NamespaceRefused.
+    The process must have a single thread. Its uid stays the same. It gets all capabilities, but only over the new
+    namespace (user_namespaces(7)).
     """
     if sys.platform != "linux":
         raise NamespaceRefused("a private namespace for the load needs Linux")

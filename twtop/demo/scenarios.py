@@ -1,4 +1,4 @@
-"""The demo's scenarios: data, and for each the streams of connections that make it."""
+"""The demo's scenarios: data, and the streams of connections of each."""
 
 import itertools
 import random
@@ -15,15 +15,15 @@ KEPT = 20
 SMALL_RANGE, WIDE_RANGE = (32768, 36767), (1024, 65535)
 
 Streams = Callable[[ConnectStats, float], list[Stream]]
-"""(what connect() met, how much of the scenario's own rate) → what to do."""
+"""(statistics to fill, share of the scenario's own rate) → the streams to run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`tells` says in one line what to look for and what it proves; `rate` is per second over all streams."""
+    """`shows` says in one line what to look for and what it proves. `rate` is per second, over all streams."""
 
     name: str
-    tells: str
+    shows: str
     rate: float
     streams: Streams
     ports: tuple[int, int] = SMALL_RANGE

@@ -1,1 +1,7 @@
-"""engine"""
+"""From a source to Frames, tick by tick.
+
+pipeline      one tick without threads, from source to frame
+sampler       a source read at a bounded cost
+owner_search  the search for the processes that hold the sockets
+engine        the threads around these
+"""

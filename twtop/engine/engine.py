@@ -1,8 +1,8 @@
-"""The threads that turn a source into Frames, so that whoever draws never waits for the kernel.
+"""The threads that turn a source into Frames, so that the screen never waits for the kernel.
 
-One thread reads and analyses at the interval. One builds a frame whenever there is a new analysis or another view is
-wanted, so that a keystroke is answered from the last analysis even while a dump is under way. One searches slowly for
-the processes that hold the sockets.
+One thread reads and analyses at each interval. Another builds a frame whenever the analysis or the view is new, so that
+a keystroke is answered from the last analysis even during a dump. A third searches slowly for the processes that hold
+the sockets.
 """
 
 import threading
@@ -22,12 +22,12 @@ from twtop.processes.inode_map import NOBODY, Holders
 from twtop.sources.probe import CollectError
 from twtop.sources.source import OpenSource
 
-News = TypeVar("News")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What the user wants of the engine now; `refreshes` counts the samples asked for out of turn."""
+    """What the engine has been asked to do. `interval` is in seconds, `refreshes` counts the calls of `refresh`."""
 
     view: View
     interval: float
@@ -37,22 +37,25 @@ class EngineState:
 
 
 class FrameInputs(NamedTuple):
-    """What a Frame is built of."""
+    """What a Frame is built from."""
 
     sampled: Sampled
     view: View
     found: Holders
 
     def differs(self, done: "FrameInputs") -> bool:
-        """Whether it makes another frame than the one before."""
-        known = self.found is done.found or not self.view.needs_owners
-        return self.sampled is not done.sampled or self.view != done.view or not known
+        """Whether the frame differs from the one that was built from `done`."""
+        same_owners = self.found is done.found or not self.view.needs_owners
+        return self.sampled is not done.sampled or self.view != done.view or not same_owners
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who is told of it, in the engine's threads: each Frame; the line that says why a tick brought none (the next one
-    tries again); and what should never be raised, which ends its thread."""
+    """Callbacks, which the engine calls in its own threads.
+
+    `on_frame` gets each Frame. `on_fault` gets the one line that says why a tick brought no frame; the next tick tries
+    again. `on_defect` gets an exception that nobody expected; the thread that raised it has ended.
+    """
 
     on_frame: Callable[[Frame], object]
     on_fault: Callable[[str], object]
@@ -60,7 +63,7 @@ class Subscriber:
 
 
 class Engine:
-    """Runs from `start` to `stop`. What happens before somebody subscribes is told to the subscriber first."""
+    """Runs from `start` to `stop`. Whatever happens before somebody subscribes is kept for the subscriber."""
 
     def __init__(
         self,
@@ -76,43 +79,43 @@ class Engine:
         self._sampled: Sampled | None = None
         self._found = NOBODY
         self._changed = threading.Condition()
-        self._telling = threading.Lock()
+        self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
-        self._untold: list[Callable[[Subscriber], object]] = []
+        self._undelivered: list[Callable[[Subscriber], object]] = []
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
             for name, run in (("collect", self._collect), ("build", self._build), ("search", self._search))
         ]
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
+        """Start the threads, unless they have been started."""
         for thread in self._threads:
             if thread.ident is None:
                 thread.start()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Tell this one what has happened so far, in its order, and from now on what happens."""
-        with self._telling:
-            for tell in self._untold:
-                tell(subscriber)
-            self._untold.clear()
+        """Deliver to this subscriber what has happened so far, in order, and from now on whatever happens."""
+        with self._delivering:
+            for call in self._undelivered:
+                call(subscriber)
+            self._undelivered.clear()
             self._subscriber = subscriber
 
     def stop(self) -> None:
-        """End the threads. None of them tells anything once this returns, not even one that hangs in the kernel."""
+        """End the threads. Once this returns nothing more is delivered, even if a thread still hangs in the kernel."""
         self._change(stopped=True)
         for thread in self._threads:
             thread.join(timeout=1.0)
 
     def show(self, view: View) -> None:
-        """Answer this view from the last snapshot, and from all that follow."""
+        """Build frames of this view, from the last snapshot and from all that follow."""
         self._change(view=view)
 
     def set_interval(self, seconds: float) -> None:
         self._change(interval=seconds)
 
     def pause(self, paused: bool) -> None:
-        """While paused no sample is taken; views are still answered from the last one."""
+        """Take no samples while paused. Frames of other views are still built from the last sample."""
         self._change(paused=paused)
 
     def refresh(self) -> None:
@@ -124,21 +127,21 @@ class Engine:
             self._state = replace(self._state, **parts)  # type: ignore[arg-type]
             self._changed.notify_all()
 
-    def _tell(self, tell: Callable[[Subscriber], object]) -> None:
+    def _deliver(self, call: Callable[[Subscriber], object]) -> None:
         if self._state.stopped:
             return
-        with self._telling:
+        with self._delivering:
             if self._subscriber is None:
-                self._untold.append(tell)
+                self._undelivered.append(call)
                 return
-        tell(self._subscriber)
+        call(self._subscriber)
 
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as error:  # handed on, so that the view can end with it
+        except Exception as error:
             defect = error
-            self._tell(lambda subscriber: subscriber.on_defect(defect))
+            self._deliver(lambda subscriber: subscriber.on_defect(defect))
 
     def _collect(self) -> None:
         started, before = -self._state.interval, replace(self._state, refreshes=0)
@@ -148,7 +151,7 @@ class Engine:
                 sampled = self._pipeline.read(state.interval, state.view.query, now=asked)
             except CollectError as error:
                 fault = str(error)
-                self._tell(lambda subscriber, fault=fault: subscriber.on_fault(fault))  # type: ignore[misc]
+                self._deliver(lambda subscriber, fault=fault: subscriber.on_fault(fault))  # type: ignore[misc]
                 continue
             with self._changed:
                 if self._sampled is None or state.paused or not self._state.paused:  # else the view is frozen by now
@@ -156,19 +159,19 @@ class Engine:
                     self._changed.notify_all()
 
     def _until_due(self, started: float, before: EngineState) -> EngineState:
-        """Wait until the next sample is due, asked for, or the engine stops."""
+        """Wait until the next sample is due or asked for, or the engine stops; the state at that time."""
         with self._changed:
             while True:
                 state = self._state
                 left = started + state.interval - time.monotonic()
-                if state.stopped or state.refreshes > before.refreshes or self._lacks(state, before):
+                if state.stopped or state.refreshes > before.refreshes or self._needs_sockets(state, before):
                     return state
                 if left <= 0 and not state.paused:
                     return state
                 self._changed.wait(None if state.paused else left)
 
-    def _lacks(self, state: EngineState, before: EngineState) -> bool:
-        """Whether another filter than before wants sockets that were not read."""
+    def _needs_sockets(self, state: EngineState, before: EngineState) -> bool:
+        """Whether the filter is another than before and needs sockets that were not read."""
         if self._sampled is None or state.view.query == before.view.query:
             return False
         answer = self._sampled.answer(state.view.query)
@@ -176,13 +179,13 @@ class Engine:
 
     def _build(self) -> None:
         done: FrameInputs | None = None
-        while (inputs := self._until_news(done)) is not None:
+        while (inputs := self._until_inputs_differ(done)) is not None:
             done = inputs
             frame = self._pipeline.build(*inputs)
-            self._tell(lambda subscriber, frame=frame: subscriber.on_frame(frame))  # type: ignore[misc]
+            self._deliver(lambda subscriber, frame=frame: subscriber.on_frame(frame))  # type: ignore[misc]
 
-    def _until_news(self, done: FrameInputs | None) -> FrameInputs | None:
-        """Wait for a new analysis, another view, or holders that it asks for; None when the engine stops."""
+    def _until_inputs_differ(self, done: FrameInputs | None) -> FrameInputs | None:
+        """Wait until a frame would differ from the last one; what it is built from, or None when the engine stops."""
         with self._changed:
             while not self._state.stopped:
                 if self._sampled and (answer := self._sampled.answer(self._state.view.query)):
@@ -194,14 +197,17 @@ class Engine:
 
     def _search(self) -> None:
         search = OwnerSearch(self._make_search())
-        while (snapshot := self._until_sought(search)) is not None:
+        while (snapshot := self._until_search_is_due(search)) is not None:
             if (found := search.advance(snapshot)) is not None:
                 with self._changed:
                     self._found = found
                     self._changed.notify_all()
 
-    def _until_sought(self, search: OwnerSearch) -> Snapshot | None:
-        """Wait until there is something to search for and CPU time to do it; None when the engine stops."""
+    def _until_search_is_due(self, search: OwnerSearch) -> Snapshot | None:
+        """Wait until there are holders to search for and CPU time is left for it.
+
+        The snapshot whose holders to search for, or None when the engine stops.
+        """
         with self._changed:
             while not self._state.stopped:
                 snapshot = self._sampled.analysis.snapshot if self._sampled else None

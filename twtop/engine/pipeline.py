@@ -13,18 +13,18 @@ from twtop.sources.source import OpenSource
 
 
 class Pipeline:
-    """`read` and `build` share only what is handed from one to the other, so each may have a thread of its own."""
+    """Call `read` and then `build`, again and again. The two share no state, so each may have a thread of its own."""
 
     def __init__(self, open_source: OpenSource, max_cpu: float = MAX_CPU) -> None:
         self._open_source = open_source
         self._max_cpu = max_cpu
         self._sampler: Sampler | None = None
         self._history, self._tracker = History(), OwnerTracker()
-        self._told: tuple[Snapshot, Holders] | None = None
+        self._by_source: tuple[Snapshot, Holders] | None = None
         self._unknown: tuple[Sockets, Owners] | None = None
 
     def read(self, interval_s: float, query: Query = EVERYTHING, now: bool = False) -> Sampled:
-        """Read and analyse the source, which is opened in the thread that reads first. Raises CollectError.
+        """Read and analyse the source. The first call opens it, in its own thread. Raises CollectError.
 
         The arguments are those of Sampler.tick.
         """
@@ -33,10 +33,10 @@ class Pipeline:
         return self._sampler.tick(interval_s, query, now)
 
     def build(self, sampled: Sampled, view: View, found: Holders | None = None) -> Frame:
-        """Build the frame of one view.
+        """Build the frame of one view from one tick.
 
-        `found` are the holders of sockets as far as the search in /proc has found them, None where nobody searches. A
-        source that tells them itself comes first.
+        `found` are the holders of sockets as far as the search in /proc has found them, None where there is no search.
+        If the source itself names holders, those are used instead.
         """
         snapshot = sampled.analysis.snapshot
         self._history.advance(snapshot)
@@ -44,7 +44,7 @@ class Pipeline:
         return build_frame(self._history, sampled.analysis, view, owners, sampled.every_s)
 
     def _owners(self, sockets: Sockets, held: Holders | None) -> Owners:
-        """The same object for the same sockets and holders, so that a frame is not built anew from the ground up."""
+        """The owners of sockets; the same object for the same sockets and holders, so that no view is applied twice."""
         if held is not None:
             return self._tracker.assign(sockets, held)
         if self._unknown is None or self._unknown[0] is not sockets:
@@ -54,6 +54,6 @@ class Pipeline:
     def _holders_by_source(self, snapshot: Snapshot) -> Holders | None:
         if snapshot.holders is None:
             return None
-        if self._told is None or self._told[0].holders is not snapshot.holders:
-            self._told = snapshot, holders_by_pid(snapshot.holders)
-        return self._told[1]
+        if self._by_source is None or self._by_source[0].holders is not snapshot.holders:
+            self._by_source = snapshot, holders_by_pid(snapshot.holders)
+        return self._by_source[1]

@@ -17,10 +17,10 @@ from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Request
 from twtop.sources.source import Source
 
 MAX_CPU = 0.1
-"""Share of one CPU that reading sockets may cost, unless the user says otherwise."""
+"""The share of one CPU that reading sockets may take, unless the user says otherwise."""
 
 SOCKET_S = 0.6e-6
-"""CPU seconds that reading one socket takes on a machine of 2024: a first guess, before one is measured."""
+"""CPU seconds that reading one socket takes on a machine of 2024; used before the cost is measured."""
 
 SLACK = 0.05
 """How far below a whole number of ticks the cost must fall before sockets are read more often again."""
@@ -30,10 +30,10 @@ EVERYTHING = Everything()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """The analysis of one tick, and how it came about. Its sockets are read anew each `every_s` seconds.
+    """The analysis of one tick. `every_s` is how many seconds lie between two dumps.
 
-    `query` is the filter whose sockets alone were read, None for all sockets. `whole` is then the last tick that read
-    all sockets, with the counters of now; None where there was none.
+    `query` is None if all sockets were read. Otherwise only the sockets of this filter were read, and `whole` is the
+    last tick that read all sockets, with the counters of now; None where there was none.
     """
 
     analysis: Analysis
@@ -42,12 +42,12 @@ class Sampled:
     whole: "Sampled | None" = None
 
     def answer(self, query: Query) -> "Sampled | None":
-        """What there is for this filter: this tick, the last whole one, or nothing yet."""
+        """The tick to show for this filter: this one, the last whole one, or None where there is none yet."""
         return self if self.query in (None, query) else self.whole
 
 
 class Pace:
-    """How many ticks one reading of the sockets has to last, so that it costs no more than its share of one CPU."""
+    """How many ticks apart two dumps must be, so that they take no more than their share of one CPU."""
 
     def __init__(self, max_cpu: float) -> None:
         self.ticks = 1
@@ -55,7 +55,7 @@ class Pace:
         self._costs: deque[float] = deque(maxlen=3)
 
     def note(self, cost_s: float, interval_s: float) -> None:
-        """A reading took this much CPU time. The least of the last three counts, so that one hiccup slows nothing down.
+        """Take note of the CPU seconds of a dump. The least of the last three counts, so an outlier changes nothing.
 
         >>> pace = Pace(0.1)
         >>> pace.note(0.25, interval_s=1.0), pace.ticks
@@ -64,13 +64,13 @@ class Pace:
         (None, 1)
         """
         self._costs.append(cost_s)
-        wanted = min(self._costs) / (self._max_cpu * interval_s)
-        if not self.ticks - 1 - SLACK < wanted <= self.ticks:
-            self.ticks = max(1, math.ceil(wanted))
+        needed = min(self._costs) / (self._max_cpu * interval_s)
+        if not self.ticks - 1 - SLACK < needed <= self.ticks:
+            self.ticks = max(1, math.ceil(needed))
 
 
 class Sampler:
-    """Reads a source tick by tick. Lives in the thread that opened it."""
+    """Reads a source tick by tick, in the thread that opened the source."""
 
     def __init__(self, source: Source, max_cpu: float = MAX_CPU) -> None:
         self._source = source
@@ -79,46 +79,46 @@ class Sampler:
         self._last: Snapshot | None = None
         self._last_whole: Sampled | None = None
         self._part_of: Query | None = None
-        self._in_vain: Query | None = None
+        self._needs_all: Query | None = None
         self._ticks_left = 0
 
     def tick(self, interval_s: float, query: Query = EVERYTHING, now: bool = False) -> Sampled:
-        """Read once more; with `now` the sockets too, whatever that costs. Raises CollectError.
+        """Read once more. With `now`, read the sockets too, whatever the cost. Raises CollectError.
 
-        Where reading all sockets at each tick is too dear, only those that the query may keep are read, if the kernel
-        can tell them apart.
+        If reading all sockets at each tick costs too much, only those that the query may keep are read, provided that
+        the kernel can filter them.
         """
         first, self._ticks_left = self._last is None, self._ticks_left - 1
         missing = self._last is not None and self._last.part and query != self._part_of
         if first and not isinstance(query, Everything):
-            self._foresee(interval_s)
+            self._estimate_cost(interval_s)
         if not (first or missing or now or self._ticks_left <= 0):
             return self._sampled(self._read(COUNTERS_ONLY), interval_s)
         begun = time.thread_time()
         analysis = self._dump(query)
-        if not first:  # the first one costs more: nothing is in memory yet
+        if not first:  # the first one costs more, because nothing is in memory yet
             self._pace(analysis).note(time.thread_time() - begun, interval_s)
         self._ticks_left = self._pace(analysis).ticks
         return self._sampled(analysis, interval_s)
 
     def _dump(self, query: Query) -> Analysis:
-        """Read the part that the kernel can tell apart, if that saves time and says all that is asked; else all."""
-        request = pushed_down(query, self._last.limits) if self._last and query != self._in_vain else None
+        """Read only the query's sockets if that saves time and shows all that is asked, otherwise all sockets."""
+        request = pushed_down(query, self._last.limits) if self._last and query != self._needs_all else None
         if self._whole.ticks > 1 and request is not None:
-            self._part_of = None  # until the part is read, and says all
+            self._part_of = None  # until the part is read and known to be enough
             analysis = self._read(request)
             if not analysis.snapshot.part or is_whole(query, analysis):
                 self._part_of = query
                 return analysis
-            self._in_vain = query
+            self._needs_all = query
         return self._read(ALL_SOCKETS)
 
     def _read(self, request: Request) -> Analysis:
         self._last = decode(self._source.read(request), self._last)
         return self._analyst.analyse(self._last)
 
-    def _foresee(self, interval_s: float) -> None:
-        """Learn from the counters whether there are many sockets, before any is read."""
+    def _estimate_cost(self, interval_s: float) -> None:
+        """Estimate what a dump will cost from the counters, before any socket is read."""
         self._last = decode(self._source.read(COUNTERS_ONLY))
         count = self._last.gauges.get("tw", 0) + self._last.gauges.get("inuse", 0)
         self._whole.note(count * SOCKET_S, interval_s)
@@ -138,11 +138,12 @@ class Sampler:
 
 
 def is_whole(query: Query, analysis: Analysis) -> bool:
-    """Whether a dump that was cut down to this filter tells as much of what the filter keeps as a whole dump.
+    """Whether a dump of this filter's sockets alone shows as much of what the filter keeps as a whole dump does.
 
-    A destination may be there in part if its port is not the one that the filter names: the port of a client outside
-    the range, or one on which nobody listens. And a single connection to a port within the range or above is outbound
-    only if another connection goes to the same port, which may not have been read.
+    It does not where a part of some destination may be missing: where the destination's port is not the one that the
+    filter names, such as a client's port outside the range or a port on which nobody listens. Nor does it where the
+    direction of a connection may be unclear: a single connection to a port in the range or above is outbound only if
+    another connection goes to the same port, and that one may not have been read.
     """
     sockets, ports = analysis.snapshot.sockets, analysis.reading.ports
     if ports is None:

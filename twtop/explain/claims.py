@@ -1,4 +1,4 @@
-"""What happens at N TIME_WAIT? The common claims, each held against this machine's own numbers."""
+"""What happens at N TIME_WAIT: the common claims, each compared with this machine's own numbers."""
 
 import enum
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from twtop.sanitize import printable
 
 
 class Truth(enum.StrEnum):
-    """How a claim stands."""
+    """How true a claim is."""
 
     FALSE = "false"
     PARTLY = "partly"
@@ -25,7 +25,7 @@ class Truth(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`number` is the live figure that shows the verdict, `why` the reason in two lines."""
+    """`number` is the live figure that shows whether the `claim` is true. `why` gives the reason in two lines."""
 
     claim: str
     truth: Truth
@@ -35,7 +35,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`fixes` are those that would help here, in the order in which to try them; none when nothing is short."""
+    """`fixes` are those that would help here, in the order in which to try them; none where nothing is short."""
 
     title: str
     claims: tuple[Claim, ...]
@@ -43,8 +43,7 @@ class Explanation:
 
 
 def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
-    """Everything is computed from the frame; nothing is said that it does not show. `detail` is of the process that
-    the user looks at."""
+    """Compare the claims with the numbers of a frame. `detail` is of the process that the user looks at, if any."""
     title = f"What happens at {fmt.count(frame.total.count)} TIME_WAIT?"
     claims = (
         _server_ports(frame),
@@ -75,13 +74,13 @@ def _server_ports(frame: Frame) -> Claim:
 
 def _descriptors(frame: Frame, detail: ProcessDetail | None) -> Claim:
     gauges, states = frame.snapshot.gauges, frame.snapshot.sockets.state
-    forgotten = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
+    close_wait = int(np.count_nonzero(states == TcpState.CLOSE_WAIT))
     used, most = gauges.get("files"), gauges.get("files_max")
     files = "" if used is None else f" beside {fmt.count(used)} open files of {fmt.count(most)}"
     return Claim(
         "They hold file descriptors: “too many open files”",
         Truth.FALSE,
-        f"{fmt.count(frame.total.count)} TIME_WAIT{files}; CLOSE_WAIT {fmt.count(forgotten)}{_of_process(detail)}",
+        f"{fmt.count(frame.total.count)} TIME_WAIT{files}; CLOSE_WAIT {fmt.count(close_wait)}{_of_process(detail)}",
         (
             "A TIME_WAIT is left behind after close(): no process owns it, it has no descriptor.",
             "A descriptor leak shows as CLOSE_WAIT: the peer closed, the application did not.",
@@ -97,8 +96,8 @@ def _of_process(detail: ProcessDetail | None) -> str:
 
 
 def _hash(frame: Frame) -> Claim:
-    load, budget = ehash_load(frame.snapshot), frame.groups.budgets
-    probes = budget.probes_per_connect
+    load, budgets = ehash_load(frame.snapshot), frame.groups.budgets
+    probes = budgets.probes_per_connect
     most = None if np.isnan(probes).all() else float(np.nanmax(probes))
     chains = "hash load unknown" if load is None else f"{load:.2f} sockets per hash bucket"
     search = (
@@ -106,7 +105,7 @@ def _hash(frame: Frame) -> Claim:
         if most is None
         else f"connect() tries {fmt.count(most)} port{'s' * (round(most) != 1)} at worst"
     )
-    slow = bool(budget.past_cliff.any())
+    slow = bool(budgets.past_cliff.any())
     return Claim(
         "The table is hashed, so the count slows nothing",
         Truth.PARTLY,
@@ -163,8 +162,8 @@ def _memory(frame: Frame) -> Claim:
 
 
 def _pairs(frame: Frame) -> Claim:
-    groups, budget = frame.groups, frame.groups.budgets
-    worst = worst_destination(groups.destinations, budget)
+    groups, budgets = frame.groups, frame.groups.budgets
+    worst = worst_destination(groups.destinations, budgets)
     if worst is None:
         number = "no outbound connection holds a port of the range"
     else:
@@ -174,7 +173,7 @@ def _pairs(frame: Frame) -> Claim:
         local, remote = ends
         number = (
             f"{fmt.address(local)} → {fmt.endpoint(remote, int(groups.destinations.port[worst]))}:"
-            f" {fmt.count(budget.used[worst])} of {fmt.count(budget.capacity[worst])} ports"
+            f" {fmt.count(budgets.used[worst])} of {fmt.count(budgets.capacity[worst])} ports"
         )
     binders, binder = frame.analysis.bind_first, worst_binder(frame.analysis.bind_first)
     shared = "After bind() without a port, it is one budget per local IP over all destinations."
@@ -192,7 +191,7 @@ def _pairs(frame: Frame) -> Claim:
 
 
 def as_text(explanation: Explanation) -> str:
-    """For a terminal or a pipe, without colour."""
+    """The explanation as lines of plain text."""
     lines = [explanation.title]
     for claim in explanation.claims:
         lines += ["", f"{claim.claim}: {claim.truth.upper()}", f"    {claim.number}"]

@@ -1,4 +1,4 @@
-"""What would help here, in the order in which to try it, each with what it would change in this machine's numbers."""
+"""What would help here, in the order in which to try it, and what each fix would change in this machine's numbers."""
 
 import math
 from dataclasses import dataclass
@@ -13,20 +13,21 @@ from twtop.frame.frame import Frame
 from twtop.model import Direction, TcpState
 
 WIDEST = (1024, 65535)
-"""Below 1024 only privileged programs should be given ports."""
+"""The widest range. Ports below 1024 are for privileged programs."""
 
 REQUESTS_KEPT = 100
-"""Requests per kept connection in the example: nginx's and Apache's keep-alive limits are of this size or above."""
+"""Requests per kept connection in the example. The limits of nginx and Apache for keep-alive are this or more."""
 
 SMALLEST_GAIN = 1.05
+"""A wider range is offered if it has at least this many times as many ports."""
 
 MEAN_LIFE_S = 61.0
-"""60 s and half a step of the timer wheel at 250 Hz."""
+"""60 s, and half a step of the timer wheel at 250 Hz (timer_wheel.mean_life_s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """`effect` says what it would change, in numbers."""
+    """`what` to do, and the `effect` that it would have, in numbers."""
 
     what: str
     effect: str
@@ -34,8 +35,12 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """The outbound destination that is short of ports: `rate` new per second, NaN if unknown, and `life`, the seconds
-    that each port is held."""
+    """The budget that is short of ports: of an outbound destination, or of an address that binds first.
+
+    `capacity`, `live` and `waiting` count ports: all, those of connections not in TIME_WAIT, and those of TIME_WAIT.
+    `rate` is new connections per second, NaN for unknown. `life` is the seconds for which a closed connection keeps its
+    port.
+    """
 
     name: str
     local: str
@@ -48,11 +53,11 @@ class Pressed:
 
     @property
     def needed(self) -> float:
-        """Ports that this rate holds in the long run."""
+        """The ports that are held at this rate in the long run."""
         return self.rate * self.life + self.live
 
     def verdict(self, capacity: float) -> str:
-        """What another capacity would mean at this rate."""
+        """What another capacity would mean at this rate, in words."""
         most = max(0.0, capacity - self.live) / self.life
         if math.isnan(self.rate):
             return f"good for {fmt.rate(most)}/s; the present rate is unknown without timers"
@@ -62,9 +67,9 @@ class Pressed:
 
 
 def fixes(frame: Frame) -> tuple[Fix, ...]:
-    """For the budget that is short if there is one, else for a full bucket table; empty when neither is short."""
+    """The fixes for the budget that is short, else for a full table of buckets; empty where neither is short."""
     if (shared := _bound_first(frame)) is not None:
-        # One budget over all destinations: more of them would not help, nor does bind() take over a TIME_WAIT.
+        # More destinations would not help, since they share the budgets. Nor does bind() take over a TIME_WAIT.
         found = (_other_side_closes(shared), _keep_alive(shared), _wider_range(frame, shared), _more_sources(shared))
         return tuple(fix for fix in found if fix is not None)
     if (pressed := _pressed(frame)) is not None:
@@ -81,7 +86,7 @@ def fixes(frame: Frame) -> tuple[Fix, ...]:
 
 
 def _bound_first(frame: Frame) -> Pressed | None:
-    """The one budget of a local address that binds before it connects, when that is past half."""
+    """The one budget of the local address that binds before it connects, if it is at least half full."""
     binders, binder = frame.analysis.bind_first, worst_binder(frame.analysis.bind_first)
     if binders is None or binder is None or binders.pressure[binder] < SHARE_WARN:
         return None
@@ -99,25 +104,25 @@ def _bound_first(frame: Frame) -> Pressed | None:
 
 
 def _pressed(frame: Frame) -> Pressed | None:
-    groups, budget = frame.groups, frame.groups.budgets
-    worst = worst_destination(groups.destinations, budget)
+    groups, budgets = frame.groups, frame.groups.budgets
+    worst = worst_destination(groups.destinations, budgets)
     if worst is None:
         return None
-    pressure, full_in = float(budget.pressure[worst]), float(budget.full_in_s[worst])
-    if pressure < SHARE_WARN and not budget.past_cliff[worst] and not math.isfinite(full_in):
+    pressure, full_in = float(budgets.pressure[worst]), float(budgets.full_in_s[worst])
+    if pressure < SHARE_WARN and not budgets.past_cliff[worst] and not math.isfinite(full_in):
         return None
     local, remote = int(groups.destinations.local[worst]), int(groups.destinations.remote[worst])
     loopback = groups.addresses.is_loopback
-    used, waiting = float(budget.used[worst]), float(budget.time_wait[worst])
-    capacity, live = float(budget.capacity[worst]), used - waiting
-    most = float(budget.max_per_s[worst])
+    used, waiting = float(budgets.used[worst]), float(budgets.time_wait[worst])
+    capacity, live = float(budgets.capacity[worst]), used - waiting
+    most = float(budgets.max_per_s[worst])
     return Pressed(
         name=fmt.endpoint(groups.addresses.integer(remote), int(groups.destinations.port[worst])),
         local=fmt.address(groups.addresses.integer(local)),
         capacity=capacity,
         live=live,
         waiting=waiting,
-        rate=float(budget.new_per_s[worst]),
+        rate=float(budgets.new_per_s[worst]),
         life=(capacity - live) / most if most > 0 else MEAN_LIFE_S,
         loopback=bool(loopback[local] or loopback[remote]),
     )
@@ -179,14 +184,17 @@ def _more_sources(pressed: Pressed) -> Fix | None:
 
 
 def _copies(pressed: Pressed) -> int:
-    """How many budgets carry this rate below the cliff at half of each; at least two, and two where it is unknown."""
+    """How many budgets bear this rate if each stays below half, the cliff; at least two. Two for an unknown rate."""
     if math.isnan(pressed.rate):
         return 2
     return max(2, math.ceil(pressed.needed / (pressed.capacity * SHARE_WARN)))
 
 
 def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
-    """Only where it changes something: timestamps on, not on already, TIME_WAIT there, not loopback under 2."""
+    """None where tcp_tw_reuse = 1 would change nothing.
+
+    That is without timestamps or TIME_WAIT, or where it is 1 already, or 2 and the destination is on loopback.
+    """
     limits = frame.snapshot.limits
     if limits.tw_reuse is None or limits.timestamps is None or limits.timestamps == 0 or limits.tw_reuse == 1:
         return None
@@ -202,7 +210,7 @@ def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
 
 
 def _for_buckets(frame: Frame) -> tuple[Fix, ...]:
-    """A pile behind a listener needs no ports; it is only ever short of buckets."""
+    """The fixes for a table of buckets that is nearly full. TIME_WAIT behind a listener need buckets, but no ports."""
     level = next(verdict.level for verdict in frame.verdicts if verdict.id == "buckets")
     if level in (Level.OK, Level.UNKNOWN):
         return ()

@@ -17,8 +17,11 @@ from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppliedView:
-    """`shown` masks the sockets that the filter keeps; `count` (12,) counts them by state, and `minute` their TIME_WAIT
-    by second. `drill` are rows of sockets in the order asked for."""
+    """What a view picked from an analysis.
+
+    `shown` masks the sockets that the filter keeps. `count` (12,) counts them by state, and `minute` counts their
+    TIME_WAIT by second. `drill` are the rows of the single sockets, in the order of the view; empty without a drill.
+    """
 
     analysis: Analysis
     view: View
@@ -31,13 +34,13 @@ class AppliedView:
     port_map: PortMap | None
 
     def groups_for(self, analysis: Analysis, view: View, owners: Owners) -> bool:
-        """Whether these would have the same groups."""
+        """Whether the groups of this are also those of the given view of the given analysis."""
         same = self.analysis.snapshot.sockets is analysis.snapshot.sockets and self.owners is owners
         return same and (self.view.query, self.view.group_by) == (view.query, view.group_by)
 
 
 def apply_view(analysis: Analysis, view: View, owners: Owners, before: AppliedView | None = None) -> AppliedView:
-    """Pick what the view shows; what `before`, the last answer, has already is not computed again."""
+    """Pick what the view shows. Whatever `before`, the last answer, already has is taken from there."""
     if before is None or not before.groups_for(analysis, view, owners):
         before = _grouped(analysis, view, owners)
     elif before.view == view:
@@ -71,7 +74,7 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> AppliedView:
 
 
 def _port_map(analysis: Analysis, among: Codes | Rows, known: PortMap | None) -> PortMap | None:
-    """The map of the most pressed outbound destination among these; `known` again if it is of that one."""
+    """The map of the most pressed outbound destination among these; `known` itself if it is of that destination."""
     destinations = analysis.destinations
     chosen = np.zeros(len(destinations), np.bool_)
     chosen[among] = True
@@ -88,9 +91,10 @@ def _drill(sockets: Sockets, owners: Owners, view: View, chosen: Mask) -> Rows:
 
 
 def _in_order(keys: Counts, reverse: bool) -> Rows:
-    """The places of ascending keys; unknown ones (< 0) stand last, in reverse too, equal ones in the order given.
+    """The rows in ascending order of their keys. Equal keys stay in the given order; unknown ones (< 0) are last.
 
-    Key and place in one number: sorting those is ten times faster than a stable argsort.
+    With `reverse` the order is descending, and unknown keys are still last. Each key is put into one number with its
+    row, because sorting such numbers is ten times faster than a stable argsort.
 
     >>> _in_order(np.array([30, -1, 10, 30]), reverse=False).tolist()
     [2, 0, 3, 1]
@@ -104,7 +108,7 @@ def _in_order(keys: Counts, reverse: bool) -> Rows:
 
 
 def _socket_keys(sockets: Sockets, rows: Rows, owners: Owners, by: SocketSort) -> Counts:
-    """The smallest stands first; −1 is unknown. An address's rank and its port leave room for 2²⁷ sockets."""
+    """A key for each row, of which the smallest is first; −1 is unknown. All are small enough for `_in_order`."""
     keys: NDArray[np.integer]
     match by:
         case SocketSort.REMAINING:

@@ -12,7 +12,7 @@ from twtop.model import Counts, Owners
 
 @dataclass(slots=True, eq=False)
 class Baseline:
-    """`count` (12,) is by state of all sockets, as the screen showed it then under the filter `query`."""
+    """`count` (12,) counts all sockets by state, as the screen showed them then, under the filter `query`."""
 
     analysis: Analysis
     owners: Owners
@@ -22,16 +22,17 @@ class Baseline:
     _base: Base | None = None
 
     def under(self, view: View) -> Base | None:
-        """What the view's filter and grouping would have counted then; the last answer again where it still holds.
+        """What this view's filter and grouping would have counted then.
 
-        None where only the sockets of another filter were read then.
+        None where only the sockets of another filter were read then. Two views that differ in nothing else get the same
+        object.
         """
         if self.analysis.snapshot.part and self.query != view.query:
             return None
-        wanted = View(query=view.query, group_by=view.group_by)
-        if self._base is None or wanted != self._view:
-            chosen = apply_view(self.analysis, wanted, self.owners)
+        compared = View(query=view.query, group_by=view.group_by)
+        if self._base is None or compared != self._view:
+            chosen = apply_view(self.analysis, compared, self.owners)
             count = self.count if isinstance(view.query, Everything) else chosen.count
             self._base = Base(self.analysis.snapshot.time, self.count, count, chosen.groups)
-            self._view = wanted
+            self._view = compared
         return self._base

@@ -1,4 +1,4 @@
-"""History, analysis and view → Frame."""
+"""Analysis, view and history → Frame."""
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 
 
 def build_frame(history: History, analysis: Analysis, view: View, owners: Owners, every_s: float) -> Frame:
-    """Build a Frame; call `history.advance` with the analysis' snapshot first. More views of one analysis are as good.
+    """Build a Frame. Call `history.advance` with the snapshot of the analysis first.
 
-    The sockets are read anew each `every_s` seconds.
+    Several views of one analysis may be built in turn. `every_s` is how many seconds lie between two dumps.
     """
     history.watch(view.query)
     snapshot = analysis.snapshot
@@ -52,9 +52,10 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
 
 
 def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
-    """(times, counts by state (ticks, 12)) of all sockets; TIME_WAIT are as sockstat has gone on counting them.
+    """(times (ticks,), counts by state (ticks, 12)) of all sockets.
 
-    Where only a part of the sockets was read, only TIME_WAIT are known, and only now.
+    TIME_WAIT counts those of the dump and, by sockstat, those that were added since. Where only a part of the sockets
+    was read, only the present number of TIME_WAIT is known.
     """
     snapshot = analysis.snapshot
     count = np.bincount(snapshot.sockets.state, minlength=STATES)
@@ -80,7 +81,7 @@ def _time_wait(
     entered_per_s: float | None,
     left_per_s: float | None,
 ) -> TimeWait:
-    """`minute` is as things stood when the sockets were read."""
+    """`minute` is by the timers at the time of the dump, which may be some seconds ago."""
     now_per_s = rate(minute.entered) if entered_per_s is None else entered_per_s
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
@@ -95,15 +96,15 @@ def _time_wait(
     )
 
 
-def _forecast(count: int, foreseen: Floats, age_s: int) -> Floats:
-    """The counts of the next 60 s: (60,), from a forecast (61,) that is `age_s` old and the count of now.
+def _forecast(count: int, earlier: Floats, age_s: int) -> Floats:
+    """The counts of the next 60 s: (60,), from the present count and a forecast (61,) that was made `age_s` ago.
 
-    The forecast is shifted so that it begins with the count of now. Beyond its end the count stays: what enters by then
-    balances what is released.
+    The forecast is shifted so that it begins with the present count. Beyond its end the count stays the same, because
+    entries then balance releases.
 
     >>> _forecast(12, np.array([9.0, 11.0, *[14.0] * 59]), age_s=1)[[0, 59]].tolist()
     [15.0, 15.0]
     """
     at = np.minimum(age_s + np.arange(MINUTE_S + 1), MINUTE_S)
-    counts: Floats = np.maximum(count + foreseen[at[1:]] - foreseen[at[0]], 0.0)
+    counts: Floats = np.maximum(count + earlier[at[1:]] - earlier[at[0]], 0.0)
     return counts

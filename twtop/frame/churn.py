@@ -1,9 +1,9 @@
-"""How many TIME_WAIT begin and end per second: the kernel's counters, and what the table says of them.
+"""How many TIME_WAIT begin and end per second, by the kernel's counters and by the socket table.
 
-The kernel counts timewait objects. A closed FIN_WAIT2 is one too: it is counted when it begins, not again when it
-becomes a TIME_WAIT, and not at all when its own timer ends it (inet_twsk_schedule, inet_twsk_reschedule). And the
-kernel releases what has run out in bursts. So where the table shows timers, a TIME_WAIT ends here when its minute is
-over, and a FIN_WAIT2 is none.
+The kernel counts timewait objects, and a closed FIN_WAIT2 is one too. It is counted when it begins. It is not counted
+again when it becomes a TIME_WAIT, nor when its own timer ends it (inet_twsk_schedule, inet_twsk_reschedule). The kernel
+also releases in bursts what has run out. Where the table shows timers, this file therefore counts a TIME_WAIT as ended
+when its minute is over, and never counts a FIN_WAIT2.
 """
 
 import re
@@ -16,8 +16,8 @@ from twtop.analysis.timer_wheel import RATE_WINDOW_S
 from twtop.model import Snapshot, TcpState, Timer
 
 COUNTED_AT_ENTRY = (5, 18)
-"""Since then TW and TWKilled count a timewait object that begins (__inet_twsk_schedule), before one that a timer ended
-(tw_timer_handler)."""
+"""From this version of Linux on, TW and TWKilled count a timewait object when it begins (__inet_twsk_schedule). Before,
+they count it when a timer ends it (tw_timer_handler)."""
 
 
 PerSecond = tuple[float | None, float | None]
@@ -26,7 +26,7 @@ PerSecond = tuple[float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Those that ever `began` and ever `ended`, up to a number that stays the same; None for unknown."""
+    """How many have begun and ended up to `mono`, each less some constant; None for unknown."""
 
     mono: float
     began: int | None
@@ -34,7 +34,7 @@ class Point:
 
 
 class Series:
-    """Points of the last seconds, and the last one before those."""
+    """The points of the last RATE_WINDOW_S, and the last one before them."""
 
     def __init__(self) -> None:
         self._points: deque[Point] = deque()
@@ -45,7 +45,7 @@ class Series:
             self._points.popleft()
 
     def per_s(self) -> PerSecond:
-        """Means over these seconds."""
+        """The means between the first and the last point."""
         if not self._points or self._points[-1].mono <= self._points[0].mono:
             return None, None
         first, last = self._points[0], self._points[-1]
@@ -57,19 +57,19 @@ class Series:
 
 
 class Churn:
-    """Follows one namespace's snapshots."""
+    """Follows the snapshots of one network namespace."""
 
     def __init__(self) -> None:
         self._begin(0)
 
     def _begin(self, counted: int) -> None:
-        """Forget what was: the counters begin anew."""
+        """Forget everything, because the counters have begun anew."""
         self._counted = counted
-        self._objects, self._seen = Series(), Series()
+        self._objects, self._in_table = Series(), Series()
         self._closed_ms, self._read_at, self._lapsed = np.zeros(0, np.int32), 0.0, 0
 
     def advance(self, snapshot: Snapshot) -> None:
-        """Take note of a snapshot whose counters are new; its sockets may be older."""
+        """Take note of a snapshot with new counters. Its sockets may be older."""
         counters, held = snapshot.counters, snapshot.gauges.get("tw")
         counted = counters.get("TW", -1) + counters.get("TWKilled", 0)
         if counted < self._counted:
@@ -85,23 +85,29 @@ class Churn:
         self._objects.add(objects)
         timed = not (snapshot.sockets.timer_ms[snapshot.sockets.is_time_wait] < 0).any()
         if snapshot.part or not timed:
-            self._seen = Series()
+            self._in_table = Series()
         elif not snapshot.age_s and objects.began is not None:
-            self._seen.add(self._look(snapshot, objects.began))
+            self._in_table.add(self._count_in_table(snapshot, objects.began))
 
     def per_s(self) -> PerSecond:
-        """TIME_WAIT that begin and end, means over some seconds: as of the last two dumps, where these are whole and
-        have timers, else timewait objects of any kind by the counters alone."""
-        seen = self._seen.per_s()
-        return self._objects.per_s() if seen == (None, None) else seen
+        """TIME_WAIT that begin and end per second, means over some seconds.
+
+        Where the last two dumps are whole and have timers, these are counted by the table. Otherwise they are timewait
+        objects of any kind, by the counters alone.
+        """
+        in_table = self._in_table.per_s()
+        return self._objects.per_s() if in_table == (None, None) else in_table
 
     def growth_per_s(self) -> float | None:
-        """Timewait objects of any kind."""
+        """How many more timewait objects of any kind there are per second; None for unknown."""
         began, ended = self._objects.per_s()
         return None if began is None or ended is None else began - ended
 
-    def _look(self, snapshot: Snapshot, began: int) -> Point:
-        """What the table says: which of those that began are closed FIN_WAIT2, and which TIME_WAIT have time left."""
+    def _count_in_table(self, snapshot: Snapshot, began: int) -> Point:
+        """TIME_WAIT by the table, of `began` timewait objects.
+
+        A closed FIN_WAIT2 has not begun. A TIME_WAIT without time left has ended.
+        """
         sockets = snapshot.sockets
         runs = sockets.timer_ms > 0
         waiting = int(np.count_nonzero(sockets.is_time_wait & runs))
@@ -114,7 +120,8 @@ class Churn:
 
 
 def _version(kernel: str) -> tuple[int, ...]:
-    """
+    """The first two numbers of a kernel's version.
+
     >>> _version("5.15.0-91-generic"), _version("6.18.44"), _version("")
     ((5, 15), (6, 18), ())
     """

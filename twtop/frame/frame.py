@@ -15,12 +15,16 @@ from twtop.frame.view import Key, View
 from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
 
 MOST_KNOWN = 4096
-"""Rows whose counts at the baseline are kept: more than a screen shows."""
+"""How many rows' counts at the baseline are kept. This is more than a screen shows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StateRows:
-    """Sockets by state, filtered: `count` (12,), `change_per_s` (12,) with NaN for unknown, `series` (ticks, 12)."""
+    """The sockets that the filter keeps, by state.
+
+    `count` (12,) is the present number, `change_per_s` (12,) its change since the last tick, NaN for unknown, and
+    `series` (ticks, 12) the numbers up to now, oldest first.
+    """
 
     count: Counts
     change_per_s: NDArray[np.float64]
@@ -32,11 +36,12 @@ class StateRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeWait:
-    """TIME_WAIT of some sockets: `entered`, `releases` and `forecast` (60,), `times` and `counts` (ticks,).
+    """The TIME_WAIT among some sockets.
 
-    `times` are seconds before the frame (≤ 0); `forecast` is the count at the end of each second to come; these three
-    are None where timers are unknown. Rates are per second, None when unknown: TIME_WAIT that begin, and those whose
-    minute is over or that end before, as churn.Churn tells.
+    `entered` (60,) are the entries in each second of the last minute, oldest first. `releases` (60,) are the releases
+    in each second of the next minute, soonest first. `forecast` (60,) is the count at the end of each of these seconds.
+    All three are None where timers are unknown. `counts` (ticks,) are the counts at `times` (ticks,), in seconds from
+    the frame (≤ 0). `entered_per_s` and `left_per_s` are how many begin and end per second (churn), None for unknown.
     """
 
     count: int
@@ -54,8 +59,10 @@ class TimeWait:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Base:
-    """Counts at an earlier `time`, under this frame's filter and grouping: by state (12,) `total` of all sockets and
-    `count` of those that the filter keeps."""
+    """Counts at an earlier `time`, under the filter and grouping of this frame.
+
+    `total` (12,) counts all sockets by state, and `count` (12,) those that the filter keeps.
+    """
 
     time: float
     total: Counts
@@ -67,7 +74,7 @@ class Base:
         freeze(self.total, self.count)
 
     def states(self, key: Key) -> Counts:
-        """What a group or destination had then, by state (12,)."""
+        """The sockets that a group or destination had then, by state: (12,)."""
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
@@ -79,10 +86,11 @@ class Base:
 class Frame:
     """All that a view draws. `total` are the TIME_WAIT of the network namespace, `matching` those of the filter.
 
-    `shown` masks the sockets that the filter keeps. `drill` are rows of sockets in the order asked for. `port_map` is
-    that of the most pressed outbound destination among them; without a drill, among those that the filter keeps.
-    `rates` are changes of the counters per second, None where unknown. `cpu` is twtop's own share of one CPU since the
-    last tick. The sockets are read anew each `every_s` seconds. `base` is None while there is no baseline.
+    `shown` masks the sockets that the filter keeps. `drill` are the rows of the single sockets, in the order of the
+    view. `port_map` is that of the most pressed outbound destination among the single sockets, or without a drill among
+    the sockets that the filter keeps. `rates` are the changes of the counters per second, None for unknown. `cpu` is
+    twtop's own share of one CPU since the last tick. `every_s` is how many seconds lie between two dumps. `base` is
+    None while there is no baseline.
     """
 
     tick: int
@@ -107,11 +115,11 @@ class Frame:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The sockets and counters of which this is a frame."""
+        """The sockets and counters from which this frame is built."""
         return self.analysis.snapshot
 
     @property
     def all_filtered_out(self) -> bool:
-        """Whether there are connections, or may be, of which the filter keeps none."""
-        there_are = bool(len(self.groups.destinations)) or self.snapshot.part
-        return there_are and not len(self.groups) and not isinstance(self.view.query, Everything)
+        """Whether there are connections, or may be, and the filter keeps none of them."""
+        any_connections = bool(len(self.groups.destinations)) or self.snapshot.part
+        return any_connections and not len(self.groups) and not isinstance(self.view.query, Everything)

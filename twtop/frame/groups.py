@@ -1,6 +1,7 @@
 """Destinations → rows of the peers table: groups by peer, destination, service, process or address prefix."""
 
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,24 +26,25 @@ from twtop.model import (
 )
 
 STATES = 12
-"""Width of a table by state: TcpState is the column, column 0 stays empty."""
+"""The number of columns of a table by state. A TcpState is its column's index; column 0 stays empty."""
 
 SPARK_STEPS = 20
 SPARK_STEP_MS = TIMEWAIT_MS // SPARK_STEPS
 RATE_STEPS = RATE_WINDOW_S * 1000 // SPARK_STEP_MS
 
 IPV4_PREFIX, IPV6_PREFIX = 120, 64
-"""/24 of IPv4 as kept here, and /64 of IPv6: the usual size of a subnet."""
+"""/24 of IPv4, as a mapped address, and /64 of IPv6: the usual sizes of a subnet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Rows of two levels. Leaves are (group, destination) pairs, sorted by group and most pressed first, then by port.
+    """Rows of two levels: groups, and their leaves. A leaf is the part of a destination that belongs to one group.
 
-    `first` (groups + 1) are the bounds of each group's leaves, so leaf first[g] is its worst. `destination`,
-    `leaf_states` (leaves, 12) and `leaf_entered` (leaves, 20: TIME_WAIT entries in steps of 3 s, oldest first) are
-    per leaf; `states`, `entered` are the same per group. `process` is each leaf's index into `process_names`, which
-    counts only when grouped by process.
+    Leaves are sorted by group. Within a group the most pressed is first, and equally pressed ones are sorted by port.
+    `first` (groups + 1,) are the bounds of each group's leaves, so leaf first[g] is the most pressed of group g.
+    `destination` (leaves,) is each leaf's destination. `leaf_states` (leaves, 12) counts its sockets by state, and
+    `leaf_entered` (leaves, 20) its TIME_WAIT entries in steps of 3 s, oldest first. `states` and `entered` are the sums
+    of these by group. `process` (leaves,) is an index into `process_names`, which matters only if `by` is PROCESS.
     """
 
     by: GroupBy
@@ -71,7 +73,7 @@ class Groups:
 
     @property
     def urgency(self) -> Floats:
-        """How pressed each group's worst destination is."""
+        """The urgency of the most pressed destination of each group."""
         return urgency(self.destinations, self.budgets)[self.worst]
 
     @property
@@ -80,12 +82,12 @@ class Groups:
         return entered_per_s(self.states, self.entered)
 
     def leaf_key(self, leaf: int) -> Key:
-        """Names the sockets of one leaf."""
+        """The key that names the sockets of a leaf."""
         process = self.process_names[self.process[leaf]] if self.by is GroupBy.PROCESS else None
         return replace(self.destination_key(int(self.destination[leaf])), process=process)
 
     def destination_key(self, destination: int) -> Key:
-        """Names the sockets of one destination."""
+        """The key that names the sockets of a destination."""
         return Key(
             direction=Direction(self.destinations.direction[destination]),
             local=self.addresses.integer(self.destinations.local[destination]),
@@ -94,7 +96,7 @@ class Groups:
         )
 
     def key(self, group: int) -> Key:
-        """Names the sockets of one group."""
+        """The key that names the sockets of a group."""
         leaf = int(self.first[group])
         whole = self.leaf_key(leaf)
         match self.by:
@@ -113,7 +115,7 @@ class Groups:
                 return Key(direction=whole.direction, remote=network, bits=bits)
 
     def counts(self, key: Key) -> Counts:
-        """The connections that a key names, by state (12,): zeros where there are none."""
+        """How many connections have a key, by state: (12,)."""
         named = _matching_destinations(self.destinations, self.addresses, key)[self.destination]
         if key.process is not None:
             named &= np.array([name == key.process for name in self.process_names], np.bool_)[self.process]
@@ -121,13 +123,16 @@ class Groups:
         return found
 
     def find(self, key: Key) -> int | None:
-        """The group with this key, if it is still there."""
+        """The number of the group with this key; None where there is none."""
         rows = np.flatnonzero(_matching_destinations(self.destinations, self.addresses, key)[self.worst])
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
 
 
 def has_timers(states: Counts, entered: Counts) -> Mask:
-    """Of a row, or of each row: whether every TIME_WAIT has its step in the last minute, since its timer is known."""
+    """Whether the timers of all TIME_WAIT of a row are known. `states` and `entered` are of one row, or of all rows.
+
+    A TIME_WAIT with a known timer is counted in one step of the last minute.
+    """
     complete: Mask = np.asarray(entered.sum(axis=-1) == states[..., TcpState.TIME_WAIT])
     return complete
 
@@ -138,39 +143,30 @@ def entered_per_s(states: Counts, entered: Counts) -> Floats:
 
 
 def group(
-    snapshot: Snapshot, destinations: Destinations, budget: PortBudgets, shown: Mask, by: GroupBy, owners: Owners
+    snapshot: Snapshot, destinations: Destinations, budgets: PortBudgets, shown: Mask, by: GroupBy, owners: Owners
 ) -> Groups:
-    """Group the shown connections. Counts are of shown sockets, budgets of all."""
+    """Group the shown connections. Counts are of the shown sockets, budgets are of all sockets."""
     sockets = snapshot.sockets
     rows = np.flatnonzero(shown & (destinations.code >= 0))
     name_of, names = process_names(owners)
     if by is GroupBy.PROCESS:
-        owner = name_of[owners.process[rows]]
-        leaf, bearer = factorize(fused((owner, 32), (destinations.code[rows], 32)))
-        destination = destinations.code[rows][bearer].astype(np.intp)
-        member, process = owner[bearer].astype(np.uint64), owner[bearer]
+        leaves = _leaves_by_process(destinations.code[rows], name_of[owners.process[rows]])
     else:
-        present = np.bincount(destinations.code[rows], minlength=len(destinations)) > 0
-        destination = np.flatnonzero(present)
-        leaf = (np.cumsum(present) - 1)[destinations.code[rows]].astype(np.int32)
-        member, process = (
-            _membership(destinations, sockets.addresses, by)[destination],
-            np.zeros(len(destination), np.int32),
-        )
-    group_of, _ = factorize(member)
-    pressed = urgency(destinations, budget)[destination]
-    order = np.lexsort((destination, destinations.port[destination], -pressed, group_of))
-    states, entered = _tallies(sockets.state[rows], sockets.age_ms[rows], leaf, len(destination))
+        leaves = _leaves_by_destination(destinations.code[rows], _membership(destinations, sockets.addresses, by))
+    group_of, _ = factorize(leaves.member)
+    pressed = urgency(destinations, budgets)[leaves.destination]
+    order = np.lexsort((leaves.destination, destinations.port[leaves.destination], -pressed, group_of))
+    states, entered = _tallies(sockets.state[rows], sockets.age_ms[rows], leaves.code, len(order))
     states, entered, group_of = states[order], entered[order], group_of[order]
     first = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1])) if len(order) else np.empty(0, np.intp)
     return Groups(
         by=by,
         destinations=destinations,
-        budgets=budget,
+        budgets=budgets,
         addresses=sockets.addresses,
         first=np.append(first, len(order)),
-        destination=destination[order],
-        process=process[order],
+        destination=leaves.destination[order],
+        process=leaves.process[order],
         process_names=tuple(names),
         leaf_states=states,
         leaf_entered=entered,
@@ -179,23 +175,48 @@ def group(
     )
 
 
+class _Leaves(NamedTuple):
+    """`code` (sockets,) is the leaf of each. The rest is (leaves,): `member` is equal where two belong to one group."""
+
+    code: Codes
+    destination: NDArray[np.intp]
+    process: Codes
+    member: NDArray[np.uint64]
+
+
+def _leaves_by_process(code: Codes, owner: Codes) -> _Leaves:
+    """A leaf for each pair of a destination and an owner; `code` and `owner` are those of each socket."""
+    leaf, example = factorize(fused((owner, 32), (code, 32)))
+    process = owner[example]
+    return _Leaves(leaf, code[example].astype(np.intp), process, process.astype(np.uint64))
+
+
+def _leaves_by_destination(code: Codes, membership: NDArray[np.uint64]) -> _Leaves:
+    """A leaf for each destination; `code` is that of each socket, `membership` is as by `_membership`."""
+    present = np.bincount(code, minlength=len(membership)) > 0
+    destination = np.flatnonzero(present)
+    leaf = (np.cumsum(present) - 1)[code].astype(np.int32)
+    return _Leaves(leaf, destination, np.zeros(len(destination), np.int32), membership[destination])
+
+
 def members(snapshot: Snapshot, destinations: Destinations, owners: Owners, key: Key) -> Mask:
-    """Which connections a key names: a mask over sockets."""
+    """Mask of the sockets that a key names; all are connections."""
     chosen = np.append(_matching_destinations(destinations, snapshot.sockets.addresses, key), False)[destinations.code]
     if key.process is not None:
         name_of, names = process_names(owners)
-        wanted = np.array([name == key.process for name in names], np.bool_)
-        chosen &= wanted[name_of[owners.process]]
+        named = np.array([name == key.process for name in names], np.bool_)
+        chosen &= named[name_of[owners.process]]
     return chosen
 
 
-def urgency(destinations: Destinations, budget: PortBudgets) -> Floats:
-    """What “most pressed” means: outbound pressure; inbound counts half, since its TIME_WAIT are recyclable."""
+def urgency(destinations: Destinations, budgets: PortBudgets) -> Floats:
+    """How pressed each destination is: its pressure, or half of it inbound, where TIME_WAIT can be taken over."""
     weight = np.where(destinations.direction == Direction.OUTBOUND, 1.0, 0.5)
-    return np.nan_to_num(budget.pressure * weight, posinf=1.0)
+    return np.nan_to_num(budgets.pressure * weight, posinf=1.0)
 
 
 def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Codes, count: int) -> tuple[Counts, Counts]:
+    """(sockets by state (leaves, 12), TIME_WAIT entries by step (leaves, 20)) of `count` leaves."""
     states = np.bincount(leaf.astype(np.int64) * STATES + state, minlength=count * STATES).reshape(count, STATES)
     waiting = age_ms >= 0
     step = SPARK_STEPS - 1 - np.minimum(age_ms[waiting] // SPARK_STEP_MS, SPARK_STEPS - 1)
@@ -204,7 +225,7 @@ def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Codes, count: int) -
 
 
 def _membership(destinations: Destinations, addresses: Addresses, by: GroupBy) -> NDArray[np.uint64]:
-    """A number per destination, equal where destinations share a row."""
+    """A number for each destination, equal where two destinations belong to one group."""
     match by:
         case GroupBy.PEER:
             return fused((destinations.remote, 32), (destinations.direction, 8))
@@ -221,7 +242,7 @@ def _membership(destinations: Destinations, addresses: Addresses, by: GroupBy) -
 
 
 def _matching_destinations(destinations: Destinations, addresses: Addresses, key: Key) -> Mask:
-    """Which destinations a key names, whatever the process."""
+    """Mask of the destinations that a key names, whatever the process."""
     chosen = np.ones(len(destinations), np.bool_)
     if key.direction is not None:
         chosen &= destinations.direction == key.direction
@@ -229,15 +250,16 @@ def _matching_destinations(destinations: Destinations, addresses: Addresses, key
         chosen &= destinations.port == key.port
     for column, integer, bits in ((destinations.remote, key.remote, key.bits), (destinations.local, key.local, 128)):
         if integer is not None:
-            same_family = addresses.is_ipv4 == (integer >> 32 == 0xFFFF)  # IPv4 as kept here lies within ::/64
+            same_family = addresses.is_ipv4 == (integer >> 32 == 0xFFFF)  # a mapped IPv4 address is within ::/64
             chosen &= (addresses.within(integer, bits) & same_family)[column]
     return chosen
 
 
 def process_names(owners: Owners) -> tuple[Codes, list[str]]:
-    """(name number per process, with the unknown owner last so that index −1 finds it; the names, sorted).
+    """(number of the name of each process, the names in order).
 
-    A process whose name could not be read is an unknown owner too.
+    The last entry of both is the unknown owner, so that index −1 finds it. Its name is empty. A process whose name
+    could not be read is an unknown owner too.
     """
     names = sorted({process.name for process in owners.processes} - {""})
     number = {name: i for i, name in enumerate([*names, ""])}

@@ -22,7 +22,7 @@ TICKS = 240
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
-    """What is kept of a past snapshot: its clock, its own cost and its counters."""
+    """What is kept of an earlier snapshot: its time, twtop's CPU time so far, and its counters."""
 
     mono: float
     cpu: float
@@ -30,7 +30,7 @@ class Tick:
 
 
 class History:
-    """The last snapshots' key figures. A filter has its own counts, which begin when it is first asked for."""
+    """Key figures of the last snapshots. Each filter has counts of its own, which begin when it is first used."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -42,7 +42,7 @@ class History:
         self._baseline: Baseline | None = None
 
     def advance(self, snapshot: Snapshot) -> None:
-        """Take note of a new snapshot, before a frame is built of it; one with the same counters is not new."""
+        """Take note of a snapshot before a frame is built from it. One with the same counters is not a new one."""
         if self.latest is not None and snapshot.counters is self.latest.counters:
             return
         self.number += 1
@@ -56,19 +56,22 @@ class History:
             del self._states[gone]
 
     def states(self, query: Query, mono: float, count: Counts) -> tuple[np.ndarray, Counts]:
-        """(times, counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
+        """(times (ticks,), counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
         ring = self._states.setdefault(query, deque(maxlen=TICKS))
         if not ring or ring[-1][0] < mono:
             ring.append((mono, count))
         return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
 
     def applied(self, analysis: Analysis, view: View, owners: Owners) -> AppliedView:
-        """What the view picks; the last answer again where it still holds."""
+        """What the view picks; the same object as the last time where nothing has changed."""
         self._applied = apply_view(analysis, view, owners, self._applied)
         return self._applied
 
     def base(self, analysis: Analysis, view: View, owners: Owners, count: Counts) -> Base | None:
-        """The counts at the baseline, which is now if it is asked for and there is none yet; None where unknown."""
+        """The counts at the baseline; None where there is none or it is unknown.
+
+        A baseline is set now if the view has one and this history has none yet. `count` (12,) are all sockets by state.
+        """
         if not view.baseline:
             self._baseline = None
             return None
@@ -77,7 +80,7 @@ class History:
         return self._baseline.under(view)
 
     def rates(self) -> CounterRates:
-        """Of each counter since the snapshot before; None where there is no such snapshot, or the counter fell."""
+        """The rate of each counter since the snapshot before; None where there is none, or where a counter fell."""
         now, before, growth = self.latest, self.previous, self.churn.growth_per_s()
         if now is None:
             return CounterRates({}, growth)
@@ -91,7 +94,7 @@ class History:
         return CounterRates(per_s, growth)
 
     def cpu(self) -> float | None:
-        """This process's share of one CPU between the last two snapshots."""
+        """This process's share of one CPU between the last two snapshots; None for unknown."""
         now, before = self.latest, self.previous
         if now is None or before is None or now.mono <= before.mono:
             return None

@@ -12,7 +12,7 @@ from twtop.model import freeze
 
 
 class PortKind(enum.IntEnum):
-    """What holds a port towards the destination; blocked ports are closed to every connect()."""
+    """What holds a port towards the destination. A blocked port is closed to every connect()."""
 
     LIVE = 0
     TIME_WAIT = 1
@@ -23,7 +23,7 @@ class PortKind(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortMap:
-    """`first` and `second` are PortKind per port in ascending order: the low end's parity, then the other."""
+    """The PortKind of each port, in ascending order: `first` are ports of the low end's parity, `second` the others."""
 
     destination: int
     low: int
@@ -35,7 +35,7 @@ class PortMap:
 
 
 def port_map(reading: Reading, destination: int) -> PortMap:
-    """The range as an outbound destination finds it."""
+    """The range as seen from an outbound destination, which is given by its number. The range must be known."""
     sockets, destinations, ports = reading.snapshot.sockets, reading.destinations, reading.ports
     assert ports is not None
     kind = np.where(ports.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
@@ -52,8 +52,8 @@ def port_map(reading: Reading, destination: int) -> PortMap:
 def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     """A strip of at most `width` cells, each a block of ports.
 
-    A cell can show one kind only, so what a block holds beside it is carried over to the next cells; over some cells
-    the shares are right, and blocks of one kind stay where they are.
+    A cell can show only one kind. The share of the other kinds in its block is carried over to the next cells, so that
+    the shares are right over several cells. A block of a single kind is shown where it is.
 
     >>> [kind.name for kind in cells(np.array([1, 4, 1, 4, 4, 4, 4, 4], np.uint8), 4)]
     ['TIME_WAIT', 'FREE', 'FREE', 'FREE']

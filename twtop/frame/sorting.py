@@ -1,4 +1,4 @@
-"""In which order groups stand: one key per group and column, the largest first."""
+"""The order of groups: each column gives every group one key, and the largest is first."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,10 @@ from twtop.model import Rows, TcpState
 
 
 def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
-    """All groups: the most pressed, the largest, the soonest full, the lowest name first; ties by TIME_WAIT, then name.
+    """The numbers of all groups in order: the most pressed, the largest, the soonest full, or the lowest name is first.
 
-    `reverse` turns keys and ties round, and still leaves what is unknown (NaN) at the end.
+    Groups with equal keys are in the order of their TIME_WAIT, then of their names. `reverse` reverses all of this, but
+    unknown keys (NaN) stay at the end.
     """
     sign = 1 if reverse else -1
     name, waiting = _names(groups), groups.states[:, TcpState.TIME_WAIT]
@@ -21,7 +22,7 @@ def ordered(groups: Groups, by: GroupSort, reverse: bool = False) -> Rows:
 
 
 def _names(groups: Groups) -> NDArray[np.float64]:
-    """By what the first column says: the lowest address, port or process name has the highest number."""
+    """Keys by the name in the first column: the lowest address, port or process name has the highest key."""
     match groups.by:
         case GroupBy.SERVICE:
             rank = groups.destinations.port[groups.worst].astype(np.float64)

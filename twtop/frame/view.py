@@ -1,4 +1,4 @@
-"""What a user asks to see: filter, grouping, order, and the row whose single sockets are wanted."""
+"""What a user asks to see: filter, grouping, order, and the row whose single sockets are shown."""
 
 import enum
 from dataclasses import dataclass, field
@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from twtop import formatting as fmt
 from twtop.filter.mask import needs_owners
 from twtop.filter.query import Everything, Query
-from twtop.model import (
-    Direction,
-)
+from twtop.model import Direction
 from twtop.sanitize import printable
 
 
@@ -37,7 +35,7 @@ class GroupSort(enum.StrEnum):
 
 
 class SocketSort(enum.StrEnum):
-    """Order of the single sockets."""
+    """Columns of the sockets table by which it can be sorted."""
 
     REMAINING = "remaining"
     AGE = "age"
@@ -49,9 +47,10 @@ class SocketSort(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Names a group or destination from one frame to the next: sockets for which every given part holds.
+    """Names a group or destination from one frame to the next, by what its sockets have in common.
 
-    `bits` is how many leading bits of the 128-bit `remote` count; `process` is a name, "" for unknown owners.
+    A part that is None does not matter. `local` and `remote` are 128-bit addresses, and `bits` is how many leading bits
+    of `remote` matter. `process` is a name, empty for unknown owners.
     """
 
     direction: Direction | None = None
@@ -64,9 +63,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What to fold a snapshot into. `drill` names the group whose single sockets are wanted.
+    """What a Frame answers. `drill` names the group whose single sockets are shown, None for no sockets.
 
-    With `baseline` counts are held against those of the first frame that asked so.
+    With `baseline`, counts are compared with those of the first frame that had it.
     """
 
     query: Query = field(default_factory=Everything)
@@ -79,12 +78,12 @@ class View:
 
     @property
     def needs_owners(self) -> bool:
-        """Whether the answer depends on who owns which socket."""
+        """Whether the frame depends on who owns which socket."""
         return self.drill is not None or self.group_by is GroupBy.PROCESS or needs_owners(self.query)
 
 
 def label(key: Key) -> str:
-    """What the first column says.
+    """The text of a key in the first column.
 
     >>> label(Key(remote=0xffff0a000005)), label(Key(remote=0xffff0a000000, bits=120)), label(Key(port=443))
     ('10.0.0.5', '10.0.0.0/24', ':443')

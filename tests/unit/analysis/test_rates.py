@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
-from twtop.analysis.exhaustion import full_in_s
+from twtop.analysis.exhaustion import PortUse, full_in_s
 from twtop.analysis.rates import Rates
 from twtop.analysis.recent_dumps import RecentDumps
 
@@ -231,15 +231,15 @@ def test_the_time_to_full_lies_within_the_second_that_a_simulation_finds(several
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(each, name) for each in several], np.float64)
 
-    found = full_in_s(
-        np.repeat(np.arange(len(several)), [len(each.free_in) for each in several]).astype(np.int32),
-        np.concatenate([each.free_in for each in several]),
-        column("live"),
-        Rates(column("closing"), column("growth"), trend=np.zeros(len(several))),
-        column("hold"),
-        column("capacity"),
-        until,
+    use = PortUse(
+        code=np.repeat(np.arange(len(several)), [len(each.free_in) for each in several]).astype(np.int32),
+        free_in_s=np.concatenate([each.free_in for each in several]),
+        live=column("live"),
+        rates=Rates(column("closing"), column("growth"), trend=np.zeros(len(several))),
+        hold_s=column("hold"),
+        capacity=column("capacity"),
     )
+    found = full_in_s(use, until)
     for each, answer in zip(several, found, strict=True):
         second = next((tau for tau in range(until + 1) if each.full_at(tau)), NEVER)
         assert math.ceil(answer) == second if second < NEVER else answer == NEVER
