@@ -1,12 +1,13 @@
 """The columns of the peers and sockets tables: what the screen, batch text, CSV and JSON show of a row, said once.
 
-    tones        what a piece of text means, and lines of an exact width
-    gauge        the port budget of a destination as a bar
-    field        a named value of JSON and CSV, with its JSON Schema
-    column       a column of the screen, of batch text and of records; the registry that holds them
-    values       numpy columns → plain values, None for what is unknown
-    peer_rows    one row of the peers table, and many in numpy columns
-    peers        the registry of the peers table
-    socket_rows  one socket, and many in numpy columns
-    sockets      the registry of the sockets table
+tones        what a piece of text means, and lines of an exact width
+gauge        the port budget of a destination as a bar
+field        a named value of JSON and CSV, with its JSON Schema
+column       a column of the screen, of batch text and of records; the registry that holds them
+values       numpy columns → plain values, None for what is unknown
+peer_rows    one row of the peers table, and many in numpy columns
+peer_cells   what each cell of a row of the peers table draws
+peers        the registry of the peers table
+socket_rows  one socket, and many in numpy columns
+sockets      the registry of the sockets table
 """

@@ -1,9 +1,9 @@
 """A named value of JSON and CSV, with the JSON Schema that is published of it."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Source = TypeVar("Source")
 Value = TypeVar("Value", covariant=True)
@@ -13,7 +13,7 @@ Shape = Mapping[str, object]
 
 TEXT: Shape = {"type": "string"}
 COUNT: Shape = {"type": "integer", "minimum": 0}
-INTEGER: Shape = {"type": "integer"}
+PORT_NUMBER: Shape = {"type": "integer", "minimum": 0, "maximum": 65535}
 NUMBER: Shape = {"type": "number"}
 POSITIVE: Shape = {"type": "number", "minimum": 0}
 FLAG: Shape = {"type": "boolean"}
@@ -50,7 +50,7 @@ class In(enum.Flag):
     CSV = CSV_OUTBOUND | CSV_OTHER
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Field(Generic[Source, Value]):
     """`value` makes it of its source: one value of a frame, or of many rows a plain value each.
 
@@ -61,3 +61,14 @@ class Field(Generic[Source, Value]):
     shape: Shape
     meaning: str
     value: Callable[[Source], Value]
+
+
+def plain(fields: Iterable[Field[Source, object]], source: Source) -> dict[str, object]:
+    """An object with these fields of one source."""
+    return {field.name: field.value(source) for field in fields}
+
+
+def object_of(fields: Iterable[Field[Any, object]], **more: Shape) -> dict[str, object]:
+    """The JSON Schema of an object that has all these fields, and `more` behind them by name."""
+    properties = {field.name: {**field.shape, "description": field.meaning} for field in fields} | more
+    return {"type": "object", "properties": properties, "required": [*properties]}

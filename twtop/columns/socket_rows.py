@@ -69,6 +69,11 @@ class ManySockets:
     frame: Frame
     rows: Rows
 
+    @classmethod
+    def of_row(cls, row: SocketRow) -> "ManySockets":
+        """The one socket, as many."""
+        return cls(row.frame, np.array([row.index]))
+
     @property
     def sockets(self) -> Sockets:
         return self.frame.snapshot.sockets
@@ -92,7 +97,7 @@ class ManySockets:
         """Remote addresses."""
         return names(self.sockets.addresses, self.each(self.sockets.remote))
 
-    @property
+    @cached_property
     def processes(self) -> list[Process | None]:
         """Who holds each socket or held it, as far as that is known."""
         known = (*self.frame.owners.processes, None)  # unknown is −1, which finds the last
