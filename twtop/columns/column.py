@@ -85,4 +85,4 @@ def records(fields: Sequence[Field[Many, Iterable[object]]], many: Many) -> list
     """An object for each of the rows, with these fields."""
     names = [field.name for field in fields]
     columns = [field.value(many) for field in fields]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=True)]
