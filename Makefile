@@ -1,8 +1,9 @@
 # make run ARGS="-f 443"    make test ARGS="-k wheel"
 PYTHON ?= python3
 ARGS ?=
+PYTEST = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test lint screenshots manual bench bench-million clean
+.PHONY: run test test-fast test-slow test-all lint screenshots manual bench bench-million clean
 .SILENT:
 .NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
 
@@ -10,12 +11,24 @@ run: .venv/.run
 	exec .venv/bin/twtop $(ARGS)
 
 test: lint
-	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	.venv/bin/python -m pytest $(PYTEST) $(ARGS)
+
+# The code of every room, and every scene as pictured; what else the monitor does is tested by `make test`.
+test-fast: lint
+	.venv/bin/python -m pytest $(PYTEST) -m 'not slow' twtop tests/unit tests/ui/test_screenshots.py $(ARGS)
+
+test-slow: .venv/.dev
+	.venv/bin/python -m pytest $(PYTEST) -m slow $(ARGS)
+
+# On each Python from 3.11 to 3.14 that is here, and with the newest Textual that pyproject.toml allows.
+test-all: lint
+	exec .venv/bin/python -m tests.support.every_python $(PYTEST) $(ARGS)
 
 lint: .venv/.dev
 	.venv/bin/ruff check -q
 	.venv/bin/ruff format -q --check
 	.venv/bin/mypy --no-error-summary
+	$(call quiet,.venv/bin/lint-imports --no-logo --no-cache)
 
 screenshots: .venv/.dev
 	exec .venv/bin/python -m tests.support.screenshots
@@ -30,7 +43,7 @@ bench-million: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS) 1000000
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venvs .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Says nothing unless it fails; Ctrl-C ends the shell too, so that it leaves no traceback.

@@ -1,8 +1,14 @@
-"""Hypothesis: no deadline on a shared machine, and the same examples on every run of CI."""
+"""Hypothesis: no deadline on a shared machine, and the same examples on every run of CI. Slow tests begin first."""
 
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("twtop", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("twtop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A run that ends with its longest test keeps a single worker busy for a minute."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

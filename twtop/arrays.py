@@ -1,4 +1,4 @@
-"""Equal keys → equal small numbers, in linear time: the group-by under every table of twtop."""
+"""Group-by, look-up and hash in numpy, each in one pass over whole columns: the ground under every table of twtop."""
 
 from typing import Any
 
@@ -7,18 +7,31 @@ from numpy.typing import NDArray
 
 from twtop.model import Codes, Mask, Rows
 
-MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD)
-KEY_BITS = 64
+Keys = NDArray[np.uint64]
+"""64-bit numbers that stand for what is compared: equal things have equal keys."""
 
 Column = tuple[NDArray[np.integer], int]
-"""Numbers from 0 and how many bits hold each of them."""
+"""Numbers from 0 on, and how many bits hold each of them."""
+
+KEY_BITS = 64
+LEAST_TABLE_BITS = 8
+
+MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD)
+"""Odd, and their bits look random: each is another multiplicative hash (Knuth, TAOCP 3, 6.4)."""
+
+MURMUR3 = 33, (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
+"""Shift and multipliers of fmix64, the finalizer of MurmurHash3 (Austin Appleby, public domain)."""
 
 
-def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
-    """Number the distinct keys: (code of each key, row of one bearer of each code).
+# Group-by
 
-    A vectorised hash table: all rows write their number into their slot at once, the last one wins and speaks for
-    every row with the same key. The few rows that lost their slot to another key try again with another hash.
+
+def factorize(keys: Keys) -> tuple[Codes, Rows]:
+    """Number the distinct keys from 0, in linear time: (number of each key, one row for each number that has its key).
+
+    This is a hash table filled by numpy. All rows write their own index into the slot of their key at once; the last
+    one wins and speaks for all rows with the same key. Rows whose slot went to another key are few; they try again with
+    another hash.
 
     >>> codes, rows = factorize(np.array([7, 9, 7, 7], np.uint64))
     >>> bool(codes[0] == codes[2] == codes[3] != codes[1]), len(rows)
@@ -31,7 +44,7 @@ def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
             break
         winner, still = _speakers(keys[lost], multiplier)
         speaker[lost], lost = lost[winner], lost[still]
-    if len(lost):  # keys made to collide: sorting has no worst case
+    if len(lost):  # keys that somebody chose so that they collide: sorting has no such worst case
         _, first, inverse = np.unique(keys[lost], return_index=True, return_inverse=True)
         speaker[lost] = lost[first][inverse]
     rows = np.flatnonzero(speaker == np.arange(count))
@@ -40,10 +53,12 @@ def factorize(keys: NDArray[np.uint64]) -> tuple[Codes, Rows]:
     return number[speaker], rows
 
 
-def _speakers(keys: NDArray[np.uint64], multiplier: int) -> tuple[Rows, Rows]:
-    """(row that won each key's slot; rows whose slot went to another key). Any other type of index is converted first,
-    which takes longer than to use it."""
-    bits = max(8, (2 * len(keys)).bit_length())
+def _speakers(keys: Keys, multiplier: int) -> tuple[Rows, Rows]:
+    """(the row that won the slot of each key, the rows whose slot another key won).
+
+    Slots are np.intp, because numpy converts any other type of index first, which takes longer than to use it.
+    """
+    bits = max(LEAST_TABLE_BITS, (2 * len(keys)).bit_length())
     slot = ((keys * np.uint64(multiplier)) >> np.uint64(KEY_BITS - bits)).view(np.intp)
     table = np.empty(1 << bits, np.intp)
     table[slot] = np.arange(len(keys))
@@ -51,8 +66,8 @@ def _speakers(keys: NDArray[np.uint64], multiplier: int) -> tuple[Rows, Rows]:
     return winner, np.flatnonzero(keys[winner] != keys)
 
 
-def fused(*columns: Column) -> NDArray[np.uint64]:
-    """Several columns as one key: equal rows have equal keys, and no others do.
+def fused(*columns: Column) -> Keys:
+    """One key for each row of these columns: two rows have the same key if and only if all their values are equal.
 
     >>> fused((np.array([1, 2]), 8), (np.array([3, 255]), 8)).tolist()
     [259, 767]
@@ -68,22 +83,22 @@ def fused(*columns: Column) -> NDArray[np.uint64]:
     return key
 
 
-def distinct(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Each key once, in ascending order; sorting in place is faster here than hashing where no codes are wanted.
+def distinct(keys: Keys) -> Keys:
+    """Each key once, in ascending order. It sorts, which is faster than `factorize` where no numbers are wanted.
 
     >>> distinct(np.array([7, 9, 7], np.uint64)).tolist()
     [7, 9]
     """
     in_order = np.sort(keys)
-    once: NDArray[np.uint64] = in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(keys)]]
+    once: Keys = in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(keys)]]
     return once
 
 
-Inodes = NDArray[np.uint32]
+# Look-up
 
 
 def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
-    """The place of each wanted number in an ascending column, −1 where it is not; quick when they ascend too.
+    """The index of each wanted number in an ascending column, −1 where it is absent. Fastest if `wanted` ascends too.
 
     >>> index_of(np.array([2, 5, 9]), np.array([5, 9])).tolist()
     [-1, 0, 1]
@@ -94,6 +109,28 @@ def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
     return np.where(inside, at, -1)
 
 
-def among(wanted: Inodes, ascending: Inodes) -> Mask:
+def among(wanted: NDArray[Any], ascending: NDArray[Any]) -> Mask:
+    """Whether each wanted number is in an ascending column.
+
+    >>> among(np.array([2, 5, 9]), np.array([5, 9])).tolist()
+    [False, True, True]
+    """
     there: Mask = index_of(wanted, ascending) >= 0
     return there
+
+
+# Hash
+
+
+def mixed(words: Keys) -> Keys:
+    """A 64-bit hash of each word. Distinct words have distinct hashes, and each bit of a word affects every bit of it.
+
+    This is fmix64 of MurmurHash3. It has no secret, so a key that must withstand chosen input needs a salt.
+
+    >>> len(set(mixed(np.arange(1000, dtype=np.uint64)).tolist()))
+    1000
+    """
+    shift, multipliers = MURMUR3
+    for multiplier in multipliers:
+        words = (words ^ words >> np.uint64(shift)) * np.uint64(multiplier)
+    return words ^ words >> np.uint64(shift)

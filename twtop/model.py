@@ -1,6 +1,6 @@
-"""What the kernel said, in the words of the field: states, addresses, sockets, limits, snapshots.
+"""What the kernel says, in the field's words: states, addresses, sockets, limits, snapshots, owners, namespaces.
 
-Everything is immutable; arrays are read-only and one entry long per socket unless a docstring says otherwise.
+Everything here is immutable. Arrays are read-only and have one entry per socket, unless a docstring says otherwise.
 """
 
 import enum
@@ -12,25 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
-
-
 Rows = NDArray[np.intp]
-
-
 Codes = NDArray[np.int32]
-
-
 Counts = NDArray[np.int64]
-
-
 Floats = NDArray[np.float64]
-
+Inodes = NDArray[np.uint32]
 
 MAPPED = 0xFFFF << 32
-"""Low half of ::ffff:0.0.0.0, under which every IPv4 address is kept."""
+"""Low half of ::ffff:0.0.0.0. Every IPv4 address is kept as the mapped IPv6 address (RFC 4291, 2.5.5.2)."""
 
 UNKNOWN_QUEUE = 2**32 - 1
-"""In `wqueue` of a listener: how long its accept queue may get is unknown."""
+"""`wqueue` of a listener whose backlog, the most that its accept queue may hold, is unknown."""
 
 PORTS = 65536
 EPHEMERAL_CLIENT_PORTS = 64512
@@ -41,7 +33,7 @@ TIMEWAIT_MS = 60_000
 
 
 class TcpState(enum.IntEnum):
-    """include/net/tcp_states.h. CLOSE in a dump is a socket that is bound but not connected."""
+    """The numbers of include/net/tcp_states.h. In a dump, CLOSE is a socket that is bound but not connected."""
 
     ESTABLISHED = 1
     SYN_SENT = 2
@@ -57,7 +49,7 @@ class TcpState(enum.IntEnum):
 
 
 class Timer(enum.IntEnum):
-    """idiag_timer of linux/inet_diag.h."""
+    """Which timer runs on a socket: `idiag_timer` of linux/inet_diag.h."""
 
     OFF = 0
     RETRANSMIT = 1
@@ -67,7 +59,7 @@ class Timer(enum.IntEnum):
 
 
 class Direction(enum.IntEnum):
-    """Who opened the connection, as far as ports and listeners tell."""
+    """Which end opened a connection, as far as ports and listeners tell."""
 
     UNKNOWN = 0
     OUTBOUND = 1
@@ -75,7 +67,7 @@ class Direction(enum.IntEnum):
 
 
 def freeze(*arrays: NDArray[Any] | None) -> None:
-    """Make arrays read-only, so that threads can share them."""
+    """Make these arrays read-only, so that threads can share them."""
     for array in arrays:
         if array is not None:
             array.setflags(write=False)
@@ -83,7 +75,7 @@ def freeze(*arrays: NDArray[Any] | None) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Addresses:
-    """Distinct addresses of a snapshot, 128 bits each as two halves; IPv4 and mapped IPv6 are the same here."""
+    """The distinct addresses of a snapshot: 128 bits each, as a high and a low half. IPv4 is kept as mapped IPv6."""
 
     hi: NDArray[np.uint64]
     lo: NDArray[np.uint64]
@@ -96,7 +88,7 @@ class Addresses:
 
     @property
     def bits(self) -> int:
-        """How many bits an index into these addresses takes."""
+        """How many bits hold an index into these addresses."""
         return len(self).bit_length()
 
     def integer(self, index: int) -> int:
@@ -104,7 +96,7 @@ class Addresses:
         return int(self.hi[index]) << 64 | int(self.lo[index])
 
     def within(self, network: int, bits: int) -> Mask:
-        """Which addresses share their first `bits` of 128 with `network`."""
+        """Which addresses have the same first `bits` (0 to 128) as the 128-bit number `network`."""
         kept = (1 << 128) - (1 << (128 - bits))
         hi, lo = kept >> 64, kept & (1 << 64) - 1
         same_hi: Mask = (self.hi ^ np.uint64(network >> 64)) & np.uint64(hi) == 0
@@ -113,7 +105,7 @@ class Addresses:
 
     @property
     def rank(self) -> NDArray[np.int64]:
-        """Each address's place in ascending order."""
+        """The position of each address in ascending order, from 0."""
         rank = np.empty(len(self), np.int64)
         rank[np.lexsort((self.lo, self.hi))] = np.arange(len(self))
         return rank
@@ -137,14 +129,21 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sockets:
-    """Columns over sockets. `local` and `remote` are indexes into `addresses`.
+    """The socket table as columns.
 
-    `timer_ms` is the time left on `timer` in ms, −1 where no timer runs or it is unknown. A TIME_WAIT has uid 0
-    and inode 0, which means no owner (inet_twsk_diag_fill). `device` is the interface a socket is bound to, 0 for none.
+    - `local` and `remote` are indexes into `addresses`; `lport` and `rport` are port numbers.
+    - `state` is a TcpState and `timer` a Timer. `timer_ms` is the time left on that timer in ms, −1 where no timer runs
+      or the time is unknown.
+    - `device` is the number of the interface that a socket is bound to, 0 for none.
+    - `rqueue` and `wqueue` are bytes that wait to be read and to be acknowledged. A listener has its accept queue's
+      length and its backlog there.
+    - `inode` is 0 for a socket without a descriptor. A TIME_WAIT has uid 0 and inode 0: it has no owner, not root as
+      its owner (inet_twsk_diag_fill).
+    - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
 
-    `is_time_wait` leaves out the FIN_WAIT2 that are timewait objects too; `is_connection` are sockets with a peer,
-    neither listening nor merely bound; `age_ms` is the time since a TIME_WAIT was entered, −1 for every other socket
-    and for an unknown timer.
+    These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
+    `is_connection` is false for listeners and for sockets that are merely bound; `age_ms` is the time since a TIME_WAIT
+    began in ms, −1 for every other socket and where the timer is unknown.
     """
 
     addresses: Addresses
@@ -159,13 +158,14 @@ class Sockets:
     rqueue: NDArray[np.uint32]
     wqueue: NDArray[np.uint32]
     uid: NDArray[np.uint32]
-    inode: NDArray[np.uint32]
+    inode: Inodes
+    pid: NDArray[np.uint32]
     is_time_wait: Mask = field(init=False)
     is_connection: Mask = field(init=False)
     age_ms: Codes = field(init=False)
 
     def __post_init__(self) -> None:
-        # What every analysis asks for, some of them several times.
+        # Computed once, because every analysis asks for these.
         waits = self.state == TcpState.TIME_WAIT
         age = np.where(waits & (self.timer_ms >= 0), np.maximum(TIMEWAIT_MS - self.timer_ms, 0), np.int32(-1))
         object.__setattr__(self, "is_time_wait", waits)
@@ -176,6 +176,12 @@ class Sockets:
     def __len__(self) -> int:
         return len(self.state)
 
+    @property
+    def is_held(self) -> Mask:
+        """Whether a descriptor of some process leads to the socket. Not so for a TIME_WAIT."""
+        held: Mask = self.inode | self.pid != 0
+        return held
+
     def take(self, rows: Rows | Mask) -> "Sockets":
         """The same table with only these rows, in this order."""
         return Sockets(self.addresses, *(getattr(self, f.name)[rows] for f in fields(self)[1:] if f.init))
@@ -183,9 +189,10 @@ class Sockets:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sysctls of the namespace; None where this kernel has no such file or it cannot be read.
+    """Sysctls of the network namespace. None means that this kernel lacks the file or that it cannot be read.
 
-    `ehash_entries` is without the sign that marks a table shared with the parent namespace.
+    `port_range` and each pair of `reserved` include both ends. The kernel negates `tcp_ehash_entries` where a namespace
+    shares its parent's hash table; `ehash_entries` has no sign.
     """
 
     port_range: tuple[int, int] | None
@@ -200,12 +207,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """One decoded Sample. `counters` only ever grow, `gauges` go up and down; an absent name is unknown.
+    """One decoded Sample.
 
-    `sockets` are as they were at `dumped`, on the clock of `mono`: the same moment, or an earlier one where only the
-    counters were read. Their timers come in whole units of `timer_unit_ms`. Where they are a `part`, the kernel
-    left out what a filter drops. `holders` is what the source itself says of who holds them, None where that has to be
-    searched for: then `inode` is the pid of the holder, and no socket's uid is known.
+    - `time` is Unix seconds. `mono` and `cpu` are seconds of the monotonic clock and of CPU time that twtop has used.
+      `collect_s` is how many seconds it took to read the sockets.
+    - `sockets` are as they were at `dumped`, a time on the clock of `mono`. That is earlier than `mono` where this
+      sample has counters alone and the sockets are those of the snapshot before.
+    - `part` says that the kernel left out sockets which a filter drops.
+    - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it.
+    - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
+    - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
+      None.
+    - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
+    - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
+      runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
     """
 
     time: float
@@ -227,24 +242,38 @@ class Snapshot:
     notice: str = ""
     part: bool = False
     holders: "Mapping[int, Process] | None" = None
+    is_this_machine: bool = True
+
+    @property
+    def tells_owners(self) -> bool:
+        """Whether the source itself says who holds the sockets. It then knows no inodes and no uids."""
+        return self.holders is not None
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether a search of this machine's /proc can find the holders, by inode."""
+        return self.is_this_machine and not self.tells_owners
 
     @property
     def age_s(self) -> float:
-        """How old the sockets are."""
+        """Seconds since the sockets were read."""
         return self.mono - self.dumped
 
     def times_ms(self, rows: Rows | Mask) -> tuple[Codes, Codes]:
-        """(time left, age) of these sockets, −1 for unknown. Timewait timers have gone on since the sockets were read;
-        any other is as it was, for it may have been set again."""
+        """(time left, age) of these sockets in ms, −1 where unknown.
+
+        A timewait timer runs on after the sockets were read, so the time since then is taken into account. Any other
+        timer is given as it was read, because it may have been set again.
+        """
         sockets = self.sockets
         left, age, passed = sockets.timer_ms[rows], sockets.age_ms[rows], np.int32(self.age_s * 1000)
-        goes_on = (sockets.timer[rows] == Timer.TIMEWAIT) & (left >= 0)
-        return np.where(goes_on, np.maximum(left - passed, 0), left), np.where(age >= 0, age + passed, age)
+        runs_on = (sockets.timer[rows] == Timer.TIMEWAIT) & (left >= 0)
+        return np.where(runs_on, np.maximum(left - passed, 0), left), np.where(age >= 0, age + passed, age)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process as /proc names it; the name is from outside and may hold anything."""
+    """A process by pid and `comm`. The name comes from outside and may hold any characters."""
 
     pid: int
     name: str
@@ -252,11 +281,11 @@ class Process:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Owners:
-    """Who holds each socket, or held it last: an index into `processes`, −1 where unknown.
+    """Who holds each socket or held it last: `process` is an index into `processes`, −1 where that is unknown.
 
-    `inferred` marks what was not seen but concluded from other sockets. An owner without that mark of a socket without
-    an inode was seen while the connection lived. `hidden` counts sockets of other users' processes, which may not be
-    read.
+    `inferred` marks an owner that was concluded from other sockets. Any other owner was seen: it holds the socket, or
+    was seen to hold it before the socket lost its descriptor. `hidden` is how many sockets belong to other users'
+    processes, whose descriptors may not be read.
     """
 
     process: Codes
@@ -269,13 +298,16 @@ class Owners:
 
     @classmethod
     def unknown(cls, sockets: Sockets) -> "Owners":
-        """Nobody was searched for."""
+        """The owners where nobody searched: none is known."""
         return cls(np.full(len(sockets), -1, np.int32), np.zeros(len(sockets), np.bool_), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A namespace as the user calls it, printable, and the paths that lead to it: it is gone when none does."""
+class NetnsTarget:
+    """A way into a network namespace: a printable `name` for the user, and `paths` of which each leads there.
+
+    The namespace counts as gone when none of the paths leads there any more; `how_gone` then says why, in a clause.
+    """
 
     name: str
     paths: tuple[str, ...]
@@ -283,22 +315,25 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace:
-    """`processes` are those inside that this user may see, without the kernel's own threads; `time_wait` is None where
-    it cannot be counted.
+class Netns:
+    """A network namespace of this machine.
 
-    `target` is None for twtop's own namespace, which it need not enter.
+    `inode` identifies it. `target` is the way in, None for twtop's own. `processes` are those inside that this user may
+    see, without kernel threads. `time_wait` is how many TIME_WAIT it holds, None where they cannot be counted.
     """
 
     inode: int
-    target: Target | None
+    target: NetnsTarget | None
     processes: tuple[Process, ...]
     time_wait: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Twtop's own namespace first. So many `hidden` processes cannot be looked into: theirs may be missing."""
+class NetnsListing:
+    """The network namespaces of this machine, twtop's own first.
 
-    namespaces: tuple[Namespace, ...]
+    `hidden` is how many processes this user may not look into. Their namespaces may be missing.
+    """
+
+    namespaces: tuple[Netns, ...]
     hidden: int

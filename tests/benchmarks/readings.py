@@ -100,14 +100,14 @@ def command(line: str) -> Contender:
 
 def contenders() -> dict[str, Contender]:
     """Those that this machine has; twtop's reading is that of a monitor which has run for a while."""
-    read, pipeline = open_local(), Pipeline(open_local, UNBOUNDED)
+    source, pipeline = open_local(), Pipeline(open_local, UNBOUNDED)
 
     def reading() -> None:
         pipeline.build(pipeline.read(1.0), View())
 
     found = {
         READING: within(reading),
-        "twtop: of that the dump, its bytes not looked at": within(lambda: read(ALL_SOCKETS)),
+        "twtop: of that the dump, its bytes not looked at": within(lambda: source.read(ALL_SOCKETS)),
         COLD.replace(f"{sys.executable} -m ", ""): command(COLD),
         f"twtop -1 -o json -f 'port {FIRST_PORT}'": command(f"{COLD} -f 'port {FIRST_PORT}'"),
     }

@@ -4,6 +4,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
+import pytest
+
 from tests.support.forecast_load import Watch
 from tests.support.in_namespace import in_namespace, wait_until
 from twtop.analysis.verdicts import Level
@@ -20,6 +22,7 @@ def fds(frame: Frame) -> Level:
     return next(verdict.level for verdict in frame.verdicts if verdict.id == "fds")
 
 
+@pytest.mark.slow
 @in_namespace
 def test_the_leak_of_the_demo_is_seen_within_seconds() -> None:
     scenario, watch = BY_NAME["leak"], Watch()
@@ -31,6 +34,7 @@ def test_the_leak_of_the_demo_is_seen_within_seconds() -> None:
         running.close()
 
 
+@pytest.mark.slow
 @in_namespace
 def test_a_server_that_closes_late_is_no_leak() -> None:
     """A hundred and fifty of its connections are in CLOSE_WAIT at any time, and next to none in another state."""

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from tests.support.forecast_load import bound_to_five_destinations, headline, load, only_full_in
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.known import known
@@ -11,6 +13,7 @@ from twtop.model import Floats
 PORTS = 1500
 
 
+@pytest.mark.slow
 @in_namespace
 def test_half_full_it_foresees_when_connect_fails() -> None:
     foreseen: list[float] = []
@@ -28,6 +31,7 @@ def test_half_full_it_foresees_when_connect_fails() -> None:
     assert abs(came - foreseen[0]) <= max(2.0, 0.1 * came), (foreseen, came)
 
 
+@pytest.mark.slow
 @in_namespace
 def test_half_full_it_foresees_when_bind_fails() -> None:
     """Five destinations share one budget, of which each would last for ever: not even before that is known, it is
@@ -49,6 +53,7 @@ def test_half_full_it_foresees_when_bind_fails() -> None:
     assert [each for _, full_in, each in said if full_in == math.inf or "never" in each] == []
 
 
+@pytest.mark.slow
 @in_namespace
 def test_what_will_not_fill_is_never_full() -> None:
     """Ten a second hold 610 of 1,500 ports in the long run."""
@@ -58,6 +63,7 @@ def test_what_will_not_fill_is_never_full() -> None:
     assert set(said) == {math.inf}
 
 
+@pytest.mark.slow
 @in_namespace
 def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
     """The load asks on, and is refused: half full, twtop foresees a count that stays at the capacity."""
@@ -78,6 +84,7 @@ def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
         assert abs(ahead[round(after) - 1] - count) <= 0.1 * PORTS, (after, count, ahead.tolist())
 
 
+@pytest.mark.slow
 @in_namespace
 def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() -> None:
     """tcp_tw_reuse: half the range is walked through again and again, and each connect() ends a TIME_WAIT."""
@@ -100,6 +107,7 @@ def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() 
         assert ahead.max() <= 0.6 * PORTS, ahead.tolist()
 
 
+@pytest.mark.slow
 @in_namespace
 def test_a_full_budget_is_foreseen_to_stay_full() -> None:
     """What is asked of it does not show while it is full, and it is asked on: the curve is the same at each tick."""

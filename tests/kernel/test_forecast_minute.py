@@ -4,6 +4,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.forecast_load import Watch, load
 from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.known import known
@@ -36,6 +38,7 @@ def quiet(frame: Frame | None) -> Frame | None:
     return frame if frame and not known(frame.total.entered)[-SHORT_S - 1 :].any() else None
 
 
+@pytest.mark.slow
 @in_namespace
 def test_the_next_minute_is_as_foreseen() -> None:
     """Entered within half a minute, so that some are gone at each of the later moments."""

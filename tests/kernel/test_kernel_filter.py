@@ -22,6 +22,7 @@ from twtop.sources.decode import decode
 from twtop.sources.decode_counters import decode_limits
 from twtop.sources.kernel_filter import pushed_down
 from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, CollectError, Request, Sample, read_sample
+from twtop.sources.source import ReadBy
 
 HERE, THERE, OTHER, HERE6 = "10.0.0.1", "10.0.0.5", "10.0.1.6", "fd77::1"
 PORTS = (80, 300, 443, 8443, 41_000, 50_051, 700)
@@ -185,7 +186,7 @@ class Table:
 
 def test_of_a_large_table_a_part_is_read() -> None:
     table = Table()
-    sampler = Sampler(table.read, max_cpu=0.001)
+    sampler = Sampler(table, max_cpu=0.001)
     first, another = parse("port 443"), parse("port 80")
     part = sampler.tick(1.0, first)
     assert table.asked[0] == COUNTERS_ONLY
@@ -199,7 +200,7 @@ def test_of_a_large_table_a_part_is_read() -> None:
 
 def test_a_small_table_is_read_as_a_whole() -> None:
     table = Table()
-    sampler = Sampler(table.read, max_cpu=1.0)
+    sampler = Sampler(table, max_cpu=1.0)
     for _ in range(3):
         assert sampler.tick(1.0, parse("port 443")).query is None
     assert table.asked == [COUNTERS_ONLY, *[ALL_SOCKETS] * 3]
@@ -208,7 +209,7 @@ def test_a_small_table_is_read_as_a_whole() -> None:
 def test_so_is_one_where_a_part_would_not_say_all() -> None:
     """The port is the client's, and the budget that of the service."""
     table = Table()
-    sampler = Sampler(table.read, max_cpu=0.001)
+    sampler = Sampler(table, max_cpu=0.001)
     assert sampler.tick(1.0, parse("dport 700")).query is None
     assert table.asked[1].bytecode
     assert table.asked[2:] == [ALL_SOCKETS]
@@ -217,7 +218,7 @@ def test_so_is_one_where_a_part_would_not_say_all() -> None:
 def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
     """Until what they want is read, and with the counters of now."""
     table = Table()
-    sampler = Sampler(table.read, max_cpu=0.001)
+    sampler = Sampler(table, max_cpu=0.001)
     sampler.tick(1.0)
     sampler.tick(1.0)  # dear, from now on
     part = sampler.tick(1.0, parse("port 443"), now=True)
@@ -237,7 +238,7 @@ def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() ->
             raise CollectError("the kernel is busy")
         return table.read(request)
 
-    sampler = Sampler(read, max_cpu=1e-5)
+    sampler = Sampler(ReadBy(read), max_cpu=1e-5)
     first, another = parse("port 443"), parse("port 80")
     sampler.tick(1.0, first)
     part = sampler.tick(1.0, first, now=True)

@@ -1,6 +1,5 @@
 """Another network namespace: found, entered by one thread, watched, and lost."""
 
-import errno
 import json
 import os
 import shutil
@@ -15,14 +14,12 @@ import pytest
 from tests import ROOT
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.other_netns import hand, namespace_of, process_elsewhere
-from twtop.model import Target
+from twtop.model import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.decode import decode
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import InNetns, open_local, open_source
 from twtop.sources.probe import ALL_SOCKETS, CollectError
-
-LINE = r"\A[^\n]{20,140}\Z"
 
 
 @pytest.mark.parametrize("kind", ["auto", "sock_diag", "procfs"])
@@ -31,10 +28,10 @@ def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
     home = namespace_of()
     with process_elsewhere() as child, hand() as sampler:
         place = netns.find(str(child.pid))
-        read = open_source(kind, place)()
-        snapshots = [decode(sampler.do(partial(read, ALL_SOCKETS))) for _ in range(2)]
+        source = open_source(kind, place)()
+        snapshots = [decode(sampler.do(partial(source.read, ALL_SOCKETS))) for _ in range(2)]
         assert snapshots[0].netns == namespace_of(child.pid) != home
-        local = decode(open_local()(ALL_SOCKETS))
+        local = decode(open_local().read(ALL_SOCKETS))
     assert [snapshot.sockets.lport.tolist() for snapshot in snapshots] == [[8080], [8080]]
     assert (snapshots[0].limits.tw_reuse, local.limits.tw_reuse) == (0, 2)
     assert (snapshots[0].netns_name, local.netns_name) == (f"pid {child.pid}", "")
@@ -45,9 +42,9 @@ def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
 @in_namespace
 def test_psutil_cannot_go_elsewhere() -> None:
     with process_elsewhere() as child, hand() as sampler:
-        read = open_source("psutil", netns.find(str(child.pid)))()
+        source = open_source("psutil", netns.find(str(child.pid)))()
         with pytest.raises(CollectError, match="--source procfs"):
-            sampler.do(partial(read, ALL_SOCKETS))
+            sampler.do(partial(source.read, ALL_SOCKETS))
 
 
 @in_namespace
@@ -55,11 +52,11 @@ def test_a_namespace_that_is_gone_is_told_and_stays_gone() -> None:
     """The thread inside would keep it alive for ever."""
     with hand() as sampler:
         with process_elsewhere() as child:
-            read = open_source(target=netns.find(str(child.pid)))()
-            sampler.do(partial(read, ALL_SOCKETS))
+            source = open_source(target=netns.find(str(child.pid)))()
+            sampler.do(partial(source.read, ALL_SOCKETS))
         for _ in range(2):
             with pytest.raises(CollectError, match=f"pid {child.pid} is gone: its process has ended"):
-                sampler.do(partial(read, ALL_SOCKETS))
+                sampler.do(partial(source.read, ALL_SOCKETS))
 
 
 @in_namespace
@@ -67,65 +64,22 @@ def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Pat
     with process_elsewhere() as first, process_elsewhere() as second, hand() as sampler:
         link = tmp_path / "link"
         link.symlink_to(f"/proc/{first.pid}/ns/net")
-        read = open_source(target=netns.find(str(link)))()
-        assert sampler.do(partial(read, ALL_SOCKETS)).netns_name.startswith(str(tmp_path)[:20])
+        source = open_source(target=netns.find(str(link)))()
+        assert sampler.do(partial(source.read, ALL_SOCKETS)).netns_name.startswith(str(tmp_path)[:20])
         link.unlink()
         link.symlink_to(f"/proc/{second.pid}/ns/net")
         with pytest.raises(CollectError, match="another one has its place now"):
-            sampler.do(partial(read, ALL_SOCKETS))
+            sampler.do(partial(source.read, ALL_SOCKETS))
 
 
 @in_namespace
 def test_one_way_out_of_several_is_enough() -> None:
     with hand() as sampler, process_elsewhere() as child:
         paths = (f"/proc/{child.pid}/ns/net", f"/proc/{child.pid}/task/{child.pid}/ns/net")
-        read = InNetns(Target("both", paths, "gone"), open_local())
-        sampler.do(partial(read, ALL_SOCKETS))
-        half_gone = Target("x", ("/nonexistent", paths[1]), "gone")
+        source = InNetns(NetnsTarget("both", paths, "gone"), open_local())
+        sampler.do(partial(source.read, ALL_SOCKETS))
+        half_gone = NetnsTarget("x", ("/nonexistent", paths[1]), "gone")
         assert netns.missing(half_gone, Path(paths[0]).stat().st_ino) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("no-such-name", "there is no network namespace no-such-name: 'ip netns' has blue, red; -N takes a pid"),
-        ("4194305", "there is no process 4194305"),
-        ("/no/such/path", "there is no /no/such/path"),
-        ("/etc/passwd", "/etc/passwd is no network namespace"),
-        ("/etc/passwd/x", "there is no /etc/passwd/x"),
-        ("\x1b[2J", "there is no network namespace ␛[2J"),
-        ("a\0b", "there is no network namespace a␀b"),
-        ("plain", "is no network namespace"),
-        ("", "-N needs a name of 'ip netns', the pid of a process, or a path"),
-    ],
-)
-def test_what_is_no_namespace_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
-    for name in ("blue", "red") if text != "plain" else ("plain",):
-        (tmp_path / name).touch()
-    with pytest.raises(CollectError, match=LINE) as caught:
-        netns.find(text, run=str(tmp_path))
-    assert said in str(caught.value)
-
-
-def test_ip_netns_that_has_none(tmp_path: Path) -> None:
-    with pytest.raises(CollectError, match="'ip netns' has none"):
-        netns.find("x", run=str(tmp_path / "nonexistent"))
-
-
-def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-    monkeypatch.setattr(netns, "call_libc", refuse)
-    for uid, means in ((1000, "run twtop as root"), (0, "twtop needs CAP_SYS_ADMIN and CAP_SYS_PTRACE")):
-        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
-        told = netns.refusal(Target("pid 1", ("/proc/self/ns/net",), "gone"))
-        assert told == f"entering network namespace pid 1 is not allowed: {means}"
-
-
-def test_a_name_of_digits_comes_before_a_pid(tmp_path: Path) -> None:
-    (tmp_path / "4194305").symlink_to("/proc/self/ns/net")
-    assert netns.find("4194305", run=str(tmp_path)).paths == (f"{tmp_path}/4194305",)
 
 
 @in_namespace
@@ -165,12 +119,12 @@ def named() -> Iterator[str]:
 def test_a_name_of_ip_netns(named: str) -> None:
     inode = Path(netns.RUN, named).stat().st_ino
     with hand() as sampler:
-        read = open_source(target=netns.find(named))()
-        sample = sampler.do(partial(read, ALL_SOCKETS))
+        source = open_source(target=netns.find(named))()
+        sample = sampler.do(partial(source.read, ALL_SOCKETS))
         (listed,) = [each for each in list_namespaces().namespaces if each.inode == inode]
         subprocess.run(["ip", "netns", "del", named], check=True)
         with pytest.raises(CollectError, match="'ip netns' has no such name any more"):
-            sampler.do(partial(read, ALL_SOCKETS))
+            sampler.do(partial(source.read, ALL_SOCKETS))
     assert (sample.netns_name, sample.netns) == (named, f"net:[{inode}]")
     assert listed.target
     assert (listed.target.name, listed.processes, listed.time_wait) == (named, (), 0)

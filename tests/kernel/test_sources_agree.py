@@ -97,8 +97,9 @@ def test_psutil_claims_no_more_than_it_knows(readings: dict[str, Readings]) -> N
     assert set(sockets.timer.tolist()) == {Timer.OFF}
     assert set(sockets.timer_ms.tolist()) == set(sockets.age_ms.tolist()) == {-1}
     assert set(sockets.uid.tolist()) == {0}
-    assert set(sockets.inode.tolist()) - {0} == set(snapshot.holders or {})
-    assert not sockets.inode[sockets.is_time_wait].any()
+    assert set(sockets.inode.tolist()) == {0}
+    assert set(sockets.pid.tolist()) - {0} == set(snapshot.holders or {})
+    assert not sockets.pid[sockets.is_time_wait].any()
 
 
 @in_namespace

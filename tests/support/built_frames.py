@@ -9,6 +9,7 @@ from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.processes.inode_map import holders
 from twtop.sources.probe import Request, Sample
+from twtop.sources.source import ReadBy
 
 PLAIN = View()
 NOBODY: ByInode = {}
@@ -22,7 +23,7 @@ class Run:
     sampled: Sampled
 
     def __init__(self, owners: ByInode = NOBODY) -> None:
-        self._pipeline = Pipeline(lambda: self._read, UNBOUNDED)
+        self._pipeline = Pipeline(lambda: ReadBy(self._read), UNBOUNDED)
         self._found = holders(owners.items())
 
     def tick(self, sample: Sample) -> None:

@@ -1,15 +1,14 @@
-"""Who holds which socket, told and not searched for."""
+"""Who holds which socket as a test says it, and holders as a test reads them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from twtop.arrays import Inodes
-from twtop.model import Owners, Process, Sockets
+from twtop.model import Inodes, Owners, Process, Sockets
 from twtop.processes.attribution import OwnerTracker
 from twtop.processes.fd_search import Search
-from twtop.processes.inode_map import NOBODY, holders
+from twtop.processes.inode_map import NOBODY, Holders, holders
 
 ByInode = Mapping[int, Process]
 """Socket inode → process."""
@@ -18,6 +17,22 @@ ByInode = Mapping[int, Process]
 def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
     """The owners in the first dump of a run."""
     return OwnerTracker().assign(sockets, holders((by_inode or {}).items()))
+
+
+Owner = str | None
+"""Of one socket, in short: "wrk 20" as seen, "wrk?" as inferred, None for unknown."""
+
+
+def told(owners: Owners) -> list[Owner]:
+    """The owner of each socket."""
+    names = [(process.name, f"{process.name} {process.pid}") for process in owners.processes]
+    rows = zip(owners.process.tolist(), owners.inferred.tolist(), strict=True)
+    return [None if code < 0 else f"{names[code][0]}?" if inferred else names[code][1] for code, inferred in rows]
+
+
+def by_inode(known: Holders) -> dict[int, Process]:
+    """The holders that are known, by inode."""
+    return {int(inode): known.processes[code] for inode, code in zip(known.inode, known.process, strict=True)}
 
 
 class Told(Search):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.model import Listing, Namespace, Process, Target
+from twtop.model import Netns, NetnsListing, NetnsTarget, Process
 from twtop.sources.probe import Sample
 
 LIFE_S = 61
@@ -114,11 +114,11 @@ KEPT = many("10.0.0.1", "10.0.0.5:5432", lports=range(33000, 33020), inode=range
 CALM = Story(lambda second: told(second, (), KEPT, max_tw_buckets=131072), 30, OWNERS)
 """Twenty kept connections and no TIME_WAIT."""
 
-NAMESPACES = Listing(
+NAMESPACES = NetnsListing(
     (
-        Namespace(4026531840, None, (Process(1, "systemd"), NGINX, WRK), 19232),
-        Namespace(4026532301, Target("blue", (), ""), (Process(2301, "postgres"),), 122),
-        Namespace(4026532417, Target("pid 3077", (), ""), (Process(3077, "haproxy"),), None),
+        Netns(4026531840, None, (Process(1, "systemd"), NGINX, WRK), 19232),
+        Netns(4026532301, NetnsTarget("blue", (), ""), (Process(2301, "postgres"),), 122),
+        Netns(4026532417, NetnsTarget("pid 3077", (), ""), (Process(3077, "haproxy"),), None),
     ),
     hidden=2,
 )

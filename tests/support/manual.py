@@ -3,9 +3,11 @@
 import argparse
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import shtab
+from argparse_manpage.manpage import Manpage
 
 from tests import ROOT
 from twtop import __version__
@@ -20,12 +22,14 @@ COMPLETIONS = {
     "zsh": "zsh/site-functions/_twtop",
     "fish": "fish/vendor_completions.d/twtop.fish",
 }
-ROFF = str.maketrans(
+WIDTH = 120
+NOT_ASCII = str.maketrans(
     {
-        **{"\\": r"\e", "-": r"\-", "'": r"\(aq", "…": "...", "–": r"\(en", "×": r"\(mu", "“": r"\(lq", "”": r"\(rq"},
+        **{"…": "...", "–": r"\(en", "×": r"\(mu", "“": r"\(lq", "”": r"\(rq"},
         **{"↑": r"\(ua", "↓": r"\(da", "⏎": "Enter", "→": r"\(->", "─": "-", "│": "|"},
     }
 )
+ROFF = NOT_ASCII | str.maketrans({"\\": r"\e", "-": r"\-", "'": r"\(aq"})
 
 INTRODUCTION = """\
 twtop shows which sockets are in TIME_WAIT, whose budget of local ports they fill, when that budget will be full or free
@@ -34,7 +38,8 @@ minute, the present and the next minute.
 
 It only reads: it changes no sysctl, kills no socket and sends no packet. It needs no privileges.
 
-Without a command it is a live monitor; with -b or -1 it prints."""
+Without a command it is a live monitor; with -b or -1 it prints. With -h or --help, also behind a command, it tells its
+options; what it draws is explained by the key ?."""
 
 EXAMPLES = (
     ("twtop", "The monitor, on this machine."),
@@ -65,22 +70,19 @@ def completion(shell: str) -> str:
 
 
 def manual() -> Iterator[str]:
-    """The lines of the man page, as man(7) wants them."""
-    top = parser()
-    (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
-    explain, demo = commands.choices["explain"], commands.choices["demo"]
+    """The parts of the man page in man(7)'s macros: options and commands by argparse-manpage, the rest from tables."""
+    made = _by_argparse_manpage()
+    options = made["OPTIONS"]
+    (commands,) = (text for text in made.values() if ".SS" in text)
     yield f'.TH TWTOP 1 "" "twtop {__version__}" "User Commands"'
-    yield from (".SH NAME", roff(f"twtop - {(top.description or '').split(':')[0]}"), ".SH SYNOPSIS")
+    yield from (".SH NAME", roff("twtop - top for TIME_WAIT"), ".SH SYNOPSIS")
     for name, arguments in (("twtop", "[OPTION]..."), ("twtop explain", "[OPTION]..."), ("twtop demo", "[SCENARIO]")):
         yield from (".SY " + f'"{roff(name)}"', roff(arguments), ".YS")
     yield from (".SH DESCRIPTION", *(roff(line) if line else ".PP" for line in INTRODUCTION.splitlines()))
-    yield ".SH OPTIONS"
-    yield from _options(top, top._actions)
-    yield ".SH COMMANDS"
-    yield from _pairs((command.dest, command.help or "") for command in commands._choices_actions)
-    shared = [action.option_strings for action in explain._actions]
-    own = [action for action in demo._actions if action.option_strings not in shared]
-    yield from (".SS Options of the demo", *_options(demo, own), ".SS Scenarios of the demo")
+    yield from (".SH OPTIONS", options.translate(NOT_ASCII))
+    yield from (".SH COMMANDS", "A command takes the options above too, where they make sense, and those of its own.")
+    yield _own_options(commands, options).translate(NOT_ASCII)
+    yield from (".SH SCENARIOS", "Loads of the demo, by name.")
     yield from _pairs((scenario.name, scenario.tells) for scenario in SCENARIOS)
     yield ".SH KEYS"
     yield from _pairs((key.cap, key.help) for key in ALL_KEYS)
@@ -90,17 +92,32 @@ def manual() -> Iterator[str]:
     yield from (".SH ENVIRONMENT", *_pairs([("NO_COLOR", "Any value: draw without colours.")]))
     yield from (".SH FILES", *_pairs([("~/.config/twtop/theme", "The theme that was chosen last in the palette.")]))
     yield from (".SH EXAMPLES", *_pairs(EXAMPLES))
-    yield from (
-        ".SH SEE ALSO",
-        r".BR ss (8), .BR netstat (8), .BR tcp (7), .BR network_namespaces (7)".replace(", ", ",\n"),
-    )
+    yield from (".SH SEE ALSO", *(f".BR {page}" for page in SEE_ALSO))
 
 
-def _options(command: argparse.ArgumentParser, actions: Iterable[argparse.Action]) -> Iterator[str]:
-    for action in actions:
-        if action.option_strings:
-            value = command._get_formatter()._format_args(action, action.dest.upper())
-            yield from _pairs([(f"{', '.join(action.option_strings)} {value}".strip(), action.help or "")])
+def _by_argparse_manpage() -> dict[str, str]:
+    """Heading → text of the sections that argparse-manpage makes of the command line, without blank lines."""
+    top = parser()
+    top.formatter_class = partial(argparse.HelpFormatter, width=WIDTH)
+    page = str(Manpage(top, format="single-commands-section"))
+    _, *parts = re.split(r"^\.SH\s+(.*)\n", re.sub(r"\n{2,}", "\n", page), flags=re.MULTILINE)
+    return {heading: text.strip() for heading, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _own_options(commands: str, options: str) -> str:
+    """The commands without their usage and without what OPTIONS says of all of them.
+
+    >>> _own_options(".SS demo\\nusage: twtop demo [-b]\\n   [-x]\\noptions:\\n.TP\\n-b\\n.TP\\n-x", ".TP\\n-b")
+    '.SS demo\\n.TP\\n-x'
+    """
+    without_usage = re.sub(r"^usage:.*\n(?:[ ].*\n)*", "", commands, flags=re.MULTILINE)
+    flat = re.sub(r"^(?:\.RS.*|\.RE|[a-z]+:)\n?", "", without_usage, flags=re.MULTILINE)
+    said = set(_paragraphs(options))
+    return "\n".join(paragraph for paragraph in _paragraphs(flat) if paragraph not in said)
+
+
+def _paragraphs(text: str) -> list[str]:
+    return re.split(r"\n(?=\.(?:TP|SS))", text.strip())
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:

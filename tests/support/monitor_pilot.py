@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from textual import events
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
@@ -20,9 +22,9 @@ from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.processes.detail import ProcessDetail
-from twtop.sources.open_source import OpenSource
+from twtop.sources.source import OpenSource
 from twtop.ui.app import TwtopApp
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.peers import PeersTable
@@ -36,6 +38,16 @@ SIZES = ((80, 24), (120, 40), (60, 20))
 LIMIT_S = 15
 NEVER = 3600.0
 """An interval at which only the first sample comes by itself, and the others by `Stage.tick`."""
+
+
+def key_event(key: str) -> events.Key:
+    """A key by its character or by Textual's name of it, as a terminal sends it."""
+    if len(key) == 1:
+        return events.Key(_character_to_key(key), key)
+    try:
+        return events.Key(key, unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(key, key))))
+    except KeyError:
+        return events.Key(key, None)
 
 
 @dataclass
@@ -85,15 +97,17 @@ class Stage:
         return self.monitor.query_one(SocketsTable)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Keys one after the other, each when what the one before it did is done and painted."""
+        for key in keys:
+            await self.burst(key)
 
     async def type(self, text: str) -> None:
-        await self.pilot.press(*text)
+        await self.press(*text)
 
     async def burst(self, *keys: str) -> None:
         """Keys that come all at once, as over a slow line."""
         for key in keys:
-            self.app.post_message(events.Key(key, key if len(key) == 1 else {"slash": "/"}.get(key)))
+            self.app.post_message(key_event(key))
         await self.pilot.pause()
 
     async def paste(self, text: str) -> None:
@@ -173,13 +187,13 @@ async def monitor(
     read_process: ReadProcess = ProcessDetail,
     hidden: Iterable[int] = (),
     open_source: OpenSource | None = None,
-    places: Places | None = None,
+    catalog: NetnsCatalog | None = None,
     theme_file: ThemeFile | None = None,
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script, shown = Script(ticks), view or View()
     engine = Engine(open_source or script, shown, interval, search=lambda: Told(owners or {}, hidden))
-    app = TwtopApp(engine, shown, interval, places=places, theme_file=theme_file, read_process=read_process)
+    app = TwtopApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         assert isinstance(app.screen, Monitor)
         stage = Stage(pilot, app, app.screen, script)

@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.model import Process
-from twtop.sources.open_source import Source
 from twtop.sources.probe import Request, Sample
+from twtop.sources.source import Source
 
 RANGE = (32768, 33767)
 """A thousand local ports, so that a few hundred sockets are a pressure."""
@@ -34,9 +34,10 @@ Tick = Sample | Exception | Held
 
 
 class Script:
-    """An OpenSource whose Source gives its ticks one after the other, then the last again with later clocks.
+    """A Source of which each reading is the next of its ticks, then the last one again with later clocks.
 
-    An exception among the ticks is raised. `read_at` are the monotonic times at which the Source was called.
+    Called as an OpenSource, it opens itself. An exception among the ticks is raised. `read_at` are the monotonic times
+    of its readings.
     """
 
     def __init__(self, ticks: Iterable[Tick]) -> None:
@@ -44,13 +45,13 @@ class Script:
         self.read_at: list[float] = []
 
     def __call__(self) -> Source:
-        return self._read
+        return self
 
     @property
     def reads(self) -> int:
         return len(self.read_at)
 
-    def _read(self, _: Request) -> Sample:
+    def read(self, _: Request) -> Sample:
         self.read_at.append(time.monotonic())
         tick = self._ticks[min(self.reads, len(self._ticks)) - 1]
         if isinstance(tick, Exception):

@@ -20,6 +20,7 @@ from twtop.model import Process
 from twtop.processes.inode_map import holders
 from twtop.report.formats import REPORTS
 from twtop.sources.probe import Request, Sample
+from twtop.sources.source import ReadBy
 
 FOLDER = ROOT / "tests" / "unit" / "report" / "recorded"
 NAMES = sorted(path.name.removesuffix(".json.xz") for path in FOLDER.glob("*.json.xz"))
@@ -48,7 +49,7 @@ def reports(name: str, view: View) -> dict[str, str]:
     recorded = [*samples(name)]
     printed = {f"{form}{' with sockets' * sockets}": "" for form in REPORTS for sockets in (False, True)}
     ticks = iter(recorded)
-    pipeline = Pipeline(lambda: lambda _: next(ticks), UNBOUNDED)
+    pipeline = Pipeline(lambda: ReadBy(lambda _: next(ticks)), UNBOUNDED)
     for _ in recorded:
         sampled = pipeline.read(1.0)
         inodes = {*sampled.analysis.snapshot.sockets.inode.tolist()} - {0}

@@ -28,14 +28,14 @@ from twtop.frame.view import View
 from twtop.model import Process
 from twtop.processes.detail import ProcessDetail
 from twtop.ui.app import TwtopApp
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.kit.ascii import AsciiFilter
 
 FOLDER = ROOT / "screenshots"
 LATER_S = 7
 """What a clock beside the story would say, which only the age of a paused frame asks for."""
 
-PLACES = Places(lambda: NAMESPACES, lambda _: None, lambda _: partial(Still, NOTHING, ""))
+CATALOG = NetnsCatalog(lambda: NAMESPACES, lambda _: None, lambda _: partial(Still, NOTHING, ""))
 
 
 def path(scene: Scene) -> Path:
@@ -54,7 +54,9 @@ def picture(scene: Scene) -> str:
 async def _draw(scene: Scene) -> str:
     with patch.dict(os.environ, {} if scene.colour else {"NO_COLOR": "1"}):
         filters = [AsciiFilter()] if scene.ascii else []
-        app = TwtopApp(Still(scene.story, scene.fault, View(), 1.0), View(), 1.0, filters, PLACES, read_process=_detail)
+        app = TwtopApp(
+            Still(scene.story, scene.fault, View(), 1.0), View(), 1.0, filters, CATALOG, read_process=_detail
+        )
     app.theme, app.animation_level = scene.theme, "none"
     with patch.object(Input, "cursor_blink", False):
         async with app.run_test(size=scene.size) as pilot:

@@ -9,8 +9,8 @@ from tests.support.load_stories import Story
 from twtop.engine.engine import Engine, Subscriber
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
-from twtop.sources.open_source import Source
 from twtop.sources.probe import Request
+from twtop.sources.source import ReadBy, Source
 
 STEP_S = 10
 """How far a refresh goes on in the story."""
@@ -76,4 +76,4 @@ def _no_source() -> Source:
     def read(_: Request) -> NoReturn:
         raise NotImplementedError
 
-    return read
+    return ReadBy(read)

@@ -24,18 +24,19 @@ from itertools import count
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
 from twtop.sources.open_source import open_source
+from twtop.sources.source import ReadBy
 from twtop.ui.app import TwtopApp
 
 
 def open_faulty():
-    read, calls = open_source()(), count()
+    source, calls = open_source()(), count()
 
     def fail_later(ask):
         if next(calls):
             raise RuntimeError("a defect on purpose")
-        return read(ask)
+        return source.read(ask)
 
-    return fail_later
+    return ReadBy(fail_later)
 
 
 app = TwtopApp(Engine(open_faulty, View(), 1.0), View(), 1.0)

@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
-from twtop.ui.kit.columns import GAP, Column, Placed, place
+from twtop.ui.kit.columns import GAP, Placed, place
 
 
 def cell(row: str, _width: int) -> Line:

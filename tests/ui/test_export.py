@@ -16,9 +16,9 @@ from tests.support.monitor_pilot import Stage, monitor, rows
 from tests.support.monitor_samples import CONNECTIONS, lab, owners
 from twtop.filter.parser import parse
 from twtop.frame.view import GroupBy, View
-from twtop.model import Listing
+from twtop.model import NetnsListing
 from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, save_new
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +109,8 @@ async def test_capital_e_saves_the_screen(folder: Path) -> None:
     ],
 )
 async def test_capital_e_saves_the_screen_with_the_panel_over_it(key: str, title: str, folder: Path) -> None:
-    nowhere = Places(lambda: Listing((), 0), lambda _: None, lambda _: pytest.fail("not asked for"))
-    async with monitor(lab(), size=(160, 40), places=nowhere) as stage:
+    nowhere = NetnsCatalog(lambda: NetnsListing((), 0), lambda _: None, lambda _: pytest.fail("not asked for"))
+    async with monitor(lab(), size=(160, 40), catalog=nowhere) as stage:
         await stage.press(key)
         await stage.until_shown(title)
         path = await saved(stage, "E", folder)

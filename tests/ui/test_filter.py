@@ -130,14 +130,14 @@ async def test_letters_are_text_and_not_keys() -> None:
         await stage.type("qpbsw?")
         assert stage.line("qpbsw?")
         assert stage.app.is_running
-        assert not stage.monitor.paused
+        assert not stage.monitor.engine.paused
 
 
 async def test_typed_ahead_of_the_line() -> None:
     async with monitor(lab()) as stage:
         await stage.burst("slash", *"8080 or 443 and 10.0.0.0", "slash", "8", "enter")
         await until_listed(stage, "10.0.0.5", "10.0.0.6")
-        assert not stage.monitor.paused
+        assert not stage.monitor.engine.paused
         assert not stage.shows("Esc restore")
 
 
@@ -150,7 +150,7 @@ async def test_a_filter_that_outgrows_a_line_is_kept_when_the_line_is_left() -> 
         await stage.until_shown("column 1001: ", "expected at most 1,000 characters")
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("column 1001"), "the line hidden")
-        assert stage.monitor.wanted.query == long
+        assert stage.monitor.engine.view.query == long
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

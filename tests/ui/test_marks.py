@@ -19,9 +19,8 @@ from twtop.ui.panels.timeline import Timeline
 async def mark(stage: Stage, label: str = "") -> None:
     """Set a mark with this label."""
     await stage.press("m")
-    await stage.type(label)
+    await stage.paste(label)
     await stage.press("enter")
-    await stage.pilot.pause()
 
 
 def listed(stage: Stage) -> list[str]:
@@ -121,7 +120,7 @@ async def test_escape_sets_none() -> None:
         await stage.press("escape")
         assert not stage.shows("mark at")
         assert "mark " not in stage.lines[0]
-        assert stage.monitor.marks == ()
+        assert stage.monitor.marks.marks == ()
         await stage.press("j")
         assert stage.peers.cursor == 1
 
@@ -130,7 +129,7 @@ async def test_typed_ahead_of_the_prompt() -> None:
     async with monitor(lab()) as stage:
         await stage.burst("m", *"mqp", "slash", "m", "enter")
         await stage.until_shown("mark mqp/m 0.0 s")
-        assert not stage.monitor.paused
+        assert not stage.monitor.engine.paused
 
 
 async def test_the_focus_comes_back() -> None:
@@ -185,11 +184,11 @@ async def test_the_list_opens_scrolls_and_closes(size: tuple[int, int]) -> None:
 
 
 async def test_the_oldest_marks_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twtop.ui.actions.marks.MOST", 3)
+    monkeypatch.setattr("twtop.ui.actions.marks.MOST_MARKS", 3)
     async with monitor(lab()) as stage:
         for label in "abcde":
             await mark(stage, label)
-        assert [each.label for each in stage.monitor.marks] == ["c", "d", "e"]
+        assert [each.label for each in stage.monitor.marks.marks] == ["c", "d", "e"]
 
 
 async def test_a_label_is_short_and_harmless() -> None:

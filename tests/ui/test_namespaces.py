@@ -15,33 +15,33 @@ from tests.support.monitor_samples import Script, lab, later
 from tests.support.other_netns import process_elsewhere
 from tests.ui.test_hostile import HOSTILE, is_whole
 from twtop.engine.engine import Engine
-from twtop.model import Listing, Namespace, Process, Target
+from twtop.model import Netns, NetnsListing, NetnsTarget, Process
 from twtop.sanitize import printable
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_source
 from twtop.sources.probe import CollectError
-from twtop.ui.dialogs.namespaces import OWN, Places
+from twtop.ui.dialogs.namespaces import OWN, NetnsCatalog
 
 OWN_INODE = 4026531840
-BLUE = Namespace(7, Target("blue", ("/run/netns/blue",), "gone"), (Process(70, "nginx"), Process(71, "nginx")), 1204)
-HOME = Namespace(OWN_INODE, None, (Process(1, "init"),), 3)
-UNCOUNTED = Namespace(8, Target("pid 80 (x)", ("/proc/80/ns/net",), "gone"), (), None)
+BLUE = Netns(7, NetnsTarget("blue", ("/run/netns/blue",), "gone"), (Process(70, "nginx"), Process(71, "nginx")), 1204)
+HOME = Netns(OWN_INODE, None, (Process(1, "init"),), 3)
+UNCOUNTED = Netns(8, NetnsTarget("pid 80 (x)", ("/proc/80/ns/net",), "gone"), (), None)
 
 
-def places(
-    *found: Namespace, refusal: str | None = None, hidden: int = 0, visited: list[Namespace] | None = None
-) -> Places:
+def catalog(
+    *found: Netns, refusal: str | None = None, hidden: int = 0, visited: list[Netns] | None = None
+) -> NetnsCatalog:
     """A box with these, where every other namespace has the lab's sockets too, half a minute later."""
 
-    def engine(place: Namespace) -> partial[Engine]:
+    def engine(netns: Netns) -> partial[Engine]:
         if visited is not None:
-            visited.append(place)
-        name = place.target.name if place.target else ""
-        sample = replace(later(lab(), 30), netns_name=name, netns=f"net:[{place.inode}]")
+            visited.append(netns)
+        name = netns.target.name if netns.target else ""
+        sample = replace(later(lab(), 30), netns_name=name, netns=f"net:[{netns.inode}]")
         return partial(Engine, Script([sample, later(sample, 1)]))
 
-    return Places(lambda: Listing(found, hidden), lambda _: refusal, engine)
+    return NetnsCatalog(lambda: NetnsListing(found, hidden), lambda _: refusal, engine)
 
 
 async def opened(stage: Stage, *texts: str) -> None:
@@ -50,7 +50,7 @@ async def opened(stage: Stage, *texts: str) -> None:
 
 
 async def test_they_are_listed_with_their_processes_and_counts() -> None:
-    async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED, hidden=2)) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE, UNCOUNTED, hidden=2)) as stage:
         await opened(stage, "1,204    blue               nginx ×2", f"3 ●  {OWN}")
         assert "–    pid 80 (x)         no process seen" in stage.line("pid 80 (x)")
         assert stage.shows("2 processes of other users hidden: root with CAP_SYS_PTRACE sees all")
@@ -60,8 +60,8 @@ async def test_they_are_listed_with_their_processes_and_counts() -> None:
 
 
 async def test_enter_goes_there_and_back() -> None:
-    visited: list[Namespace] = []
-    async with monitor(lab(), places=places(HOME, BLUE, visited=visited)) as stage:
+    visited: list[Netns] = []
+    async with monitor(lab(), catalog=catalog(HOME, BLUE, visited=visited)) as stage:
         await stage.press("enter")
         await stage.until_shown("sockets ──")
         await opened(stage, "blue")
@@ -79,7 +79,7 @@ async def test_enter_goes_there_and_back() -> None:
 
 
 async def test_the_keys_of_a_table_move_there_too() -> None:
-    async with monitor(lab(), places=places(HOME, BLUE, UNCOUNTED)) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE, UNCOUNTED)) as stage:
         await opened(stage, "blue")
         listed = stage.app.screen.query_one(OptionList)
         reached = []
@@ -90,18 +90,18 @@ async def test_the_keys_of_a_table_move_there_too() -> None:
 
 
 async def test_marks_stay_behind() -> None:
-    async with monitor(lab(), places=places(HOME, BLUE)) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE)) as stage:
         await stage.press("m", "enter")
-        await stage.until(lambda: stage.monitor.marks, "a mark")
+        await stage.until(lambda: stage.monitor.marks.marks, "a mark")
         await opened(stage, "blue")
         await stage.press("down", "enter")
         await stage.until_shown("netns blue")
-        assert stage.monitor.marks == ()
+        assert stage.monitor.marks.marks == ()
         assert "mark" not in stage.lines[0]
 
 
 async def test_a_paused_view_runs_again_elsewhere() -> None:
-    async with monitor(lab(), places=places(HOME, BLUE)) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE)) as stage:
         await stage.press("p")
         await opened(stage, "blue")
         await stage.press("down", "enter")
@@ -109,7 +109,7 @@ async def test_a_paused_view_runs_again_elsewhere() -> None:
 
 
 async def test_a_refusal_is_told_and_nothing_changes() -> None:
-    async with monitor(lab(), places=places(HOME, BLUE, refusal="[bold]no[/] way: run twtop as root")) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE, refusal="[bold]no[/] way: run twtop as root")) as stage:
         before = stage.monitor.frame
         await opened(stage, "blue")
         await stage.press("down", "enter")
@@ -119,16 +119,16 @@ async def test_a_refusal_is_told_and_nothing_changes() -> None:
         assert stage.frame.tick == 2
 
 
-async def test_of_two_places_wanted_in_a_row_the_last_is_watched_by_one_engine() -> None:
+async def test_of_two_namespaces_wanted_in_a_row_the_last_is_watched_by_one_engine() -> None:
     """The first move takes long: its engine is that of before, which both would end."""
     go = threading.Event()
-    red = replace(BLUE, inode=9, target=Target("red", ("/run/netns/red",), "gone"))
+    red = replace(BLUE, inode=9, target=NetnsTarget("red", ("/run/netns/red",), "gone"))
 
-    def slow(place: Namespace) -> str | None:
-        return None if place is not BLUE or go.wait(30) else "waited in vain"
+    def slow(wanted: Netns) -> str | None:
+        return None if wanted is not BLUE or go.wait(30) else "waited in vain"
 
-    visited: list[Namespace] = []
-    async with monitor(lab(), places=replace(places(HOME, BLUE, red, visited=visited), refusal=slow)) as stage:
+    visited: list[Netns] = []
+    async with monitor(lab(), catalog=replace(catalog(HOME, BLUE, red, visited=visited), refusal=slow)) as stage:
         for rows in (1, 2):
             await opened(stage, "blue", "red")
             await stage.press(*["down"] * rows, "enter")
@@ -141,7 +141,7 @@ async def test_of_two_places_wanted_in_a_row_the_last_is_watched_by_one_engine()
 
 async def test_a_faults_and_a_refusals_names_are_text() -> None:
     evil = "\x1b]0;x\x07two\nlines\u202e"
-    async with monitor(lab(), CollectError(evil), places=places(HOME, BLUE, refusal=evil)) as stage:
+    async with monitor(lab(), CollectError(evil), catalog=catalog(HOME, BLUE, refusal=evil)) as stage:
         await stage.press("r")
         await stage.until_shown("✖ ␛]0;x␇two␊lines�")
         await opened(stage, "blue")
@@ -153,19 +153,19 @@ async def test_a_faults_and_a_refusals_names_are_text() -> None:
 async def test_hostile_names_are_text() -> None:
     names = [*HOSTILE, "x" * 200, "名" * 200]
     found = [
-        Namespace(10 + row, Target(printable(name), ("/x",), "gone"), (Process(1, name),), row)
+        Netns(10 + row, NetnsTarget(printable(name), ("/x",), "gone"), (Process(1, name),), row)
         for row, name in enumerate(names)
     ]
-    async with monitor(lab(), places=places(HOME, *found), size=(100, 40)) as stage:
+    async with monitor(lab(), catalog=catalog(HOME, *found), size=(100, 40)) as stage:
         await opened(stage, *HOSTILE.values())
         assert is_whole(stage)
 
 
 async def test_a_system_without_namespaces() -> None:
-    def none() -> Listing:
+    def none() -> NetnsListing:
         raise OSError(errno.ENOENT, "No such file or directory")
 
-    async with monitor(lab(), places=replace(places(), listing=none)) as stage:
+    async with monitor(lab(), catalog=replace(catalog(), listing=none)) as stage:
         await opened(stage, "this system shows no network namespaces: No such file or directory")
         await stage.press("enter", "escape")
         assert stage.shows("● live")
@@ -174,11 +174,11 @@ async def test_a_system_without_namespaces() -> None:
 async def test_a_slow_listing_holds_up_nobody() -> None:
     go = threading.Event()
 
-    def slow() -> Listing:
+    def slow() -> NetnsListing:
         go.wait(30)
-        return Listing((HOME, BLUE), 0)
+        return NetnsListing((HOME, BLUE), 0)
 
-    async with monitor(lab(), places=replace(places(), listing=slow)) as stage:
+    async with monitor(lab(), catalog=replace(catalog(), listing=slow)) as stage:
         await opened(stage, "looking into all processes")
         await stage.press("escape")
         await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
@@ -213,8 +213,8 @@ def test_a_namespace_that_vanishes_leaves_its_last_frame() -> None:
 
 async def vanish() -> None:
     with process_elsewhere() as child:
-        place = netns.find(str(child.pid))
-        async with monitor(open_source=open_source(target=place), interval=0.1) as stage:
+        target = netns.find(str(child.pid))
+        async with monitor(open_source=open_source(target=target), interval=0.1) as stage:
             await stage.until_shown(f"netns pid {child.pid}", "● live")
             assert stage.frame.states.count.sum() == 1
             assert child.stdin

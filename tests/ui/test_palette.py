@@ -12,8 +12,8 @@ from textual.theme import BUILTIN_THEMES
 from tests.support.monitor_pilot import Stage, monitor
 from tests.support.monitor_samples import lab
 from twtop.columns.tones import Tone
+from twtop.ui.kit.painter import TonePainter
 from twtop.ui.kit.palette import TEXT, contrast
-from twtop.ui.kit.panel import TonePainter
 
 THEMES = [name for name, theme in BUILTIN_THEMES.items() if not theme.ansi]
 WORDS = set(Tone) - {Tone.FREE, Tone.BLOCKED, Tone.REUSABLE, Tone.FORECAST}

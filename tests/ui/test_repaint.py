@@ -13,10 +13,11 @@ from textual.widget import Widget
 
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import lab
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
-from twtop.ui.kit.columns import Column
+from twtop.ui.kit.painter import TONE_CLASSES
 from twtop.ui.kit.palette import palette
-from twtop.ui.kit.panel import TONE_CLASSES, LinePanel
+from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.plot import Plot, draw
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor

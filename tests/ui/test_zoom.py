@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.monitor_pilot import SIZES, Stage, monitor
 from tests.support.monitor_samples import lab
-from twtop.ui.kit.panel import TonePainter
+from twtop.ui.kit.painter import TonePainter
 from twtop.ui.panels.footer import LEAST
 from twtop.ui.panels.port_map import PortMapPanel
 

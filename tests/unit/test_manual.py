@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from tests.support.tmux_terminal import Terminal, needs_tmux, terminal
 from twtop.cli.arguments import parser
 from twtop.demo.scenarios import BY_NAME
 
+OPTION = re.compile(r"(?<![\w-])--?[a-z0-9][a-z-]*", re.IGNORECASE)
+COMMAND = re.compile(r"^    ([a-z]+) ", re.MULTILINE)
 PAGE = manual.FOLDER / "man/man1/twtop.1"
 
 
@@ -33,9 +37,19 @@ def test_the_manual_is_plain_roff() -> None:
 def test_the_manual_is_typeset_without_a_complaint() -> None:
     run = subprocess.run(["groff", "-man", "-Tutf8", "-ww", PAGE], capture_output=True, text=True, check=True)
     assert run.stderr == ""
-    words = re.sub("\x1b\\[[0-9;]*m|.\b", "", run.stdout)
-    options = [name for action in parser()._actions for name in action.option_strings]
-    assert [name for name in (*options, *BY_NAME) if name not in words] == []
+    words = set(re.findall(r"[^\s,]+", re.sub("\x1b\\[[0-9;]*m|.\b", "", run.stdout)))
+    wanted = {*OPTION.findall(help_of()), *COMMAND.findall(help_of()), *BY_NAME}
+    for command in COMMAND.findall(help_of()):
+        wanted |= set(OPTION.findall(help_of(command)))
+    assert {"-1", "--filter", "--rate", "demo", "client-closes"} <= wanted
+    assert wanted - words == set()
+
+
+def help_of(*command: str) -> str:
+    """What `twtop COMMAND --help` prints."""
+    with pytest.raises(SystemExit), redirect_stdout(StringIO()) as told:
+        parser().parse_args([*command, "--help"])
+    return told.getvalue()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from twtop.analysis.directions import directions
 from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.arrays import factorize, fused
+from twtop.arrays import Keys, factorize, fused, mixed
 from twtop.model import Addresses, Codes, Direction, Sockets, freeze
 
-Names = NDArray[np.uint64]
+Names = Keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ class Destinations:
         """
         ends = address_names(addresses)
         inbound = (self.direction == Direction.INBOUND).astype(np.uint64)
-        return _mix(_mix(ends[self.local] + inbound) + ends[self.remote] + self.port)
+        return mixed(mixed(ends[self.local] + inbound) + ends[self.remote] + self.port)
 
 
 def find_destinations(sockets: Sockets, space: EphemeralPorts | None) -> Destinations:
@@ -62,11 +62,4 @@ def find_destinations(sockets: Sockets, space: EphemeralPorts | None) -> Destina
 
 def address_names(addresses: Addresses) -> Names:
     """The same for addresses: a hash that is none of a destination's."""
-    return _mix(_mix(addresses.hi) + addresses.lo)
-
-
-def _mix(words: Names) -> Names:
-    """The finalizer of MurmurHash3: every bit of a word reaches every bit of the result."""
-    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        words = (words ^ words >> np.uint64(33)) * np.uint64(multiplier)
-    return words ^ words >> np.uint64(33)
+    return mixed(mixed(addresses.hi) + addresses.lo)

@@ -16,7 +16,7 @@ from twtop.filter.query import Everything, Query
 from twtop.frame.view import GroupBy, GroupSort
 from twtop.report.formats import REPORTS
 from twtop.sanitize import printable
-from twtop.sources.open_source import AUTO, KINDS
+from twtop.sources.open_source import AUTO, CHOICES
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -142,7 +142,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("-1", dest="once", action="store_true", help="the same as -b -n 1")
     add("-o", "--output", choices=tuple(REPORTS), help="form of batch output (default text)")
     add("--sockets", action="store_true", help="with -b: every single socket too")
-    add("--source", choices=KINDS, help="how sockets are read (default auto: the best that works)")
+    add("--source", choices=CHOICES, help="how sockets are read (default auto: the best that works)")
     add("--max-cpu", type=_share_of_cpu, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
     add("--budget", dest="max_cpu", type=_share_of_cpu, help=argparse.SUPPRESS)  # its name up to 0.1
     add("--ascii", action="store_true", help="draw with ASCII characters only")

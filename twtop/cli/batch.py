@@ -14,8 +14,8 @@ from twtop.frame.view import View
 from twtop.processes.attribution import hint
 from twtop.processes.fd_search import Search
 from twtop.report.formats import REPORTS
-from twtop.sources.open_source import OpenSource
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 
 def batch(source: OpenSource, view: View, options: argparse.Namespace) -> int:

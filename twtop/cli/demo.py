@@ -8,7 +8,8 @@ from twtop.cli.output import DONE, UNREADABLE, complain, printed
 from twtop.demo.lab import Lab, Plan
 from twtop.demo.private_netns import NamespaceRefused
 from twtop.demo.scenarios import BY_NAME, SCENARIOS
-from twtop.sources.open_source import OpenSource, open_source
+from twtop.sources.open_source import open_source
+from twtop.sources.source import OpenSource
 
 Watch = Callable[[OpenSource, argparse.Namespace], int]
 """Shows one source as the options say, and returns the exit status."""

@@ -8,8 +8,8 @@ from twtop.cli.batch import frames
 from twtop.cli.output import DONE, UNREADABLE, complain
 from twtop.explain import claims
 from twtop.frame.view import View
-from twtop.sources.open_source import OpenSource
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 
 def explain(source: OpenSource, view: View, options: argparse.Namespace) -> int:

@@ -14,8 +14,9 @@ from twtop.cli.monitor import monitor
 from twtop.cli.output import UNREADABLE, complain, printed
 from twtop.frame.view import View
 from twtop.sources import netns
-from twtop.sources.open_source import OpenSource, open_source
+from twtop.sources.open_source import open_source
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 
 def main(given: Sequence[str] | None = None) -> NoReturn:

@@ -8,11 +8,12 @@ from functools import partial
 from twtop.cli.output import DONE, USAGE, complain
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
-from twtop.model import Namespace
+from twtop.model import Netns
 from twtop.runtime import share_one_pool
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
-from twtop.sources.open_source import OpenSource, open_source
+from twtop.sources.open_source import open_source
+from twtop.sources.source import OpenSource
 
 SWITCH_S = 0.001
 """The screen's thread waits so long at most for one that computes to let it on; Python's own 5 ms add up in a key."""
@@ -29,21 +30,21 @@ def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
     engine = Engine(source, view, options.delay, options.max_cpu)
     engine.start()
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without
-    from twtop.ui.dialogs.namespaces import Places
+    from twtop.ui.dialogs.namespaces import NetnsCatalog
     from twtop.ui.kit.ascii import AsciiFilter
     from twtop.ui.theme_file import ThemeFile
 
     home = source if options.netns is None else open_source(options.source)
 
-    def engine_of(place: Namespace) -> partial[Engine]:
-        there = open_source(options.source, place.target) if place.target else home
+    def engine_of(namespace: Netns) -> partial[Engine]:
+        there = open_source(options.source, namespace.target) if namespace.target else home
         return partial(Engine, there, max_cpu=options.max_cpu)
 
-    def refusal(place: Namespace) -> str | None:
-        return netns.refusal(place.target) if place.target else None
+    def refusal(namespace: Netns) -> str | None:
+        return netns.refusal(namespace.target) if namespace.target else None
 
     filters = [AsciiFilter()] if options.ascii else []
-    places = Places(list_namespaces, refusal, engine_of)
-    app = TwtopApp(engine, view, options.delay, filters, places, ThemeFile.of_user())
+    catalog = NetnsCatalog(list_namespaces, refusal, engine_of)
+    app = TwtopApp(engine, view, options.delay, filters, catalog, ThemeFile.of_user())
     app.run()
     return app.return_code or DONE

@@ -2,7 +2,6 @@
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 Source = TypeVar("Source")
@@ -50,17 +49,17 @@ class In(enum.Flag):
     CSV = CSV_OUTBOUND | CSV_OTHER
 
 
-@dataclass(frozen=True)
 class Field(Generic[Source, Value]):
     """`value` makes it of its source: one value of a frame, or of many rows a plain value each.
 
     `meaning` is published: one or two sentences with the unit, and with what null means where there may be one.
     """
 
-    name: str
-    shape: Shape
-    meaning: str
-    value: Callable[[Source], Value]
+    def __init__(self, name: str, shape: Shape, meaning: str, value: Callable[[Source], Value]) -> None:
+        self.name = name
+        self.shape = shape
+        self.meaning = meaning
+        self.value = value
 
 
 def plain(fields: Iterable[Field[Source, object]], source: Source) -> dict[str, object]:

@@ -15,7 +15,7 @@ from twtop.model import Counts, Rows
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PeerRow:
     """One visible row: a group, or with `leaf` one of its destinations. `expanded` is whether those stand below it."""
 
@@ -51,7 +51,7 @@ class PeerRow:
         return row
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ManyPeers:
     """Many rows: `destination` (n,) is the one that each row's figures are about, `states` (n, 12) and `entered`
     (n, 20) count its sockets, and `key_of` names the group or leaf with a number of `numbers` (n,)."""

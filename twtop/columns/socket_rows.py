@@ -15,7 +15,7 @@ from twtop.model import Codes, Mask, Process, Rows, Sockets, TcpState
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SocketRow:
     """One socket: a row of the frame's table."""
 
@@ -42,7 +42,8 @@ class SocketRow:
     @property
     def held(self) -> bool:
         """Whether a descriptor leads to it."""
-        return bool(self.frame.snapshot.sockets.inode[self.index])
+        sockets = self.frame.snapshot.sockets
+        return bool(sockets.inode[self.index] or sockets.pid[self.index])
 
     @property
     def inferred(self) -> bool:
@@ -62,7 +63,7 @@ class SocketRow:
         return fmt.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ManySockets:
     """Many sockets of a frame's table; all that it gives has one value for each."""
 
@@ -111,12 +112,6 @@ class ManySockets:
 
     @property
     def held(self) -> Mask:
-        """Whether the kernel tells uid and inode.
-
-        Without an inode sock_i_uid and inet_twsk_diag_fill report uid 0, which is not root. A source that names owners
-        itself has no inodes.
-        """
-        if self.frame.snapshot.holders is not None:
-            return np.zeros(len(self.rows), np.bool_)
+        """Whether a descriptor leads to it; else sock_i_uid and inet_twsk_diag_fill report uid 0, which is not root."""
         held: Mask = self.each(self.sockets.inode) != 0
         return held

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from twtop.demo import private_netns
 from twtop.demo.load import ConnectStats, run
 from twtop.demo.scenarios import NETWORKS, Scenario
-from twtop.sources.open_source import OpenSource, Source, open_local
+from twtop.sources.open_source import open_local
+from twtop.sources.source import OpenSource, ReadBy, Source
 
 REPORT_EVERY_S = 0.5
 MOST_CONNECTIONS = 5_000_000
@@ -48,9 +49,9 @@ class Lab:
         os.set_blocking(self._reports, False)
 
     def open(self, open_source: OpenSource = open_local) -> Source:
-        """The namespace's sockets, each Sample with the load's own words."""
-        read = open_source()
-        return lambda request: replace(read(request), load=self.report())
+        """A source of the namespace's sockets. Each Sample has what the load says of itself in `load`."""
+        source = open_source()
+        return ReadBy(lambda request: replace(source.read(request), load=self.report()))
 
     def wait_for_load(self) -> None:
         """Return when the load has reported once."""

@@ -1,4 +1,4 @@
-"""A private network namespace for this process, without root; nothing of the host can be touched from it."""
+"""A private network namespace for this process, without root. Nothing in it can reach or change the host's network."""
 
 import errno
 import os
@@ -8,31 +8,33 @@ import struct
 import sys
 from pathlib import Path
 
-from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER, call_libc
+from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER, system_call
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 RTM_NEWROUTE, NLM_F_REQUEST_ACK_CREATE = 24, 0x405
 RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL = 255, 4, 254, 2
 RTA_DST, RTA_OIF = 1, 4
+"""linux/sockios.h, linux/if.h, linux/netlink.h and linux/rtnetlink.h."""
 
 
 class NamespaceRefused(Exception):
-    """The kernel gives ordinary users no namespace of their own. The text is one line with the ways out."""
+    """The kernel refuses a private namespace. The text is one line that says why, and what to do about it."""
 
 
 def enter() -> None:
-    """Move this process, which must have one thread only, into a new user and network namespace with `lo` up.
+    """Move this process into a new user and network namespace, and set its `lo` up. It must have a single thread.
 
-    The user keeps the own uid; the process gets all capabilities over the new namespace alone (user_namespaces(7)).
+    The user keeps the same uid. The process gets all capabilities, over the new namespace alone (user_namespaces(7)).
+    Raises NamespaceRefused.
     """
     if sys.platform != "linux":
         raise NamespaceRefused("a private namespace for the load needs Linux")
-    import fcntl  # Unix alone has it
+    import fcntl  # not on Windows
 
     uid, gid = os.getuid(), os.getgid()
     try:
-        call_libc("unshare", CLONE_NEWUSER | CLONE_NEWNET)
+        system_call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
@@ -43,6 +45,7 @@ def enter() -> None:
 
 
 def _ways_out(error: OSError) -> str:
+    """Why unshare() failed, and what helps, in one line."""
     if error.errno == errno.EINVAL:
         return "cannot make a private namespace: this process already has several threads"
     for name in ("kernel.apparmor_restrict_unprivileged_userns", "kernel.unprivileged_userns_clone"):
@@ -53,27 +56,27 @@ def _ways_out(error: OSError) -> str:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when the one that forked it ends, however that ends."""
+    """Let the kernel kill this process when the process that forked it ends, in whatever way it ends."""
     parent = os.getppid()
-    call_libc("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the kernel was told
+    system_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before prctl() took effect
         os._exit(os.EX_TEMPFAIL)
 
 
 def sysctl(name: str, value: object) -> None:
-    """`sysctl("net.ipv4.tcp_tw_reuse", 0)` in the namespace that `enter` made."""
+    """Set a sysctl in the namespace that `enter` made, as in `sysctl("net.ipv4.tcp_tw_reuse", 0)`."""
     Path("/proc/sys", *name.split(".")).write_text(str(value), encoding="ascii")
 
 
 def has_ipv6() -> bool:
-    """Whether this kernel speaks IPv6 in this namespace."""
+    """Whether this namespace has IPv6."""
     return Path("/proc/sys/net/ipv6").exists()
 
 
 def add_local_network(network: str, bits: int) -> None:
-    """Every address of a network becomes one of this namespace's own: a `local` route to it through lo.
+    """Make every address of a network an address of this namespace, by a `local` route through lo. Raises OSError.
 
-    IPv4 then lets sockets bind to each of them; IPv6 asks for ip_nonlocal_bind besides.
+    IPv4 then lets sockets bind to each of them. IPv6 needs ip_nonlocal_bind too, which is set.
     """
     family = socket.AF_INET6 if ":" in network else socket.AF_INET
     if family == socket.AF_INET6:

@@ -19,8 +19,8 @@ from twtop.frame.view import View
 from twtop.model import Snapshot
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, Holders
-from twtop.sources.open_source import OpenSource
 from twtop.sources.probe import CollectError
+from twtop.sources.source import OpenSource
 
 News = TypeVar("News")
 

@@ -16,7 +16,7 @@ class OwnerSearch:
 
     def due_in_s(self, snapshot: Snapshot | None) -> float | None:
         """Seconds until `advance` has something to do, at most 0 for now; None until there is another snapshot."""
-        if snapshot is None or snapshot.holders is not None:
+        if snapshot is None or not snapshot.is_searchable:
             return None
         if snapshot.sockets is self._wanted and self._search.over:
             return None

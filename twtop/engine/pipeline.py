@@ -6,10 +6,10 @@ from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.history import History
 from twtop.frame.view import View
-from twtop.model import Owners, Snapshot
+from twtop.model import Owners, Snapshot, Sockets
 from twtop.processes.attribution import OwnerTracker
-from twtop.processes.inode_map import Holders, holders
-from twtop.sources.open_source import OpenSource
+from twtop.processes.inode_map import Holders, holders_by_pid
+from twtop.sources.source import OpenSource
 
 
 class Pipeline:
@@ -21,6 +21,7 @@ class Pipeline:
         self._sampler: Sampler | None = None
         self._history, self._tracker = History(), OwnerTracker()
         self._told: tuple[Snapshot, Holders] | None = None
+        self._unknown: tuple[Sockets, Owners] | None = None
 
     def read(self, interval_s: float, query: Query = EVERYTHING, now: bool = False) -> Sampled:
         """Read and analyse the source, which is opened in the thread that reads first. Raises CollectError.
@@ -39,13 +40,20 @@ class Pipeline:
         """
         snapshot = sampled.analysis.snapshot
         self._history.advance(snapshot)
-        held = self._holders_by_source(snapshot) or found
-        owners = Owners.unknown(snapshot.sockets) if held is None else self._tracker.assign(snapshot.sockets, held)
+        owners = self._owners(snapshot.sockets, self._holders_by_source(snapshot) or found)
         return build_frame(self._history, sampled.analysis, view, owners, sampled.every_s)
+
+    def _owners(self, sockets: Sockets, held: Holders | None) -> Owners:
+        """The same object for the same sockets and holders, so that a frame is not built anew from the ground up."""
+        if held is not None:
+            return self._tracker.assign(sockets, held)
+        if self._unknown is None or self._unknown[0] is not sockets:
+            self._unknown = sockets, Owners.unknown(sockets)
+        return self._unknown[1]
 
     def _holders_by_source(self, snapshot: Snapshot) -> Holders | None:
         if snapshot.holders is None:
             return None
         if self._told is None or self._told[0].holders is not snapshot.holders:
-            self._told = snapshot, holders(snapshot.holders.items())
+            self._told = snapshot, holders_by_pid(snapshot.holders)
         return self._told[1]

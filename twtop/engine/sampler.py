@@ -13,8 +13,8 @@ from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Que
 from twtop.model import Direction, Owners, Snapshot
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
-from twtop.sources.open_source import Source
 from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Request
+from twtop.sources.source import Source
 
 MAX_CPU = 0.1
 """Share of one CPU that reading sockets may cost, unless the user says otherwise."""
@@ -114,12 +114,12 @@ class Sampler:
         return self._read(ALL_SOCKETS)
 
     def _read(self, request: Request) -> Analysis:
-        self._last = decode(self._source(request), self._last)
+        self._last = decode(self._source.read(request), self._last)
         return self._analyst.analyse(self._last)
 
     def _foresee(self, interval_s: float) -> None:
         """Learn from the counters whether there are many sockets, before any is read."""
-        self._last = decode(self._source(COUNTERS_ONLY))
+        self._last = decode(self._source.read(COUNTERS_ONLY))
         count = self._last.gauges.get("tw", 0) + self._last.gauges.get("inuse", 0)
         self._whole.note(count * SOCKET_S, interval_s)
 

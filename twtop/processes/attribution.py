@@ -1,31 +1,31 @@
-"""Sockets + holders → owners, those of TIME_WAIT too, which the kernel keeps without one.
+"""Sockets + holders → owners, also of TIME_WAIT, which the kernel keeps without an owner.
 
-A socket without an inode has no descriptor any more: TIME_WAIT, a closed FIN_WAIT2, other orphans, and connections that
-were not accepted yet. Its owner is whoever was seen to hold the same 4-tuple in a dump before: that is remembered, and
-counts as seen. Else it is inferred: from the listener of its local port, or from the sockets to the same destination
-when all of them belong to processes of one name.
+A TIME_WAIT has no descriptor, nor has a closed FIN_WAIT2, any other orphan, or a connection that is not accepted yet.
+The owner of such a socket is the process that was seen to hold the same 4-tuple in an earlier dump; that is remembered,
+and counts as seen. Otherwise the owner is inferred: from the listener on its local port, or from the other sockets to
+the same destination if all of them belong to processes of one name.
 """
 
 import os
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from twtop.arrays import Inodes, factorize, fused, index_of
-from twtop.model import PORTS, Codes, Mask, Owners, Process, Rows, Sockets, TcpState
+from twtop.arrays import Keys, factorize, fused, index_of, mixed
+from twtop.model import PORTS, Codes, Inodes, Mask, Owners, Process, Rows, Sockets, TcpState
 from twtop.processes.inode_map import NOBODY, Holders
 
-Keys = NDArray[np.uint64]
 Processes = tuple[Process, ...]
 
-MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-"""Of splitmix64."""
+MY_UID = os.geteuid() if hasattr(os, "geteuid") else 0
+
+PORT_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
+"""Odd, with bits that look random (splitmix64): its products with two ports differ all over 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """The connections of the last dump whose holder was seen, or may still be; `key` ascends."""
+    """The connections of the last dump whose holder was seen, or may yet be found. `key` ascends."""
 
     key: Keys
     inode: Inodes
@@ -33,31 +33,28 @@ class Memory:
     processes: Processes
 
 
-MY_UID = os.geteuid() if hasattr(os, "geteuid") else 0
-
-
 def hint(hidden: int, uid: int = MY_UID) -> str:
-    """Why so many sockets have no owner, and what to do about it."""
+    """A line that says why so many sockets have no owner, and what a reader with this uid can do about it."""
     means = "run twtop as root" if uid else "twtop needs CAP_SYS_PTRACE"
     return f"{hidden:,} sockets belong to processes of other users, which may not be read: {means} to see their names"
 
 
 class OwnerTracker:
-    """Who owns the sockets of one dump after the other. It remembers no tuple that the last dump had not.
+    """Tells who owns the sockets of one dump after the other. It remembers no more than the last dump's 4-tuples.
 
-    `uid` is the reader's: sockets of others that were searched for in vain are hidden.
+    `uid` is the reader's. Sockets of other users that a search did not find count as hidden.
     """
 
     def __init__(self, uid: int = MY_UID) -> None:
         self._uid = uid
         self._memory = Memory(np.empty(0, np.uint64), NOBODY.inode, NOBODY.process, ())
         self._last: tuple[Sockets, Holders, Owners] | None = None
-        self._salt = int.from_bytes(os.urandom(8))  # else somebody could choose addresses that are taken for each other
+        self._salt = int.from_bytes(os.urandom(8))  # so that nobody can choose addresses whose keys are equal
 
     def assign(self, sockets: Sockets, holders: Holders) -> Owners:
-        """The owner of each socket as far as it is known now; again for the same sockets when more holders are.
+        """The owner of each socket, as far as it is known. Call it again for the same sockets once more holders are.
 
-        A tuple that was closed, used anew and closed again between two dumps keeps the owner that it had.
+        A 4-tuple that was closed, used anew and closed again between two dumps keeps its former owner.
         """
         if self._last is None or self._last[0] is not sockets or self._last[1] is not holders:
             self._last = sockets, holders, self._assign(sockets, holders)
@@ -66,14 +63,14 @@ class OwnerTracker:
     def _assign(self, sockets: Sockets, holders: Holders) -> Owners:
         memory = self._memory
         processes, of_holders, of_memory = _merged(holders.processes, memory.processes)
-        process, inode = of_holders[holders.of(sockets.inode)], sockets.inode.copy()
+        process, inode = of_holders[holders.of_sockets(sockets)], sockets.inode.copy()
         destination, key = _keys(sockets, self._salt)
-        closed = np.flatnonzero(sockets.is_connection & (inode == 0)) if len(memory.key) else np.empty(0, np.intp)
+        closed = np.flatnonzero(sockets.is_connection & ~sockets.is_held) if len(memory.key) else np.empty(0, np.intp)
         closed = closed[np.argsort(key[closed])]
         at = index_of(key[closed], memory.key)
         known, at = closed[at >= 0], at[at >= 0]
         inode[known], process[known] = memory.inode[at], of_memory[memory.process[at]]
-        late = known[process[known] < 0]  # the search may have found it before it was closed
+        late = known[process[known] < 0]  # the search may find the holder after the close
         process[late] = of_holders[holders.of(inode[late])]
         kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
         kept = kept[np.argsort(key[kept])]
@@ -82,12 +79,13 @@ class OwnerTracker:
         return Owners(owner, owner != process, processes, self._hidden(sockets, process, holders))
 
     def _hidden(self, sockets: Sockets, process: Codes, holders: Holders) -> int:
+        """How many sockets of other users no readable process holds."""
         unknown = (process < 0) & (sockets.inode != 0) & (sockets.uid != self._uid)
         return int(np.count_nonzero(index_of(sockets.inode[unknown], holders.hidden) >= 0))
 
 
 def _merged(here: Processes, there: Processes) -> tuple[Processes, Codes, Codes]:
-    """All processes by pid; and for each of the given tuples its codes in there, with −1 for its −1."""
+    """(all processes by pid, new code of each process of `here`, the same of `there`). Code −1 stays −1."""
     every = tuple(sorted({*here, *there}, key=lambda process: (process.pid, process.name)))
     number = {process: code for code, process in enumerate(every)}
     recoded = (np.array([*map(number.__getitem__, part), -1], np.int32) for part in (here, there))
@@ -95,33 +93,27 @@ def _merged(here: Processes, there: Processes) -> tuple[Processes, Codes, Codes]
 
 
 def _memory(key: Keys, inode: Inodes, process: Codes, processes: Processes) -> Memory:
-    """Only the processes that are in use are kept."""
+    """What to remember of these connections, with only those processes that hold one of them."""
     used = np.bincount(process + 1, minlength=len(processes) + 1)[1:] > 0
     recoded = np.append(np.cumsum(used) - 1, -1).astype(np.int32)[process]
     return Memory(key, inode, recoded, tuple(processes[code] for code in np.flatnonzero(used)))
 
 
 def _keys(sockets: Sockets, salt: int) -> tuple[Keys, Keys]:
-    """(destination, 4-tuple) of each socket as 64-bit hashes: of 100,000 two are equal once in 10⁹ dumps."""
+    """(destination, 4-tuple) of each socket as 64-bit hashes. Of 100,000 any two are equal once in 10⁹ dumps."""
     addresses = sockets.addresses
-    near = _mixed(addresses.lo + _mixed(addresses.hi ^ np.uint64(salt)))
-    far = _mixed(near)
-    rport, lport = (port * np.uint64(MULTIPLIERS[0]) for port in (sockets.rport, sockets.lport))
-    destination = near[sockets.local] + far[sockets.remote] + _mixed(rport)
+    near = mixed(addresses.lo + mixed(addresses.hi ^ np.uint64(salt)))
+    far = mixed(near)
+    rport, lport = (port * PORT_SPREAD for port in (sockets.rport, sockets.lport))
+    destination = near[sockets.local] + far[sockets.remote] + mixed(rport)
     return destination, destination + lport
 
 
-def _mixed(number: Keys) -> Keys:
-    for multiplier in MULTIPLIERS:
-        number = (number ^ number >> np.uint64(30)) * np.uint64(multiplier)
-    return number ^ number >> np.uint64(31)
-
-
 def _inferred(sockets: Sockets, destination: Keys, process: Codes, processes: Processes) -> Codes:
-    """The same processes, and those inferred for connections without a descriptor."""
+    """The process of each socket, with an inferred one for connections without a descriptor where there is evidence."""
     number = {"": -1}  # a name that could not be read
     names = np.array([*(number.setdefault(each.name, len(number)) for each in processes), -1], np.int32)
-    rows = np.flatnonzero((process < 0) & (sockets.inode == 0) & sockets.is_connection)
+    rows = np.flatnonzero((process < 0) & ~sockets.is_held & sockets.is_connection)
     owner = process.copy()
     owner[rows], accepted = _of_listeners(sockets, rows, process, names)
     clients = rows[~accepted]
@@ -132,7 +124,8 @@ def _inferred(sockets: Sockets, destination: Keys, process: Codes, processes: Pr
 def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) -> tuple[Codes, Mask]:
     """(process of the listener on each row's local port, −1 where unknown; whether there is a listener at all).
 
-    One on this very address comes first, then one on any IPv4 address, then one on `::`, as in inet_lhash2_lookup.
+    The kernel prefers a listener on the row's own address, then one on 0.0.0.0, then one on :: (inet_lhash2_lookup in
+    net/ipv4/inet_hashtables.c).
     """
     addresses = sockets.addresses
     listeners = np.flatnonzero(sockets.state == TcpState.LISTEN)
@@ -154,11 +147,11 @@ def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) ->
 
 
 def _of_destinations(sockets: Sockets, rows: Rows, destination: Keys, process: Codes, names: Codes) -> Codes:
-    """The process to which all other sockets to the same (local IP, remote IP, remote port) belong.
+    """The process to which all seen sockets of the same (local IP, remote IP, remote port) belong, −1 unless one does.
 
-    A live socket whose holder is not found yet does not count, unless it is another user's.
+    A held socket whose holder is not found yet is no evidence, unless it belongs to a user without any seen socket.
     """
-    live, seen = sockets.is_connection & (sockets.inode != 0), sockets.is_connection & (process >= 0)
+    live, seen = sockets.is_connection & sockets.is_held, sockets.is_connection & (process >= 0)
     unseen = np.flatnonzero(live & ~seen)
     strange = unseen[~np.isin(sockets.uid[unseen], sockets.uid[live & seen])]
     witnesses = np.append(np.flatnonzero(seen), strange)
@@ -167,16 +160,16 @@ def _of_destinations(sockets: Sockets, rows: Rows, destination: Keys, process: C
 
 
 def _unanimous(keys: Keys, process: Codes, wanted: Keys, names: Codes) -> tuple[Codes, Mask]:
-    """(the lowest process among the bearers of each wanted key, −1 unless all have one name; whether there are any)."""
+    """(the lowest process of those with each wanted key, −1 unless all have one name; whether there are any)."""
     if not len(keys) or not len(wanted):
         return np.full(len(wanted), -1, np.int32), np.zeros(len(wanted), np.bool_)
     codes, distinct = factorize(np.append(keys, wanted))
-    bearer, asked = codes[: len(keys)], codes[len(keys) :]
+    witness, asked = codes[: len(keys)], codes[len(keys) :]
     name = np.full(len(distinct), -1, np.int32)
-    name[bearer] = names[process]
+    name[witness] = names[process]
     agreed, there = name >= 0, np.zeros(len(distinct), np.bool_)
-    agreed[bearer[name[bearer] != names[process]]] = False
-    there[bearer] = True
+    agreed[witness[name[witness] != names[process]]] = False
+    there[witness] = True
     lowest = np.full(len(distinct), len(names), np.int32)
-    np.minimum.at(lowest, bearer, process)
+    np.minimum.at(lowest, witness, process)
     return np.where(agreed, lowest, -1)[asked], there[asked]

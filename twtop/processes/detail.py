@@ -1,4 +1,4 @@
-"""What is told of one process on request: its user, its command line, and its descriptors against their limit."""
+"""One process in detail: its user, its command line, its number of descriptors and their limit."""
 
 import re
 import time
@@ -12,17 +12,17 @@ from twtop.processes.fd_search import process_name
 if TYPE_CHECKING:
     import psutil
 
-
 HELD_S = 120
-"""A pid of another name that has run for longer than anyone is remembered as a holder is the same process, renamed; a
-younger one may have taken the pid over."""
+"""Seconds for which a process may be remembered as an owner. A process of the same pid but another name is a new one if
+it is younger than this, else the same one, renamed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessDetail:
-    """What this user may know of a process, else None; all texts are from outside and may hold anything.
+    """What this user may know of a process; anything else is None. All texts come from outside and may hold anything.
 
-    `gone` once the pid is nobody's or another one's. `limit` is the soft RLIMIT_NOFILE: open() fails with EMFILE there.
+    `gone` says that no process has the pid, or another one. `descriptors` is how many are open, `limit` the soft
+    RLIMIT_NOFILE, at which open() fails with EMFILE.
     """
 
     process: Process
@@ -34,13 +34,13 @@ class ProcessDetail:
 
     @property
     def share(self) -> float | None:
-        """Of the descriptors that this process may have."""
+        """The open share of the descriptors that the process may have, 0 to 1."""
         return None if self.descriptors is None or not self.limit else self.descriptors / self.limit
 
 
 def read_detail(process: Process) -> ProcessDetail:
-    """Takes some milliseconds, and more with many descriptors: not for a thread that draws."""
-    import psutil  # takes 0.05 s, which batch output does without
+    """Read a process. It takes milliseconds, more with many descriptors, so the thread that draws must not call it."""
+    import psutil  # takes 0.05 s, which batch output need not spend
 
     try:
         found = psutil.Process(process.pid)
@@ -55,13 +55,14 @@ def read_detail(process: Process) -> ProcessDetail:
 
 
 def _descriptor_limit(found: "psutil.Process") -> int | None:
+    """The soft RLIMIT_NOFILE; None where it is infinite or unknown."""
     import psutil
 
     if not hasattr(found, "rlimit"):  # as on macOS
         return None
     try:
         soft, _ = found.rlimit(psutil.RLIMIT_NOFILE)
-    except psutil.AccessDenied:  # prlimit() takes CAP_SYS_RESOURCE for another user's process
+    except psutil.AccessDenied:  # prlimit() needs CAP_SYS_RESOURCE for another user's process
         return _limit_in_proc(found.pid)
     return soft if soft >= 0 else None
 

@@ -1,8 +1,8 @@
-"""Who holds which socket: a search in /proc/PID/fd that reads no more than it must, and that costs a share of one core.
+"""Who holds which socket: a search in /proc/PID/fd that reads no more than it must and takes a small share of one CPU.
 
-A walk over all descriptors costs about 3 µs each, so a large box takes most of a second: it is done in slices. Only
-sockets without a known holder are searched for. Processes that had such sockets before are read first, then new ones
-and those whose number of descriptors changed, then the others; the search ends when every socket is found.
+It takes about 3 µs to read a descriptor, so a walk over all of a large machine takes most of a second. The search
+proceeds in slices, and looks only for sockets whose holder is unknown. It reads processes that had such sockets before,
+then those that are new or whose number of descriptors changed, then the others. It ends when every socket is found.
 """
 
 import math
@@ -14,43 +14,43 @@ from dataclasses import replace
 
 import numpy as np
 
-from twtop.arrays import Inodes, among
-from twtop.model import Mask, Process
+from twtop.arrays import among
+from twtop.model import Inodes, Mask, Process
 from twtop.processes.inode_map import NO_INODES, NOBODY, holders
 
 EAGER = 64
-"""How many processes that had new sockets are read again before any other."""
+"""How many of the processes that had new sockets lately are read before any other."""
 
 AFRESH_S = 30
-"""A socket may be handed to another process, so all are searched for again after this long."""
+"""Seconds after which all sockets are searched for again, since one may have been handed to another process."""
 
 SHARE, SAVED_S, SLICE_S = 0.035, 0.2, 0.02
-"""The search may take this share of one core, and may save up so much for a burst: less than 5 % of any 20 s. It
-reads for so long at a time."""
+"""The share of one CPU that the search may take, the CPU seconds that it may save up for a burst (together less than
+5 % of any 20 s), and the CPU seconds of one slice."""
 
 
 class Allowance:
-    """CPU seconds that may be spent: `share` of one core, of which `most` seconds can be saved up."""
+    """CPU seconds that may be spent: a `share` of one CPU, of which at most `most` seconds are saved up."""
 
     def __init__(self, share: float, most: float, now: float) -> None:
         self._share, self._most = share, most
         self._left, self._at = most, now
 
     def spend(self, cpu_s: float, now: float) -> None:
-        """Take this much at this moment, even if it is more than there is."""
+        """Note that so much was spent by `now`, even if it is more than was left."""
         self._left = min(self._most, self._left + (now - self._at) * self._share) - cpu_s
         self._at = now
 
     @property
     def rested_at(self) -> float:
-        """When something is left again, or was."""
+        """The time from which on something is left to spend."""
         return self._at - min(0.0, self._left) / self._share
 
 
 class Search:
-    """`holders` are those of the sockets wanted last, as far as they are found.
+    """Finds who holds the wanted sockets. `holders` is what is found so far.
 
-    `clock` gives the time and `cpu` the CPU time that this thread has taken, in seconds.
+    `clock` returns the time and `cpu` the CPU time that this thread has taken, both in seconds.
     """
 
     def __init__(
@@ -63,27 +63,30 @@ class Search:
         self._proc, self._clock, self._cpu = proc, clock, cpu
         self._allowance = Allowance(SHARE, SAVED_S, clock())
         self._wanted = NO_INODES
-        self._missing: dict[int, int] = {}  # inode → how many walks had begun when it was first wanted
+        self._missing: dict[int, int] = {}  # inode → number of walks that had begun when it was first wanted
         self._found: dict[int, Process] = {}
         self._walks = 0
         self._afresh_at = -1.0
-        self._bearers: dict[int, None] = {}  # pids that had what was missing, the latest last
-        self._sizes: dict[int, int] = {}
+        self._recent: dict[int, None] = {}  # pids that had missing sockets, the latest last
+        self._sizes: dict[int, int] = {}  # pid → number of descriptors
         self._queue: deque[int] = deque()
         self._walk: deque[int] | None = None  # pids that are left of the walk under way
 
     @property
     def over(self) -> bool:
-        """Nothing is left to find."""
+        """Whether nothing is left to find."""
         return not self._missing
 
     @property
     def rested_at(self) -> float:
-        """When the search may go on without taking more than its share of CPU time."""
+        """The time from which on the search may proceed without taking more than its share of CPU time."""
         return self._allowance.rested_at
 
     def want(self, inodes: Inodes) -> None:
-        """Search for the holders of these from now on; those of the sockets wanted before stay known until the next."""
+        """Search from now on for the holders of these sockets.
+
+        Holders of the sockets that were wanted before stay known until the next call.
+        """
         start, now = self._cpu(), self._clock()
         before, self._wanted = self._wanted, _distinct(inodes)
         known = self.holders
@@ -98,11 +101,11 @@ class Search:
         if self.over:
             self._walk = None
         self._missing = {inode: self._missing.get(inode, self._walks) for inode in missing.tolist()}
-        self._queue = deque(sorted(self._bearers))
+        self._queue = deque(sorted(self._recent))
         self._allowance.spend(self._cpu() - start, now)
 
     def advance(self, cpu_s: float = SLICE_S) -> bool:
-        """Read on for about so much CPU time, or until nothing is left to find; whether there is news of holders."""
+        """Search for about so many CPU seconds, or until nothing is left to find. Returns whether `holders` changed."""
         start, before = self._cpu(), self.holders
         while self._missing and self._cpu() < start + cpu_s:
             if (pid := self._next()) is not None:
@@ -114,12 +117,12 @@ class Search:
         return self.holders is not before
 
     def finish(self) -> None:
-        """Read on until nothing is left to find."""
+        """Search until nothing is left to find."""
         while not self.over:
             self.advance(math.inf)
 
     def _next(self) -> int | None:
-        """The process to read next; None when a walk ended, which gives up what was wanted before it began."""
+        """The pid to read next; None at the end of a walk, which gives up the sockets wanted before it began."""
         if self._queue:
             return self._queue.popleft()
         if self._walk is None:
@@ -132,6 +135,7 @@ class Search:
         return None
 
     def _begin_walk(self) -> deque[int]:
+        """All pids: first those that are new or have another number of descriptors than in the last walk."""
         self._walks += 1
         before = self._sizes
         pids = sorted(int(name) for name in _entries(self._proc) if name.isdigit())
@@ -139,26 +143,27 @@ class Search:
         return deque(sorted(pids, key=lambda pid: self._sizes[pid] == before.get(pid)))
 
     def _size(self, pid: int) -> int:
-        """The number of descriptors, from Linux 6.2 on (proc_fd_getattr in fs/proc/fd.c); 0 before."""
+        """The number of descriptors (proc_fd_getattr in fs/proc/fd.c); always 0 before Linux 6.2."""
         try:
             return os.stat(f"{self._proc}/{pid}/fd").st_size
         except OSError:
             return 0
 
     def _read(self, pid: int) -> None:
+        """Note which of the missing sockets this process holds."""
         found = self._missing.keys() & socket_inodes(f"{self._proc}/{pid}/fd")
-        self._bearers.pop(pid, None)
+        self._recent.pop(pid, None)
         if found:
-            self._bearers[pid] = None
-            if len(self._bearers) > EAGER:
-                del self._bearers[next(iter(self._bearers))]
+            self._recent[pid] = None
+            if len(self._recent) > EAGER:
+                del self._recent[next(iter(self._recent))]
             process = Process(pid, process_name(pid, self._proc))
             for inode in found:
                 self._found[inode] = process
                 del self._missing[inode]
 
     def _give_up(self, inodes: list[int]) -> None:
-        """No readable process holds these any more."""
+        """Mark these as hidden: no readable process holds them."""
         for inode in inodes:
             del self._missing[inode]
         hidden = np.union1d(self.holders.hidden, np.array(inodes, np.uint32))
@@ -169,14 +174,14 @@ class Search:
 
 
 def _distinct(inodes: Inodes) -> Inodes:
-    """Ascending, without the 0 of sockets that have none."""
+    """Each inode once, in ascending order, without 0."""
     ascending: Inodes = np.sort(inodes)
     first: Mask = np.diff(ascending, prepend=np.uint32(0)) != 0
     return ascending[first]
 
 
 def socket_inodes(directory: str) -> set[int]:
-    """The inodes of a process's sockets, none when it is gone or may not be read."""
+    """The inodes of the sockets in this `fd` directory; none if the process is gone or may not be read."""
     found: set[int] = set()
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -185,11 +190,11 @@ def socket_inodes(directory: str) -> set[int]:
     try:
         for name in _entries(descriptor):
             try:
-                target = os.readlink(name, dir_fd=descriptor)  # spares the kernel the way to the directory
+                target = os.readlink(name, dir_fd=descriptor)  # so that the kernel need not walk the whole path
             except OSError:
                 continue
             if target.startswith("socket:["):
-                found.add(int(target[8:-1]) & 0xFFFF_FFFF)  # sock_diag has 32 bits of it
+                found.add(int(target[8:-1]) & 0xFFFF_FFFF)  # sock_diag tells 32 bits of it
     finally:
         os.close(descriptor)
     return found
@@ -203,7 +208,7 @@ def _entries(directory: str | int) -> list[str]:
 
 
 def process_name(pid: int, proc: str = "/proc") -> str:
-    """Of 15 bytes at most, whatever the process made of them; "" when it is gone."""
+    """The `comm` of a process: at most 15 bytes, which may be anything. Empty when the process is gone."""
     try:
         with open(f"{proc}/{pid}/comm", "rb") as file:
             return file.read().removesuffix(b"\n").decode(errors="replace")

@@ -1,19 +1,19 @@
-"""Who holds which socket, by inode, in columns."""
+"""Who holds which socket: inode → process, in columns."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twtop.arrays import Inodes, among, index_of
-from twtop.model import Codes, Process, freeze
+from twtop.arrays import among, index_of
+from twtop.model import Codes, Inodes, Process, Sockets, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holders:
-    """Who holds sockets: `inode` ascending, `process` an index into `processes` for each.
+    """Who holds sockets: `inode` ascends, and `process` has for each an index into `processes`.
 
-    `hidden`, ascending too, are sockets that no readable process holds.
+    `hidden`, which ascends too, are the inodes that no readable process holds.
     """
 
     inode: Inodes
@@ -25,20 +25,35 @@ class Holders:
         freeze(self.inode, self.process, self.hidden)
 
     def of(self, inodes: Inodes) -> Codes:
-        """The process of each inode, −1 where unknown; inode 0 is no socket's."""
+        """The holder of each inode as an index into `processes`, −1 where unknown. No socket has inode 0."""
         rows = np.flatnonzero(inodes)
         rows = rows[np.argsort(inodes[rows])]
         found = np.full(len(inodes), -1, np.int32)
         found[rows] = np.append(self.process, np.int32(-1))[index_of(inodes[rows], self.inode)]
         return found
 
+    def of_sockets(self, sockets: Sockets) -> Codes:
+        """The holder of each socket as an index into `processes`, −1 where unknown.
+
+        It is found by the pid where the source tells one, else by the inode.
+        """
+        if not sockets.pid.any():
+            return self.of(sockets.inode)
+        pids = np.array([process.pid for process in self.processes], np.uint32)
+        return index_of(sockets.pid, pids).astype(np.int32)
+
 
 NO_INODES = np.empty(0, np.uint32)
 NOBODY = Holders(NO_INODES, np.empty(0, np.int32), (), NO_INODES)
 
 
+def holders_by_pid(told: Mapping[int, Process]) -> Holders:
+    """The holders that a source tells, {pid: process}: no inodes, and the processes by ascending pid."""
+    return replace(NOBODY, processes=tuple(told[pid] for pid in sorted(told) if pid))
+
+
 def holders(found: Iterable[tuple[int, Process]], before: Holders = NOBODY) -> Holders:
-    """These (inode, process) beside those known before; of two that name the same inode the first counts."""
+    """These (inode, process) and those known before. Of several with the same inode the first counts."""
     number = {process: i for i, process in enumerate(before.processes)}
     pairs = [(inode, number.setdefault(process, len(number))) for inode, process in found]
     inodes = np.append(np.array([inode for inode, _ in pairs], np.uint32), before.inode)

@@ -1,1 +1,16 @@
-"""sources"""
+"""Where Samples come from, and how they become Snapshots.
+
+probe               kernel → Sample: sock_diag, /proc text and clocks; standard library alone
+psutil_source       sockets by psutil, where the kernel is not Linux
+source              what a source is, and what is known of one kind of source
+kinds               the registry: one entry for each way to read sockets
+open_source         the best source that works here, or the one that the user names
+decode              Sample → Snapshot
+decode_sock_diag    netlink messages of sock_diag → columns
+decode_procfs       text of /proc/net/tcp and tcp6 → columns
+decode_counters     texts of /proc → counters, gauges and limits
+socket_table        columns as a source gives them → Sockets
+kernel_filter       filter → what the kernel can leave out of a dump
+netns               another network namespace: finding it, entering it, whether it is still there
+netns_listing       the network namespaces of this machine, and who is in each
+"""

@@ -1,4 +1,4 @@
-"""Texts of /proc → counters, gauges and limits."""
+"""Texts of /proc → counters, gauges and limits. What is missing or makes no sense is unknown, never 0."""
 
 import re
 
@@ -11,13 +11,14 @@ EXT_COUNTERS = frozenset(
         "ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPSynRetrans", "TCPAbortOnMemory",
     }
 )  # fmt: skip
-
+"""Those that are read of the line `TcpExt:` of net/netstat, by the names of net/ipv4/proc.c."""
 
 TCP_COUNTERS = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "OutRsts", "RetransSegs"})
+"""Those that are read of the line `Tcp:` of net/snmp (RFC 4022)."""
 
 
 def decode_counters(files: dict[str, str]) -> dict[str, int]:
-    """Counters of /proc/net/netstat and snmp that this kernel has."""
+    """The counters of EXT_COUNTERS and TCP_COUNTERS that this kernel has. `files` maps path below /proc → text."""
     ext = _named_columns(files.get("net/netstat", ""), "TcpExt:")
     tcp = _named_columns(files.get("net/snmp", ""), "Tcp:")
     found = {name: value for name, value in ext.items() if name in EXT_COUNTERS}
@@ -25,8 +26,13 @@ def decode_counters(files: dict[str, str]) -> dict[str, int]:
 
 
 def decode_gauges(files: dict[str, str]) -> dict[str, int]:
-    """Levels: sockstat's `tw`, `inuse`, `orphan`, `alloc`, `mem`; `files`, `files_max`; `conntrack`, `conntrack_max`;
-    `memory_bytes`, all of the machine's; `tw_slab_bytes`, which only root can see."""
+    """What goes up and down, by name.
+
+    - `tw`, `inuse`, `orphan`, `alloc` are sockets and `mem` is pages of memory, as in sockstat; `inuse` has IPv6 too.
+    - `files` and `files_max` are open files of the machine and their limit.
+    - `conntrack` and `conntrack_max` are entries of nf_conntrack and their limit.
+    - `memory_bytes` is all memory of the machine, `tw_slab_bytes` what TIME_WAIT take, which only root can read.
+    """
     gauges: dict[str, int] = {}
     tcp = re.search(r"^TCP:(.*)$", files.get("net/sockstat", ""), re.MULTILINE)
     gauges |= {name: int(value) for name, value in re.findall(r"(\w+) (\d{1,19})\b", tcp[1] if tcp else "")}
@@ -48,7 +54,7 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
 
 
 def decode_limits(files: dict[str, str]) -> Limits:
-    """Sysctls as numbers; whatever does not read as one is unknown."""
+    """The sysctls as numbers. One whose text is no number is None."""
 
     def number(name: str) -> int | None:
         values = _numbers(files.get(f"sys/net/ipv4/{name}"))
@@ -57,7 +63,7 @@ def decode_limits(files: dict[str, str]) -> Limits:
     bounds = _numbers(files.get("sys/net/ipv4/ip_local_port_range"))
     entries = number("tcp_ehash_entries")
     return Limits(
-        port_range=(bounds[0], bounds[1]) if len(bounds) == 2 and 0 < bounds[0] <= bounds[1] < 65536 else None,
+        port_range=(bounds[0], bounds[1]) if len(bounds) == 2 and 0 < bounds[0] <= bounds[1] < PORTS else None,
         reserved=_port_list(files.get("sys/net/ipv4/ip_local_reserved_ports")),
         tw_reuse=number("tcp_tw_reuse"),
         tw_reuse_delay_ms=number("tcp_tw_reuse_delay"),
@@ -69,12 +75,13 @@ def decode_limits(files: dict[str, str]) -> Limits:
 
 
 def _numbers(text: str | None) -> list[int]:
+    """The numbers that a text consists of; none if anything else is in it."""
     parts = (text or "").split()
     return [int(part) for part in parts] if all(re.fullmatch(r"-?\d{1,19}", part) for part in parts) else []
 
 
 def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
-    """'80,443-445' → ((80, 80), (443, 445)); the order and form of proc_do_large_bitmap, and None for any other."""
+    """'80,443-445' → ((80, 80), (443, 445)), as proc_do_large_bitmap() prints it. None for any other text."""
     if text is None:
         return None
     parts = text.strip().split(",") if text.strip() else []
@@ -84,7 +91,7 @@ def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
 
 
 def _named_columns(text: str, prefix: str) -> dict[str, int]:
-    """A line of names and a line of values that begin with the same word, as in /proc/net/netstat."""
+    """The values by name, from the line of names and the line of values that begin with this prefix."""
     lines = [line.split()[1:] for line in text.splitlines() if line.startswith(prefix)]
     if len(lines) < 2:
         return {}

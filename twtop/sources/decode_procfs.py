@@ -1,10 +1,11 @@
 """Text of /proc/net/tcp and tcp6 → columns, by numpy over all lines at once.
 
 A line is `sl: local:port remote:port st tx_queue:rx_queue tr:when retrnsmt uid timeout inode …` (get_tcp4_sock in
-net/ipv4/tcp_ipv4.c, get_tcp6_sock in net/ipv6/tcp_ipv6.c). What stands between the colon after `sl` and `uid` is
-hexadecimal and of one width for each family; `uid` and what follows are decimal and as wide as they need to be.
+net/ipv4/tcp_ipv4.c, get_tcp6_sock in net/ipv6/tcp_ipv6.c). The columns between the colon after `sl` and `uid` are
+hexadecimal, and of the same width in all lines of a family. `uid` and the columns behind it are decimal, and of any
+width.
 
-The tables show neither sockets that are merely bound nor the length that an accept queue may have.
+The tables have neither sockets that are merely bound nor the backlog of a listener.
 """
 
 import numpy as np
@@ -18,20 +19,22 @@ CLOCK_TICK_MS = 10
 """`when` counts in units of USER_HZ: 1/100 s (jiffies_delta_to_clock_t)."""
 
 HEAD = b"  sl "
+"""How the heading line of each table begins."""
+
 BLANK, COLON, NEWLINE, ZERO = b" :\n0"
 IPV4_DIGITS, IPV6_DIGITS = 8, 32
 UID = 56
-"""Where `uid` begins behind the colon, less the digits of two addresses."""
+"""Where `uid` begins, counted from the colon after `sl` and without the digits of both addresses."""
 
 DECIMALS = 44
-"""The most that `uid timeout inode` take, 10, 10 and 20 digits and their blanks, and the number behind them begins."""
+"""Characters from `uid` on that hold `uid timeout inode` (at most 10, 10 and 20 digits) and where the next begins."""
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
 
 
 def decode_tables(tables: Dump) -> Sockets:
-    """Both tables, one behind the other, each below its line of heads; CollectError when a line is none of theirs."""
+    """Both tables, one behind the other, each with its heading line → columns. Raises CollectError for other text."""
     text = np.frombuffer(bytes(tables) + bytes(DECIMALS), np.uint8)
     colon, end = _lines(tables, text)
     ipv6 = text[np.minimum(colon + 2 + IPV4_DIGITS, len(tables))] != COLON
@@ -40,6 +43,7 @@ def decode_tables(tables: Dump) -> Sockets:
         raise CollectError("/proc/net/tcp is cut off: a line ends before its columns do")
 
     def field(offset: int, addresses: int, digits: int) -> Words:
+        """The hexadecimal number so far behind the colon, plus the width of 0, 1 or 2 addresses."""
         return _hexadecimal(text, colon + offset + addresses * width, digits)
 
     state, timer = field(14, 2, 2).astype(np.uint8), field(35, 2, 2).astype(np.uint8)
@@ -67,7 +71,7 @@ def decode_tables(tables: Dump) -> Sockets:
 
 
 def _lines(tables: Dump, text: Bytes) -> tuple[Rows, Rows]:
-    """(the first colon, the end) of each line that is no line of heads."""
+    """(index of the first colon, index of the end) of each line but the heading lines."""
     end: Rows = np.flatnonzero(text == NEWLINE)
     if len(tables) != (int(end[-1]) + 1 if len(end) else 0):
         raise CollectError("/proc/net/tcp is cut off: its last line has no end")
@@ -79,21 +83,21 @@ def _lines(tables: Dump, text: Bytes) -> tuple[Rows, Rows]:
 
 
 def _hexadecimal(text: Bytes, at: Rows, digits: int) -> Words:
-    """The number in so many digits at each of these places."""
+    """The number in so many digits at each of these indexes of the text."""
     figures = text[at[:, None] + np.arange(digits)].tobytes()
     try:
         numbers = bytes.fromhex(figures.decode("ascii"))
     except ValueError:
         numbers = b""
-    if len(numbers) * 2 != len(figures):  # a blank is skipped
+    if len(numbers) * 2 != len(figures):  # fromhex() skips blanks
         raise CollectError("/proc/net/tcp is damaged: what should be a hexadecimal number is none")
     return np.frombuffer(numbers, f">u{digits // 2}").astype(np.uint32)
 
 
 def _address(text: Bytes, at: Rows, ipv6: Mask) -> Words:
-    """Four words each, most significant first; an IPv4 address is the first of them.
+    """The addresses at these indexes, as four words each, most significant first. IPv4 has its address in the first.
 
-    The kernel prints its own words of an address that is in network order.
+    The kernel prints each 32-bit word of an address in network order as a number of its own byte order.
     """
     words = np.zeros((len(at), 4), np.uint32)
     words[:, 0] = _hexadecimal(text, at, 8)
@@ -103,7 +107,7 @@ def _address(text: Bytes, at: Rows, ipv6: Mask) -> Words:
 
 
 def _owners(text: Bytes, at: Rows, end: Rows) -> tuple[Words, Words]:
-    """(uid, inode): the first and the third of the decimal numbers from here on."""
+    """(uid, inode): the first and the third of the decimal numbers that begin at these indexes."""
     places = at[:, None] + np.arange(DECIMALS)
     figures = text[np.minimum(places, end[:, None])]
     is_figure = (figures >= ZERO) & (figures < ZERO + 10)

@@ -1,20 +1,16 @@
-"""Netlink messages of sock_diag → columns."""
+"""Netlink messages of sock_diag → columns, by numpy over all messages at once."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Sockets, Timer
+from twtop.model import Sockets, TcpState, Timer
 from twtop.sources.probe import TCPDIAG_GETSOCK, CollectError, Dump
 from twtop.sources.socket_table import socket_table
 
 NLM_F_MULTI = 0x2
-
-
 KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
-
-
-AF_INET, AF_INET6 = 2, 10  # Linux's numbers, whatever machine replays the sample
-
+AF_INET, AF_INET6 = 2, 10  # Linux's numbers, on whatever machine a Sample is decoded
+HIGHEST_STATE = max(TcpState)
 
 MESSAGE = np.dtype(
     [
@@ -25,27 +21,27 @@ MESSAGE = np.dtype(
         *(("uid", "=u4"), ("inode", "=u4")),
     ]
 )
-"""struct nlmsghdr and struct inet_diag_msg (linux/inet_diag.h), before any attribute."""
-
+"""struct nlmsghdr and struct inet_diag_msg (linux/netlink.h, linux/inet_diag.h), before any attribute."""
 
 WORD = 4
-
+"""Bytes: netlink aligns messages and attributes to this (NLMSG_ALIGNTO)."""
 
 SEQUENCE_WORD, PID_WORD = 2, 3
+"""Where a message has its sequence number and its port id."""
 
 
 def decode_dump(dump: Dump) -> Sockets:
-    """Netlink messages of any length → columns; a socket that was seen twice is kept once."""
+    """Netlink messages of any length → columns. A socket that was seen twice is kept once. Raises CollectError."""
     if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
     return _columns(_messages(dump))
 
 
 def _messages(dump: Dump) -> NDArray[np.void]:
-    """The messages of a dump as records, found by their headers and not by walking.
+    """The messages of a dump as records of MESSAGE. They are found by their headers, not by a walk.
 
-    A header shows by the dump's random sequence number, type and port id; then the lengths must lead from each
-    message to the next without a gap, which leaves no room for a mistake.
+    The dump's random sequence number, the type and the port id mark a header. A message that only looks like one cannot
+    pass: the lengths must lead from each message to the next without a gap.
     """
     words = np.frombuffer(dump, np.uint32)
     if not len(words):
@@ -55,15 +51,16 @@ def _messages(dump: Dump) -> NDArray[np.void]:
     room = len(words) - MESSAGE.itemsize // WORD + 1
     starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
     starts = starts[(starts >= 0) & (starts < room)]
-    # As plain bytes: numpy copies these whole, but records field by field.
-    places = np.ndarray(room, f"V{MESSAGE.itemsize}", dump, strides=(WORD,))
-    messages = places[starts].view(MESSAGE)
+    # As plain bytes, which numpy copies whole; it copies records field by field.
+    windows = np.ndarray(room, f"V{MESSAGE.itemsize}", dump, strides=(WORD,))
+    messages = windows[starts].view(MESSAGE)
     genuine = (messages["type"] == TCPDIAG_GETSOCK) & (messages["pid"] == words[PID_WORD])
     genuine &= messages["flags"] & KNOWN_FLAGS == NLM_F_MULTI
     if not genuine.all():
         starts, messages = starts[genuine], messages[genuine]
     lengths = messages["length"].astype(np.int64)
-    ends = starts + np.where(lengths < MESSAGE.itemsize, 0, (lengths + 3) // WORD)  # too short to be one: ends nowhere
+    too_short = lengths < MESSAGE.itemsize  # such a message ends nowhere
+    ends = starts + np.where(too_short, 0, (lengths + WORD - 1) // WORD)
     expected = np.append(starts[1:], len(words))
     if not len(starts) or starts[0] != 0 or (ends != expected).any():
         broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
@@ -72,9 +69,10 @@ def _messages(dump: Dump) -> NDArray[np.void]:
 
 
 def _columns(messages: NDArray[np.void]) -> Sockets:
+    """The columns of these records of MESSAGE. Raises CollectError for a family or state that does not exist."""
     family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
     ipv6 = family == AF_INET6
-    if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > 11).any():
+    if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > HIGHEST_STATE).any():
         raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
     left = np.minimum(messages["expires"], np.uint32(2**31 - 1)).astype(np.int32)
     return socket_table(

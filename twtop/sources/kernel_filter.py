@@ -1,8 +1,8 @@
-"""Filter → what the kernel can leave out of a dump: a states mask and bytecode for sock_diag.
+"""Filter → what the kernel can leave out of a dump: a mask of states, or bytecode for sock_diag.
 
-Only tests that keep or drop a destination as a whole are handed down, so that a budget is never counted in part:
-addresses, and ports outside the ephemeral range. Listeners and bound sockets are always read, for they tell which
-ports connect() may pick. What is read is more than the filter keeps; the mask of the filter has the last word.
+The kernel gets only tests that keep or drop a destination as a whole, so that no port budget is counted in part: tests
+of addresses, and of ports outside the ephemeral range. Listeners and bound sockets are always read, because they tell
+which ports connect() may pick. So the dump may hold more than the filter keeps; `filter.mask` then drops the rest.
 """
 
 import struct
@@ -28,36 +28,42 @@ LOCAL_PORT_FROM, LOCAL_PORT_TO, REMOTE_PORT_FROM, REMOTE_PORT_TO = 2, 3, 4, 5
 """INET_DIAG_BC_JMP, _S_COND, _D_COND; _S_GE, _S_LE, _D_GE and _D_LE of linux/inet_diag.h."""
 
 OP = struct.Struct("=BBH")
+"""struct inet_diag_bc_op: the operation, and the offsets of the next one after a yes and after a no."""
+
 ANY_PORT = -1
 AF_INET, AF_INET6 = 2, 10
 MAPPED_NETWORK = IPv6Network("::ffff:0:0/96")
-WITHOUT_PEER = 1 << TcpState.LISTEN | 1 << TcpState.CLOSE | 1 << 13  # the last: bound but not connected
+
+WITHOUT_PEER = 1 << TcpState.LISTEN | 1 << TcpState.CLOSE | 1 << 13
+"""Bits of the states without a peer. 1 << 13 is TCPF_BOUND_INACTIVE: bound but not connected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Operations that run into their end where the test holds; where it does not, those at `fails` jump away.
+    """A test as operations. Where it holds, they run on to their end; else one of those at the offsets `fails` jumps.
 
-    Each operation has its size as the offset that follows a yes, as valid_cc of net/ipv4/inet_diag.c wants it.
+    After a yes each operation goes on to the next one, as valid_cc() of net/ipv4/inet_diag.c demands.
     """
 
     code: bytes
     fails: tuple[int, ...] = field(default=())
 
     def and_then(self, other: "Block") -> "Block":
+        """Both tests must hold."""
         return Block(self.code + other.code, self.fails + tuple(len(self.code) + at for at in other.fails))
 
     def or_else(self, other: "Block") -> "Block":
-        """A yes of the first jumps over the second, a no leads into it."""
+        """One of the tests must hold: a yes of the first jumps over the second, a no leads into it."""
         jump = OP.pack(JUMP, OP.size, OP.size + len(other.code))
         start = len(self.code) + len(jump)
         return Block(self._failing_to(start) + jump + other.code, tuple(start + at for at in other.fails))
 
     def assembled(self) -> bytes:
-        """A jump beyond the end is a no (inet_diag_bc_run)."""
+        """The whole program. A no jumps one operation beyond its end, a yes stops there (inet_diag_bc_run)."""
         return self._failing_to(len(self.code) + OP.size)
 
     def _failing_to(self, target: int) -> bytes:
+        """The code, where each of `fails` jumps to this offset."""
         code = bytearray(self.code)
         for at in self.fails:
             struct.pack_into("=H", code, at + 2, target - at)
@@ -65,7 +71,7 @@ class Block:
 
 
 def _port(operation: int, port: int) -> Block:
-    """The port stands in a second operation's place for its offset."""
+    """A comparison with a port, which stands where a second operation would have its offset after a no."""
     return Block(OP.pack(operation, 2 * OP.size, 0) + OP.pack(0, 0, port), (0,))
 
 
@@ -82,7 +88,7 @@ def _ports(test: PortTest) -> Block:
 
 
 def _address(test: AddressTest) -> Block:
-    """struct inet_diag_hostcond; one of IPv4 takes mapped IPv6 too."""
+    """A struct inet_diag_hostcond. One for IPv4 matches mapped IPv6 too."""
     family = AF_INET if isinstance(test.network, IPv4Network) else AF_INET6
     condition = struct.pack("=BBxxi", family, test.network.prefixlen, ANY_PORT) + test.network.network_address.packed
     operation = LOCAL_ADDRESS if test.field is AddressField.LOCAL else REMOTE_ADDRESS
@@ -90,7 +96,7 @@ def _address(test: AddressTest) -> Block:
 
 
 def pushed_down(query: Query, limits: Limits) -> Request | None:
-    """What to read for this filter alone; None where all sockets must be read."""
+    """The request that reads no more than this filter needs, as far as the kernel can tell; None for all sockets."""
     tests = joined_tests(query)
     if any(isinstance(test, StateTest) and 1 << test.state & WITHOUT_PEER for test in tests):
         return Request(WITHOUT_PEER)
@@ -103,11 +109,11 @@ def pushed_down(query: Query, limits: Limits) -> Request | None:
 
 
 def is_service(test: PortTest, limits: Limits) -> bool:
-    """Whether no port of the range that connect() picks from is meant."""
+    """Whether the test is of ports outside the range that connect() picks from."""
     low, high = limits.port_range or (0, 65535)
     return test.high < low or test.low > high
 
 
 def _is_of_one_family(network: Network) -> bool:
-    """The kernel takes an IPv6 network as IPv6 alone, here ::/0 holds IPv4 too."""
+    """Whether the kernel understands this network as twtop does. To the kernel ::/0 is IPv6 alone, here IPv4 too."""
     return isinstance(network, IPv4Network) or not network.overlaps(MAPPED_NETWORK)

@@ -1,7 +1,7 @@
-"""Kernel → Sample: everything one tick reads, as raw bytes and text.
+"""Kernel → Sample: everything that one tick reads, as raw bytes and text.
 
-Standard library only and no import from twtop, so that this very file can run in another
-namespace or on another host. Nothing is interpreted here; `decode` does that.
+It imports the standard library alone and nothing of twtop, so that this very file can run in another namespace or on
+another host. It interprets nothing; `decode` does that.
 """
 
 import errno
@@ -15,15 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+SOCK_DIAG, PROCFS = "sock_diag", "procfs"
+"""Names of the two sources that are read here."""
+
 NETLINK_SOCK_DIAG = 4
 TCPDIAG_GETSOCK = 18
 NLM_F_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
 INET_DIAG_REQ_BYTECODE = 1
-CHUNK = 1 << 16  # the kernel fills at most 32 KiB a message batch
-FIRST_ROOM = 1 << 25
-ROOMY = 8
+CHUNK = 1 << 16  # one recv() gets 32 KiB at most (netlink_dump in net/netlink/af_netlink.c)
+FIRST_ROOM = 1 << 25  # bytes of a new buffer: more than most dumps take
+ROOMY = 8  # a buffer of which so many times more was written than the last dump took is given back
 RECEIVE_TIMEOUT_S = 5
 HEADER = struct.Struct("=IHHII")
 DONE_SIZE = HEADER.size + 4
@@ -43,7 +46,6 @@ SYSCTLS = (
     "fs/file-nr",
 )
 
-
 REFUSALS = {
     "this kernel offers no sock_diag for TCP: load it with 'modprobe tcp_diag'": {
         *(errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOSYS)
@@ -55,17 +57,20 @@ REFUSALS = {
 
 
 class CollectError(Exception):
-    """The kernel could not be read, or what it said makes no sense. The text is one line for the user."""
+    """The kernel cannot be read, or what it says makes no sense. The text is one line for the user."""
 
 
 class Unavailable(CollectError):
-    """This way of reading the sockets does not exist here or is forbidden, now and later; another may do."""
+    """This source does not exist here or is forbidden, now and later. Another source may work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which sockets to read: a bit `1 << state` for each wanted state, and of these only what `bytecode` lets pass
-    (INET_DIAG_REQ_BYTECODE; empty lets all pass). Without any state the sockets are not read at all."""
+    """Which sockets to read.
+
+    `states` has the bit `1 << state` for each wanted state; without any, sockets are not read at all. `bytecode` is a
+    filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass.
+    """
 
     states: int = ALL_STATES
     bytecode: bytes = b""
@@ -80,12 +85,15 @@ COUNTERS_ONLY = Request(states=0)
 class Sample:
     """One raw reading of one network namespace.
 
-    `dump` is what `source` says of sockets, a sock_diag answer without its closing message or the text of the tables
-    of procfs, None where sockets were not read; `request` is what it answers. `files` maps a path below /proc to its
-    text; a file that is missing or unreadable is absent. `time` is Unix seconds, `mono` and `cpu` (this process's own
-    CPU time) are seconds on their clocks, `collect_s` is what the reading took. `load` is what a load that twtop itself
-    runs says of its connect() calls, `netns_name` what the user calls the namespace if it is not twtop's own, `notice`
-    why no better source was taken.
+    - `time` is Unix seconds. `mono` and `cpu` are seconds of the monotonic clock and of CPU time that this process has
+      used. `collect_s` is how many seconds the reading took.
+    - `dump` is what the source of the name `source` says of sockets, in its own form: a sock_diag answer without its
+      closing message, the text of the procfs tables, or psutil's rows. It is None where sockets were not read.
+      `request` is what it answers.
+    - `files` maps a path below /proc to its text. A file that is missing or unreadable is absent.
+    - `netns` is the kernel's name of the namespace, `netns_name` what the user calls it, empty for twtop's own.
+    - `load` is what a load that twtop itself runs says of its connect() calls, `notice` why no better source was taken.
+    - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     """
 
     time: float
@@ -102,12 +110,13 @@ class Sample:
     netns_name: str = ""
     notice: str = ""
     request: Request = ALL_SOCKETS
+    is_this_machine: bool = True
 
 
 class DumpBuffer:
-    """Memory for a dump that is used again by the next one: fresh pages would cost a tenth of the reading.
+    """Memory for a dump that the next dump uses again. Fresh pages would cost a tenth of the reading.
 
-    It begins with more addresses than most dumps take; pages that are never written cost nothing.
+    It reserves more addresses than most dumps take, because pages that are never written cost nothing.
     """
 
     def __init__(self) -> None:
@@ -115,7 +124,7 @@ class DumpBuffer:
         self._used = self._written = 0
 
     def clear(self) -> None:
-        """Begin a new dump; what was handed out before is overwritten by it."""
+        """Begin a new dump, which overwrites the one before."""
         self._written = max(self._written, self._used)
         if self._used * ROOMY < self._written:
             self._buffer = mmap.mmap(-1, max(FIRST_ROOM, 2 * self._used))
@@ -123,7 +132,7 @@ class DumpBuffer:
         self._used = 0
 
     def free(self) -> memoryview:
-        """Room for one more chunk at least."""
+        """The unused rest of the memory: one chunk at least."""
         if len(self._buffer) - self._used < CHUNK:
             larger = mmap.mmap(-1, 4 * len(self._buffer))
             larger[: self._used] = self._buffer[: self._used]
@@ -131,7 +140,7 @@ class DumpBuffer:
         return memoryview(self._buffer)[self._used :]
 
     def keep(self, size: int) -> None:
-        """The first bytes of what was free are part of the dump now."""
+        """Add the first `size` bytes of `free()` to the dump."""
         self._used += size
 
     @property
@@ -142,19 +151,19 @@ class DumpBuffer:
 def read_sample(proc: str = "/proc", request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = None) -> Sample:
     """Read sockets by sock_diag, counters, sysctls and clocks of the calling thread's network namespace.
 
-    With `buffer` the sample's dump lies there, and lasts until the next reading into it. Raises CollectError when the
-    socket table cannot be read; a missing counter file is no error.
+    With a `buffer` the dump lies there, until the next reading into it. Raises CollectError when the sockets cannot be
+    read; a missing counter file is no error.
     """
-    return take_sample("sock_diag", lambda: dump_sockets(request, buffer), proc, request)
+    return take_sample(SOCK_DIAG, lambda: dump_sockets(request, buffer), proc, request)
 
 
 def read_procfs(proc: str = "/proc", request: Request = ALL_SOCKETS) -> Sample:
-    """The same, where the sockets are the text of net/tcp and net/tcp6: always all of them."""
-    return take_sample("procfs", lambda: read_tables(proc), proc, ALL_SOCKETS if request.states else request)
+    """The same, with the text of net/tcp and net/tcp6 as the dump. It always has all sockets."""
+    return take_sample(PROCFS, lambda: read_tables(proc), proc, ALL_SOCKETS if request.states else request)
 
 
 def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, request: Request) -> Sample:
-    """A Sample around the sockets of a source, which are not read where `request` wants none."""
+    """A Sample with the dump that `read_sockets` returns; it is not called where `request` wants no sockets."""
     now, start = time.time(), time.monotonic()
     dump = read_sockets() if request.states else None
     files = dict(read_files(proc))
@@ -174,9 +183,10 @@ def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, reques
 
 
 def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = None) -> Dump:
-    """TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
+    """The TCP sockets of this namespace, IPv4 and IPv6 in one walk, as consecutive netlink messages.
 
-    The legacy request type is the one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in net/ipv4/inet_diag.c).
+    This is the legacy request TCPDIAG_GETSOCK, the only one that takes AF_UNSPEC (inet_diag_rcv_msg_compat in
+    net/ipv4/inet_diag.c). Raises CollectError.
     """
     if not hasattr(socket, "AF_NETLINK"):
         raise Unavailable("only Linux has sock_diag")
@@ -198,7 +208,7 @@ def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = Non
 
 
 def read_tables(proc: str) -> bytes:
-    """net/tcp, and net/tcp6 where there is IPv6, each with its line of heads."""
+    """The text of net/tcp, and of net/tcp6 where there is IPv6, each with its heading line. Raises CollectError."""
     own = own_directory(proc)
     try:
         with open(f"{own}/net/tcp", "rb", buffering=0) as file:
@@ -217,11 +227,12 @@ def read_tables(proc: str) -> bytes:
 
 
 def new_sequence() -> int:
-    """Of 32 bits, by chance, so that a header can be told from what happens to look like one; never 0."""
+    """A random netlink sequence number of 32 bits, never 0. It tells a header from bytes that look like one."""
     return int.from_bytes(os.urandom(4)) | 1
 
 
 def _receive(netlink: socket.socket, sequence: int, buffer: DumpBuffer) -> None:
+    """Read the answer with this sequence number into the buffer, without its closing message."""
     while True:
         free = buffer.free()
         size = netlink.recv_into(free)
@@ -243,13 +254,14 @@ def _receive(netlink: socket.socket, sequence: int, buffer: DumpBuffer) -> None:
 
 
 def _raise_status(message: memoryview) -> None:
-    """A dump that fails at its start or midway says so in its closing message (netlink_dump in af_netlink.c)."""
+    """Raise OSError if this closing or error message has an errno (netlink_dump in net/netlink/af_netlink.c)."""
     (status,) = struct.unpack_from("=i", message, HEADER.size)
     if status < 0:
         raise OSError(-status, os.strerror(-status))
 
 
 def _refusal(error: OSError) -> CollectError:
+    """The error as one line for the user, which says what to do where something can be done."""
     for advice, codes in REFUSALS.items():
         if error.errno in codes:
             return Unavailable(advice)
@@ -275,13 +287,13 @@ def read_files(proc: str) -> Iterator[tuple[str, str]]:
 
 
 def own_directory(proc: str) -> str:
-    """The calling thread's directory: /proc/net follows the process's first thread, not this one."""
+    """The calling thread's directory below /proc. /proc/net is that of the process's first thread, not of this one."""
     path = f"{proc}/thread-self"
     return path if os.path.exists(path) else f"{proc}/self"
 
 
 def namespace_id(proc: str) -> str:
-    """As the kernel names it, `net:[4026531840]`; empty when it cannot be read."""
+    """The kernel's name of this thread's namespace, as in `net:[4026531840]`; empty when it cannot be read."""
     try:
         return os.readlink(f"{own_directory(proc)}/ns/net")
     except OSError:

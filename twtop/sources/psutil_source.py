@@ -1,8 +1,9 @@
-"""Sockets by psutil, where the kernel is not Linux: who talks to whom in which state, and who holds it; no timers."""
+"""Sockets by psutil, for kernels other than Linux: addresses, states and who holds them, but no timers and queues."""
 
 import re
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from twtop.model import UNKNOWN_QUEUE, Process, Sockets, TcpState, Timer
 from twtop.sources.probe import ALL_SOCKETS, CollectError, Dump, Request, Sample, Unavailable, namespace_id, take_sample
 from twtop.sources.socket_table import socket_table
 
+PSUTIL = "psutil"
+BLIND_ON_MACOS = "macOS shows psutil only sockets that a process holds, so no TIME_WAIT"
+
 ROW = struct.Struct("<?B16s16sHHI")
 COLUMNS = np.dtype(
     [
@@ -20,7 +24,10 @@ COLUMNS = np.dtype(
         ("pid", "<u4"),
     ]
 )
+"""A row of a dump, for struct and for numpy: whether IPv6, state, local and remote address, both ports, pid."""
+
 NAME = re.compile(r"(\d{1,10})/comm")
+"""Path of a process's name among the files of a Sample."""
 
 STATES = {
     "ESTABLISHED": TcpState.ESTABLISHED,
@@ -34,19 +41,23 @@ STATES = {
     "LISTEN": TcpState.LISTEN,
     "CLOSING": TcpState.CLOSING,
 }
-"""psutil's own words for them; CLOSE, NONE and the states of a single system (BOUND, IDLE, DELETE_TCB) are CLOSE."""
+"""By psutil's names. Any other, NONE or one that a single system has (BOUND, IDLE, DELETE_TCB), counts as CLOSE."""
 
 
 def read_psutil(request: Request = ALL_SOCKETS) -> Sample:
-    """Sockets of this process's network namespace, and the names of the processes that hold them, as PID/comm among
-    the files. Raises Unavailable where psutil is missing or not allowed."""
-    sample = take_sample("psutil", lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if request.states else request)
+    """All sockets of this process's network namespace. The files have the names of their holders too, as `PID/comm`.
+
+    Raises Unavailable where psutil is missing or not allowed to read them.
+    """
+    sample = take_sample(PSUTIL, lambda: b"".join(_rows()), "/proc", ALL_SOCKETS if request.states else request)
     if sample.dump is None:
         return sample
-    return replace(sample, files=sample.files | dict(_names(sample.dump)))
+    notice = BLIND_ON_MACOS if sys.platform == "darwin" else ""
+    return replace(sample, files=sample.files | dict(_names(sample.dump)), notice=notice)
 
 
 def _names(rows: Dump) -> Iterator[tuple[str, str]]:
+    """(`PID/comm`, name) of each process in these rows that is still there and may be asked."""
     import psutil
 
     for pid in set(np.frombuffer(rows, COLUMNS)["pid"].tolist()) - {0}:
@@ -57,10 +68,11 @@ def _names(rows: Dump) -> Iterator[tuple[str, str]]:
 
 
 def _rows() -> Iterator[bytes]:
+    """A ROW for each socket."""
     if _is_elsewhere():
         raise Unavailable("psutil knows no network namespace but twtop's own: use --source procfs")
     try:
-        import psutil  # takes 0.04 s, which sock_diag and procfs do without
+        import psutil  # takes 0.04 s, which the other sources need not spend
     except ImportError as error:
         raise Unavailable(f"psutil is not installed: {error}") from error
     try:
@@ -78,7 +90,7 @@ def _rows() -> Iterator[bytes]:
 
 
 def _is_elsewhere() -> bool:
-    """psutil reads /proc/net, which is that of the process's first thread."""
+    """Whether this thread is in another namespace than the process's first thread, whose /proc/net psutil reads."""
     try:
         return namespace_id("/proc") not in ("", str(Path("/proc/self/ns/net").readlink()))
     except OSError:
@@ -86,14 +98,14 @@ def _is_elsewhere() -> bool:
 
 
 def _packed(address: str, ipv6: bool) -> bytes:
-    """16 bytes in network order, an IPv4 address in the first four; no address is the wildcard."""
+    """16 bytes in network order, with an IPv4 address in the first four. An empty text is the wildcard address."""
     if not address:
         return bytes(16)
     return socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address.partition("%")[0]).ljust(16, b"\0")
 
 
 def decode_rows(rows: Dump) -> Sockets:
-    """Timers, queues and uids are unknown; for the inode stands the pid of the holder, 0 where nobody's is known."""
+    """Rows → columns. Timers, queues, uids and inodes are unknown; `pid` has the holders. Raises CollectError."""
     if len(rows) % ROW.size:
         raise CollectError(f"psutil's rows are cut off: {len(rows)} bytes are no whole number of rows")
     table = np.frombuffer(rows, COLUMNS)
@@ -112,12 +124,13 @@ def decode_rows(rows: Dump) -> Sockets:
         rqueue=nothing.copy(),
         wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),
         uid=nothing.copy(),
-        inode=table["pid"].astype(np.uint32),
+        inode=nothing.copy(),
+        pid=table["pid"].astype(np.uint32),
     )
 
 
 def decode_holders(files: Mapping[str, str]) -> dict[int, Process]:
-    """pid → process, of the names among the files.
+    """pid → process, from the names among the files of a Sample.
 
     >>> decode_holders({"7/comm": "nginx", "net/snmp": ""})
     {7: Process(pid=7, name='nginx')}

@@ -1,4 +1,4 @@
-"""Columns as a source gives them → Sockets: addresses become indexes, a socket that was met twice is kept once."""
+"""Columns as a source gives them → Sockets: addresses become indexes, and a socket that was seen twice is kept once."""
 
 from typing import Any
 
@@ -9,13 +9,15 @@ from twtop.arrays import Column, distinct, factorize, fused
 from twtop.model import MAPPED, Addresses, Codes, Mask, Sockets
 
 Words = NDArray[np.uint32]
+"""32 bits of an address each, most significant word first."""
 
 
 def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any]) -> Sockets:
-    """Addresses are four words each (rows, 4), most significant first; where not `ipv6`, the first is the IPv4 address.
+    """The table of these sockets. `columns` are the other columns of Sockets; `pid` is all 0 where it is not given.
 
-    `columns` are the other columns of Sockets.
+    `local` and `remote` have the shape (rows, 4). Where a socket is not `ipv6`, the first word is its IPv4 address.
     """
+    columns.setdefault("pid", np.zeros(len(ipv6), np.uint32))
     sides = [_address_halves(words, ipv6) for words in (local, remote)]
     hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
     codes, addresses = _intern(hi, lo, bool(ipv6.any()))
@@ -23,7 +25,7 @@ def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any
 
 
 def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Two 64-bit halves of addresses of four words each (rows, 4); IPv4 becomes ::ffff:a.b.c.d."""
+    """(high, low) 64 bits of these addresses; IPv4 becomes ::ffff:a.b.c.d."""
     hi = np.zeros(len(words), np.uint64)
     lo = words[:, 0].astype(np.uint64)
     lo |= np.uint64(MAPPED)
@@ -35,6 +37,7 @@ def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArr
 
 
 def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple[Codes, Addresses]:
+    """(index of each address, the distinct addresses). Without IPv6 all high halves are equal."""
     codes, rows = factorize(lo)
     if ipv6:
         upper, _ = factorize(hi)
@@ -43,7 +46,10 @@ def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple
 
 
 def _without_repeats(sockets: Sockets) -> Sockets:
-    """A socket that changes while the kernel walks may be met twice. Listeners may share a tuple (SO_REUSEPORT)."""
+    """The table with each connection once. The kernel's walk may see a socket twice that changes meanwhile.
+
+    Listeners and bound sockets are all kept, since several may share a port (SO_REUSEPORT).
+    """
     bits = sockets.addresses.bits
     columns: list[Column] = [(sockets.local, bits), (sockets.remote, bits)]
     columns += [(sockets.lport, 16), (sockets.rport, 16)]

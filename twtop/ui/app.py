@@ -19,10 +19,10 @@ from twtop.engine.engine import Engine
 from twtop.frame.view import View
 from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
+from twtop.ui.kit.painter import TONE_CLASSES, TonePainter
 from twtop.ui.kit.palette import palette
-from twtop.ui.kit.panel import TONE_CLASSES, TonePainter
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.process import ReadProcess
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
@@ -49,7 +49,7 @@ class TwtopApp(App[None]):
         view: View,
         interval: float,
         filters: Sequence[LineFilter] = (),
-        places: Places | None = None,
+        catalog: NetnsCatalog | None = None,
         theme_file: ThemeFile | None = None,
         read_process: ReadProcess = read_detail,
     ) -> None:
@@ -63,7 +63,7 @@ class TwtopApp(App[None]):
         self._engine = engine
         self._view = view
         self._interval = interval
-        self._places = places
+        self._catalog = catalog
         self._read_process = read_process
 
     def get_css_variables(self) -> dict[str, str]:
@@ -133,10 +133,10 @@ class TwtopApp(App[None]):
         """The monitor saves it, which knows of which moment it is."""
         for screen in self.screen_stack:
             if isinstance(screen, Monitor):
-                screen.save_screen()
+                screen.export.save_screen()
 
     def get_default_screen(self) -> Screen[None]:
-        return Monitor(self._engine, self._view, self._interval, self._places, self._read_process)
+        return Monitor(self._engine, self._view, self._interval, self._catalog, self._read_process)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual paints every line through these."""

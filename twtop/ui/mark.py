@@ -1,4 +1,4 @@
-"""A mark that a user sets while a load runs: when, what for, and how things stood."""
+"""A mark: a moment that the user notes while a load runs, and the key figures of that moment."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,16 @@ from twtop import formatting as fmt
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 
-MOST = 100
-
-
 LONGEST_LABEL = 40
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`mono` and `time` are the frame's clocks; the figures are of the namespace, whatever is filtered.
+    """Seconds on the frame's two clocks, `mono` and `time`, and figures of the whole network namespace, unfiltered.
 
-    `ports` is the budget nearest to its end, "" where no port is held.
+    Rates are per second, None if unknown. `ports` names the bottleneck, the port budget nearest to its end, and its
+    pressure; it is empty while no port is in use.
     """
 
     mono: float
@@ -30,9 +29,14 @@ class Mark:
     left_per_s: float | None
     ports: str
 
+    @property
+    def clock(self) -> str:
+        """The time of day."""
+        return fmt.clock(self.time)
+
 
 def mark_of(frame: Frame, label: str = "") -> Mark:
-    """How things stand in this frame."""
+    """A mark of this frame's moment."""
     total, sockets = frame.total, frame.snapshot.sockets
     worst = frame.analysis.bottleneck
     return Mark(
@@ -45,7 +49,3 @@ def mark_of(frame: Frame, label: str = "") -> Mark:
         left_per_s=total.left_per_s,
         ports=f"{fmt.percent(worst.pressure):>5} {worst.name}" if worst else "",
     )
-
-
-def clock(mark: Mark) -> str:
-    return fmt.clock(mark.time)

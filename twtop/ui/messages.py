@@ -1,16 +1,12 @@
 """What the engine's threads tell the screen."""
 
-from collections.abc import Callable
-
 from textual.message import Message
 
-from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
-from twtop.model import Namespace
 
 
 class FrameReady(Message):
-    """A new Frame; one that was not drawn yet gives way to it."""
+    """A new Frame. It replaces one that has not been drawn yet."""
 
     def __init__(self, frame: Frame) -> None:
         super().__init__()
@@ -21,33 +17,15 @@ class FrameReady(Message):
 
 
 class Fault(Message):
-    """A tick brought no frame, and why."""
+    """A tick brought no frame; `reason` says why in one line."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
 
 
-class Moved(Message):
-    """The engine of before has ended; this one makes another, of another network namespace."""
-
-    def __init__(self, place: Namespace, make_engine: Callable[..., Engine]) -> None:
-        super().__init__()
-        self.place = place
-        self.make_engine = make_engine
-
-
-class Refused(Message):
-    """That namespace cannot be entered, and why."""
-
-    def __init__(self, place: Namespace, reason: str) -> None:
-        super().__init__()
-        self.place = place
-        self.reason = reason
-
-
 class Defect(Message):
-    """The engine raised what it never should."""
+    """A thread of the engine raised an error that nobody expects, and has ended."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()

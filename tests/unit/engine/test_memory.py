@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.pipeline import Pipeline
@@ -34,8 +35,9 @@ class Churn:
         return make_sample(waiting, at=self._tick)
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    pipeline = Pipeline(lambda: Churn().read, max_cpu=1.0)
+    pipeline = Pipeline(Churn, max_cpu=1.0)
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)

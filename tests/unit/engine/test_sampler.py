@@ -16,6 +16,7 @@ from twtop.frame.view import View
 from twtop.model import TcpState
 from twtop.report.schema import document
 from twtop.sources.probe import Request, Sample
+from twtop.sources.source import ReadBy
 
 ENTERED_PER_S, HELD = 40, 2000
 
@@ -64,7 +65,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 )
 def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, max_cpu: float, dumped: list[int]) -> None:
     kernel.cost_s = cost_s
-    sampler = Sampler(kernel.read, max_cpu)
+    sampler = Sampler(kernel, max_cpu)
     for _ in range(9):
         sampler.tick(1.0)
     assert kernel.dumped == dumped
@@ -72,7 +73,7 @@ def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, max_cpu: 
 
 def test_it_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
     kernel.cost_s = 0.75
-    sampler = Sampler(kernel.read)
+    sampler = Sampler(kernel)
     for second in range(5):
         sampler.tick(1.0, now=second == 3)
     assert kernel.dumped == [0, 1, 3]
@@ -98,7 +99,7 @@ def test_a_cost_at_the_border_does_not_flicker() -> None:
 
 
 def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
-    pipeline = Pipeline(lambda: kernel.read)
+    pipeline = Pipeline(lambda: kernel)
     return [pipeline.build(pipeline.read(1.0), view) for _ in range(ticks)]
 
 
@@ -155,7 +156,7 @@ def test_the_cost_is_this_threads_cpu_time() -> None:
             work(0.03)
             return replace(sample, mono=sample.mono + len(states), dump=sample.dump if request.states else None)
 
-        sampler = Sampler(read)
+        sampler = Sampler(ReadBy(read))
         for _ in range(3):
             sampler.tick(0.1)
         return states

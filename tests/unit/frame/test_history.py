@@ -183,9 +183,9 @@ def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
 
 def test_another_view_of_the_same_snapshot_is_no_tick() -> None:
     run = Growing()
-    run.go_on()
-    run.go_on()
-    first = run.show(View())
+    for _ in range(2):
+        run.go_on()
+        first = run.show(View())
     run.show(View(group_by=GroupBy.SERVICE))
     run.show(filtered("tw"))
     again = run.show(View())

@@ -1,41 +1,28 @@
 """Who owns what has no descriptor any more: what was seen counts, what is inferred is marked, else it is unknown."""
 
-import socket
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.support.in_namespace import in_namespace, wait_until
-from tests.support.known_owners import owned
-from tests.support.other_process import server
+from tests.support.known_owners import Owner, owned, told
 from tests.support.sock_diag_dump import Block, encode, many, sock
-from twtop.model import Owners, Process, Sockets, TcpState, Timer
+from twtop.model import Process, Sockets, Timer
 from twtop.processes.attribution import OwnerTracker, hint
 from twtop.processes.fd_search import Search
-from twtop.processes.inode_map import NOBODY, holders
-from twtop.sources.decode import decode
+from twtop.processes.inode_map import NOBODY, holders, holders_by_pid
 from twtop.sources.decode_sock_diag import decode_dump
-from twtop.sources.probe import read_sample
 
 NGINX, OTHER_NGINX, WRK, CURL = Process(10, "nginx"), Process(7, "nginx"), Process(20, "wrk"), Process(30, "curl")
 HOLDERS = {1: NGINX, 2: OTHER_NGINX, 3: WRK, 4: CURL}
-
-Told = str | None
-
-
-def told(owners: Owners) -> list[Told]:
-    """Each socket's owner: "wrk 20" as seen, "wrk?" as inferred, None for unknown."""
-    names = [(process.name, f"{process.name} {process.pid}") for process in owners.processes]
-    rows = zip(owners.process.tolist(), owners.inferred.tolist(), strict=True)
-    return [None if code < 0 else f"{names[code][0]}?" if inferred else names[code][1] for code, inferred in rows]
 
 
 def dump(*blocks: Block) -> Sockets:
     return decode_dump(encode(*blocks))
 
 
-def infer(*blocks: Block, by_inode: Mapping[int, Process] = HOLDERS) -> Told:
+def infer(*blocks: Block, by_inode: Mapping[int, Process] = HOLDERS) -> Owner:
     """The owner of the first socket among these."""
     return told(owned(dump(*blocks), by_inode))[0]
 
@@ -106,7 +93,7 @@ ACCEPTED = sock("10.0.0.1:80", "10.0.0.9:50000", "TIME_WAIT")
         (["10.0.0.1:80", "10.0.0.1:80"], None),
     ],
 )
-def test_the_nearest_listener(listeners: list[str], owner: Told) -> None:
+def test_the_nearest_listener(listeners: list[str], owner: Owner) -> None:
     """Curl has the first, wrk the second."""
     held = [sock(at, state="LISTEN", inode=inode) for at, inode in zip(listeners, (4, 3), strict=False)]
     assert infer(ACCEPTED, *held) == owner
@@ -134,7 +121,7 @@ def test_a_listener_counts_more_than_the_same_destination() -> None:
         ("ESTABLISHED", Timer.OFF, "nginx?"),
     ],
 )
-def test_all_that_has_no_descriptor(state: str, timer: Timer, owner: Told) -> None:
+def test_all_that_has_no_descriptor(state: str, timer: Timer, owner: Owner) -> None:
     listening = sock("0.0.0.0:80", state="LISTEN", inode=1)
     assert infer(sock("10.0.0.1:80", "10.0.0.9:50000", state, timer=timer), listening) == owner
 
@@ -176,6 +163,14 @@ def test_the_same_dump_again_with_more_holders() -> None:
     assert told(tracker.assign(dump(LIVE), NOBODY)) == [None]
     assert told(tracker.assign(dump(LIVE), holders(HOLDERS.items()))) == ["wrk 20"]
     assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+
+
+def test_a_holder_that_the_source_tells_is_remembered_too() -> None:
+    """It tells a pid and no inode."""
+    live, closed = dump(to_the_same(0)), dump(CLOSED)
+    tracker, told_by_source = OwnerTracker(), holders_by_pid({20: WRK})
+    assert told(tracker.assign(replace(live, pid=np.array([20], np.uint32)), told_by_source)) == ["wrk 20"]
+    assert told(tracker.assign(closed, holders_by_pid({}))) == ["wrk 20"]
 
 
 def test_what_is_gone_is_forgotten() -> None:
@@ -235,62 +230,3 @@ def test_the_hint_says_what_to_do() -> None:
     assert "1,234 sockets" in hint(1234, uid=1000)
     assert "as root" in hint(1, uid=1000)
     assert "root" not in hint(1, uid=0)
-
-
-# By the kernel
-
-
-def owners_now(tracker: OwnerTracker) -> dict[tuple[int, int], tuple[TcpState, Told]]:
-    """Of this namespace: (local port, remote port) → state and owner."""
-    sockets, search = decode(read_sample()).sockets, Search()
-    search.want(sockets.inode)
-    search.finish()
-    ends = zip(sockets.lport.tolist(), sockets.rport.tolist(), strict=True)
-    found = zip(map(TcpState, sockets.state), told(tracker.assign(sockets, search.holders)), strict=True)
-    return dict(zip(ends, found, strict=True))
-
-
-@in_namespace
-def test_a_time_wait_of_the_server() -> None:
-    with server("tw-server") as child:
-        tracker, client = OwnerTracker(), child.dial()
-        ends = child.port, client.getsockname()[1]
-        assert owners_now(tracker)[ends] == (TcpState.ESTABLISHED, f"tw-server {child.pid}")
-        child.close()
-        client.close()
-        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
-        assert owners_now(tracker)[ends][1] == f"tw-server {child.pid}"
-        assert owners_now(OwnerTracker())[ends][1] == "tw-server?"
-
-
-@in_namespace
-def test_a_time_wait_of_the_client() -> None:
-    with server("tw-client") as child, socket.create_server(("127.0.0.1", 0)) as service:
-        port = service.getsockname()[1]
-        tracker = OwnerTracker()
-        child.connect(port)
-        accepted, (_, lport) = service.accept()
-        ends = lport, port
-        assert owners_now(tracker)[ends] == (TcpState.ESTABLISHED, f"tw-client {child.pid}")
-        child.close()
-        accepted.close()
-        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.TIME_WAIT, what="TIME_WAIT")
-        assert owners_now(tracker)[ends][1] == f"tw-client {child.pid}"
-        assert owners_now(OwnerTracker())[ends][1] is None
-        child.connect(port)
-        assert owners_now(OwnerTracker())[ends][1] == "tw-client?"
-        with socket.create_connection(("127.0.0.1", port)):
-            assert owners_now(OwnerTracker())[ends][1] is None
-
-
-@in_namespace
-def test_a_closed_fin_wait2() -> None:
-    with server("tw-server") as child:
-        tracker, client = OwnerTracker(), child.dial()
-        ends = child.port, client.getsockname()[1]
-        owners_now(tracker)
-        child.close()
-        wait_until(lambda: owners_now(tracker)[ends][0] is TcpState.FIN_WAIT2, what="FIN_WAIT2")
-        assert owners_now(tracker)[ends][1] == f"tw-server {child.pid}"
-        assert owners_now(OwnerTracker())[ends][1] == "tw-server?"
-        client.close()

@@ -1,291 +1,80 @@
-"""A dump becomes columns, whatever its messages carry; a damaged one is refused in one clear line."""
+"""A Sample becomes a Snapshot, by the decoder of its source."""
 
-import ipaddress
-import re
-from dataclasses import astuple, dataclass
+from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from tests.support.sock_diag_dump import (
-    INET_DIAG_SHUTDOWN,
-    MARK,
-    PORT_ID,
-    SEQUENCE,
-    Block,
-    attribute,
-    encode,
-    make_sample,
-    many,
-    sock,
-    with_attributes,
-)
-from twtop.model import Sockets, TcpState, Timer
+from tests.support.sock_diag_dump import make_sample, many, sock
+from twtop.model import Process, TcpState
 from twtop.sources.decode import decode
-from twtop.sources.decode_sock_diag import decode_dump
-from twtop.sources.probe import HEADER, CollectError
+from twtop.sources.probe import COUNTERS_ONLY, Request, Sample
+from twtop.sources.psutil_source import ROW
 
-SHUTDOWN = attribute(INET_DIAG_SHUTDOWN, b"\x02")
-BLOCKS = [
+SAMPLE = make_sample(
     sock("0.0.0.0:80", state="LISTEN", wqueue=128, inode=7),
-    many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40020), remaining=np.linspace(0, 60, 20)),
-    sock("[fd00::1]:80", "[fd00::2]:41000", uid=1000, inode=8, rqueue=3),
-    sock("[::ffff:10.0.0.1]:41001", "[::ffff:10.0.0.9]:80", "SYN_SENT", remaining=0.2, device=2),
-]
-DUMP = encode(*BLOCKS)
-LINES = r"\Asocket dump is [^\n]+\Z"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One socket as decoded, addresses as 128-bit numbers."""
-
-    local: int
-    lport: int
-    remote: int
-    rport: int
-    state: int
-    timer: int
-    timer_ms: int
-    device: int
-    rqueue: int
-    wqueue: int
-    uid: int
-    inode: int
-
-
-def rows(sockets: Sockets) -> list[Row]:
-    """The whole table; every column has the same length."""
-    address = sockets.addresses.integer
-    columns = (sockets.lport, sockets.rport, sockets.state, sockets.timer, sockets.timer_ms, sockets.device)
-    more = (sockets.rqueue, sockets.wqueue, sockets.uid, sockets.inode)
-    values = zip(sockets.local, sockets.remote, *columns, *more, strict=True)
-    return [
-        Row(address(local), int(lport), address(remote), int(rport), *map(int, rest))
-        for local, remote, lport, rport, *rest in values
-    ]
-
-
-def integer(address: str) -> int:
-    """As the model keeps it: IPv4 under ::ffff:0:0."""
-    ip = ipaddress.ip_address(address)
-    return int(ip) | 0xFFFF << 32 if ip.version == 4 else int(ip)
-
-
-def bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
-
-
-ADDRESS_PAIRS = st.one_of(
-    st.tuples(*[st.ip_addresses(v=4).map(str)] * 2),
-    st.tuples(*[st.ip_addresses(v=6).map(str)] * 2),
-    st.tuples(*[st.ip_addresses(v=4).map("::ffff:{}".format)] * 2),
+    many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40020)),
+    at=7,
 )
-WORD = st.integers(0, 2**32 - 1)
-PORT = st.integers(0, 2**16 - 1)
 
 
-@st.composite
-def drawn(draw: st.DrawFn) -> tuple[Row, Block]:
-    """A socket as it should be decoded, and its message with or without attributes."""
-    (local, remote), lport, rport = draw(ADDRESS_PAIRS), draw(PORT), draw(PORT)
-    timer, left = draw(st.sampled_from(Timer)), draw(st.integers(0, 2**31 - 1))
-    row = Row(
-        *(integer(local), lport, integer(remote), rport, draw(st.sampled_from(TcpState)), timer),
-        -1 if timer is Timer.OFF else left,
-        *(draw(WORD) for _ in range(5)),
-    )
-    block = sock(
-        f"{bracketed(local)}:{lport}",
-        f"{bracketed(remote)}:{rport}",
-        TcpState(row.state),
-        remaining=left / 1000,
-        **{name: getattr(row, name) for name in ("timer", "device", "rqueue", "wqueue", "uid", "inode")},
-    )
-    return row, draw(st.sampled_from([block, with_attributes(block), with_attributes(block, MARK + SHUTDOWN)]))
-
-
-@given(st.lists(drawn(), unique_by=lambda each: astuple(each[0])[:4]))
-def test_what_goes_in_comes_out(sockets: list[tuple[Row, Block]]) -> None:
-    assert rows(decode_dump(encode(*(block for _, block in sockets)))) == [row for row, _ in sockets]
-
-
-@pytest.mark.parametrize(
-    "blocks",
-    [
-        [with_attributes(block) for block in BLOCKS],
-        [with_attributes(block, MARK + SHUTDOWN) for block in BLOCKS],
-        [with_attributes(block) if block["timer"][0] == Timer.TIMEWAIT else block for block in BLOCKS],
-        [with_attributes(block, SHUTDOWN * index) for index, block in enumerate(BLOCKS)],
-    ],
-    ids=["96 bytes", "104 bytes", "88 and 96 bytes", "four lengths"],
-)
-def test_attributes_change_nothing(blocks: list[Block]) -> None:
-    dump = encode(*blocks)
-    assert len(dump) > len(DUMP)
-    assert rows(decode_dump(dump)) == rows(decode_dump(DUMP))
-
-
-@pytest.mark.parametrize("flag", [0x10, 0x20])
-def test_a_dump_that_was_disturbed_or_filtered_is_read(flag: int) -> None:
-    block = BLOCKS[1].copy()
-    block["flags"] |= flag
-    assert rows(decode_dump(encode(block))) == rows(decode_dump(encode(BLOCKS[1])))
-
-
-def test_a_hundred_thousand_are_read() -> None:
-    ports, left = np.arange(1024, 51024), np.linspace(0, 60, 50000)
-    halves = [
-        many(local, "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=left) for local in ("10.1.1.1", "10.1.1.2")
-    ]
-    found = decode_dump(encode(*halves))
-    assert len(found) == 100_000
-    assert len(found.addresses) == 3
-    assert found.is_time_wait.all()
-    assert found.lport.tolist() == [*ports, *ports]
-    assert found.timer_ms.tolist() == [*np.rint(left * 1000)] * 2
-
-
-def test_a_mapped_address_is_ipv4() -> None:
-    mapped = decode_dump(encode(sock("[::ffff:10.0.0.1]:1", "[::ffff:10.0.0.2]:2")))
-    assert mapped.addresses.is_ipv4.all()
-    assert rows(mapped) == rows(decode_dump(encode(sock("10.0.0.1:1", "10.0.0.2:2"))))
-
-
-def test_an_ipv6_address_that_ends_alike_is_another() -> None:
-    found = decode_dump(encode(sock("[fd00::1]:1", "[fd01::1]:2"), sock("[::1]:1", "[fd00::1]:2")))
-    assert [found.addresses.integer(code) for code in found.local] == [integer("fd00::1"), 1]
-    assert len(found.addresses) == 3
-
-
-def test_a_timer_beyond_the_column_stays_at_its_end() -> None:
-    """The kernel's field has no sign; a value that wrapped below 0 must not turn into −1, which means no timer."""
-    block = sock("10.0.0.1:1", "10.0.0.2:2", "SYN_SENT", remaining=1)
-    block["expires"] = 2**32 - 4
-    assert decode_dump(encode(block)).timer_ms.tolist() == [2**31 - 1]
-
-
-def test_a_connection_that_was_met_twice_is_kept_once() -> None:
-    other, tuples = sock("10.0.0.1:3", "10.0.0.2:2"), ("10.0.0.1:1", "10.0.0.2:2")
-    found = rows(decode_dump(encode(sock(*tuples, "TIME_WAIT"), other, sock(*tuples))))
-    assert sorted(row.lport for row in found) == [1, 3]
-
-
-@pytest.mark.parametrize("state", ["LISTEN", "CLOSE"])
-def test_sockets_that_share_a_port_without_a_peer_are_kept(state: str) -> None:
-    """SO_REUSEPORT: as many listeners on one tuple as there are workers; bound sockets likewise."""
-    connection = sock("10.0.0.1:80", "10.0.0.2:2")
-    found = decode_dump(encode(*[sock("0.0.0.0:80", state=state)] * 3, connection, connection))
-    assert found.state.tolist().count(TcpState[state]) == 3
-    assert len(found) == 4
-
-
-def test_a_tuple_on_another_device_is_another_socket() -> None:
-    tuples = ("10.0.0.1:1", "10.0.0.2:2")
-    found = decode_dump(encode(*(sock(*tuples, device=device) for device in (0, 2, 3, 2))))
-    assert sorted(found.device.tolist()) == [0, 2, 3]
-
-
-def test_columns_cannot_be_changed() -> None:
-    found = decode_dump(DUMP)
-    with pytest.raises(ValueError, match="read-only"):
-        found.state[0] = 1
-
-
-def test_no_sockets_are_no_error() -> None:
-    assert len(decode_dump(b"")) == 0
+def by_psutil(*pids: int, names: dict[int, str]) -> Sample:
+    """A listener of each of these processes, as psutil tells of them; 0 is nobody that it may name."""
+    rows = [ROW.pack(False, TcpState.LISTEN, bytes(16), bytes(16), 80 + at, 0, pid) for at, pid in enumerate(pids)]
+    files = SAMPLE.files | {f"{pid}/comm": name for pid, name in names.items()}
+    return replace(SAMPLE, source="psutil", dump=b"".join(rows), files=files)
 
 
 def test_the_rest_of_a_sample_is_handed_on() -> None:
-    sample = make_sample(*BLOCKS, at=7)
-    snapshot = decode(sample)
-    for name in ("time", "mono", "cpu", "collect_s", "host", "kernel", "netns", "source"):
-        assert getattr(snapshot, name) == getattr(sample, name)
+    told = replace(SAMPLE, load="a load", netns_name="blue", notice="why", is_this_machine=False)
+    snapshot = decode(told)
+    for name in (
+        *("time", "mono", "cpu", "collect_s", "host", "kernel", "netns", "source"),
+        *("load", "netns_name", "notice", "is_this_machine"),
+    ):
+        assert getattr(snapshot, name) == getattr(told, name)
     assert snapshot.gauges["tw"] == snapshot.sockets.is_time_wait.sum() == 20
 
 
-def rows_or_complaint(dump: bytes) -> list[Row] | str:
-    try:
-        return rows(decode_dump(dump))
-    except CollectError as error:
-        return str(error)
+def test_counters_alone_keep_the_sockets_of_before() -> None:
+    before = decode(SAMPLE)
+    after = decode(replace(SAMPLE, mono=SAMPLE.mono + 1, dump=None, request=COUNTERS_ONLY), before)
+    assert after.sockets is before.sockets
+    assert (after.dumped, after.mono, after.age_s, after.part) == (SAMPLE.mono, SAMPLE.mono + 1, 1, False)
 
 
-def assert_rows_or_complaint(dump: bytes) -> None:
-    """Sockets in states that exist, or one line that says what is wrong; any other exception fails the test."""
-    found = rows_or_complaint(dump)
-    assert re.match(LINES, found) if isinstance(found, str) else all(TcpState(row.state) for row in found)
+def test_counters_alone_and_nothing_before_are_no_sockets() -> None:
+    snapshot = decode(replace(SAMPLE, dump=None, request=COUNTERS_ONLY))
+    assert (len(snapshot.sockets), snapshot.gauges["tw"]) == (0, 20)
 
 
-@given(st.binary(max_size=400))
-@example(bytes(88))
-@example(DUMP[:-1])
-@example(DUMP[:-4])
-@example(DUMP[4:])
-@example(DUMP[:88] + bytes(4))
-def test_any_bytes_are_rows_or_a_clear_error(dump: bytes) -> None:
-    assert_rows_or_complaint(dump)
+def test_what_was_asked_for_in_part_is_a_part() -> None:
+    assert decode(replace(SAMPLE, request=Request(bytecode=bytes(8)))).part
+    assert not decode(SAMPLE).part
 
 
-HEADER_WORDS = [np.frombuffer(DUMP[:16], np.uint32)[index].tobytes() for index in range(4)]
-WORDS = st.one_of(st.sampled_from([*HEADER_WORDS, bytes(4), b"\xff" * 4, DUMP[:16], DUMP[:88]]), st.binary(max_size=8))
-EDITS = st.lists(
-    st.tuples(st.integers(0, len(DUMP) // 4), st.integers(0, 3), st.sampled_from([0, 4, 88, 3]), WORDS), max_size=4
-)
+@pytest.mark.parametrize(("source", "unit_ms"), [("sock_diag", 1), ("procfs", 10)])
+def test_a_source_by_inodes_tells_no_owners(source: str, unit_ms: int) -> None:
+    snapshot = decode(replace(SAMPLE, source=source, dump=b""))
+    assert snapshot.timer_unit_ms == unit_ms
+    assert not snapshot.tells_owners
+    assert snapshot.is_searchable
 
 
-@given(EDITS)
-def test_a_damaged_dump_is_rows_or_a_clear_error(edits: list[tuple[int, int, int, bytes]]) -> None:
-    """Bytes cut out, put in and put in place of others, mostly at words: there the harm is greatest."""
-    dump = DUMP
-    for word, byte, cut, put in edits:
-        at = word * 4 + (byte if cut == 3 else 0)
-        dump = dump[:at] + put + dump[at + cut :]
-    assert_rows_or_complaint(dump)
+def test_psutil_tells_owners_by_pid_and_no_inode() -> None:
+    snapshot = decode(by_psutil(30, 0, 20, names={20: "nginx", 30: "wrk"}))
+    assert snapshot.sockets.pid.tolist() == [30, 0, 20]
+    assert snapshot.sockets.inode.tolist() == [0, 0, 0]
+    assert snapshot.sockets.is_held.tolist() == [True, False, True]
+    assert snapshot.holders == {20: Process(20, "nginx"), 30: Process(30, "wrk")}
+    assert snapshot.tells_owners
+    assert not snapshot.is_searchable
 
 
-@pytest.mark.parametrize(
-    ("dump", "message"),
-    [
-        (DUMP[:-1], "cut off"),
-        (DUMP[:84], "cut off"),
-        (DUMP[:-4], "damaged: no TCP socket message at byte"),
-        (DUMP[4:], "damaged: no TCP socket message at byte 0"),
-        (DUMP[:88] + bytes(4) + DUMP[88:], "damaged: no TCP socket message at byte 88"),
-        (DUMP[:88] + b"\x57" + DUMP[89:], "damaged: no TCP socket message at byte 88"),
-        (b"\x54" + DUMP[1:84] + DUMP, "damaged: no TCP socket message at byte 0"),
-        (DUMP[:16] + b"\x11" + DUMP[17:], "damaged: a message has an address family"),
-    ],
-)
-def test_damage_is_named(dump: bytes, message: str) -> None:
-    with pytest.raises(CollectError, match=LINES) as caught:
-        decode_dump(dump)
-    assert message in str(caught.value)
+def test_holders_stay_with_their_sockets() -> None:
+    before = decode(by_psutil(30, names={30: "wrk"}))
+    after = decode(replace(by_psutil(names={}), dump=None, request=COUNTERS_ONLY), before)
+    assert after.holders == before.holders == {30: Process(30, "wrk")}
 
 
-@pytest.mark.parametrize("field", ["length", "type", "sequence", "port_id", "family", "state"])
-@pytest.mark.parametrize("value", [0, 12, 255])
-def test_a_wrong_field_is_refused(field: str, value: int) -> None:
-    block = BLOCKS[1].copy()
-    block[field][3] = value
-    with pytest.raises(CollectError, match=LINES):
-        decode_dump(encode(block))
-
-
-LOOKALIKE = HEADER.pack(88, 18, 2, SEQUENCE ^ 1, PORT_ID)
-
-
-def test_what_looks_like_a_header_is_none() -> None:
-    """An address or an attribute may hold any bytes; only the random sequence number cannot be guessed."""
-    address = f"[{ipaddress.IPv6Address(LOOKALIKE)}]"
-    block = sock(f"{address}:80", f"{address}:81")
-    found = rows(decode_dump(encode(with_attributes(block, attribute(99, LOOKALIKE * 6)), *BLOCKS)))
-    assert found == rows(decode_dump(encode(block, *BLOCKS)))
-    assert found[0].local == int.from_bytes(LOOKALIKE)
-
-
-def test_a_message_within_a_message_is_never_taken_for_a_socket() -> None:
-    with pytest.raises(CollectError, match=LINES):
-        decode_dump(encode(with_attributes(BLOCKS[0], attribute(99, DUMP[:88])), *BLOCKS))
+def test_another_machines_sockets_are_not_searched_for_here() -> None:
+    assert not decode(replace(SAMPLE, is_this_machine=False)).is_searchable

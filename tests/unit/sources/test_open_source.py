@@ -1,4 +1,4 @@
-"""Which source is taken, and what is said of it."""
+"""The best source that works is read, another namespace is entered, and the reason is told."""
 
 import json
 import os
@@ -12,19 +12,19 @@ import pytest
 from tests import ROOT
 from tests.support.sock_diag_dump import make_sample, sock
 from twtop.sources.decode import decode
-from twtop.sources.open_source import KINDS, FirstThatWorks, open_source
+from twtop.sources.open_source import CHOICES, FirstThatWorks, open_source
 from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, CollectError, Request, Sample, Unavailable
 
 SAMPLE = make_sample(sock("10.0.0.1:80", state="LISTEN"))
 
 
-class Reader:
-    """Gives its answers one after the other; errors among them are raised."""
+class Scripted:
+    """A source that gives its answers one after the other; errors among them are raised."""
 
     def __init__(self, *answers: Sample | Exception) -> None:
         self.answers = list(answers)
 
-    def __call__(self, _: Request) -> Sample:
+    def read(self, _: Request) -> Sample:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -35,40 +35,51 @@ class Reader:
 
 
 def test_the_best_that_works_is_taken_and_kept() -> None:
-    refused, works, worse = Reader(Unavailable("not here")), Reader(SAMPLE, SAMPLE), Reader()
-    read = FirstThatWorks({"best": refused, "good": works, "worse": worse})
-    assert [read(ALL_SOCKETS).notice, read(ALL_SOCKETS).notice] == ["good instead of best: not here"] * 2
+    refused, works, worse = Scripted(Unavailable("not here")), Scripted(SAMPLE, SAMPLE), Scripted()
+    source = FirstThatWorks({"best": refused, "good": works, "worse": worse})
+    assert [source.read(ALL_SOCKETS).notice for _ in range(2)] == ["good instead of best: not here"] * 2
 
 
 def test_nothing_is_said_of_the_best_one() -> None:
-    assert FirstThatWorks({"best": Reader(SAMPLE), "good": Reader()})(ALL_SOCKETS).notice == ""
+    assert FirstThatWorks({"best": Scripted(SAMPLE), "good": Scripted()}).read(ALL_SOCKETS).notice == ""
+
+
+def test_what_a_source_says_of_itself_is_handed_on() -> None:
+    blind = Scripted(*[replace(SAMPLE, notice="it is blind")] * 2)
+    source = FirstThatWorks({"best": Scripted(Unavailable("not here")), "blind": blind})
+    assert [source.read(ALL_SOCKETS).notice for _ in range(2)] == ["blind instead of best: not here; it is blind"] * 2
 
 
 def test_counters_alone_settle_nothing() -> None:
-    best = Reader(replace(SAMPLE, dump=None), Unavailable("not here"))
-    read = FirstThatWorks({"best": best, "good": Reader(SAMPLE)})
-    assert read(COUNTERS_ONLY).dump is None
-    assert read(ALL_SOCKETS).notice == "good instead of best: not here"
+    best = Scripted(replace(SAMPLE, dump=None), Unavailable("not here"))
+    source = FirstThatWorks({"best": best, "good": Scripted(SAMPLE)})
+    assert source.read(COUNTERS_ONLY).dump is None
+    assert source.read(ALL_SOCKETS).notice == "good instead of best: not here"
 
 
 def test_an_error_that_may_pass_does_not_lead_to_a_worse_source() -> None:
-    read = FirstThatWorks({"best": Reader(CollectError("busy"), SAMPLE), "good": Reader()})
+    source = FirstThatWorks({"best": Scripted(CollectError("busy"), SAMPLE), "good": Scripted()})
     with pytest.raises(CollectError, match="busy"):
-        read(ALL_SOCKETS)
-    assert read(ALL_SOCKETS).notice == ""
+        source.read(ALL_SOCKETS)
+    assert source.read(ALL_SOCKETS).notice == ""
 
 
 def test_where_none_works_each_says_why() -> None:
-    read = FirstThatWorks({"best": Reader(Unavailable("load the module")), "good": Reader(Unavailable("no such file"))})
+    best, good = Scripted(Unavailable("load the module")), Scripted(Unavailable("no such file"))
     with pytest.raises(CollectError, match="best: load the module; good: no such file"):
-        read(ALL_SOCKETS)
+        FirstThatWorks({"best": best, "good": good}).read(ALL_SOCKETS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_reads_this_machine(kind: str) -> None:
+def test_a_single_one_that_does_not_work_needs_no_name() -> None:
+    with pytest.raises(CollectError, match=r"\Aload the module\Z"):
+        FirstThatWorks({"best": Scripted(Unavailable("load the module"))}).read(ALL_SOCKETS)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_each_choice_reads_this_machine(choice: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        snapshot = decode(open_source(kind)()(ALL_SOCKETS))
-    assert snapshot.source == ("sock_diag" if kind == "auto" else kind)
+        snapshot = decode(open_source(choice)().read(ALL_SOCKETS))
+    assert snapshot.source == ("sock_diag" if choice == "auto" else choice)
     assert server.family == socket.AF_INET
     assert len(snapshot.sockets) >= 1
     assert (snapshot.netns_name, snapshot.notice) == ("", "")

@@ -87,10 +87,11 @@ from twtop.frame.view import View
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_local
 from twtop.ui.app import TwtopApp
-from twtop.ui.dialogs.namespaces import Places
+from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 async def look():
-    app = TwtopApp(Engine(open_local, View(), 0.2), View(), 0.2, (), Places(list_namespaces, lambda _: None, None))
+    catalog = NetnsCatalog(list_namespaces, lambda _: None, None)
+    app = TwtopApp(Engine(open_local, View(), 0.2), View(), 0.2, (), catalog)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         while app.screen.frame is None or app.screen.frame.tick < 3:
             await pilot.pause(0.05)

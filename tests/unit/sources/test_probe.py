@@ -19,7 +19,7 @@ from tests.support.sock_diag_dump import PORT_ID, SEQUENCE, encode, many, with_a
 from twtop.sources import probe
 from twtop.sources.decode_counters import decode_limits
 from twtop.sources.decode_sock_diag import decode_dump
-from twtop.sources.netns import CLONE_NEWNET, call_libc
+from twtop.sources.netns import CLONE_NEWNET, system_call
 from twtop.sources.probe import CollectError, Sample, dump_sockets, read_sample
 
 DUMP = encode(with_attributes(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40020))))
@@ -203,7 +203,7 @@ def test_a_thread_reads_its_own_namespace() -> None:
     samples: list[Sample] = []
 
     def elsewhere() -> None:
-        call_libc("unshare", CLONE_NEWNET)
+        system_call("unshare", CLONE_NEWNET)
         samples.append(read_sample())
 
     with socket.create_server(("127.0.0.1", 0)):

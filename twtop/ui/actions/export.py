@@ -1,8 +1,8 @@
-"""What can be taken from a screen: the selected row, the table, the picture."""
+"""What can be taken from the screen: a row to the clipboard, a table as CSV, the screen as a picture."""
 
 from collections.abc import Callable
+from functools import partial
 
-from textual import work
 from textual.screen import Screen
 
 from twtop.frame.frame import Frame
@@ -12,37 +12,46 @@ from twtop.ui.panels.peers import PeersTable
 from twtop.ui.panels.sockets import SocketsTable
 
 
-class ExportingScreen(Screen[None]):
-    """A screen with `frame`, peers and sockets; the sockets are meant while they have the focus."""
+class Export:
+    """`frame` gives what is on the screen, None before the first; `table` the table that the user means."""
 
-    frame: Frame | None
+    def __init__(
+        self,
+        screen: Screen[None],
+        frame: Callable[[], Frame | None],
+        table: Callable[[], PeersTable | SocketsTable],
+    ) -> None:
+        self._screen = screen
+        self._frame = frame
+        self._table = table
 
-    @property
-    def _meant(self) -> PeersTable | SocketsTable:
-        return self.focused if isinstance(self.focused, SocketsTable) else self.query_one(PeersTable)
+    def copy_row(self) -> None:
+        """Copy the selected row to the clipboard, as name=value."""
+        if copied := self._table().row_text():
+            self._screen.app.copy_to_clipboard(copied)
+            self._screen.notify("Row copied to the clipboard", timeout=2)
 
-    def action_copy(self) -> None:
-        if copied := self._meant.row_text():
-            self.app.copy_to_clipboard(copied)
-            self.notify("Row copied to the clipboard", timeout=2)
-
-    def action_save_table(self) -> None:
-        if self.frame is not None:
-            self._save(self.frame, f"{self._meant.id}.csv", self._meant.csv(self.frame))
+    def save_table(self) -> None:
+        """Save all rows of the table in their order as CSV."""
+        if (frame := self._frame()) is not None:
+            table = self._table()
+            self._save(frame, f"{table.id}.csv", table.csv(frame))
 
     def save_screen(self) -> None:
-        """With the panel over it, if there is one."""
-        if self.frame is not None:
-            drawn = self.app.export_screenshot(title="twtop")
+        """Save the whole screen as SVG, with the dialog over it if there is one."""
+        if (frame := self._frame()) is not None:
+            drawn = self._screen.app.export_screenshot(title="twtop")
             picture = drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)  # else some viewers drop spaces
-            self._save(self.frame, "screen.svg", lambda: picture)
+            self._save(frame, "screen.svg", lambda: picture)
 
-    @work(thread=True)
-    def _save(self, frame: Frame, kind: str, write: Callable[[], str]) -> None:
-        """In a thread of its own, since a table may have a hundred thousand rows, and a disk may be slow."""
+    def _save(self, frame: Frame, kind: str, content: Callable[[], str]) -> None:
+        """In a thread, since a table may have a hundred thousand rows and a disk may be slow."""
+        self._screen.run_worker(partial(self._write, frame, kind, content), thread=True)
+
+    def _write(self, frame: Frame, kind: str, content: Callable[[], str]) -> None:
         try:
-            path = save_new(file_name(frame.snapshot, kind), write())
+            path = save_new(file_name(frame.snapshot, kind), content())
         except OSError as error:
-            self.notify(refusal(error), severity="error", markup=False)
+            self._screen.notify(refusal(error), severity="error", markup=False)
         else:
-            self.notify(f"Saved as {printable(str(path), LONGEST_PATH)}", markup=False)
+            self._screen.notify(f"Saved as {printable(str(path), LONGEST_PATH)}", markup=False)

@@ -1,40 +1,56 @@
-"""Marks on a screen: the prompt for a label, the list, and where the last one is shown."""
+"""Marks: asked for at a prompt, listed in a dialog, shown by the header and the timeline."""
+
+from collections.abc import Callable
 
 from textual.screen import Screen
 
 from twtop.frame.frame import Frame
 from twtop.ui.dialogs.marks import MarkRows, MarksScreen
-from twtop.ui.mark import MOST, Mark, mark_of
+from twtop.ui.mark import Mark, mark_of
 from twtop.ui.panels.header import Header
 from twtop.ui.panels.mark_bar import MarkBar
 from twtop.ui.panels.timeline import Timeline
 
+MOST_MARKS = 100
 
-class MarkingScreen(Screen[None]):
-    """A screen with `frame`, a header, a timeline and a prompt; `marks` are the latest, oldest first."""
 
-    frame: Frame | None
+class Marks:
+    """The latest marks of this run, oldest first."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        screen: Screen[None],
+        frame: Callable[[], Frame | None],
+        bar: MarkBar,
+        header: Header,
+        timeline: Timeline,
+    ) -> None:
         self.marks: tuple[Mark, ...] = ()
+        self._screen = screen
+        self._frame = frame
+        self._bar = bar
+        self._header = header
+        self._timeline = timeline
 
-    def action_mark(self) -> None:
-        """The mark is of now, however long its label takes."""
-        if self.frame is not None:
-            self.query_one(MarkBar).open(mark_of(self.frame))
+    def ask(self) -> None:
+        """Ask for a label. The mark is of now, however long its label takes."""
+        if (frame := self._frame()) is not None:
+            self._bar.open(mark_of(frame))
 
-    def on_mark_bar_marked(self, message: MarkBar.Marked) -> None:
-        self.marks = (*self.marks, message.mark)[-MOST:]
-        self.query_one(Timeline).show_marks(self.marks)
-        self.query_one(Header).show_mark(message.mark)
+    def add(self, mark: Mark) -> None:
+        """Set a mark; the header counts from it."""
+        self._show((*self.marks, mark)[-MOST_MARKS:])
 
-    def forget_marks(self) -> None:
-        """Their figures are of sockets that are not shown any more."""
-        self.marks = ()
-        self.query_one(Timeline).show_marks(())
-        self.query_one(Header).mark = None
+    def forget(self) -> None:
+        """Forget all marks: their figures are of sockets that are not shown any more."""
+        self._show(())
 
-    def action_list_marks(self) -> None:
-        if self.frame is not None:
-            self.app.push_screen(MarksScreen(MarkRows(self.marks, mark_of(self.frame))))
+    def _show(self, marks: tuple[Mark, ...]) -> None:
+        self.marks = marks
+        self._timeline.show_marks(marks)
+        self._header.show_mark(marks[-1] if marks else None)
+
+    def list_all(self) -> None:
+        """Open the dialog that lists them."""
+        if (frame := self._frame()) is not None:
+            self._screen.app.push_screen(MarksScreen(MarkRows(self.marks, mark_of(frame))))

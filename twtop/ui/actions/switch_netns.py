@@ -1,61 +1,58 @@
-"""From one network namespace to another: the list, and one move at a time."""
+"""From one network namespace to another: the list to choose from, and one move at a time."""
+
+from collections.abc import Callable
+from functools import partial
 
 from textual.screen import Screen
+from textual.worker import Worker
 
-from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
-from twtop.model import Namespace
-from twtop.ui.dialogs.namespaces import NamespacesScreen, Places
-from twtop.ui.messages import Moved, Refused
+from twtop.model import Netns
+from twtop.ui.dialogs.namespaces import NamespacesScreen, NetnsCatalog
+from twtop.ui.engine_holder import EngineHolder, MakeEngine
+from twtop.ui.kit.background import in_background
 
 
-class MovingScreen(Screen[None]):
-    """A screen with `frame` and an engine; Moved tells it to go on with another one, and that it has `arrived`."""
+class SwitchNetns:
+    """Ends the engine of the old namespace, then hands `go_on` what makes the engine of the new one."""
 
-    frame: Frame | None
-    _engine: Engine
-    _places: Places | None
+    def __init__(
+        self,
+        screen: Screen[None],
+        catalog: NetnsCatalog,
+        frame: Callable[[], Frame | None],
+        engine: EngineHolder,
+        go_on: Callable[[MakeEngine], object],
+    ) -> None:
+        self._screen = screen
+        self._catalog = catalog
+        self._frame = frame
+        self._engine = engine
+        self._go_on = go_on
+        self._wanted: Netns | None = None
+        self._moving: Worker[None] | None = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._going_to: Namespace | None = None
+    def choose(self) -> None:
+        """Open the dialog that lists the namespaces."""
+        frame = self._frame()
+        name = frame.snapshot.netns if frame else ""
+        watched = int(name[5:-1]) if name.startswith("net:[") else None
+        self._screen.app.push_screen(NamespacesScreen(self._catalog, watched), self._move_to)
 
-    def action_namespaces(self) -> None:
-        if self._places is None:
-            self.notify("this source has no other network namespaces", timeout=4)
-            return
-        netns = self.frame.snapshot.netns if self.frame else ""
-        watched = int(netns[5:-1]) if netns.startswith("net:[") else None
-        self.app.push_screen(NamespacesScreen(self._places, watched), self._go_to)
+    def _move_to(self, netns: Netns | None) -> None:
+        """Begin a move, unless one is under way: that one then goes on to this namespace."""
+        if netns is not None:
+            self._wanted = netns
+            if self._moving is None or self._moving.is_finished:
+                self._moving = self._screen.run_worker(self._move())
 
-    def _go_to(self, place: Namespace | None) -> None:
-        """One move at a time, for each ends the engine of the one before; of those wanted meanwhile the last counts."""
-        if place is None:
-            return
-        on_the_way, self._going_to = self._going_to is not None, place
-        if not on_the_way:
-            self._move(place)
-
-    def _move(self, place: Namespace) -> None:
-        """Entering and ending the engine of before may take their time: in a thread."""
-        places, engine = self._places, self._engine
-        assert places is not None
-
-        def move() -> None:
-            if (reason := places.refusal(place)) is not None:
-                self.post_message(Refused(place, reason))
-                return
-            engine.stop()
-            self.post_message(Moved(place, places.engine(place)))
-
-        self.run_worker(move, thread=True, group="namespaces")
-
-    def arrived(self, place: Namespace) -> None:
-        """This move is over, and the next begins if another place is wanted by now."""
-        wanted, self._going_to = self._going_to, None
-        if wanted is not place:
-            self._go_to(wanted)
-
-    def on_refused(self, message: Refused) -> None:
-        self.notify(message.reason, severity="error", timeout=8, markup=False)
-        self.arrived(message.place)
+    async def _move(self) -> None:
+        """Move until no other namespace has been chosen meanwhile; of several the last one counts."""
+        while (netns := self._wanted) is not None:
+            self._wanted = None
+            reason = await in_background(partial(self._catalog.refusal, netns))
+            if reason is not None:
+                self._screen.notify(reason, severity="error", timeout=8, markup=False)
+            else:
+                await in_background(self._engine.stop)
+                self._go_on(self._catalog.engine(netns))

@@ -1,28 +1,34 @@
-"""A screen on which one panel at a time can have all the room."""
+"""One panel on the whole screen."""
 
-from typing import ClassVar
-
-from textual import events
 from textual.screen import Screen
+from textual.widget import Widget
 
-from twtop.ui.kit.panel import TonePainter
+from twtop.ui.kit.painter import TonePainter
+
+BESIDE = "#header, #filter-bar, #mark-bar, #footer"
+"""What stays on the screen beside the panel."""
 
 
-class ZoomScreen(Screen[None]):
-    """`maximized` is the panel that has the room; header, prompts and footer stay."""
+class Zoom:
+    """Sets the screen's `maximized`, which is the panel that has the room, or None."""
 
-    ALLOW_IN_MAXIMIZED_VIEW: ClassVar[str | None] = "#header, #filter-bar, #mark-bar, #footer"
+    def __init__(self, screen: Screen[None]) -> None:
+        self._screen = screen
 
-    def action_zoom(self) -> None:
-        self.maximized = self.focused if self.maximized is None else None
+    @property
+    def is_on(self) -> bool:
+        return self._screen.maximized is not None
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The room goes where the keys go."""
-        if self.maximized is not None and isinstance(event.widget, TonePainter):
-            self.maximized = event.widget
+    def toggle(self) -> None:
+        """Give the focused panel the whole screen, or all panels their room again."""
+        self._screen.maximized = None if self.is_on else self._screen.focused
 
-    def keep_focus(self) -> None:
-        """A panel that has folded away gives the focus to one that is seen."""
-        chain = self.focus_chain
-        if chain and self.focused not in chain:
-            chain[0].focus()
+    def follow(self, focused: Widget) -> None:
+        """While one panel has the screen, the one that gets the focus takes it over."""
+        if self.is_on and isinstance(focused, TonePainter):
+            self._screen.maximized = focused
+
+    def leave(self, panel: Widget) -> None:
+        """This panel has nothing to show any more."""
+        if self._screen.maximized is panel:
+            self._screen.maximized = None

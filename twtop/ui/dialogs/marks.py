@@ -1,4 +1,4 @@
-"""Marks that a user sets while a load runs: when, what for, and how things stood."""
+"""The dialog that lists the marks, with now as the last row."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from twtop import formatting as fmt
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
 from twtop.sanitize import printable
 from twtop.ui.dialogs.dialog import Dialog
-from twtop.ui.kit.columns import Column
 from twtop.ui.kit.table import Table
-from twtop.ui.mark import LONGEST_LABEL, Mark, clock
+from twtop.ui.mark import LONGEST_LABEL, Mark
 
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """A mark, the one before it, and how long before now it was set; None is now itself, which stands last."""
+    """A mark, the mark before it if there is one, and how many seconds ago it was set: None in the row of now."""
 
     mark: Mark
     before: Mark | None
@@ -27,7 +27,7 @@ class MarkRow:
 
 
 class MarkRows:
-    """The marks in their order, and now behind them."""
+    """The marks, oldest first, and the row of now; no rows at all without marks."""
 
     def __init__(self, marks: tuple[Mark, ...], now: Mark) -> None:
         self._marks = (*marks, now)
@@ -47,7 +47,7 @@ class MarkRows:
 
 
 def _time(row: MarkRow, _width: int) -> Line:
-    return ((clock(row.mark), Tone.PLAIN),)
+    return ((row.mark.clock, Tone.PLAIN),)
 
 
 def _ago(row: MarkRow, _width: int) -> Line:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,10 +13,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from twtop import formatting as fmt
-from twtop.engine.engine import Engine
-from twtop.model import Listing, Namespace
+from twtop.model import Netns, NetnsListing
 from twtop.sanitize import padded, printable
 from twtop.ui.dialogs.dialog import Dialog, moves
+from twtop.ui.engine_holder import MakeEngine
+from twtop.ui.kit.background import in_background
 
 OWN = "twtop's own"
 COUNT, NAME = 11, 18
@@ -25,12 +25,16 @@ MOST_NAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """`refusal` says in a line why a namespace cannot be entered; both it and `listing` may take their time."""
+class NetnsCatalog:
+    """The network namespaces of this box. `listing` and `refusal` may take long: call them in a thread.
 
-    listing: Callable[[], Listing]
-    refusal: Callable[[Namespace], str | None]
-    engine: Callable[[Namespace], Callable[..., Engine]]
+    `listing` raises OSError where the system shows none. `refusal` says in one line why a namespace cannot be entered,
+    or gives None. `engine` gives what makes an engine that reads in a namespace.
+    """
+
+    listing: Callable[[], NetnsListing]
+    refusal: Callable[[Netns], str | None]
+    engine: Callable[[Netns], MakeEngine]
 
 
 class Choices(OptionList):
@@ -39,16 +43,16 @@ class Choices(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
 
 
-class NamespacesScreen(Dialog[Namespace]):
+class NamespacesScreen(Dialog[Netns]):
     """Enter goes there, Esc stays. `watched` is the inode of the namespace on screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
 
-    def __init__(self, places: Places, watched: int | None) -> None:
+    def __init__(self, catalog: NetnsCatalog, watched: int | None) -> None:
         super().__init__()
-        self._places = places
+        self._catalog = catalog
         self._watched = watched
-        self._found: tuple[Namespace, ...] = ()
+        self._found: tuple[Netns, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="modal", id="namespaces") as panel:
@@ -60,19 +64,17 @@ class NamespacesScreen(Dialog[Namespace]):
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
-        self.run_worker(self._look, thread=True, exit_on_error=False)
+        self.run_worker(self._look())
 
-    def _look(self) -> None:
-        """In a thread of its own."""
+    async def _look(self) -> None:
         try:
-            show = partial(self._show, self._places.listing())
+            listing = await in_background(self._catalog.listing)
         except OSError as error:
-            show = partial(self._say, f"this system shows no network namespaces: {error.strerror}")
-        self.app.call_from_thread(show)
+            self._say(f"this system shows no network namespaces: {error.strerror}")
+        else:
+            self._show(listing)
 
-    def _show(self, listing: Listing) -> None:
-        if not self.is_mounted:
-            return
+    def _show(self, listing: NetnsListing) -> None:
         self._found = listing.namespaces
         options = self.query_one(OptionList)
         options.add_options(Option(_line(each, each.inode == self._watched)) for each in self._found)
@@ -82,16 +84,15 @@ class NamespacesScreen(Dialog[Namespace]):
         self._say(f"{what}: root with CAP_SYS_PTRACE sees all" if listing.hidden else "")
 
     def _say(self, line: str) -> None:
-        if self.is_mounted:
-            note = self.query_one("#hidden", Static)
-            note.update(Content(line))
-            note.display = bool(line)
+        note = self.query_one("#hidden", Static)
+        note.update(Content(line))
+        note.display = bool(line)
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         self.dismiss(self._found[message.option_index])
 
 
-def _line(namespace: Namespace, watched: bool) -> Content:
+def _line(namespace: Netns, watched: bool) -> Content:
     """Names are from outside: text, and never markup."""
     name = OWN if namespace.target is None else namespace.target.name
     count = fmt.count(namespace.time_wait)
@@ -105,7 +106,7 @@ def _line(namespace: Namespace, watched: bool) -> Content:
     )
 
 
-def _processes(namespace: Namespace) -> str:
+def _processes(namespace: Netns) -> str:
     """Each name once, the most frequent first, as in “nginx ×5, redis-server”."""
     names = Counter(printable(process.name, 24) or "?" for process in namespace.processes)
     told = [f"{name} ×{count}" if count > 1 else name for name, count in names.most_common(MOST_NAMES)]

@@ -26,31 +26,50 @@ LABEL = 16
 
 
 class Header(LinePanel):
-    """Knows the latest frame, and what the monitor says of pause, interval, fault and mark."""
+    """Draws the latest frame, and beside it the interval in seconds, a pause, a fault and the time since a mark."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float) -> None:
         super().__init__(id="header")
         self.frame: Frame | None = None
-        self.interval = 1.0
+        self.interval = interval
         self.paused = False
         self.fault = ""
         self.mark: Mark | None = None
 
     def show_frame(self, frame: Frame | None) -> None:
-        """Draw this frame, or that there is none yet."""
+        """Draw this frame, or that there is none yet. A new tick ends a fault; another view of the last does not."""
+        if frame is None or self.frame is None or frame.tick != self.frame.tick:
+            self.fault = ""
         self.frame = frame
         self.set_class(bool(frame and frame.snapshot.load), "loaded")
         self.draw()
 
     def lines_for(self, size: Size) -> Sequence[Line]:
-        """Also asked for as the clock runs while paused."""
         width, load = size.width, self.frame.snapshot.load if self.frame else ""
         return (self._box(width), self._figures(width), *([_load(load, width)] if load else []))
 
-    def show_mark(self, mark: Mark) -> None:
-        """Count from this mark on."""
+    def show_mark(self, mark: Mark | None) -> None:
+        """Count the time since this mark from now on."""
         self.mark = mark
         self.draw()
+
+    def show_fault(self, reason: str) -> None:
+        """Say why the last tick brought no frame."""
+        self.fault = reason
+        self.draw()
+
+    def show_interval(self, seconds: float) -> None:
+        self.interval = seconds
+        self.draw()
+
+    def show_pause(self, paused: bool) -> None:
+        self.paused = paused
+        self.draw()
+
+    def draw_age(self) -> None:
+        """Draw how old the frame is by now, which only a paused header tells."""
+        if self.paused:
+            self.draw()
 
     def _box(self, width: int) -> Line:
         if self.frame is None:

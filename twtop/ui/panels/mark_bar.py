@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from twtop.ui.mark import LONGEST_LABEL, Mark, clock
+from twtop.ui.mark import LONGEST_LABEL, Mark
 
 
 class MarkBar(Input):
@@ -31,7 +31,7 @@ class MarkBar(Input):
         if not self.display:
             self._focused_before = self.screen.focused
         self._mark = mark
-        self.placeholder = f"mark at {clock(mark)}: type a label or none  ⏎ set  Esc cancel"
+        self.placeholder = f"mark at {mark.clock}: type a label or none  ⏎ set  Esc cancel"
         self.value = ""
         self.display = True
         self.screen.set_focus(self)  # now, for the next key may be waiting

@@ -8,6 +8,7 @@ from textual.worker import Worker
 
 from twtop import formatting as fmt
 from twtop.analysis.verdicts import SHARE_CRITICAL, SHARE_WARN
+from twtop.columns.socket_rows import SocketRow
 from twtop.columns.tones import Line, Tone, aligned
 from twtop.model import Process, TcpState
 from twtop.processes.detail import ProcessDetail, read_detail
@@ -15,7 +16,6 @@ from twtop.sanitize import printable
 from twtop.ui.kit.background import in_background
 from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
-from twtop.ui.panels.sockets import SocketRow
 
 LONGEST_COMMAND = 1000
 READ_EVERY_S = 1.0
@@ -85,8 +85,8 @@ class ProcessPanel(LinePanel):
 def _unknown(row: SocketRow) -> str:
     if row.held:
         return "Process unknown: not found yet, or only root may see it"
-    if row.frame.snapshot.holders is not None and row.state is not TcpState.TIME_WAIT:
-        return "Process unknown: psutil does not tell, root may see more"
+    if row.frame.snapshot.tells_owners and row.state is not TcpState.TIME_WAIT:
+        return f"Process unknown: {row.frame.snapshot.source} does not tell, root may see more"
     return "No process: the socket is closed; whose it was is unknown"
 
 

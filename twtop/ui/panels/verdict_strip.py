@@ -6,13 +6,12 @@ from functools import partial
 from textual.geometry import Offset, Size
 
 from twtop.analysis.verdicts import Level, Verdict
-from twtop.columns.tones import Line, Tone, width_of
+from twtop.columns.tones import SIGNS, Line, Tone, width_of
 from twtop.frame.frame import Frame
 from twtop.ui.kit.lines import GAP, Part, fit, part_at
 from twtop.ui.kit.panel import LinePanel
 
 TONES = {Level.OK: Tone.OK, Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL, Level.UNKNOWN: Tone.DIM}
-SIGNS = {Level.OK: "✓", Level.WARN: "△", Level.CRITICAL: "▲", Level.UNKNOWN: "?"}
 URGENCY = [Level.UNKNOWN, Level.OK, Level.WARN, Level.CRITICAL]
 TITLES = {"connect_cost": "CONNECT"}
 FIGURES = {"ports": 5, "connect_cost": 13, "buckets": 5, "memory": 10, "fds": 6, "drops": 6}

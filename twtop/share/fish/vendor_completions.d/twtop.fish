@@ -51,7 +51,7 @@ function _shtab_twtop_using
 end
 
 set -g _shtab_twtop_commands explain demo
-set -g _shtab_twtop_opts_with_value --budget --delay --filter --group --interval --iterations --netns --output --ports --rate --seconds --sort --source -N -d -f -n -o
+set -g _shtab_twtop_opts_with_value --delay --filter --group --interval --iterations --max-cpu --netns --output --ports --rate --seconds --sort --source -N -d -f -n -o
 
 complete -c twtop -e
 complete -c twtop -f
@@ -67,7 +67,7 @@ complete -c twtop -n _shtab_twtop_using -s 1 -d 'the same as -b -n 1'
 complete -c twtop -n _shtab_twtop_using -s o -l output -xka "text json csv" -d 'form of batch output (default text)'
 complete -c twtop -n _shtab_twtop_using -l sockets -d 'with -b: every single socket too'
 complete -c twtop -n _shtab_twtop_using -l source -xka "auto sock_diag procfs psutil" -d 'how sockets are read (default auto: the best that works)'
-complete -c twtop -n _shtab_twtop_using -l budget -x -d 'of one CPU for reading sockets (default 10)'
+complete -c twtop -n _shtab_twtop_using -l max-cpu -x -d 'of one CPU for reading sockets (default 10)'
 complete -c twtop -n _shtab_twtop_using -l ascii -d 'draw with ASCII characters only'
 complete -c twtop -n _shtab_twtop_using -s V -l version -d 'show program'"'"'s version number and exit'
 complete -c twtop -n _shtab_twtop_using -s N -l netns -x -d 'another network namespace: a name of '"'"'ip netns'"'"', the pid of a process in it, or a path'
@@ -83,7 +83,7 @@ complete -c twtop -n '_shtab_twtop_using explain' -s 1 -d 'the same as -b -n 1'
 complete -c twtop -n '_shtab_twtop_using explain' -s o -l output -xka "text json csv" -d 'form of batch output (default text)'
 complete -c twtop -n '_shtab_twtop_using explain' -l sockets -d 'with -b: every single socket too'
 complete -c twtop -n '_shtab_twtop_using explain' -l source -xka "auto sock_diag procfs psutil" -d 'how sockets are read (default auto: the best that works)'
-complete -c twtop -n '_shtab_twtop_using explain' -l budget -x -d 'of one CPU for reading sockets (default 10)'
+complete -c twtop -n '_shtab_twtop_using explain' -l max-cpu -x -d 'of one CPU for reading sockets (default 10)'
 complete -c twtop -n '_shtab_twtop_using explain' -l ascii -d 'draw with ASCII characters only'
 complete -c twtop -n '_shtab_twtop_using explain' -s N -l netns -x -d 'another network namespace: a name of '"'"'ip netns'"'"', the pid of a process in it, or a path'
 complete -c twtop -n '_shtab_twtop_using; and test $_shtab_twtop_npos -eq 0' -a demo -d 'the same on a real load in a private network namespace'
@@ -98,7 +98,7 @@ complete -c twtop -n '_shtab_twtop_using demo' -s 1 -d 'the same as -b -n 1'
 complete -c twtop -n '_shtab_twtop_using demo' -s o -l output -xka "text json csv" -d 'form of batch output (default text)'
 complete -c twtop -n '_shtab_twtop_using demo' -l sockets -d 'with -b: every single socket too'
 complete -c twtop -n '_shtab_twtop_using demo' -l source -xka "auto sock_diag procfs psutil" -d 'how sockets are read (default auto: the best that works)'
-complete -c twtop -n '_shtab_twtop_using demo' -l budget -x -d 'of one CPU for reading sockets (default 10)'
+complete -c twtop -n '_shtab_twtop_using demo' -l max-cpu -x -d 'of one CPU for reading sockets (default 10)'
 complete -c twtop -n '_shtab_twtop_using demo' -l ascii -d 'draw with ASCII characters only'
 complete -c twtop -n '_shtab_twtop_using demo' -l list -d 'name the scenarios and what each shows'
 complete -c twtop -n '_shtab_twtop_using demo' -l rate -x -d 'connections per second (each scenario has its own)'

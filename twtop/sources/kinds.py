@@ -1,0 +1,18 @@
+"""The registry of sources: one entry for each way to read sockets."""
+
+from functools import partial
+
+from twtop.sources.decode_procfs import CLOCK_TICK_MS, decode_tables
+from twtop.sources.decode_sock_diag import decode_dump
+from twtop.sources.probe import PROCFS, SOCK_DIAG, DumpBuffer, read_procfs, read_sample
+from twtop.sources.psutil_source import PSUTIL, decode_holders, decode_rows, read_psutil
+from twtop.sources.source import ReadBy, SourceKind
+
+ALL = (
+    SourceKind(SOCK_DIAG, lambda: ReadBy(partial(read_sample, "/proc", buffer=DumpBuffer())), decode_dump),
+    SourceKind(PROCFS, lambda: ReadBy(partial(read_procfs, "/proc")), decode_tables, timer_unit_ms=CLOCK_TICK_MS),
+    SourceKind(PSUTIL, lambda: ReadBy(read_psutil), decode_rows, decode_holders=decode_holders),
+)
+"""The best first: exact timers, timers in 1/100 s, no timers."""
+
+KINDS = {kind.name: kind for kind in ALL}
