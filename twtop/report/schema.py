@@ -9,8 +9,6 @@ from twtop.columns.column import records
 from twtop.columns.field import COUNT, FLAG, NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable, object_of, plain
 from twtop.columns.peer_rows import ManyPeers
 from twtop.columns.peers import PEERS, STATES
-from twtop.columns.socket_rows import ManySockets
-from twtop.columns.sockets import SOCKETS
 from twtop.columns.values import number
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
@@ -113,7 +111,7 @@ def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
     whole["peers"] = _peers(frame.groups)
     whole["verdicts"] = [plain(VERDICT, verdict) for verdict in frame.verdicts]
     if with_sockets:
-        whole["sockets"] = records(SOCKETS.fields(In.SOCKET), ManySockets(frame, np.flatnonzero(frame.shown)))
+        whole["sockets"] = _sockets(frame)
     return whole
 
 
@@ -134,6 +132,14 @@ def _destinations(groups: Groups) -> list[dict[str, object]]:
         iter(records(PEERS.fields(form), ManyPeers.of_leaves(groups, np.flatnonzero(has_it)))) for form, has_it in forms
     )
     return [next(ours) if ours_is else next(others) for ours_is in outbound.tolist()]
+
+
+def _sockets(frame: Frame) -> list[dict[str, object]]:
+    """The sockets that the filter keeps, in the order of the dump."""
+    from twtop.columns.socket_rows import ManySockets  # few ask for them: a start does not wait for these
+    from twtop.columns.sockets import SOCKETS
+
+    return records(SOCKETS.fields(In.SOCKET), ManySockets(frame, np.flatnonzero(frame.shown)))
 
 
 def rfc3339(time: float) -> str:

@@ -10,8 +10,6 @@ from twtop import formatting as fmt
 from twtop.columns.column import Column, Many, Registry, Row
 from twtop.columns.peer_rows import ManyPeers
 from twtop.columns.peers import PEERS, title_of
-from twtop.columns.socket_rows import ManySockets
-from twtop.columns.sockets import SOCKETS
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
 from twtop.frame.sorting import ordered
@@ -70,6 +68,9 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
 
 def _socket_lines(frame: Frame) -> Iterator[str]:
     """All that the filter keeps, soonest first; those without a timer stand last."""
+    from twtop.columns.socket_rows import ManySockets  # few ask for them: a start does not wait for these
+    from twtop.columns.sockets import SOCKETS
+
     timer_ms = frame.snapshot.sockets.timer_ms
     order = np.argsort(np.where(timer_ms < 0, 1 << 30, timer_ms)[frame.shown], kind="stable")
     return _table(SOCKETS, ManySockets(frame, np.flatnonzero(frame.shown)[order]), lambda column: column.title)
