@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
-from twtop.ui.kit.columns import GAP, Column, Slot, lay_out
+from twtop.ui.kit.columns import GAP, Slot, lay_out
 
 
 def cell(row: str, _width: int) -> Line:

@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import lab
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
-from twtop.ui.kit.columns import Column
 from twtop.ui.kit.painter import TONE_CLASSES
 from twtop.ui.kit.palette import palette
 from twtop.ui.kit.panel import LinePanel

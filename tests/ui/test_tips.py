@@ -6,10 +6,10 @@ from textual.widgets._tooltip import Tooltip
 from tests.support.monitor_pilot import Stage, head, monitor
 from tests.support.monitor_samples import lab, scene
 from tests.support.sock_diag_dump import many
+from twtop.columns.peers import PEERS
 from twtop.ui.app import TwtopApp
 from twtop.ui.keys import MONITOR_KEYS
 from twtop.ui.panels.footer import KeyFooter
-from twtop.ui.panels.peers import PEER_COLUMNS
 from twtop.ui.panels.states import TIPS, StatesPanel
 from twtop.ui.panels.verdict_strip import TITLES, VerdictStrip
 
@@ -33,10 +33,10 @@ async def until_told(stage: Stage, tip: str) -> None:
 
 async def test_each_column_explains_itself() -> None:
     async with monitor(lab(), size=(160, 40)) as stage:
-        for column in PEER_COLUMNS:
+        for column in PEERS.columns():
             await stage.hover(stage.peers, column.title)
             await until_told(stage, column.help)
-        assert all(column.title in head(stage, stage.peers) for column in PEER_COLUMNS)
+        assert all(column.title in head(stage, stage.peers) for column in PEERS.columns())
 
 
 async def test_each_verdict_explains_itself() -> None:

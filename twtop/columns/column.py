@@ -1,4 +1,7 @@
-"""What a table shows of its rows, said once for the screen, batch text, CSV and JSON."""
+"""What a table shows of its rows, said once for the screen, batch text, CSV and JSON.
+
+`twtop -1` loads all of this, so it is written without what takes long to make: a dataclass takes half a millisecond.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ Many = TypeVar("Many")
 """Many rows in numpy columns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Column(Generic[Row]):
     """A column of the screen. `cell(row, width)` draws one row in `width` cells.
 
@@ -35,26 +38,34 @@ class Column(Generic[Row]):
     sort: GroupSort | SocketSort | None = None
 
 
-@dataclass(frozen=True)
 class Text(Generic[Many]):
     """A column of batch text, `width` cells wide: `lines` gives the text of each row. It has the head of its screen."""
 
-    width: int
-    lines: Callable[[Many], Iterable[str]]
+    def __init__(self, width: int, lines: Callable[[Many], Iterable[str]]) -> None:
+        self.width = width
+        self.lines = lines
 
 
-@dataclass(frozen=True)
 class Entry(Generic[Row, Many]):
     """One figure of a table, in each form that shows it. `records` have its `field`.
 
     `beside_baseline` is for what the screen shows only while counts are compared with a baseline.
     """
 
-    screen: Column[Row] | None = None
-    text: Text[Many] | None = None
-    field: Field[Many, Iterable[object]] | None = None
-    records: In = In.NOWHERE
-    beside_baseline: bool = False
+    def __init__(
+        self,
+        screen: Column[Row] | None = None,
+        text: Text[Many] | None = None,
+        field: Field[Many, Iterable[object]] | None = None,
+        records: In = In.NOWHERE,
+        *,
+        beside_baseline: bool = False,
+    ) -> None:
+        self.screen = screen
+        self.text = text
+        self.field = field
+        self.records = records
+        self.beside_baseline = beside_baseline
 
 
 class Registry(Generic[Row, Many]):
@@ -85,4 +96,4 @@ def records(fields: Sequence[Field[Many, Iterable[object]]], many: Many) -> list
     """An object for each of the rows, with these fields."""
     names = [field.name for field in fields]
     columns = [field.value(many) for field in fields]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=True)]

@@ -1,9 +1,8 @@
 """A named value of JSON and CSV, with the JSON Schema that is published of it."""
 
 import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 Source = TypeVar("Source")
 Value = TypeVar("Value", covariant=True)
@@ -13,7 +12,7 @@ Shape = Mapping[str, object]
 
 TEXT: Shape = {"type": "string"}
 COUNT: Shape = {"type": "integer", "minimum": 0}
-INTEGER: Shape = {"type": "integer"}
+PORT_NUMBER: Shape = {"type": "integer", "minimum": 0, "maximum": 65535}
 NUMBER: Shape = {"type": "number"}
 POSITIVE: Shape = {"type": "number", "minimum": 0}
 FLAG: Shape = {"type": "boolean"}
@@ -50,14 +49,25 @@ class In(enum.Flag):
     CSV = CSV_OUTBOUND | CSV_OTHER
 
 
-@dataclass(frozen=True, slots=True)
 class Field(Generic[Source, Value]):
     """`value` makes it of its source: one value of a frame, or of many rows a plain value each.
 
     `meaning` is published: one or two sentences with the unit, and with what null means where there may be one.
     """
 
-    name: str
-    shape: Shape
-    meaning: str
-    value: Callable[[Source], Value]
+    def __init__(self, name: str, shape: Shape, meaning: str, value: Callable[[Source], Value]) -> None:
+        self.name = name
+        self.shape = shape
+        self.meaning = meaning
+        self.value = value
+
+
+def plain(fields: Iterable[Field[Source, object]], source: Source) -> dict[str, object]:
+    """An object with these fields of one source."""
+    return {field.name: field.value(source) for field in fields}
+
+
+def object_of(fields: Iterable[Field[Any, object]], **more: Shape) -> dict[str, object]:
+    """The JSON Schema of an object that has all these fields, and `more` behind them by name."""
+    properties = {field.name: {**field.shape, "description": field.meaning} for field in fields} | more
+    return {"type": "object", "properties": properties, "required": [*properties]}

@@ -1,8 +1,7 @@
 """Rows of the peers table: one, as the screen formats it, and many in numpy columns, as reports need them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,7 @@ from twtop.model import Counts, Rows
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRow:
+class PeerRow(NamedTuple):
     """One visible row: a group, or with `leaf` one of its destinations. `expanded` is whether those stand below it."""
 
     frame: Frame
@@ -51,8 +49,7 @@ class PeerRow:
         return row
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ManyPeers:
+class ManyPeers(NamedTuple):
     """Many rows: `destination` (n,) is the one that each row's figures are about, `states` (n, 12) and `entered`
     (n, 20) count its sockets, and `key_of` names the group or leaf with a number of `numbers` (n,)."""
 

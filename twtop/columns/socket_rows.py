@@ -15,7 +15,7 @@ from twtop.model import Codes, Mask, Process, Rows, Sockets, TcpState
 Number = TypeVar("Number", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SocketRow:
     """One socket: a row of the frame's table."""
 
@@ -63,12 +63,17 @@ class SocketRow:
         return fmt.endpoint(sockets.addresses.integer(code[self.index]), int(port[self.index]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ManySockets:
     """Many sockets of a frame's table; all that it gives has one value for each."""
 
     frame: Frame
     rows: Rows
+
+    @classmethod
+    def of_row(cls, row: SocketRow) -> "ManySockets":
+        """The one socket, as many."""
+        return cls(row.frame, np.array([row.index]))
 
     @property
     def sockets(self) -> Sockets:
@@ -93,7 +98,7 @@ class ManySockets:
         """Remote addresses."""
         return names(self.sockets.addresses, self.each(self.sockets.remote))
 
-    @property
+    @cached_property
     def processes(self) -> list[Process | None]:
         """Who holds each socket or held it, as far as that is known."""
         known = (*self.frame.owners.processes, None)  # unknown is −1, which finds the last
@@ -107,12 +112,6 @@ class ManySockets:
 
     @property
     def held(self) -> Mask:
-        """Whether the kernel tells uid and inode.
-
-        Without an inode sock_i_uid and inet_twsk_diag_fill report uid 0, which is not root. A source that names owners
-        itself has no inodes.
-        """
-        if self.frame.snapshot.holders is not None:
-            return np.zeros(len(self.rows), np.bool_)
+        """Whether a descriptor leads to it; else sock_i_uid and inet_twsk_diag_fill report uid 0, which is not root."""
         held: Mask = self.each(self.sockets.inode) != 0
         return held

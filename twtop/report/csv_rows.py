@@ -1,89 +1,77 @@
-"""A Frame as batch text, JSON or CSV: pure functions from Frame to lines."""
+"""Rows of the peers and sockets tables as CSV, and a single one as name=value."""
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 
-import numpy as np
-
+from twtop.columns.column import records
+from twtop.columns.field import In
+from twtop.columns.peer_rows import ManyPeers, PeerRow
+from twtop.columns.peers import PEERS
+from twtop.columns.socket_rows import ManySockets, SocketRow
+from twtop.columns.sockets import SOCKETS
 from twtop.frame.frame import Frame
-from twtop.frame.groups import Groups
-from twtop.model import Rows, TcpState
-from twtop.report.schema import destinations, leaves, peers, rfc3339, socket_rows
+from twtop.model import Direction, Rows
+from twtop.report.schema import rfc3339
 from twtop.sanitize import printable
-
-PEER_NAMES = (
-    *("peer", "direction", "sockets", "time_wait", "entered_per_s", "local", "remote", "port", "used", "capacity"),
-    *("reusable", "pressure", "new_per_s", "max_per_s", "full_in_s"),
-)
-SOCKET_NAMES = (
-    *("local", "lport", "remote", "rport", "state", "timer", "remaining_s", "age_s"),
-    *("uid", "inode", "process", "pid", "inferred"),
-)
-
-
-def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
-    """These groups with the budget of their worst destinations, below a line of names."""
-    return _csv(frame, PEER_NAMES, _groups(frame.groups, order), named)
-
-
-def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
-    """These sockets, below a line of names."""
-    return _csv(frame, SOCKET_NAMES, socket_rows(frame, rows), named)
-
-
-def _csv(frame: Frame, names: tuple[str, ...], rows: Iterable[Mapping[str, object]], named: bool) -> str:
-    stamp = rfc3339(frame.snapshot.time)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, ["time", *names], extrasaction="ignore", lineterminator="\n")
-    if named:
-        writer.writeheader()
-    for row in rows:
-        writer.writerow({"time": stamp} | {name: _cell(row.get(name)) for name in names})
-    return out.getvalue()
-
-
-def _groups(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
-    waiting = groups.states[order, TcpState.TIME_WAIT].tolist()
-    rows = zip(destinations(groups, groups.worst[order]), peers(groups, order), waiting, strict=True)
-    return (worst | peer | {"time_wait": count} for worst, peer, count in rows)
-
-
-def group_line(frame: Frame, group: int) -> str:
-    """A group as `name=value` pairs in one line, named as in the CSV."""
-    return _line(frame, PEER_NAMES, next(_groups(frame.groups, np.array([group]))))
-
-
-def leaf_line(frame: Frame, leaf: int) -> str:
-    """One destination of a group, in the same form."""
-    groups, rows = frame.groups, np.array([leaf])
-    counts = {"time_wait": int(groups.leaf_states[leaf, TcpState.TIME_WAIT])}
-    return _line(
-        frame, PEER_NAMES, next(destinations(groups, groups.destination[rows])) | next(leaves(groups, rows)) | counts
-    )
-
-
-def socket_line(frame: Frame, row: int) -> str:
-    """A socket as `name=value` pairs in one line, named as in the CSV."""
-    return _line(frame, SOCKET_NAMES, next(socket_rows(frame, np.array([row]))))
-
-
-def _line(frame: Frame, names: tuple[str, ...], row: Mapping[str, object]) -> str:
-    """What a row of its kind has; unknown is null. Texts with a space in them are quoted, outside names printable."""
-    values = {"time": rfc3339(frame.snapshot.time)} | {name: row[name] for name in names if name in row}
-    return " ".join(f"{name}={_plain(value)}" for name, value in values.items())
-
-
-def _plain(value: object) -> str:
-    if not isinstance(value, str):
-        return json.dumps(value)
-    shown = printable(value)
-    return shown if shown and not set(shown) & set(' ="') else json.dumps(shown, ensure_ascii=False)
-
 
 FORMULA = tuple("=+-@＝＋－＠")
 """How a formula begins; spreadsheets of East Asia know the wide ones too. A tab or CR is made visible anyhow."""
+
+
+def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
+    """These groups with the budget of their worst destinations, below a line of names if they are to be `named`."""
+    names = [field.name for field in PEERS.fields(In.CSV)]
+    return _csv(frame, names, _peer_columns(ManyPeers.of_groups(frame.groups, order)), named)
+
+
+def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
+    """These sockets, below a line of names if they are to be `named`."""
+    fields, many = SOCKETS.fields(In.CSV), ManySockets(frame, rows)
+    return _csv(frame, [field.name for field in fields], (field.value(many) for field in fields), named)
+
+
+def peer_line(row: PeerRow) -> str:
+    """A row of the peers table as `name=value` pairs in one line, named as in the CSV.
+
+    A field that does not apply to its direction is absent.
+    """
+    many = ManyPeers.of_row(row)
+    outbound = many.direction[0] == Direction.OUTBOUND
+    (record,) = records(PEERS.fields(In.CSV_OUTBOUND if outbound else In.CSV_OTHER), many)
+    return _line(row.frame, record)
+
+
+def socket_line(row: SocketRow) -> str:
+    """A socket as `name=value` pairs in one line, named as in the CSV."""
+    (record,) = records(SOCKETS.fields(In.CSV), ManySockets.of_row(row))
+    return _line(row.frame, record)
+
+
+def _peer_columns(many: ManyPeers) -> Iterator[Iterable[object]]:
+    """A column for each field of CSV; a cell is None where the field does not apply to the direction of its row."""
+    outbound = (many.direction == Direction.OUTBOUND).tolist()
+    ours, others = PEERS.fields(In.CSV_OUTBOUND), PEERS.fields(In.CSV_OTHER)
+    for field in PEERS.fields(In.CSV):
+        applies = {True: field in ours, False: field in others}
+        values = field.value(many)
+        yield (
+            values
+            if all(applies.values())
+            else [value if applies[direction] else None for value, direction in zip(values, outbound, strict=True)]
+        )
+
+
+def _csv(frame: Frame, names: list[str], columns: Iterable[Iterable[object]], named: bool) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if named:
+        writer.writerow(["time", *names])
+    cells = [[_cell(value) for value in column] for column in columns]
+    writer.writerows(zip(repeat(rfc3339(frame.snapshot.time)), *cells, strict=False))
+    return out.getvalue()
 
 
 def _cell(value: object) -> object:
@@ -92,3 +80,16 @@ def _cell(value: object) -> object:
         return value
     shown = printable(value)
     return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
+def _line(frame: Frame, record: Mapping[str, object]) -> str:
+    """Unknown is null. Texts with a space in them are quoted, outside names printable."""
+    values = {"time": rfc3339(frame.snapshot.time), **record}
+    return " ".join(f"{name}={_plain(value)}" for name, value in values.items())
+
+
+def _plain(value: object) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    shown = printable(value)
+    return shown if shown and not set(shown) & set(' ="') else json.dumps(shown, ensure_ascii=False)

@@ -1,27 +1,36 @@
-"""The forms of batch output by name."""
+"""The forms of batch output by name. Each loads only what it needs, for a report that is asked for once."""
 
-import json
 from collections.abc import Callable
 
 import numpy as np
 
 from twtop.frame.frame import Frame
 from twtop.frame.sorting import ordered
-from twtop.report.csv_rows import peers_csv, sockets_csv
-from twtop.report.schema import document
-from twtop.report.text import to_text
 
 Report = Callable[[Frame, bool], str]
 """(frame, with single sockets) → text with its closing newline."""
 
 
+def to_text(frame: Frame, with_sockets: bool) -> str:
+    """Lines for people, like `top -b`."""
+    from twtop.report import text
+
+    return text.to_text(frame, with_sockets)
+
+
 def to_json(frame: Frame, with_sockets: bool) -> str:
     """One JSON object on one line, schema twtop/1. Unknown is null."""
+    import json
+
+    from twtop.report.schema import document
+
     return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False, check_circular=False) + "\n"
 
 
 def to_csv(frame: Frame, with_sockets: bool) -> str:
     """The peers table, or the single sockets, with a line of names before the first tick."""
+    from twtop.report.csv_rows import peers_csv, sockets_csv
+
     if with_sockets:
         return sockets_csv(frame, np.flatnonzero(frame.shown), named=frame.tick == 1)
     return peers_csv(frame, ordered(frame.groups, frame.view.group_sort), named=frame.tick == 1)

@@ -1,176 +1,145 @@
-"""Frame → plain values in the schema twtop/1: what JSON and CSV say. Unknown is None, never 0."""
+"""Frame → plain values in the schema twtop/1: what JSON says. Unknown is None, never 0."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from twtop import formatting as fmt
+from twtop.analysis.verdicts import Level, Verdict
+from twtop.columns.column import records
+from twtop.columns.field import COUNT, FLAG, NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable, object_of, plain
+from twtop.columns.peer_rows import ManyPeers
+from twtop.columns.peers import PEERS, STATES
+from twtop.columns.values import number
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
-from twtop.frame.groups import Groups, entered_per_s
+from twtop.frame.groups import Groups
 from twtop.frame.sorting import ordered
-from twtop.frame.view import GroupSort, Key, label
-from twtop.model import Addresses, Codes, Counts, Direction, Floats, Mask, Rows, TcpState, Timer
+from twtop.frame.view import GroupSort
+from twtop.model import Direction, Limits, TcpState
 
 SCHEMA = "twtop/1"
-DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
-TIMERS = {
-    Timer.RETRANSMIT: "retransmit",
-    Timer.KEEPALIVE: "keepalive",
-    Timer.TIMEWAIT: "timewait",
-    Timer.PROBE: "probe",
-}
+
+LimitField = Field[Limits, object]
+FrameField = Field[Frame, object]
+VerdictField = Field[Verdict, object]
+
+PORT_PAIR: Shape = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+SECONDS: Shape = {"type": "array", "items": COUNT, "minItems": 60, "maxItems": 60}
+
+LIMITS = (
+    LimitField("port_range", nullable(PORT_PAIR), "ip_local_port_range: first and last port.",
+        lambda it: it.port_range),
+    LimitField("reserved", nullable({"type": "array", "items": PORT_PAIR}),
+        "ip_local_reserved_ports: first and last port of each range.", lambda it: it.reserved),
+    LimitField("tw_reuse", nullable(COUNT), "tcp_tw_reuse: 0 off, 1 on, 2 for loopback.", lambda it: it.tw_reuse),
+    LimitField("tw_reuse_delay_ms", nullable(COUNT), "tcp_tw_reuse_delay in milliseconds.",
+        lambda it: it.tw_reuse_delay_ms),
+    LimitField("timestamps", nullable(COUNT), "tcp_timestamps: 0 is off.", lambda it: it.timestamps),
+    LimitField("max_tw_buckets", nullable(COUNT), "tcp_max_tw_buckets.", lambda it: it.max_tw_buckets),
+    LimitField("ehash_entries", nullable(COUNT), "Buckets of the hash table of connections.",
+        lambda it: it.ehash_entries),
+    LimitField("rfc1337", nullable(COUNT), "tcp_rfc1337.", lambda it: it.rfc1337),
+)  # fmt: skip
+
+TIME_WAIT = (
+    FrameField("count", COUNT, "TIME_WAIT now.", lambda it: it.total.count),
+    FrameField("limit", nullable(COUNT), "tcp_max_tw_buckets; null where it cannot be read.",
+        lambda it: it.snapshot.limits.max_tw_buckets),
+    FrameField("memory_bytes", nullable(COUNT),
+        "Kernel memory that they hold, in bytes, by formula; null where not all sockets were read.",
+        lambda it: it.analysis.memory.here),
+    FrameField("entered_per_s", nullable(POSITIVE), "Entries per second; null where it is unknown.",
+        lambda it: number(it.total.entered_per_s)),
+    FrameField("entered", nullable(SECONDS),
+        "Entries in each of the last 60 seconds, oldest first, that are still there; null where timers are unknown.",
+        lambda it: None if it.total.entered is None else it.total.entered.tolist()),
+    FrameField("releases", nullable(SECONDS),
+        "Releases in each of the next 60 seconds, soonest first, of those there now; null where timers are unknown.",
+        lambda it: None if it.total.releases is None else it.total.releases.tolist()),
+)  # fmt: skip
+
+HEAD = (
+    FrameField("schema", {"const": SCHEMA}, "Name of this schema. Fields may be added, not changed.", lambda _: SCHEMA),
+    FrameField("time", {"type": "string", "format": "date-time"}, "When it was read: RFC 3339, in UTC.",
+        lambda it: rfc3339(it.snapshot.time)),
+    FrameField("host", TEXT, "Host name.", lambda it: it.snapshot.host),
+    FrameField("kernel", TEXT, "Release of the kernel.", lambda it: it.snapshot.kernel),
+    FrameField("netns", nullable(TEXT), "Network namespace, as net:[inode]; null where it is unknown.",
+        lambda it: it.snapshot.netns or None),
+    FrameField("place", nullable(TEXT), "Network namespace as -N names it; null for twtop's own.",
+        lambda it: it.snapshot.netns_name or None),
+    FrameField("notice", nullable(TEXT), "What a reader should know of the source; null for nothing.",
+        lambda it: it.snapshot.notice or None),
+    FrameField("source", TEXT, "What told of the sockets: sock_diag, procfs or psutil.",
+        lambda it: it.snapshot.source),
+    FrameField("collect_ms", POSITIVE, "How long the reading took, in milliseconds.",
+        lambda it: round(it.snapshot.collect_s * 1000, 1)),
+    FrameField("sockets_age_s", POSITIVE, "How much older the sockets are than the counters, in seconds.",
+        lambda it: round(it.snapshot.age_s, 3)),
+    FrameField("part", FLAG, "Whether only sockets that the filter may keep were read.", lambda it: it.snapshot.part),
+    FrameField("filter", nullable(TEXT), "The filter of states, peers and sockets in its normal form; null for none.",
+        lambda it: None if isinstance(it.view.query, Everything) else unparse(it.view.query)),
+    FrameField("load", nullable(TEXT), "What the load of `twtop demo` does; null without one.",
+        lambda it: it.snapshot.load or None),
+    FrameField("limits", object_of(LIMITS), "Sysctls of the network namespace; each null where it cannot be read.",
+        lambda it: plain(LIMITS, it.snapshot.limits)),
+    FrameField("states", STATES, "Sockets by TCP state that the filter keeps.",
+        lambda it: {state.name: int(it.states.count[state]) for state in TcpState}),
+    FrameField("time_wait", object_of(TIME_WAIT), "All TIME_WAIT of the network namespace, whatever the filter.",
+        lambda it: plain(TIME_WAIT, it)),
+    FrameField("counters", {"type": "object", "additionalProperties": COUNT},
+        "Counters of the kernel since the network namespace began; one that cannot be read is absent.",
+        lambda it: dict(it.snapshot.counters)),
+    FrameField("rates", {"type": "object", "additionalProperties": nullable(NUMBER)},
+        "Their changes per second since the last tick, as NAME_per_s; null on the first tick.",
+        lambda it: {f"{name}_per_s": number(value) for name, value in it.rates.items()}),
+)  # fmt: skip
+
+VERDICT = (
+    VerdictField("id", TEXT, "What it is about: ports, connect_cost, buckets, memory, fds, drops.", lambda it: it.id),
+    VerdictField("level", {"enum": [*Level]}, "How bad it is.", lambda it: it.level.value),
+    VerdictField("value", nullable(NUMBER),
+        "The figure behind it: a share of one of ports, buckets and fds; ports that connect() tries; bytes of memory; "
+        "drops per second. Null where it is unknown.", lambda it: number(it.value, 4)),
+    VerdictField("text", TEXT, "The verdict in words.", lambda it: it.text),
+)  # fmt: skip
 
 
 def document(frame: Frame, with_sockets: bool) -> dict[str, object]:
     """One tick as one JSON object."""
-    snapshot, limits, total = frame.snapshot, frame.snapshot.limits, frame.total
-    whole: dict[str, object] = {
-        "schema": SCHEMA,
-        "time": rfc3339(snapshot.time),
-        "host": snapshot.host,
-        "kernel": snapshot.kernel,
-        "netns": snapshot.netns or None,
-        "place": snapshot.netns_name or None,
-        "notice": snapshot.notice or None,
-        "source": snapshot.source,
-        "collect_ms": round(snapshot.collect_s * 1000, 1),
-        "sockets_age_s": round(snapshot.age_s, 3),
-        "part": snapshot.part,
-        "filter": None if isinstance(frame.view.query, Everything) else unparse(frame.view.query),
-        "load": snapshot.load or None,
-        "limits": asdict(limits),
-        "states": {state.name: int(frame.states.count[state]) for state in TcpState},
-        "time_wait": {
-            "count": total.count,
-            "limit": limits.max_tw_buckets,
-            "memory_bytes": frame.analysis.memory.here,
-            "entered_per_s": _number(total.entered_per_s),
-            "entered": None if total.entered is None else total.entered.tolist(),
-            "releases": None if total.releases is None else total.releases.tolist(),
-        },
-        "counters": dict(snapshot.counters),
-        "rates": {f"{name}_per_s": _number(value) for name, value in frame.rates.items()},
-        "peers": list(_peers(frame.groups)),
-        "verdicts": [
-            {"id": v.id, "level": v.level.value, "value": _number(v.value, 4), "text": v.text} for v in frame.verdicts
-        ],
-    }
+    whole = plain(HEAD, frame)
+    whole["peers"] = _peers(frame.groups)
+    whole["verdicts"] = [plain(VERDICT, verdict) for verdict in frame.verdicts]
     if with_sockets:
-        whole["sockets"] = list(socket_rows(frame, np.flatnonzero(frame.shown)))
+        whole["sockets"] = _sockets(frame)
     return whole
 
 
-def _peers(groups: Groups) -> Iterator[dict[str, object]]:
+def _peers(groups: Groups) -> list[dict[str, object]]:
     """All groups with their destinations, both the most pressed first."""
-    order, leaves = ordered(groups, GroupSort.PORTS), list(destinations(groups, groups.destination))
-    for group, each in zip(order.tolist(), peers(groups, order), strict=True):
-        yield {**each, "worst": 0, "destinations": leaves[groups.first[group] : groups.first[group + 1]]}
+    order, leaves = ordered(groups, GroupSort.PORTS), _destinations(groups)
+    found = records(PEERS.fields(In.GROUP), ManyPeers.of_groups(groups, order))
+    for group, peer in zip(order.tolist(), found, strict=True):
+        peer |= {"worst": 0, "destinations": leaves[groups.first[group] : groups.first[group + 1]]}
+    return found
 
 
-def peers(groups: Groups, order: Rows) -> Iterator[dict[str, object]]:
-    """These groups, as the JSON has them but for their destinations."""
-    keys = (groups.key(group) for group in order.tolist())
-    return _tallied(
-        keys, groups.destinations.direction[groups.worst[order]], groups.states[order], groups.entered[order]
+def _destinations(groups: Groups) -> list[dict[str, object]]:
+    """The port budget of each leaf, in the form of its direction."""
+    outbound = groups.destinations.direction[groups.destination] == Direction.OUTBOUND
+    forms = ((In.OUTBOUND, outbound), (In.OTHER, ~outbound))
+    (ours, others) = (
+        iter(records(PEERS.fields(form), ManyPeers.of_leaves(groups, np.flatnonzero(has_it)))) for form, has_it in forms
     )
+    return [next(ours) if ours_is else next(others) for ours_is in outbound.tolist()]
 
 
-def leaves(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
-    """What these leaves hold, in the form of groups."""
-    keys = (groups.leaf_key(leaf) for leaf in rows.tolist())
-    direction = groups.destinations.direction[groups.destination[rows]]
-    return _tallied(keys, direction, groups.leaf_states[rows], groups.leaf_entered[rows])
+def _sockets(frame: Frame) -> list[dict[str, object]]:
+    """The sockets that the filter keeps, in the order of the dump."""
+    from twtop.columns.socket_rows import ManySockets  # few ask for them: a start does not wait for these
+    from twtop.columns.sockets import SOCKETS
 
-
-def _tallied(
-    keys: Iterator[Key], directions: NDArray[np.uint8], states: Counts, entered: Counts
-) -> Iterator[dict[str, object]]:
-    rates = entered_per_s(states, entered).tolist()
-    for key, direction, counts, rate in zip(keys, directions.tolist(), states.tolist(), rates, strict=True):
-        yield {
-            "peer": label(key),
-            "direction": DIRECTIONS[direction],
-            "sockets": sum(counts),
-            "states": {state.name: counts[state] for state in TcpState},
-            "entered_per_s": _number(rate),
-        }
-
-
-def destinations(groups: Groups, rows: Rows) -> Iterator[dict[str, object]]:
-    """Port budgets of these destinations, each in the form of its direction."""
-    destinations, budget = groups.destinations, groups.budgets
-    names = _names(groups.addresses, destinations.local[rows], destinations.remote[rows])
-    ends = (
-        column[rows].tolist()
-        for column in (destinations.direction, destinations.local, destinations.remote, destinations.port)
-    )
-    counts = (_integers(column[rows]) for column in (budget.used, budget.time_wait, budget.capacity))
-    rates = (budget.probes_per_connect, budget.new_per_s, budget.max_per_s, budget.full_in_s)
-    for direction, local, remote, port, used, time_wait, capacity, pressure, reusable, past_cliff, *outbound in zip(
-        *ends,
-        *counts,
-        _numbers(budget.pressure[rows], 4),
-        _integers(budget.reusable[rows]),
-        budget.past_cliff[rows].tolist(),
-        *(_numbers(column[rows]) for column in rates),
-        strict=True,
-    ):
-        count = {"used": used, "time_wait": time_wait, "capacity": capacity, "pressure": pressure}
-        if direction == Direction.OUTBOUND:
-            probes, new, most, full_in = outbound
-            yield {
-                "local": names[local],
-                "remote": names[remote],
-                "port": port,
-                **count,
-                "reusable": reusable,
-                "past_cliff": past_cliff,
-                "probes_per_connect": probes,
-                "new_per_s": new,
-                "max_per_s": most,
-                "full_in_s": full_in,
-            }
-        else:
-            yield {"local": names[local], "port": port, "remote": names[remote], **count}
-
-
-def socket_rows(frame: Frame, rows: Rows) -> Iterator[dict[str, object]]:
-    """Single sockets as the JSON has them; uid and inode are null where there is no holder, as for a TIME_WAIT.
-
-    Its process is then the one that was seen to hold it before, or is `inferred`, without a pid.
-    """
-    sockets, owners = frame.snapshot.sockets, frame.owners
-    names = _names(sockets.addresses, sockets.local[rows], sockets.remote[rows])
-    columns: list[NDArray[Any]] = [sockets.state, sockets.timer]
-    columns += [sockets.local, sockets.lport, sockets.remote, sockets.rport]
-    columns += [sockets.uid, sockets.inode, owners.process, owners.inferred]
-    times = frame.snapshot.times_ms(rows)
-    for state, timer, local, lport, remote, rport, uid, inode, process, inferred, left, age in zip(
-        *(column.tolist() for column in (*(column[rows] for column in columns), *times)), strict=True
-    ):
-        # Without an inode sock_i_uid and inet_twsk_diag_fill say uid 0, which is not root.
-        unowned = inode == 0
-        yield {
-            "local": names[local],
-            "lport": lport,
-            "remote": names[remote],
-            "rport": rport,
-            "state": TcpState(state).name,
-            "timer": TIMERS.get(timer),
-            "remaining_s": left / 1000 if left >= 0 else None,
-            "age_s": age / 1000 if age >= 0 else None,
-            "uid": None if unowned else uid,
-            "inode": None if unowned else inode,
-            "process": None if process < 0 else owners.processes[process].name,
-            "pid": None if process < 0 or inferred else owners.processes[process].pid,
-            "inferred": inferred,
-        }
+    return records(SOCKETS.fields(In.SOCKET), ManySockets(frame, np.flatnonzero(frame.shown)))
 
 
 def rfc3339(time: float) -> str:
@@ -180,35 +149,3 @@ def rfc3339(time: float) -> str:
     '1970-01-01T00:00:01.250Z'
     """
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _number(value: float | None, digits: int = 2) -> float | None:
-    return None if value is None or not math.isfinite(value) else round(float(value), digits)
-
-
-def _numbers(values: Floats, digits: int = 2) -> list[float | None]:
-    """Rounded; None where a value is unknown or never."""
-    return _known(np.round(values, digits), np.isfinite(values))
-
-
-def _integers(values: Floats) -> list[int | None]:
-    known = np.isfinite(values)
-    return _known(np.where(known, values, 0).astype(np.int64), known)
-
-
-def _known(values: NDArray[Any], known: Mask) -> list[Any]:
-    """Plain numbers, and None for those that are not known."""
-    found: list[Any] = values.tolist()
-    for row in np.flatnonzero(~known).tolist():
-        found[row] = None
-    return found
-
-
-def _names(addresses: Addresses, *wanted: Codes) -> dict[int, str]:
-    """The addresses with these codes as text."""
-    used = np.zeros(len(addresses.hi), np.bool_)
-    for codes in wanted:
-        used[codes] = True
-    numbers = zip(addresses.hi[used].tolist(), addresses.lo[used].tolist(), strict=True)
-    texts = (fmt.address(hi << 64 | lo) for hi, lo in numbers)
-    return dict(zip(np.flatnonzero(used).tolist(), texts, strict=True))

@@ -1,19 +1,19 @@
 """A Frame as batch text, like that of `top -b`."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.column import Column, Many, Registry, Row
+from twtop.columns.peer_rows import ManyPeers
+from twtop.columns.peers import PEERS, title_of
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
-from twtop.frame.groups import Groups
 from twtop.frame.sorting import ordered
-from twtop.frame.view import label
-from twtop.model import Direction, TcpState
-from twtop.report.schema import socket_rows
+from twtop.model import TcpState
 from twtop.sanitize import padded, printable
 
 TEXT_PEERS = 20
@@ -58,59 +58,31 @@ def _state_lines(frame: Frame) -> Iterator[str]:
 def _peer_lines(frame: Frame) -> Iterator[str]:
     groups = frame.groups
     order = ordered(groups, frame.view.group_sort)
-    yield (
-        f"{frame.view.group_by.upper():<28} {'DIR':<4} {'TIME_WAIT':>9} {'OTHER':>7}  {'PORTS (worst destination)':<38}"
-        f" {'NEW/s':>7} {'MAX/s':>7} {'FULL IN':>8}"
-    )
-    for group in order[:TEXT_PEERS]:
-        worst = int(groups.worst[group])
-        waiting, budget = int(groups.states[group, TcpState.TIME_WAIT]), groups.budgets
-        other = int(groups.states[group].sum()) - waiting
-        name = padded(label(groups.key(int(group))), 28)
-        yield (
-            f"{name} {SHORT_DIRECTIONS[groups.destinations.direction[worst]]:<4} {waiting:>9,}"
-            f" {other:>7,}  {ports_text(groups, worst):<38} {fmt.rate(budget.new_per_s[worst]):>7}"
-            f" {fmt.rate(budget.max_per_s[worst]):>7} {fmt.full_in(budget.full_in_s[worst]):>8}"
-        ).rstrip()
+    shown = ManyPeers.of_groups(groups, order[:TEXT_PEERS])
+    yield from _table(PEERS, shown, partial(title_of, by=frame.view.group_by))
     if len(order) > TEXT_PEERS:
         yield f"… and {len(order) - TEXT_PEERS:,} more"
     if not len(order):
         yield "no connection matches the filter" if frame.all_filtered_out else "no connections"
 
 
-SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
-
-
-def ports_text(groups: Groups, destination: int) -> str:
-    """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
-    budget = groups.budgets
-    port, used = f":{groups.destinations.port[destination]}", fmt.count(budget.used[destination])
-    if groups.destinations.direction[destination] == Direction.INBOUND:
-        return f"{port} {used}/{fmt.count(budget.capacity[destination])} client ports"
-    if math.isnan(budget.capacity[destination]):
-        return f"{port} {used}, budget unknown"
-    return f"{port} {used}/{fmt.count(budget.capacity[destination])} {fmt.percent(budget.pressure[destination])}"
-
-
 def _socket_lines(frame: Frame) -> Iterator[str]:
-    yield f"{'LOCAL':<28} {'REMOTE':<28} {'STATE':<12} {'REMAINING':>9} {'AGE':>8}  PROCESS"
-    sockets = frame.snapshot.sockets
-    order = np.argsort(np.where(sockets.timer_ms < 0, 1 << 30, sockets.timer_ms)[frame.shown], kind="stable")
-    for row in socket_rows(frame, np.flatnonzero(frame.shown)[order]):
-        ends = (_endpoint(row["local"], row["lport"]), _endpoint(row["remote"], row["rport"]))
-        left, age = _seconds(row["remaining_s"]), _seconds(row["age_s"])
-        yield f"{ends[0]:<28} {ends[1]:<28} {row['state']:<12} {left:>9} {age:>8}  {_process(row)}"
+    """All that the filter keeps, soonest first; those without a timer stand last."""
+    from twtop.columns.socket_rows import ManySockets  # few ask for them: a start does not wait for these
+    from twtop.columns.sockets import SOCKETS
+
+    timer_ms = frame.snapshot.sockets.timer_ms
+    order = np.argsort(np.where(timer_ms < 0, 1 << 30, timer_ms)[frame.shown], kind="stable")
+    return _table(SOCKETS, ManySockets(frame, np.flatnonzero(frame.shown)[order]), lambda column: column.title)
 
 
-def _seconds(value: object) -> str:
-    return fmt.seconds(value) if isinstance(value, float) else fmt.UNKNOWN
-
-
-def _process(row: dict[str, object]) -> str:
-    if row["process"] is None:
-        return fmt.UNKNOWN
-    return f"{printable(str(row['process']))} {'(inferred)' if row['inferred'] else row['pid']}"
-
-
-def _endpoint(host: object, port: object) -> str:
-    return f"[{host}]:{port or '*'}" if ":" in str(host) else f"{host}:{port or '*'}"
+def _table(registry: Registry[Row, Many], many: Many, title: Callable[[Column[Row]], str]) -> Iterator[str]:
+    """Heads and rows. Columns are a blank apart, but two where figures would touch words."""
+    columns: list[list[str]] = []
+    after_figures = False
+    for column, text in registry.texts():
+        gap = "  " if after_figures and not column.right else " " if columns else ""
+        cells = (title(column), *text.lines(many))
+        columns.append([gap + padded(cell, text.width, column.right) for cell in cells])
+        after_figures = column.right
+    return ("".join(row).rstrip() for row in zip(*columns, strict=True))

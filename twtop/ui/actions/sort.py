@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from twtop.columns.column import Column
 from twtop.frame.view import SocketSort
 from twtop.ui.engine_holder import EngineHolder
-from twtop.ui.kit.columns import Column
 from twtop.ui.kit.table import Table
 from twtop.ui.panels.peers import PeersTable
 from twtop.ui.panels.sockets import SocketsTable

@@ -11,13 +11,13 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widgets import Static
 
+from twtop.columns.peers import PEERS
+from twtop.columns.sockets import SOCKETS
 from twtop.columns.tones import Line, Tone
 from twtop.ui.dialogs.dialog import Dialog, Page
 from twtop.ui.keys import ALL_KEYS
 from twtop.ui.kit.lines import GAP
 from twtop.ui.kit.panel import LinePanel
-from twtop.ui.panels.peers import PEER_COLUMNS
-from twtop.ui.panels.sockets import SOCKET_COLUMNS
 
 LEFT_SHARE = 0.45
 """Share of the width that the left column takes at most."""
@@ -48,7 +48,7 @@ class HelpScreen(Dialog[None]):
             yield Pairs((key.cap, key.help) for key in ALL_KEYS)
             yield Static(Content.styled("\nThe filter language", "bold"))
             yield Pairs(FILTERS)
-            for title, columns in (("The peers", PEER_COLUMNS), ("Single sockets", SOCKET_COLUMNS)):
+            for title, columns in (("The peers", PEERS.columns()), ("Single sockets", SOCKETS.columns())):
                 yield Static(Content.styled(f"\n{title}", "bold"))
                 yield Pairs((column.title, column.help) for column in columns)
             yield Static(_notes())

@@ -9,10 +9,10 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from twtop import formatting as fmt
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
 from twtop.sanitize import printable
 from twtop.ui.dialogs.dialog import Dialog
-from twtop.ui.kit.columns import Column
 from twtop.ui.kit.table import Table
 from twtop.ui.mark import LONGEST_LABEL, Mark
 

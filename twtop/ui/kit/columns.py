@@ -1,36 +1,14 @@
-"""Columns as data: what each shows, how wide it may be, how it sorts, and when it gives way."""
+"""How columns share the width of a table: which grow, which shrink, and which give way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
-from twtop.columns.tones import Line
-from twtop.frame.view import GroupSort, SocketSort
-
-Row = TypeVar("Row")
+from twtop.columns.column import Column, Row
 
 GAP = 1
 ESSENTIAL, MUST = 7, 99
 """Priorities from which a column would rather shrink than go, and which none has."""
-
-
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """`cell(row, width)` draws in `width` cells, `least` where room is short, up to `most` where there is some.
-
-    `sort` names the order that a click on the head asks for, None for none.
-    """
-
-    name: str
-    title: str
-    width: int
-    cell: Callable[[Row, int], Line]
-    help: str
-    most: int = 0
-    least: int = 0
-    right: bool = True
-    priority: int = 5
-    sort: GroupSort | SocketSort | None = None
 
 
 @dataclass(frozen=True)

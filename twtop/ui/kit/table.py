@@ -10,9 +10,10 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone, aligned
 from twtop.ui.keys import TABLE_KEYS, bindings
-from twtop.ui.kit.columns import GAP, Column, Slot, lay_out
+from twtop.ui.kit.columns import GAP, Slot, lay_out
 from twtop.ui.kit.lines import changed_cells
 from twtop.ui.kit.painter import TonePainter
 
@@ -213,7 +214,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
 
     def show_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Show these columns from now on."""
-        if columns is not self.columns:
+        if columns != self.columns:
             self.columns = columns
             self.refresh()
 

@@ -9,20 +9,16 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.columns.socket_rows import SocketRow
-from twtop.columns.tones import Line, Tone, aligned, width_of
+from twtop.columns.sockets import SOCKETS
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame
 from twtop.frame.groups import members
 from twtop.frame.view import GroupBy, Key, SocketSort, label
-from twtop.model import TIMEWAIT_MS, Direction, TcpState, Timer
+from twtop.model import Direction, TcpState
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
-from twtop.ui.kit.columns import Column
 from twtop.ui.kit.table import Table
 
-TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
-INFERRED = " (inferred)"
-BAR = 10
 NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
 
 STAGES = {
@@ -92,62 +88,6 @@ class SocketRows:
         return next((int(at) for at in candidates if self.key(int(at)).may_be(key)), None)
 
 
-def _local(row: SocketRow, _width: int) -> Line:
-    return ((row.endpoint(local=True), Tone.PLAIN),)
-
-
-def _remote(row: SocketRow, _width: int) -> Line:
-    return ((row.endpoint(local=False), Tone.PLAIN),)
-
-
-def _state(row: SocketRow, _width: int) -> Line:
-    return ((row.state.name, Tone.TIME_WAIT if row.state is TcpState.TIME_WAIT else Tone.LIVE),)
-
-
-def _remaining(row: SocketRow, width: int) -> Line:
-    if row.left_ms < 0:
-        return ((fmt.UNKNOWN, Tone.DIM),)
-    figure = fmt.seconds(row.left_ms / 1000)
-    if row.timer != Timer.TIMEWAIT:
-        return ((f"{TIMER_LABELS.get(Timer(row.timer), 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
-    if width < BAR + 8:
-        return ((figure, Tone.PLAIN),)
-    filled = min(BAR, -(-row.left_ms * BAR // TIMEWAIT_MS))
-    return (("▓" * filled, Tone.TIME_WAIT), ("░" * (BAR - filled), Tone.FREE), (f" {figure:>7}", Tone.PLAIN))
-
-
-def _age(row: SocketRow, _width: int) -> Line:
-    age = row.age_ms
-    return ((fmt.seconds(age / 1000) if age >= 0 else fmt.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
-
-
-def _process(row: SocketRow, width: int) -> Line:
-    """The name gives way to what stands behind it: the pid, or that there is none to be sure of."""
-    if (process := row.process) is None:
-        return ((fmt.UNKNOWN, Tone.DIM),)
-    name: Line = ((printable(process.name), Tone.PLAIN),)
-    behind = f" {process.pid}"
-    if row.inferred:
-        behind = INFERRED if width_of(name) + len(INFERRED) <= width else "?"
-    return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
-
-
-REMAINING = Column[SocketRow]("remaining", "REMAINING", 18, _remaining, "Time left on the timer", priority=9,
-    most=20, sort=SocketSort.REMAINING)  # fmt: skip
-SOCKET_COLUMNS = (
-    Column[SocketRow]("local", "LOCAL", 17, _local, "Local address and port", most=30, right=False, priority=10,
-        sort=SocketSort.LOCAL),
-    Column[SocketRow]("remote", "REMOTE", 17, _remote, "Remote address and port", most=30, right=False, priority=10,
-        sort=SocketSort.REMOTE),
-    Column[SocketRow]("state", "STATE", 11, _state, "TCP state", right=False, priority=8, sort=SocketSort.STATE),
-    REMAINING,
-    Column[SocketRow]("age", "AGE", 7, _age, "Time since TIME_WAIT was entered", priority=6, sort=SocketSort.AGE),
-    Column[SocketRow]("process", "PROCESS", 11, _process,
-        "Who holds the socket, or held it; without a pid or with ? it is inferred from other sockets", most=26,
-        right=False, priority=4, sort=SocketSort.PROCESS),
-)  # fmt: skip
-
-
 def whose(key: Key) -> str:
     """The row of the peers table, whatever that is grouped by now.
 
@@ -178,8 +118,8 @@ class SocketsTable(Table[SocketRow]):
     """The sockets that the frame's view drills into."""
 
     def __init__(self) -> None:
-        super().__init__(SOCKET_COLUMNS, NONE_LEFT, id="sockets")
-        self.sorted_by = REMAINING
+        super().__init__(SOCKETS.columns(), NONE_LEFT, id="sockets")
+        self.sorted_by = SOCKETS.sorted_by(SocketSort.REMAINING)
         self._drill: Key | None = None
 
     def show_frame(self, frame: Frame) -> None:
@@ -190,7 +130,7 @@ class SocketsTable(Table[SocketRow]):
         if frame.view.drill is None:
             return
         by = frame.view.socket_sort
-        self.order_by(next(column for column in SOCKET_COLUMNS if column.sort is by), frame.view.reverse)
+        self.order_by(SOCKETS.sorted_by(by), frame.view.reverse)
         order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'↑' * self.reverse}"
         count, change = len(frame.drill), ""
         if frame.base is not None:
@@ -201,7 +141,7 @@ class SocketsTable(Table[SocketRow]):
 
     def row_text(self) -> str:
         """The selected socket in plain values; empty without sockets."""
-        return "" if (row := self.selected) is None else socket_line(row.frame, row.index)
+        return "" if (row := self.selected) is None else socket_line(row)
 
     def csv(self, frame: Frame) -> Callable[[], str]:
         """The frame's drilled sockets in their order, once they are asked for."""

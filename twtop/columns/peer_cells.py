@@ -1,0 +1,106 @@
+"""What each cell of a row of the peers table draws on the screen."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from twtop import formatting as fmt
+from twtop.analysis.verdicts import SOON_S, Level, ports_level
+from twtop.columns.gauge import gauge
+from twtop.columns.peer_rows import PeerRow
+from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
+from twtop.frame.groups import SPARK_STEPS, has_timers
+from twtop.frame.view import Key, label
+from twtop.model import Counts, Direction
+
+SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
+
+PORT, FIGURES, SHARE = 6, 15, 8
+"""Cells for `:65535`, ` 23,432/28,232 ` and ` ▲ 100 %`."""
+
+LEVEL_TONES = {Level.CRITICAL: Tone.CRITICAL, Level.WARN: Tone.WARN}
+
+NARROW_GAUGE, WIDEST_GAUGE = 8, 60
+
+
+def name(row: PeerRow, _width: int) -> Line:
+    """What the group is called, behind a sign that tells whether there is more below; a destination is indented."""
+    if row.leaf is not None:
+        return (("   " + _leaf_label(row.groups.leaf_key(row.leaf)), Tone.PLAIN),)
+    several = row.groups.first[row.group + 1] - row.groups.first[row.group] > 1
+    sign = "▾" if row.expanded else "▸" if several else " "
+    return ((sign, Tone.DIM), (label(row.key), Tone.STRONG))
+
+
+def _leaf_label(key: Key) -> str:
+    remote = fmt.address(key.remote or 0)
+    if key.direction is Direction.INBOUND:
+        return f"{remote} to {fmt.endpoint(key.local or 0, key.port or 0)}"
+    return f"{fmt.endpoint(key.remote or 0, key.port or 0)} from {fmt.address(key.local or 0)}"
+
+
+def direction(row: PeerRow, _width: int) -> Line:
+    return ((SHORT_DIRECTIONS[Direction(row.groups.destinations.direction[row.destination])], Tone.DIM),)
+
+
+def counted(count: Callable[[Counts], Counts], tone: Tone) -> Callable[[PeerRow, int], Line]:
+    """A cell with a number that `count` makes of the row's sockets by state (12,)."""
+    return lambda row, _width: ((fmt.count(int(count(row.states))), tone),)
+
+
+def change(count: Callable[[Counts], Counts]) -> Callable[[PeerRow, int], Line]:
+    """A cell with how many more there are than at the baseline; nothing without one."""
+
+    def cell(row: PeerRow, _width: int) -> Line:
+        if (base := row.frame.base) is None:
+            return ()
+        return ((fmt.signed(float(count(row.states - base.states(row.key)))), Tone.KEY),)
+
+    return cell
+
+
+def ports(row: PeerRow, width: int) -> Line:
+    """`:443 ▓▓▓▓│░░░ 1,438/7,233 △ 19 %`: the gauge takes the room that the words leave."""
+    groups, destination = row.groups, row.destination
+    budget, port = groups.budgets, f":{groups.destinations.port[destination]}"
+    used, capacity = fmt.count(budget.used[destination]), fmt.count(budget.capacity[destination])
+    if np.isnan(budget.capacity[destination]):
+        return ((f"{port:>{PORT}} {used} used, budget unknown", Tone.DIM),)
+    inbound = groups.destinations.direction[destination] == Direction.INBOUND
+    pressure, full_in_s = float(budget.pressure[destination]), float(budget.full_in_s[destination])
+    level = Level.OK if inbound else ports_level(pressure, bool(budget.past_cliff[destination]), full_in_s)
+    tone, sign = LEVEL_TONES.get(level, Tone.PLAIN), f"{SIGNS[level]} " if level in LEVEL_TONES else ""
+    words: list[Span] = [(f"{sign + fmt.percent(pressure):>{SHARE}}", tone)]
+    if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + 1:
+        words.insert(0, (f" {used:>7}/{capacity:<6}", Tone.PLAIN))
+    recyclable = f" {fmt.count(budget.time_wait[destination]):>6} recyclable"
+    if width >= PORT + NARROW_GAUGE + FIGURES + SHARE + len(recyclable) + 1:  # left in every row: figures align
+        words.append((recyclable if inbound else " " * len(recyclable), Tone.DIM))
+    room = min(width - PORT - 1 - width_of(tuple(words)), WIDEST_GAUGE)
+    return (
+        (f"{port:>{PORT}} ", Tone.DIM),
+        *gauge(groups, destination, room, float(row.frame.analysis.peak[destination])),
+        *words,
+    )
+
+
+def new(row: PeerRow, _width: int) -> Line:
+    return ((fmt.rate_on_point(row.groups.budgets.new_per_s[row.destination]), Tone.PLAIN),)
+
+
+def most(row: PeerRow, _width: int) -> Line:
+    return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
+
+
+def full_in(row: PeerRow, _width: int) -> Line:
+    left_s = float(row.groups.budgets.full_in_s[row.destination])
+    tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
+    return ((fmt.full_in(left_s), tone),)
+
+
+def spark(row: PeerRow, width: int) -> Line:
+    """Entries of the last minute in steps of 3 s, or of 6 s where room is short."""
+    if not has_timers(row.states, row.entered):
+        return ((fmt.UNKNOWN, Tone.DIM),)
+    steps = row.entered if width >= SPARK_STEPS else row.entered.reshape(SPARK_STEPS // 2, 2).sum(axis=1)
+    return ((fmt.sparkline(steps.tolist(), len(steps)), Tone.TIME_WAIT),)

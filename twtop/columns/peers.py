@@ -1,0 +1,240 @@
+"""The columns of the peers table: one entry for each figure, whoever shows it."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from twtop import formatting as fmt
+from twtop.analysis.destinations import Destinations
+from twtop.analysis.port_budgets import PortBudgets
+from twtop.columns import peer_cells as cells
+from twtop.columns.column import Column, Entry, Registry, Text
+from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
+from twtop.columns.peer_rows import ManyPeers, PeerRow
+from twtop.columns.tones import Tone
+from twtop.columns.values import integers, names, numbers
+from twtop.frame.groups import entered_per_s
+from twtop.frame.view import GroupBy, GroupSort, label
+from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, TcpState
+
+DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
+STATES: Shape = {
+    "type": "object",
+    "properties": {state.name: COUNT for state in TcpState},
+    "required": [state.name for state in TcpState],
+}
+
+
+def _labels(peers: ManyPeers) -> list[str]:
+    return [label(key) for key in peers.keys]
+
+
+def _in_words(peers: ManyPeers, words: dict[Direction, str]) -> list[str]:
+    return [words[Direction(direction)] for direction in peers.direction.tolist()]
+
+
+def _time_wait(states: Counts) -> Counts:
+    """TIME_WAIT of a row (12,), or of each row (n, 12)."""
+    counts: Counts = states[..., TcpState.TIME_WAIT]
+    return counts
+
+
+def _others(states: Counts) -> Counts:
+    """Sockets in all other states."""
+    counts: Counts = states.sum(axis=-1) - states[..., TcpState.TIME_WAIT]
+    return counts
+
+
+def _counts(count: Callable[[Counts], Counts]) -> Callable[[ManyPeers], Iterator[str]]:
+    return lambda peers: map(fmt.count, count(peers.states).tolist())
+
+
+def _ports_in_words(peers: ManyPeers) -> Iterator[str]:
+    """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
+    budget = peers.groups.budgets
+    columns = (peers.groups.destinations.port, budget.used, budget.capacity, budget.pressure)
+    each = (column[peers.destination].tolist() for column in columns)
+    for direction, port, used, capacity, pressure in zip(peers.direction.tolist(), *each, strict=True):
+        held = f":{port} {fmt.count(used)}"
+        if direction == Direction.INBOUND:
+            yield f"{held}/{fmt.count(capacity)} client ports"
+        elif math.isnan(capacity):
+            yield f"{held}, budget unknown"
+        else:
+            yield f"{held}/{fmt.count(capacity)} {fmt.percent(pressure)}"
+
+
+def _states(peers: ManyPeers) -> list[dict[str, int]]:
+    found = [(state.name, int(state)) for state in TcpState]
+    return [{name: counts[state] for name, state in found} for counts in peers.states.tolist()]
+
+
+def _address(codes: Callable[[Destinations], Codes]) -> Callable[[ManyPeers], list[str]]:
+    return lambda peers: names(peers.groups.addresses, peers.each(codes(peers.groups.destinations)))
+
+
+def _count(column: Callable[[PortBudgets], Floats]) -> Callable[[ManyPeers], list[int | None]]:
+    return lambda peers: integers(peers.each(column(peers.groups.budgets)))
+
+
+def _number(column: Callable[[PortBudgets], Floats], digits: int = 2) -> Callable[[ManyPeers], list[float | None]]:
+    return lambda peers: numbers(peers.each(column(peers.groups.budgets)), digits)
+
+
+def _figure(
+    write: Callable[[float], str], column: Callable[[PortBudgets], Floats]
+) -> Callable[[ManyPeers], Iterator[str]]:
+    return lambda peers: map(write, peers.each(column(peers.groups.budgets)).tolist())
+
+
+PeerColumn = Column[PeerRow]
+PeerText = Text[ManyPeers]
+PeerField = Field[ManyPeers, Iterable[object]]
+
+OF_INBOUND = f"of one client address that is {EPHEMERAL_CLIENT_PORTS:,} client ports towards one server port"
+REMOTE = PeerField("remote", TEXT, "Remote address.", _address(lambda destinations: destinations.remote))
+REUSABLE = PeerField(
+    "reusable", nullable(COUNT),
+    "TIME_WAIT of these that connect() may take over (tcp_tw_reuse); null where the kernel does not tell which.",
+    _count(lambda budgets: budgets.reusable),
+)  # fmt: skip
+
+PEERS = Registry[PeerRow, ManyPeers](
+    Entry(
+        PeerColumn("peer", "PEER", 16, cells.name, "Remote address, or what the table is grouped by",
+            most=42, right=False, priority=10, sort=GroupSort.PEER),
+        PeerText(28, _labels),
+        PeerField("peer", TEXT, "Remote address; or destination, port, process or network where peers are grouped so.",
+            _labels),
+        In.GROUP | In.CSV,
+    ),
+    Entry(
+        PeerColumn("dir", "DIR", 4, cells.direction, "Who opened the connections: out is this box",
+            least=3, right=False, priority=7, sort=GroupSort.DIRECTION),
+        PeerText(4, partial(_in_words, words=cells.SHORT_DIRECTIONS)),
+        PeerField("direction", {"enum": [*DIRECTIONS.values()]},
+            "Who opened the connections to the most pressed destination: outbound is this machine.",
+            partial(_in_words, words=DIRECTIONS)),
+        In.GROUP | In.CSV,
+    ),
+    Entry(
+        field=PeerField("sockets", COUNT, "Sockets in any state.", lambda peers: peers.states.sum(axis=1).tolist()),
+        records=In.GROUP | In.CSV,
+    ),
+    Entry(
+        PeerColumn("time_wait", "TIME_WAIT", 10, cells.counted(_time_wait, Tone.TIME_WAIT), "Sockets in TIME_WAIT",
+            priority=8, sort=GroupSort.TIME_WAIT),
+        PeerText(9, _counts(_time_wait)),
+        PeerField("time_wait", COUNT, "Sockets in TIME_WAIT.", lambda peers: _time_wait(peers.states).tolist()),
+        In.CSV,
+    ),
+    Entry(
+        PeerColumn("time_wait_change", "CHANGE", 8, cells.change(_time_wait), "TIME_WAIT more than at the baseline",
+            priority=8),
+        beside_baseline=True,
+    ),
+    Entry(field=PeerField("states", STATES, "Sockets by TCP state.", _states), records=In.GROUP),
+    Entry(
+        PeerColumn("other", "OTHER", 7, cells.counted(_others, Tone.PLAIN), "Sockets in all other states", priority=3,
+            sort=GroupSort.OTHER),
+        PeerText(7, _counts(_others)),
+    ),
+    Entry(
+        PeerColumn("other_change", "CHANGE", 8, cells.change(_others), "Other sockets more than at the baseline",
+            priority=3),
+        beside_baseline=True,
+    ),
+    Entry(
+        field=PeerField("entered_per_s", nullable(POSITIVE),
+            "Recent entries into TIME_WAIT per second; null where timers are unknown.",
+            lambda peers: numbers(entered_per_s(peers.states, peers.entered))),
+        records=In.GROUP | In.CSV,
+    ),
+    Entry(
+        field=PeerField("local", TEXT, "Local address.", _address(lambda destinations: destinations.local)),
+        records=In.DESTINATION | In.CSV,
+    ),
+    Entry(field=REMOTE, records=In.OUTBOUND | In.CSV),
+    Entry(
+        field=PeerField("port", PORT_NUMBER, "Service port: the local one of inbound connections, else the remote one.",
+            lambda peers: peers.each(peers.groups.destinations.port).tolist()),
+        records=In.DESTINATION | In.CSV,
+    ),
+    Entry(field=REMOTE, records=In.OTHER),
+    Entry(
+        field=PeerField("used", COUNT, "Ports in use, in any state: local ones, or of inbound connections the peer's.",
+            _count(lambda budgets: budgets.used)),
+        records=In.DESTINATION | In.CSV,
+    ),
+    Entry(
+        field=PeerField("time_wait", COUNT, "Those of the used ports that are in TIME_WAIT.",
+            _count(lambda budgets: budgets.time_wait)),
+        records=In.DESTINATION,
+    ),
+    Entry(
+        field=PeerField("capacity", nullable(COUNT),
+            f"Ports that connect() may pick; {OF_INBOUND}. Null for an unknown direction or an unknown port range.",
+            _count(lambda budgets: budgets.capacity)),
+        records=In.DESTINATION | In.CSV,
+    ),
+    Entry(field=REUSABLE, records=In.CSV_OUTBOUND),
+    Entry(
+        PeerColumn("ports", "PORTS (worst destination)", 39, cells.ports,
+            "Local ports in use of those that connect() may pick", most=100, least=25, right=False, priority=9,
+            sort=GroupSort.PORTS),
+        PeerText(38, _ports_in_words),
+        PeerField("pressure", nullable(NUMBER),
+            "(used − reusable) / capacity, a share of one: at 1 connect() fails. Null where the capacity is null.",
+            _number(lambda budgets: budgets.pressure, digits=4)),
+        In.DESTINATION | In.CSV,
+    ),
+    Entry(field=REUSABLE, records=In.OUTBOUND),
+    Entry(
+        field=PeerField("past_cliff", FLAG,
+            "Whether half of the range is full, so that connect() searches the other half port by port.",
+            lambda peers: peers.each(peers.groups.budgets.past_cliff).tolist()),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("probes_per_connect", nullable(POSITIVE),
+            "Ports that connect() tries on average; null where the port range is unknown.",
+            _number(lambda budgets: budgets.probes_per_connect)),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        PeerColumn("new", "NEW/s", 7, cells.new, "New connections per second", priority=5, sort=GroupSort.NEW),
+        PeerText(7, _figure(fmt.rate, lambda budgets: budgets.new_per_s)),
+        PeerField("new_per_s", nullable(NUMBER),
+            "New connections per second, less those that end without a TIME_WAIT; null where timers are unknown.",
+            _number(lambda budgets: budgets.new_per_s)),
+        In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        PeerColumn("max", "MAX/s", 7, cells.most, "The rate that this budget can carry for ever", priority=2,
+            sort=GroupSort.MAX),
+        PeerText(7, _figure(fmt.rate, lambda budgets: budgets.max_per_s)),
+        PeerField("max_per_s", nullable(NUMBER),
+            "New connections per second that this budget can carry for ever; null where it is unknown.",
+            _number(lambda budgets: budgets.max_per_s)),
+        In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        PeerColumn("full_in", "FULL IN", 8, cells.full_in, "Until connect() fails, at this rate", priority=7,
+            sort=GroupSort.FULL_IN),
+        PeerText(8, _figure(fmt.full_in, lambda budgets: budgets.full_in_s)),
+        PeerField("full_in_s", nullable(POSITIVE),
+            "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
+            _number(lambda budgets: budgets.full_in_s)),
+        In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        PeerColumn("last", "LAST 60 s", 10, cells.spark, "Entries into TIME_WAIT in the last minute",
+            most=20, right=False, priority=3, sort=GroupSort.LAST_MINUTE),
+    ),
+)  # fmt: skip
+"""Two fields stand twice: their place in CSV, or in JSON by direction, is another one."""
+
+
+def title_of(column: PeerColumn, by: GroupBy) -> str:
+    """The head of a column; the first one says what the rows are grouped by."""
+    return by.upper() if column.name == "peer" else column.title
