@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import sys
@@ -52,6 +51,8 @@ def use_one_thread() -> None:
 
 def share_one_pool() -> None:
     """One pool of memory for all threads to come. glibc makes a pool for each, which keeps what its peak took."""
+    import ctypes  # a report does without
+
     with contextlib.suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 

@@ -1,4 +1,4 @@
-"""Arguments → source → view: starts what the user asked for."""
+"""Arguments → source → view: starts what the user asked for, and loads no other subcommand."""
 
 import argparse
 import sys
@@ -7,10 +7,6 @@ from typing import NoReturn
 
 from twtop import runtime
 from twtop.cli.arguments import arguments
-from twtop.cli.batch import batch
-from twtop.cli.demo import demo
-from twtop.cli.explain import explain
-from twtop.cli.monitor import monitor
 from twtop.cli.output import UNREADABLE, complain, printed
 from twtop.frame.view import View
 from twtop.sources import netns
@@ -26,7 +22,11 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     options = arguments(given)
     if not options.once:
         runtime.once_loaded()
-    sys.exit(demo(options, _watch) if options.command == "demo" else _look(options))
+    if options.command == "demo":
+        from twtop.cli.demo import demo
+
+        sys.exit(demo(options, _watch))
+    sys.exit(_look(options))
 
 
 def _look(options: argparse.Namespace) -> int:
@@ -44,7 +44,13 @@ def _watch(source: OpenSource, options: argparse.Namespace) -> int:
     """Show one source as monitor, batch or explanation; the exit status."""
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
     if options.command == "explain":
+        from twtop.cli.explain import explain
+
         return printed(lambda: explain(source, view, options))
     if options.batch:
+        from twtop.cli.batch import batch
+
         return printed(lambda: batch(source, view, options))
+    from twtop.cli.monitor import monitor
+
     return monitor(source, view, options)

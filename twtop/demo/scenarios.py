@@ -1,7 +1,6 @@
 """The demo's scenarios: data, and the streams of connections of each."""
 
 import itertools
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -48,6 +47,8 @@ def _server_closes(rate: float) -> Streams:
 
 def _many_peers(rate: float) -> Streams:
     def streams(stats: ConnectStats, share: float) -> list[Stream]:
+        import random  # takes some milliseconds, and the command line needs the names of scenarios alone
+
         servers = {False: Server((SERVER, 80))}
         peers = [f"10.1.{i // 250}.{i % 250 + 1}" for i in range(PEERS_IPV4)]
         if has_ipv6():

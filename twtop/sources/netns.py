@@ -1,6 +1,5 @@
 """Another network namespace: how to find it, how a thread gets into it, and whether it is still there."""
 
-import ctypes
 import os
 import threading
 
@@ -107,7 +106,10 @@ def system_call(name: str, *arguments: int) -> None:
     """`setns`, `unshare` or `prctl`; raises OSError. Python's own function where there is one, else that of libc."""
     if (own := getattr(os, name, None)) is not None:  # setns() and unshare() from Python 3.12 on
         own(*arguments)
-    elif getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+        return
+    import ctypes  # a report of this namespace does without
+
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
