@@ -1,6 +1,8 @@
-"""The manual and the completions in twtop/share/, made from the program's own tables: `make manual` writes them."""
+"""The manual, the completions and the JSON Schema in twtop/share/, made from the program's own tables: `make manual`
+writes them."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -13,6 +15,7 @@ from tests import ROOT
 from twtop import __version__
 from twtop.cli.arguments import parser
 from twtop.demo.scenarios import SCENARIOS
+from twtop.report.json_schema import json_schema
 from twtop.ui.dialogs.help import FILTERS
 from twtop.ui.keys import ALL_KEYS
 
@@ -22,6 +25,7 @@ COMPLETIONS = {
     "zsh": "zsh/site-functions/_twtop",
     "fish": "fish/vendor_completions.d/twtop.fish",
 }
+SCHEMA = Path("twtop/schema/twtop-1.json")
 WIDTH = 120
 NOT_ASCII = str.maketrans(
     {
@@ -62,6 +66,7 @@ STATUSES = (
 def files() -> dict[Path, str]:
     """Path below twtop/share/ → text."""
     made = {Path(path): completion(shell) for shell, path in COMPLETIONS.items()}
+    made[SCHEMA] = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
     return {Path("man/man1/twtop.1"): "\n".join(manual()) + "\n", **made}
 
 

@@ -11,7 +11,7 @@ from twtop.ui.app import TwtopApp
 from twtop.ui.keys import MONITOR_KEYS
 from twtop.ui.panels.footer import KeyFooter
 from twtop.ui.panels.states import TIPS, StatesPanel
-from twtop.ui.panels.verdict_strip import TITLES, VerdictStrip
+from twtop.ui.panels.verdict_strip import VerdictStrip
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ async def test_each_verdict_explains_itself() -> None:
     async with monitor(lab(), size=(200, 40)) as stage:
         strip = stage.monitor.query_one(VerdictStrip)
         for verdict in stage.frame.verdicts:
-            await stage.hover(strip, TITLES.get(verdict.id, verdict.id.upper()))
+            await stage.hover(strip, verdict.title)
             await until_told(stage, verdict.text)
 
 

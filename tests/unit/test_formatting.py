@@ -1,80 +1,13 @@
-"""Numbers and outside names as text: safe, even in width, and never more exact than they are."""
+"""Numbers as text: even in width, and never more exact than they are."""
 
 import math
-import string
-import unicodedata
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from twtop import formatting as fmt
-from twtop.sanitize import cells, padded, printable
-
-HARMLESS = set(string.printable) - set(string.whitespace) | {" "}
-LINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-
-anything = st.text(st.characters(codec=None, exclude_categories=()))
-
-
-@given(name=anything, width=st.integers(1, 100))
-def test_nothing_that_controls_a_terminal_is_printed(name: str, width: int) -> None:
-    shown = printable(name, width)
-    assert not {unicodedata.category(character) for character in shown} & INVISIBLE
-    assert cells(shown) <= width
-    assert len(shown) <= 2 * width
-    assert shown == "".join(printable(character) for character in name) or shown.endswith("…")
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("abcdefg", "abcde…"),
-        ("日本語", "日本語"),
-        ("日本語x", "日本…"),
-        ("a日本語", "a日本…"),
-        ("עברית", "עברית"),
-        ("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301", "e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301"),
-        ("e" + "\u0301" * 50, "e" + "\u0301" * 10 + "…"),
-    ],
-)
-def test_a_name_is_cut_by_cells(name: str, shown: str) -> None:
-    assert printable(name, 6) == shown
-
-
-@pytest.mark.parametrize("word", ["abc", "日本語", "한국어", "עברית", "e\u0301", "हिन्दी", "👍", "␛�…", "ｱﾊﾟｰﾄ", "Ａ"])
-def test_words_are_as_wide_as_on_the_screen(word: str) -> None:
-    assert cells(word) == cell_len(word)
-    assert cell_len(padded(word, 10)) == 10
-
-
-@given(st.text(st.sampled_from(sorted(HARMLESS | set("äß–字"))), max_size=64))
-def test_a_harmless_name_is_printed_as_it_is(name: str) -> None:
-    assert printable(name) == name
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("a\nb\tc", "a␊b␉c"),
-        ("\x1b[31mred\x07", "␛[31mred␇"),
-        ("\x00\x7f\x9b2J", "␀��2J"),
-        ("user\u202etxt.exe", "user�txt.exe"),
-        ("zero\u200bwidth\ufeff", "zero�width�"),
-        ("\udcff", "�"),
-    ],
-)
-def test_what_was_hidden_is_seen(name: str, shown: str) -> None:
-    assert printable(name) == shown
-
-
-@pytest.mark.parametrize("character", LINES)
-def test_one_name_is_one_line(character: str) -> None:
-    assert len(printable(f"a{character}b").splitlines()) == 1
-
 
 bars = st.lists(st.one_of(st.integers(0, 2**63), st.floats(0, allow_infinity=False)), max_size=50)
 

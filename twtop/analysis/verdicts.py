@@ -34,13 +34,18 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`value` is the live number behind `level`, `short` fits on the strip, `text` is one plain sentence."""
+    """`value` is the live number behind `level`, `text` is one plain sentence.
+
+    The strip shows `title` and `short`, for which it keeps `room` cells, so that the next one stays where it is.
+    """
 
     id: str
     level: Level
     value: float | None
     short: str
     text: str
+    title: str = ""
+    room: int = 0
 
 
 OF_THE_FILTER = "Only sockets that the filter keeps were read."
@@ -59,7 +64,7 @@ class CounterRates:
 
 def verdicts(analysis: Analysis, rates: CounterRates) -> tuple[Verdict, ...]:
     """All verdicts, in the order of the strip."""
-    return tuple(judge(analysis, rates) for judge in VERDICTS)
+    return tuple(replace(judge(analysis, rates), title=title, room=room) for title, room, judge in VERDICTS)
 
 
 def _note_filter(analysis: Analysis, verdict: Verdict) -> Verdict:
@@ -239,12 +244,12 @@ def _drops(analysis: Analysis, rates: CounterRates) -> Verdict:
     return Verdict("drops", level, per_s, fmt.per_s(per_s), f"{what}{detail}.")
 
 
-VERDICTS: tuple[Callable[[Analysis, CounterRates], Verdict], ...] = (
-    _ports,
-    _connect_cost,
-    _buckets,
-    _memory,
-    _fds,
-    _drops,
+VERDICTS: tuple[tuple[str, int, Callable[[Analysis, CounterRates], Verdict]], ...] = (
+    ("PORTS", 5, _ports),
+    ("CONNECT", 13, _connect_cost),
+    ("BUCKETS", 5, _buckets),
+    ("MEMORY", 10, _memory),
+    ("FDS", 6, _fds),
+    ("DROPS", 6, _drops),
 )
-"""In the order of the strip. A new verdict is one more function here."""
+"""(title, cells for its figure, how it is found), in the order of the strip. A new verdict is one more line here."""

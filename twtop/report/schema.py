@@ -23,6 +23,11 @@ LimitField = Field[Limits, object]
 FrameField = Field[Frame, object]
 VerdictField = Field[Verdict, object]
 
+MOMENT: Shape = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+}
 PORT_PAIR: Shape = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
 SECONDS: Shape = {"type": "array", "items": COUNT, "minItems": 60, "maxItems": 60}
 
@@ -60,7 +65,7 @@ TIME_WAIT = (
 
 HEAD = (
     FrameField("schema", {"const": SCHEMA}, "Name of this schema. Fields may be added, not changed.", lambda _: SCHEMA),
-    FrameField("time", {"type": "string", "format": "date-time"}, "When it was read: RFC 3339, in UTC.",
+    FrameField("time", MOMENT, "When it was read: RFC 3339, in UTC.",
         lambda it: rfc3339(it.snapshot.time)),
     FrameField("host", TEXT, "Host name.", lambda it: it.snapshot.host),
     FrameField("kernel", TEXT, "Release of the kernel.", lambda it: it.snapshot.kernel),

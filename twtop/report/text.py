@@ -21,7 +21,7 @@ TEXT_PEERS = 20
 
 
 def to_text(frame: Frame, with_sockets: bool) -> str:
-    """Header lines, states, peers, and on request the single sockets; like `top -b`."""
+    """Header, states, peers and, if asked for, the single sockets: paragraphs with a blank line behind each."""
     lines = [*_header(frame), "", *_state_lines(frame), "", *_peer_lines(frame)]
     if with_sockets:
         lines += ["", *_socket_lines(frame)]
@@ -34,12 +34,12 @@ def _header(frame: Frame) -> Iterator[str]:
     moment = datetime.fromtimestamp(snapshot.time).astimezone()
     took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
     kernel = f"{'' if snapshot.kernel[:1].isalpha() else 'Linux '}{printable(snapshot.kernel)}"
-    destination = f"  netns {printable(snapshot.netns_name)}" if snapshot.netns_name else ""
-    yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{destination}  {kernel}  {took}"
+    where = f"  netns {printable(snapshot.netns_name)}" if snapshot.netns_name else ""
+    yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{where}  {kernel}  {took}"
     share = f" ({fmt.percent(total.count / limit)})" if limit else ""
-    flow = f"in {fmt.per_s(total.entered_per_s)}  out {fmt.per_s(total.left_per_s)}"
+    churn = f"in {fmt.per_s(total.entered_per_s)}  out {fmt.per_s(total.left_per_s)}"
     memory = fmt.size(frame.analysis.memory.here)
-    yield f"TIME_WAIT {fmt.count(total.count)}  {flow}  limit {fmt.count(limit)}{share}  {memory}"
+    yield f"TIME_WAIT {fmt.count(total.count)}  {churn}  limit {fmt.count(limit)}{share}  {memory}"
     if snapshot.load:
         yield f"load  {printable(snapshot.load, 200)}"
     for verdict in frame.verdicts:

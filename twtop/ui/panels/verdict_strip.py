@@ -13,9 +13,6 @@ from twtop.ui.kit.panel import LinePanel
 
 TONES = {Level.OK: Tone.OK, Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL, Level.UNKNOWN: Tone.DIM}
 URGENCY = [Level.UNKNOWN, Level.OK, Level.WARN, Level.CRITICAL]
-TITLES = {"connect_cost": "CONNECT"}
-FIGURES = {"ports": 5, "connect_cost": 13, "buckets": 5, "memory": 10, "fds": 6, "drops": 6}
-"""Cells for each figure, so that its neighbours do not move when it grows."""
 
 
 class VerdictStrip(LinePanel):
@@ -47,7 +44,7 @@ def _width(parts: list[Part]) -> int:
 
 
 def _in_full(verdicts: tuple[Verdict, ...]) -> list[Part]:
-    return [_part(verdict, FIGURES[verdict.id]) for verdict in verdicts]
+    return [_part(verdict, verdict.room) for verdict in verdicts]
 
 
 def _by_name(verdicts: tuple[Verdict, ...]) -> list[Part]:
@@ -76,5 +73,4 @@ def _part(verdict: Verdict, room: int = 0) -> Part:
 
 
 def _name(verdict: Verdict) -> Line:
-    title = TITLES.get(verdict.id, verdict.id.upper())
-    return ((f"{SIGNS[verdict.level]} ", TONES[verdict.level]), (title, Tone.DIM))
+    return ((f"{SIGNS[verdict.level]} ", TONES[verdict.level]), (verdict.title, Tone.DIM))
