@@ -1,6 +1,7 @@
 """The forms of batch output by name. Each loads only what it needs, for a report that is asked for once."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -22,9 +23,14 @@ def to_json(frame: Frame, with_sockets: bool) -> str:
     """One JSON object on one line, schema twtop/1. Unknown is null."""
     import json
 
-    from twtop.report.schema import document
+    from twtop.report.schema import document, sockets
 
-    return json.dumps(document(frame, with_sockets), ensure_ascii=True, allow_nan=False, check_circular=False) + "\n"
+    write = partial(json.dumps, ensure_ascii=True, allow_nan=False, check_circular=False)
+    whole = write(document(frame))
+    if with_sockets:
+        rows = ", ".join(write(some)[1:-1] for some in sockets(frame))
+        whole = f'{whole[:-1]}, "sockets": [{rows}]}}'
+    return whole + "\n"
 
 
 def to_csv(frame: Frame, with_sockets: bool) -> str:
