@@ -28,7 +28,7 @@ import pytest
 
 from twtop.demo import private_netns
 
-RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE = 20, 0x405
+RTM_NEWADDR = 20
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_NODAD_NOPREFIXROUTE = 0x202  # usable at once; and only as this machine's own
 TIMEOUT_S = 120
@@ -141,15 +141,10 @@ def add_address(address: str, device: str = "lo") -> None:
     assert inside, f"{address} would be added to the machine's own network"
     ip = ipaddress.ip_address(address)
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
-    body = struct.pack("=BBBBI", family, ip.max_prefixlen, 0, 0, socket.if_nametoindex(device))
+    header = struct.pack("=BBBBI", family, ip.max_prefixlen, 0, 0, socket.if_nametoindex(device))
     flags = struct.pack("=I", IFA_F_NODAD_NOPREFIXROUTE)
-    for kind, value in ((IFA_LOCAL, ip.packed), (IFA_ADDRESS, ip.packed), (IFA_FLAGS, flags)):
-        body += struct.pack("=HH", 4 + len(value), kind) + value
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.send(struct.pack("=IHHII", 16 + len(body), RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE, 1, 0) + body)
-        code = -struct.unpack_from("=i", netlink.recv(4096), 16)[0]
-    if code:
-        raise OSError(code, os.strerror(code), address)
+    attributes = {IFA_LOCAL: ip.packed, IFA_ADDRESS: ip.packed, IFA_FLAGS: flags}
+    private_netns.create(RTM_NEWADDR, header, attributes, address)
     wait_until(lambda: _has_route(family, address), what=f"a route to {address}")  # IPv6 adds it in the background
 
 
