@@ -1,9 +1,9 @@
-"""Who owns what the kernel keeps without an owner: real TIME_WAIT and FIN_WAIT2 of a server and of a client."""
+"""Owners of sockets that the kernel keeps without an owner: real TIME_WAIT and FIN_WAIT2 of a server and a client."""
 
 import socket
 
 from tests.support.in_namespace import in_namespace, wait_until
-from tests.support.known_owners import Owner, told
+from tests.support.known_owners import Owner, owner_of_each
 from tests.support.other_process import server
 from twtop.model import TcpState
 from twtop.processes.attribution import OwnerTracker
@@ -13,17 +13,17 @@ from twtop.sources.probe import read_sample
 
 
 def owners_now(tracker: OwnerTracker) -> dict[tuple[int, int], tuple[TcpState, Owner]]:
-    """Of this namespace: (local port, remote port) → state and owner."""
+    """The sockets of this namespace: (local port, remote port) → state and owner."""
     sockets, search = decode(read_sample()).sockets, Search()
     search.want(sockets.inode)
     search.finish()
     ends = zip(sockets.lport.tolist(), sockets.rport.tolist(), strict=True)
-    found = zip(map(TcpState, sockets.state), told(tracker.assign(sockets, search.holders)), strict=True)
+    found = zip(map(TcpState, sockets.state), owner_of_each(tracker.assign(sockets, search.holders)), strict=True)
     return dict(zip(ends, found, strict=True))
 
 
 @in_namespace
-def test_a_time_wait_of_the_server() -> None:
+def test_a_time_wait_of_a_server_belongs_to_the_server() -> None:
     with server("tw-server") as child:
         tracker, client = OwnerTracker(), child.dial()
         ends = child.port, client.getsockname()[1]
@@ -36,7 +36,7 @@ def test_a_time_wait_of_the_server() -> None:
 
 
 @in_namespace
-def test_a_time_wait_of_the_client() -> None:
+def test_a_time_wait_of_a_client_belongs_to_the_client() -> None:
     with server("tw-client") as child, socket.create_server(("127.0.0.1", 0)) as service:
         port = service.getsockname()[1]
         tracker = OwnerTracker()
@@ -56,7 +56,7 @@ def test_a_time_wait_of_the_client() -> None:
 
 
 @in_namespace
-def test_a_closed_fin_wait2() -> None:
+def test_a_closed_fin_wait2_belongs_to_the_process_that_closed_it() -> None:
     with server("tw-server") as child:
         tracker, client = OwnerTracker(), child.dial()
         ends = child.port, client.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A client that binds before it connects has one budget per local IP; twtop tells it from one that does not."""
+"""A client that binds before it connects has one budget per local IP. twtop recognises such a client."""
 
 import errno
 import itertools
@@ -24,7 +24,7 @@ ROUTES = [Route(LOCAL, f"127.0.1.{number}") for number in (1, 2, 3, 4)]
 
 
 def observe() -> BindFirst:
-    """What twtop sees in this namespace: all connections here come from one address."""
+    """What twtop says of this namespace, where all connections come from one address."""
     return known(bind_first(read().reading))
 
 
@@ -34,8 +34,8 @@ def four_peers() -> list[Peer]:
 
 
 @in_namespace
-def test_bind_before_connect_is_recognised_and_its_limit_too() -> None:
-    """As many connections as there are ports, over all destinations; then EADDRINUSE."""
+def test_a_client_that_binds_first_is_recognised_and_so_is_its_limit() -> None:
+    """Over all destinations there are as many connections as ports. The next bind() fails with EADDRINUSE."""
     refused = None
     for peer in itertools.cycle(four := four_peers()):
         client = socket.socket()
@@ -56,8 +56,8 @@ def test_bind_before_connect_is_recognised_and_its_limit_too() -> None:
 
 @pytest.mark.parametrize("connections", [SIZE // 2, SIZE, 2 * SIZE, 4 * SIZE])
 @in_namespace
-def test_plain_connects_are_not_taken_for_it(connections: int) -> None:
-    """Each destination has the whole range, and ports are shared about as often as chance has it."""
+def test_a_client_that_only_connects_is_not_taken_for_one_that_binds_first(connections: int) -> None:
+    """Each destination has the whole range, and destinations share ports about as often as by chance."""
     for peer in (four := four_peers()):
         peer.established(connections // len(four))
     seen = observe()
@@ -69,7 +69,7 @@ def test_plain_connects_are_not_taken_for_it(connections: int) -> None:
 @pytest.mark.parametrize("connections", [SIZE, 2 * SIZE - 2])
 @in_namespace
 def test_a_single_destination_proves_nothing(connections: int) -> None:
-    """All its ports are different whoever chose them."""
+    """All its ports are different, whether bind() or connect() chose them."""
     sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + 2 * SIZE - 1}")
     (peer,) = peers(ROUTES[0])
     peer.established(connections)
@@ -83,19 +83,19 @@ def scene(*blocks: Block) -> BindFirst:
 
 
 def distinct(address: str, connections: int, destinations: int) -> list[Block]:
-    """As bind() chooses: no port twice, of the parity that connect() leaves to it, the destinations in turn."""
+    """Ports as bind() chooses them, with the destinations in turn: each once, and of the parity that it begins with."""
     ports = np.arange(32_769, 61_000, 2)[:connections]
     return [many(address, f"10.0.1.{n}:443", lports=ports[n::destinations]) for n in range(destinations)]
 
 
 @pytest.mark.parametrize(("connections", "holds"), [(40, False), (1000, False), (9000, True), (14_000, True)])
 def test_few_connections_prove_nothing(connections: int, holds: bool) -> None:
-    """Of 14,116 ports of one parity, as many as these would hardly have chosen one twice."""
+    """Out of 14,116 ports of one parity, so few connections would rarely have chosen one twice."""
     assert scene(*distinct("10.0.0.1", connections, 20)).holds.tolist() == [holds]
 
 
 PACE = np.linspace(56.5, 59.99, 2000)
-"""Timers of two thousand TIME_WAIT, all of the last seconds: too many a second for one range."""
+"""Timers of two thousand TIME_WAIT of the last 3.5 seconds. This is more per second than one range bears."""
 
 
 def spread(ports: range, destinations: int = 20) -> list[Block]:
@@ -108,11 +108,11 @@ def spread(ports: range, destinations: int = 20) -> list[Block]:
 
 
 BOUND, CONNECTED = range(32_769, 36_769, 2), range(32_768, 36_768, 2)
-"""As bind() chooses from the default range, and connect()."""
+"""Ports of the default range as bind() chooses them, and as connect() does."""
 
 
-def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> None:
-    """The same TIME_WAIT, once with twenty destinations and once with a single one."""
+def test_the_budget_of_an_address_is_forecast_like_that_of_a_destination() -> None:
+    """The same TIME_WAIT, once of twenty destinations and once of a single one."""
     seen, (single,) = scene(*spread(BOUND)), spread(BOUND, destinations=1)
     alone = analyse(decode(make_sample(single, tw_reuse=0))).budgets
     assert seen.live.tolist() == [0]
@@ -121,8 +121,8 @@ def test_the_budget_of_an_address_is_foretold_like_that_of_a_destination() -> No
     assert seen.full_in_s[0] == pytest.approx(alone.full_in_s[0], rel=0.01)
 
 
-def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() -> None:
-    """Where the client binds first, tcp_tw_reuse does not help: bind() takes no TIME_WAIT over."""
+def test_no_destination_lasts_longer_than_the_budget_of_its_address() -> None:
+    """Where the client binds first tcp_tw_reuse does not help, because bind() takes over no TIME_WAIT."""
     [found] = frames(make_sample(*spread(BOUND), port_range=(32_768, 38_767), tw_reuse=1))
     assert found.analysis.bind_first is not None
     assert found.analysis.bind_first.holds.all()
@@ -135,33 +135,33 @@ def test_no_destination_is_said_to_last_longer_than_the_budget_of_its_address() 
     assert found.verdicts[0].level == "critical"
 
 
-def test_until_it_is_known_nothing_is_foretold_that_bind_may_refute() -> None:
-    """Each destination alone would never fill; all together would, and bind() may have chosen these ports."""
+def test_the_time_to_full_is_unknown_while_the_client_may_bind_first() -> None:
+    """Each destination would never fill by itself. One budget for all would, and bind() may have chosen these ports."""
     [found] = frames(make_sample(*spread(BOUND), tw_reuse=0))
     assert np.isnan(found.groups.budgets.full_in_s).all()
     assert "full is not known yet" in found.verdicts[0].text
 
 
-def test_ports_that_bind_leaves_to_connect_are_never_full() -> None:
+def test_the_time_to_full_is_never_where_connect_must_have_chosen_the_ports() -> None:
     [found] = frames(make_sample(*spread(CONNECTED), tw_reuse=0))
     assert set(found.groups.budgets.full_in_s) == {np.inf}
     assert "never full at this rate" in found.verdicts[0].text
 
 
-def test_a_slow_client_is_never_full_however_it_chooses() -> None:
+def test_a_slow_client_is_never_full_even_if_it_binds_first() -> None:
     [found] = frames(make_sample(*slow(oldest=50.0), tw_reuse=0))
     assert set(found.groups.budgets.full_in_s) == {np.inf}
 
 
-def test_of_a_load_that_has_just_begun_nothing_is_foretold() -> None:
-    """It is not known how much more it will be in its next second."""
+def test_the_time_to_full_is_unknown_for_a_load_that_has_just_begun() -> None:
+    """In the next second it may be much more."""
     [found] = frames(make_sample(*slow(oldest=59.0), tw_reuse=0))
     assert np.isnan(found.groups.budgets.full_in_s).all()
     assert "full is not known yet" in found.verdicts[0].text
 
 
 def slow(oldest: float) -> list[Block]:
-    """Twenty connections that a client may have bound; the time left to the oldest one."""
+    """Twenty TIME_WAIT that a client may have bound. `oldest` is the time left of the oldest one, in seconds."""
     blocks = [block[-1:].copy() for block in spread(BOUND)]
     blocks[0]["expires"] = oldest * 1000
     return blocks
@@ -176,7 +176,7 @@ def test_without_timers_the_budget_of_an_address_is_unknown() -> None:
 
 
 def test_every_address_is_judged_by_itself() -> None:
-    """One has sixty destinations and a port for each connection; the other uses the same ports for each of two."""
+    """One has sixty destinations and a port for each connection. The other has two and uses each port for both."""
     ports = np.arange(32_768, 56_768, 2)
     seen = scene(
         *distinct("10.0.0.1", 12_000, 60), *(many("10.0.0.2", f"10.0.1.{n}:443", lports=ports) for n in (1, 2))
@@ -186,14 +186,14 @@ def test_every_address_is_judged_by_itself() -> None:
     assert sorted(seen.pressure) == pytest.approx([12_000 / 28_232, 12_000 / 28_232])
 
 
-def test_nothing_is_said_of_connections_that_a_listener_took() -> None:
+def test_accepted_connections_do_not_count() -> None:
     seen = scene(many("10.0.0.1:80", state="LISTEN"), many("10.0.0.1:80", "10.0.1.1", rports=range(20_000, 60_000)))
     assert len(seen.local) == 0
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 2000))
-def test_a_walk_like_that_of_connect_never_raises_it(seed: int, destinations: int, each: int) -> None:
-    """Each destination takes ports of the first parity from its own start on, leaving out up to seven at a time."""
+def test_a_walk_like_that_of_connect_is_never_taken_for_bind_first(seed: int, destinations: int, each: int) -> None:
+    """Each destination takes ports of the first parity from its own start on, and skips up to seven at a time."""
     random = np.random.default_rng(seed)
     blocks = []
     for number in range(destinations):

@@ -1,4 +1,4 @@
-"""TIME_WAIT that begin and end, beside what the kernel counts of them."""
+"""TIME_WAIT that begin and end per second, under a real leak and after it."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect
 
 
 @in_namespace
-def test_what_the_kernel_counts_of_a_leak_is_no_time_wait_until_the_peer_closes() -> None:
+def test_a_closed_fin_wait2_that_the_kernel_counts_is_no_time_wait_until_its_peer_closes() -> None:
     server, stats, watch, kept = Server(("127.0.0.1", 7000)), ConnectStats(), Watch(), []
 
     def forget() -> None:

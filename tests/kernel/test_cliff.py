@@ -1,4 +1,4 @@
-"""The cliff: connect() gets dear when the ports of the first parity are used up, and twtop says when that is."""
+"""The cliff: connect() becomes slow when the ports of the first parity are used up, and twtop says when that is."""
 
 import statistics
 import time
@@ -16,12 +16,12 @@ from twtop.sources.open_source import open_local
 
 LOW, SIZE = 40_000, 8192
 HALF = SIZE // 2
-TIMES_DEARER = 5
+TIMES_SLOWER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What twtop says when so many ports are in use."""
+    """What twtop says when `used` ports are in use."""
 
     used: int
     past_cliff: bool
@@ -30,7 +30,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Nanoseconds of each connect() of a range that fills up, their ports in order, and what twtop said on the way."""
+    """A range that fills up: nanoseconds of each connect(), the port of each, and what twtop said on the way."""
 
     took: list[int]
     ports: list[int]
@@ -43,7 +43,7 @@ def run() -> Run:
 
 
 def fill_the_range() -> Run:
-    """Every connection is left in TIME_WAIT: it holds its port and no descriptor."""
+    """Leave every connection in TIME_WAIT, where it holds its port and no descriptor."""
     sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + SIZE - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", 0)
     server, stats = Server(("127.0.1.1", 443)), ConnectStats()
@@ -94,11 +94,11 @@ def test_the_probes_grow_as_the_range_fills(run: Run) -> None:
     assert probes[-1] > probes[3] > probes[2]
 
 
-def test_past_it_connect_is_many_times_dearer(run: Run) -> None:
+def test_past_the_cliff_connect_is_many_times_slower(run: Run) -> None:
     before, after = statistics.median(run.took[:HALF]), statistics.median(run.took[HALF:])
-    assert after > TIMES_DEARER * before
+    assert after > TIMES_SLOWER * before
 
 
-def test_before_it_connect_is_not(run: Run) -> None:
+def test_before_the_cliff_connect_is_not_much_slower(run: Run) -> None:
     early, late = statistics.median(run.took[: HALF // 2]), statistics.median(run.took[HALF // 2 : HALF])
-    assert late < TIMES_DEARER * early
+    assert late < TIMES_SLOWER * early

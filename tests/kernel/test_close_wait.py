@@ -1,4 +1,4 @@
-"""A server that forgets to close is told from one that takes its time, by real connections."""
+"""A server that forgets to close, and one that closes late: twtop warns only of the first. Real connections."""
 
 import time
 from collections import deque
@@ -24,7 +24,7 @@ def fds(frame: Frame) -> Level:
 
 @pytest.mark.slow
 @in_namespace
-def test_the_leak_of_the_demo_is_seen_within_seconds() -> None:
+def test_twtop_warns_of_the_leak_of_the_demo_within_seconds() -> None:
     scenario, watch = BY_NAME["leak"], Watch()
     running = Lab(Plan(scenario, scenario.rate, 60, scenario.ports))
     try:

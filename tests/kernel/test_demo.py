@@ -1,4 +1,4 @@
-"""Each scenario reaches what it claims, by the kernel's own files and errnos, and leaves nothing behind."""
+"""Each scenario of the demo shows what it claims, by the kernel's own files and errnos, and leaves nothing behind."""
 
 import errno
 import json
@@ -50,7 +50,7 @@ def states() -> list[int]:
 
 
 def failed(running: Lab, code: int) -> int:
-    """How often connect() meets this errno per second, as the load tells it."""
+    """How often connect() fails with this errno per second, as the load reports it."""
     found = re.search(rf"([\d,]+)/s {errno.errorcode[code]}", running.report())
     return int(found[1].replace(",", "")) if found else 0
 
@@ -64,7 +64,7 @@ def test_client_closes_fills_its_budget_and_then_fails() -> None:
 
 @in_namespace
 def test_server_closes_piles_up_and_nothing_fails() -> None:
-    """A thousand ports at the client's side, and more connections than that: TIME_WAIT at the server are reused."""
+    """The client has a thousand ports and makes more connections than that: they replace TIME_WAIT at the server."""
     with lab("server-closes", 5000, (32768, 33767)) as running:
         wait_until(lambda: counter("TW") > 5000, what="five times the client's ports")
         assert sockstat() <= 1000
@@ -98,7 +98,7 @@ def test_bind_first_shares_one_budget() -> None:
 
 
 @in_namespace
-def test_reuse_outlives_the_same_budget() -> None:
+def test_reuse_never_runs_out_of_the_same_ports() -> None:
     with lab("reuse", 200, (32768, 33267)) as running:
         wait_until(lambda: counter("TWRecycled") > 100, what="TWRecycled")
         assert failed(running, errno.EADDRNOTAVAIL) == 0
@@ -127,7 +127,7 @@ def test_mixed_has_some_of_each() -> None:
 
 
 @in_namespace
-def test_a_load_that_ends_says_so_and_stays_to_be_looked_at() -> None:
+def test_a_load_that_ends_says_so_and_keeps_its_sockets() -> None:
     with lab("client-closes", 500, seconds=1) as running:
         wait_until(lambda: "load ended after" in running.report(), what="the end")
         assert sockstat() > 100
@@ -138,12 +138,12 @@ def test_every_scenario_is_listed_with_a_line() -> None:
     assert [line.split()[0] for line in listed] == [scenario.name for scenario in SCENARIOS]
 
 
-def test_batch_output_carries_what_the_load_says() -> None:
+def test_batch_output_has_the_report_of_the_load() -> None:
     command = [*TWTOP, "demo", "client-closes", "--rate", "500", "-1", "-o", "json"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "refuses a private namespace" in told.stderr:
-        pytest.skip(told.stderr)
-    document = json.loads(told.stdout)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "refuses a private namespace" in ran.stderr:
+        pytest.skip(ran.stderr)
+    document = json.loads(ran.stdout)
     assert document["load"].startswith("client-closes: connect() ")
     assert document["time_wait"]["count"] > 0
 
@@ -175,18 +175,18 @@ def namespaces() -> set[str]:
 
 
 @in_namespace
-def test_a_kernel_that_refuses_is_told_in_one_line_with_two_ways_out() -> None:
+def test_a_refusal_of_the_kernel_is_one_line_with_two_ways_out() -> None:
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    told = subprocess.run([*TWTOP, "demo", "-1"], capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1)
-    assert "run as root, or" in told.stderr
-    assert "sysctl" in told.stderr
+    ran = subprocess.run([*TWTOP, "demo", "-1"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "run as root, or" in ran.stderr
+    assert "sysctl" in ran.stderr
 
 
 @pytest.mark.parametrize("words", [["--rate", "0"], ["--ports", "9-5"], ["--ports", "x"], ["--seconds", "0"], ["no"]])
 def test_bad_usage_is_one_line(words: list[str]) -> None:
-    told = subprocess.run([*TWTOP, "demo", *words], capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+    ran = subprocess.run([*TWTOP, "demo", *words], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 
 def test_the_load_reports_rates() -> None:

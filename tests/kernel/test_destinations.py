@@ -1,4 +1,4 @@
-"""The kernel judges: whose connections twtop calls outbound, and what those it cannot place leave of a range."""
+"""Directions and port ranges, judged by the kernel, above all where a listener is gone."""
 
 import socket
 from collections import Counter
@@ -18,7 +18,7 @@ CLIENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Directions of the ends of the connections to a service: counts by direction."""
+    """The ends of the connections to a service, counted by direction."""
 
     clients: Counter[Direction]
     services: Counter[Direction]
@@ -39,7 +39,7 @@ def small_range() -> None:
 
 
 def former_service(port: int, service_closes_first: bool, address: str = "127.0.1.1") -> list[socket.socket]:
-    """Connections whose listener is gone. The end that closed first is in TIME_WAIT, or both are established."""
+    """Connections whose listener is gone; their ends in TIME_WAIT are the service's, or all ends are established."""
     (peer,) = peers(Route("127.0.0.1", address, port))
     peer.established(CLIENTS)
     peer.server.close()
@@ -71,14 +71,14 @@ def test_without_its_listener_a_service_is_never_taken_for_a_client(port: int) -
 
 @pytest.mark.parametrize("port", [300, SERVICE])
 @in_namespace
-def test_not_even_if_only_its_time_wait_are_left(port: int) -> None:
+def test_a_former_service_of_which_only_time_wait_are_left_is_unknown(port: int) -> None:
     small_range()
     former_service(port, service_closes_first=True)
     assert ends(read(), port) == Ends(Counter(), Counter({Direction.UNKNOWN: CLIENTS}))
 
 
 @in_namespace
-def test_of_a_single_connection_without_a_listener_either_end_may_be_the_service() -> None:
+def test_both_ends_of_a_single_connection_without_a_listener_are_unknown() -> None:
     small_range()
     (peer,) = peers(Route("127.0.0.1", "127.0.1.1", SERVICE))
     peer.established(1)
@@ -88,7 +88,7 @@ def test_of_a_single_connection_without_a_listener_either_end_may_be_the_service
 
 @in_namespace
 def test_a_client_that_bound_its_port_is_unknown() -> None:
-    """As an NFS client does, on a port below 1024."""
+    """An NFS client does so, on a port below 1024."""
     small_range()
     with listen("127.0.1.1", 2049) as server, bind("127.0.0.1", 800) as client:
         client.connect(server.getsockname())
@@ -96,8 +96,8 @@ def test_a_client_that_bound_its_port_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("service_closes_first", [False, True])
-def test_what_a_service_leaves_behind_closes_its_port_to_every_connect(service_closes_first: bool) -> None:
-    """Whatever the address: of the 2,000 ports one is used, and one is closed."""
+def test_the_connections_of_a_former_service_close_its_port_to_every_connect(service_closes_first: bool) -> None:
+    """The address does not matter. Of the 2,000 ports one is used, and one is closed."""
 
     def body() -> tuple[float, int, int]:
         small_range()
@@ -113,7 +113,7 @@ def test_what_a_service_leaves_behind_closes_its_port_to_every_connect(service_c
 
 
 @in_namespace
-def test_a_port_that_connect_chose_stays_open_towards_others() -> None:
+def test_a_port_that_connect_chose_stays_open_to_other_destinations() -> None:
     small_range()
     one, other = peers(Route("127.0.0.1", "127.0.1.1"), Route("127.0.0.1", "127.0.1.2"))
     one.established(SIZE)

@@ -1,4 +1,4 @@
-"""Who holds which socket: real sockets of other processes, of this user and of another."""
+"""Holders of sockets: real sockets of other processes, of this user and of another."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Under a steady load: the time to full that twtop foresees is when connect() fails."""
+"""Real loads: the forecast of when a budget is full and of how many TIME_WAIT there are, judged by the kernel."""
 
 import math
 
@@ -15,27 +15,29 @@ PORTS = 1500
 
 @pytest.mark.slow
 @in_namespace
-def test_half_full_it_foresees_when_connect_fails() -> None:
-    foreseen: list[float] = []
+def test_at_half_full_the_forecast_says_when_connect_fails() -> None:
+    forecasts: list[float] = []
     made: list[float] = []
 
     def look(frame: Frame) -> None:
-        if frame.total.count >= PORTS / 2 and not foreseen:
-            foreseen.append(only_full_in(frame))
+        if frame.total.count >= PORTS / 2 and not forecasts:
+            forecasts.append(only_full_in(frame))
             made.append(frame.snapshot.mono)
 
     ended = load(ports=PORTS, rate=100, seconds=40, look=look)
     assert ended.failed_at is not None
-    assert foreseen
+    assert forecasts
     came = ended.failed_at - made[0]
-    assert abs(came - foreseen[0]) <= max(2.0, 0.1 * came), (foreseen, came)
+    assert abs(came - forecasts[0]) <= max(2.0, 0.1 * came), (forecasts, came)
 
 
 @pytest.mark.slow
 @in_namespace
-def test_half_full_it_foresees_when_bind_fails() -> None:
-    """Five destinations share one budget, of which each would last for ever: not even before that is known, it is
-    told that it does."""
+def test_at_half_full_the_forecast_says_when_bind_fails() -> None:
+    """Five destinations share one budget. Each would last for ever by itself, but twtop never says so.
+
+    This holds even before it is known that the client binds first.
+    """
     said: list[tuple[float, float, str]] = []
 
     def look(frame: Frame) -> None:
@@ -46,17 +48,17 @@ def test_half_full_it_foresees_when_bind_fails() -> None:
     ports = 1200
     ended = load(ports, rate=100, seconds=30, look=look, client=bound_to_five_destinations)
     assert ended.failed_at is not None
-    made, full_in, told = min(said)
+    made, full_in, text = min(said)
     came = ended.failed_at - made
     assert abs(came - full_in) <= max(2.0, 0.1 * came), (full_in, came)
-    assert f"full in {full_in:.0f} s; at the end bind() fails with EADDRINUSE" in told
+    assert f"full in {full_in:.0f} s; at the end bind() fails with EADDRINUSE" in text
     assert [each for _, full_in, each in said if full_in == math.inf or "never" in each] == []
 
 
 @pytest.mark.slow
 @in_namespace
-def test_what_will_not_fill_is_never_full() -> None:
-    """Ten a second hold 610 of 1,500 ports in the long run."""
+def test_a_load_that_will_not_fill_its_budget_is_never_full() -> None:
+    """Ten connections per second hold 610 of 1,500 ports in the long run."""
     said: list[float] = []
     load(ports=PORTS, rate=10, seconds=6, look=lambda frame: said.append(only_full_in(frame)))
     assert len(said) >= 4
@@ -65,18 +67,18 @@ def test_what_will_not_fill_is_never_full() -> None:
 
 @pytest.mark.slow
 @in_namespace
-def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
-    """The load asks on, and is refused: half full, twtop foresees a count that stays at the capacity."""
+def test_the_forecast_count_stays_at_the_capacity_of_a_full_budget() -> None:
+    """The load goes on when it is refused. The forecast that is made at half full stays at the capacity."""
     stats: dict[float, int] = {}
-    foreseen: list[tuple[float, Floats]] = []
+    forecasts: list[tuple[float, Floats]] = []
 
     def look(frame: Frame) -> None:
         stats[frame.snapshot.mono] = frame.total.count
-        if frame.total.count >= PORTS / 2 and not foreseen:
-            foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
+        if frame.total.count >= PORTS / 2 and not forecasts:
+            forecasts.append((frame.snapshot.mono, known(frame.total.forecast)))
 
     load(ports=PORTS, rate=150, seconds=15, look=look, until_refused=False)
-    ((made, ahead),) = foreseen
+    ((made, ahead),) = forecasts
     later = {moment - made: count for moment, count in stats.items() if moment > made + 1}
     assert max(later) > 8
     assert max(later.values()) == PORTS
@@ -86,40 +88,40 @@ def test_a_full_budget_bounds_the_count_that_it_foresees() -> None:
 
 @pytest.mark.slow
 @in_namespace
-def test_where_the_client_takes_its_ports_again_the_count_goes_on_as_foreseen() -> None:
-    """tcp_tw_reuse: half the range is walked through again and again, and each connect() ends a TIME_WAIT."""
+def test_under_tw_reuse_the_count_is_as_forecast() -> None:
+    """The client uses half of the range again and again, and each connect() ends a TIME_WAIT."""
     stats: dict[float, int] = {}
-    foreseen: list[tuple[float, Floats]] = []
+    forecasts: list[tuple[float, Floats]] = []
 
     def look(frame: Frame) -> None:
         stats[frame.snapshot.mono] = frame.total.count
-        foreseen.append((frame.snapshot.mono, known(frame.total.forecast)))
+        forecasts.append((frame.snapshot.mono, known(frame.total.forecast)))
 
     load(ports=PORTS, rate=300, seconds=14, look=look, tw_reuse=1)
     last = max(stats)
-    judged = [(made, ahead) for made, ahead in foreseen if last - 8 < made < last - 5]
+    judged = [(made, ahead) for made, ahead in forecasts if last - 8 < made < last - 5]
     assert len(judged) >= 2
     for made, ahead in judged:
         for moment, count in stats.items():
             if moment > made + 0.5:
-                foresaw = ahead[round(moment - made) - 1]
-                assert abs(foresaw - count) <= 0.05 * PORTS, (moment - made, count, foresaw)
+                forecast = ahead[round(moment - made) - 1]
+                assert abs(forecast - count) <= 0.05 * PORTS, (moment - made, count, forecast)
         assert ahead.max() <= 0.6 * PORTS, ahead.tolist()
 
 
 @pytest.mark.slow
 @in_namespace
-def test_a_full_budget_is_foreseen_to_stay_full() -> None:
-    """What is asked of it does not show while it is full, and it is asked on: the curve is the same at each tick."""
-    foreseen: list[tuple[int, Floats]] = []
+def test_a_full_budget_is_forecast_to_stay_full() -> None:
+    """Its demand cannot be seen while it is full, and goes on. The forecast is the same at each tick."""
+    forecasts: list[tuple[int, Floats]] = []
     load(
         ports=PORTS,
         rate=1500,
         seconds=6,
-        look=lambda frame: foreseen.append((frame.total.count, known(frame.total.forecast))),
+        look=lambda frame: forecasts.append((frame.total.count, known(frame.total.forecast))),
         until_refused=False,
     )
-    full = [ahead for count, ahead in foreseen if count == PORTS]
+    full = [ahead for count, ahead in forecasts if count == PORTS]
     assert len(full) >= 4
     for ahead in full:
         assert ahead[:40].min() == PORTS
@@ -127,9 +129,9 @@ def test_a_full_budget_is_foreseen_to_stay_full() -> None:
 
 
 @in_namespace
-def test_the_bucket_limit_bounds_it_too() -> None:
+def test_the_forecast_count_stays_at_the_limit_of_buckets() -> None:
     sysctl("net.ipv4.tcp_max_tw_buckets", 400)
-    foreseen: list[Floats] = []
-    load(ports=PORTS, rate=50, seconds=4, look=lambda frame: foreseen.append(known(frame.total.forecast)))
-    assert foreseen[-1][5] > 200
-    assert foreseen[-1].max() == 400
+    forecasts: list[Floats] = []
+    load(ports=PORTS, rate=50, seconds=4, look=lambda frame: forecasts.append(known(frame.total.forecast)))
+    assert forecasts[-1][5] > 200
+    assert forecasts[-1].max() == 400

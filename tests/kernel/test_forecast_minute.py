@@ -1,4 +1,4 @@
-"""After a load stops: the count that twtop foresees is the count that the kernel then has."""
+"""After a load has stopped: the forecast counts are the counts that the kernel then has."""
 
 import re
 import time
@@ -16,7 +16,8 @@ from twtop.frame.frame import Frame
 MOMENTS_S = (10, 30, 50)
 WITHIN = 0.03
 CLEAR_S = 0.4
-"""How far the later moments are from any burst, which frees more than WITHIN at once and is foreseen to some tenths."""
+"""How far the later moments are from any burst. A burst frees more than WITHIN, and may come some tenths of a second
+sooner or later than forecast."""
 
 
 def time_wait() -> int:
@@ -26,22 +27,22 @@ def time_wait() -> int:
 
 
 def clear_of_bursts(frame: Frame) -> bool:
-    """Whether the wheel stands still around the moments, counted from now; at the first nothing is due yet."""
+    """Whether the wheel moves near none of the moments, counted from now. At the first nothing is released yet."""
     sockets = frame.snapshot.sockets
-    clock = wheel(sockets.timer_ms[sockets.is_time_wait], time.monotonic())
-    after = [(moment - clock.next_s) % clock.step_s for moment in MOMENTS_S[1:]]
-    return all(CLEAR_S < each < clock.step_s - CLEAR_S for each in after)
+    now = wheel(sockets.timer_ms[sockets.is_time_wait], time.monotonic())
+    after = [(moment - now.next_s) % now.step_s for moment in MOMENTS_S[1:]]
+    return all(CLEAR_S < each < now.step_s - CLEAR_S for each in after)
 
 
 def quiet(frame: Frame | None) -> Frame | None:
-    """A load that stops is believed to go on until it shows."""
+    """The frame once nothing has entered for some seconds. Before, the forecast lets the load go on."""
     return frame if frame and not known(frame.total.entered)[-SHORT_S - 1 :].any() else None
 
 
 @pytest.mark.slow
 @in_namespace
-def test_the_next_minute_is_as_foreseen() -> None:
-    """Entered within half a minute, so that some are gone at each of the later moments."""
+def test_the_counts_of_the_next_minute_are_as_forecast() -> None:
+    """All entered within half a minute, so that some are gone at each of the later moments."""
     load(ports=20_000, rate=300, seconds=32, look=lambda _: None)
     watch = Watch()
     before = wait_until(lambda: quiet(watch.frame()), what="a frame in which nothing has entered for a while")
@@ -53,11 +54,11 @@ def test_the_next_minute_is_as_foreseen() -> None:
     for moment in MOMENTS_S:
         wait_until(lambda due=start + moment: time.monotonic() >= due, timeout=60, what=f"+{moment} s")  # type: ignore[misc]
         stats[moment] = time_wait()
-    foreseen = {moment: float(known(frame.total.forecast)[moment - 1]) for moment in MOMENTS_S}
+    forecast = {moment: float(known(frame.total.forecast)[moment - 1]) for moment in MOMENTS_S}
     assert stats[30] < count
     assert 0 < stats[50] < 0.7 * count
-    assert all(abs(foreseen[moment] - stats[moment]) <= WITHIN * count for moment in MOMENTS_S), (
+    assert all(abs(forecast[moment] - stats[moment]) <= WITHIN * count for moment in MOMENTS_S), (
         count,
-        foreseen,
+        forecast,
         stats,
     )

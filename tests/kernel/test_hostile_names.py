@@ -1,4 +1,4 @@
-"""Processes that are called anything, for real and by chance: wherever their names are told, they are only names."""
+"""Hostile process names, real and drawn: wherever they are shown, they do nothing but name a process."""
 
 import asyncio
 import csv
@@ -38,7 +38,7 @@ BY_PROCESS = View(group_by=GroupBy.PROCESS)
 HARMFUL = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
-NAMES = {  # as the kernel keeps 15 bytes of them, and as they are shown
+NAMES = {  # as given to the kernel, which keeps 15 bytes, and as shown
     b"[bold]x[/]": "[bold]x[/]",
     b"[/]": "[/]",
     b"\x1b[31m\x1b]0;x\x07": "␛[31m␛]0;x␇",
@@ -63,7 +63,7 @@ def report(*arguments: str) -> str:
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=ascii)
 @in_namespace
-def test_a_real_process_in_every_report(name: bytes, shown: str) -> None:
+def test_a_real_process_is_harmless_in_every_report(name: bytes, shown: str) -> None:
     with server(name) as child, child.dial():
         text = report("--group", "process", "--sockets")
         groups, sockets = (
@@ -84,8 +84,8 @@ def test_a_real_process_in_every_report(name: bytes, shown: str) -> None:
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=ascii)
 @in_namespace
-def test_a_real_process_on_the_screen(name: bytes, shown: str) -> None:
-    """In the table, the title of its sockets, their rows, what is told of it, and what happens."""
+def test_a_real_process_is_harmless_on_the_screen(name: bytes, shown: str) -> None:
+    """In the table, the title of its sockets, their rows, the panel of the process, and the explanation."""
 
     async def look() -> None:
         app = TwtopApp(Engine(open_local, BY_PROCESS, NEVER), BY_PROCESS, NEVER)
@@ -108,8 +108,8 @@ def test_a_real_process_on_the_screen(name: bytes, shown: str) -> None:
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=ascii)
 @in_namespace
-def test_a_namespace_called_after_a_real_process(name: bytes, shown: str) -> None:
-    """What is said of it goes to the header and to messages."""
+def test_a_namespace_that_is_named_after_a_real_process_has_a_harmless_name(name: bytes, shown: str) -> None:
+    """The header and messages name the namespace."""
     with process_elsewhere(name=name) as child:
         (found,) = (each for each in list_namespaces().namespaces if child.pid in [one.pid for one in each.processes])
         assert found.target
@@ -117,7 +117,7 @@ def test_a_namespace_called_after_a_real_process(name: bytes, shown: str) -> Non
 
 
 @pytest.mark.parametrize("name", [b"\x1b]0;x\x07", b"two\nlines", "q\u202e".encode(), b"\xff"])
-def test_a_name_of_ip_netns(name: bytes, tmp_path: Path) -> None:
+def test_a_hostile_name_of_ip_netns_is_harmless(name: bytes, tmp_path: Path) -> None:
     run = tmp_path / "netns"
     run.mkdir()
     with process_elsewhere() as child:
@@ -143,7 +143,7 @@ def called(names: list[str]) -> Frame:
 
 
 @given(st.lists(anything, min_size=3, max_size=3))
-def test_any_names_in_the_text(names: list[str]) -> None:
+def test_any_names_are_harmless_in_text(names: list[str]) -> None:
     lines = to_text(called(names), True).splitlines()
     assert all(map(is_harmless, lines))
     first = next(i for i, line in enumerate(lines) if line.startswith("PROCESS "))
@@ -156,7 +156,7 @@ def test_any_names_in_the_text(names: list[str]) -> None:
 
 
 @given(st.lists(anything, min_size=3, max_size=3))
-def test_any_names_in_csv(names: list[str]) -> None:
+def test_any_names_are_harmless_in_csv(names: list[str]) -> None:
     for sockets, column in ((False, "peer"), (True, "process")):
         table = to_csv(called(names), sockets)
         assert is_harmless(table)
@@ -166,7 +166,7 @@ def test_any_names_in_csv(names: list[str]) -> None:
 
 
 @given(st.lists(anything, min_size=3, max_size=3))
-def test_any_names_in_json(names: list[str]) -> None:
+def test_any_names_are_harmless_in_json(names: list[str]) -> None:
     line = to_json(called(names), True)
     assert line.isascii()
     assert line.rstrip("\n").isprintable()

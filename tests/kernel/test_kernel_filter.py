@@ -46,7 +46,7 @@ ENOUGH = 100
 
 
 def drawn(count: int) -> Iterator[str]:
-    """Each term alone, then one to three of them joined, each drawing the same."""
+    """Each term alone, then one to three of them joined, the same ones in each run."""
     yield from TERMS
     chance = random.Random(7)
     for _ in range(count):
@@ -55,7 +55,7 @@ def drawn(count: int) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a filter shows of a table, by names that do not depend on what else was read."""
+    """What a filter shows of a table, with names that do not depend on what else was read."""
 
     states: list[int]
     sockets: list[tuple[object, ...]]
@@ -63,7 +63,7 @@ class Shown:
 
 
 def shown(analysis: Analysis, view: View) -> Shown:
-    sockets, destinations, budget = analysis.snapshot.sockets, analysis.destinations, analysis.budgets
+    sockets, destinations, budgets = analysis.snapshot.sockets, analysis.destinations, analysis.budgets
     chosen = selected(analysis, view)
     number = sockets.addresses.integer
     rows = np.flatnonzero(chosen.shown).tolist()
@@ -71,8 +71,8 @@ def shown(analysis: Analysis, view: View) -> Shown:
         (number(sockets.local[i]), int(sockets.lport[i]), number(sockets.remote[i]), int(sockets.rport[i]))
         for i in rows
     ]
-    figures = [budget.used, budget.time_wait, budget.reusable, budget.capacity, budget.probes_per_connect]
-    figures += [budget.max_per_s, budget.past_cliff.astype(float)]
+    figures = [budgets.used, budgets.time_wait, budgets.reusable, budgets.capacity, budgets.probes_per_connect]
+    figures += [budgets.max_per_s, budgets.past_cliff.astype(float)]
     found: dict[tuple[object, ...], list[float]] = {}
     for destination in chosen.groups.destination.tolist():
         ends = (
@@ -110,9 +110,9 @@ def test_the_kernel_leaves_out_nothing_that_a_filter_shows() -> None:
     for family in Family:
         bench = Bench(family)
         held += [bench, list(bench.all_states())]
-    whole = wait_until(settled, what="a table that stands still")
+    whole = wait_until(settled, what="a table that does not change")
     limits = whole.snapshot.limits
-    tried, cut = 0, 0
+    compared, refused = 0, 0
     for text in drawn(400):
         query = parse(text)
         request = pushed_down(query, limits)
@@ -121,17 +121,17 @@ def test_the_kernel_leaves_out_nothing_that_a_filter_shows() -> None:
         part = analyse(decode(read_sample(request=request)))
         assert part.snapshot.part
         if not is_whole(query, part):
-            cut += 1
+            refused += 1
             continue
-        tried += 1
+        compared += 1
         assert shown(part, View(query=query)) == shown(whole, View(query=query)), text
         assert len(part.snapshot.sockets) <= len(whole.snapshot.sockets)
-    assert tried > ENOUGH
-    assert cut > 0, "nothing that had to be refused"
+    assert compared > ENOUGH
+    assert refused > 0, "no filter had to be refused"
 
 
 def settled() -> Analysis | None:
-    """The whole table once two readings in a row agree."""
+    """The whole table if two readings in a row are equal, otherwise None."""
     first, second = (analyse(decode(read_sample())) for _ in range(2))
     return second if shown(first, View()) == shown(second, View()) else None
 
@@ -146,7 +146,7 @@ LIMITS = decode_limits({"sys/net/ipv4/ip_local_port_range": "32768 60999"})
         ("peer 10.0.0.0/8", True),
         ("443 and nginx", True),  # what is left is for the mask
         ("listening", True),
-        ("port 40000", False),  # some client's own port
+        ("port 40000", False),  # may be the port of a client
         ("dport >= 1024", False),
         ("peer ::/0", False),
         ("established", False),  # a budget counts all states
@@ -155,7 +155,7 @@ LIMITS = decode_limits({"sys/net/ipv4/ip_local_port_range": "32768 60999"})
         ("", False),
     ],
 )
-def test_what_is_handed_down(text: str, pushed: bool) -> None:
+def test_only_some_filters_are_pushed_down(text: str, pushed: bool) -> None:
     assert (pushed_down(parse(text), LIMITS) is not None) is pushed
 
 
@@ -184,7 +184,7 @@ class Table:
         return replace(sample, request=request, dump=sample.dump if request.states else None)
 
 
-def test_of_a_large_table_a_part_is_read() -> None:
+def test_a_part_is_read_of_a_large_table() -> None:
     table = Table()
     sampler = Sampler(table, max_cpu=0.001)
     first, another = parse("port 443"), parse("port 80")
@@ -193,7 +193,7 @@ def test_of_a_large_table_a_part_is_read() -> None:
     assert table.asked[1].bytecode
     assert (part.query, len(part.analysis.snapshot.sockets)) == (first, 5002)
     assert part.analysis.memory.here is None
-    assert sampler.tick(1.0, another).query == another  # at once: what it wants was left out
+    assert sampler.tick(1.0, another).query == another  # at once, because its sockets were left out
     whole = sampler.tick(1.0)
     assert (whole.query, len(whole.analysis.snapshot.sockets)) == (None, 10_002)
 
@@ -206,8 +206,8 @@ def test_a_small_table_is_read_as_a_whole() -> None:
     assert table.asked == [COUNTERS_ONLY, *[ALL_SOCKETS] * 3]
 
 
-def test_so_is_one_where_a_part_would_not_say_all() -> None:
-    """The port is the client's, and the budget that of the service."""
+def test_a_table_is_read_as_a_whole_where_a_part_would_not_show_all() -> None:
+    """The port is the client's, and the budget belongs to the service."""
     table = Table()
     sampler = Sampler(table, max_cpu=0.001)
     assert sampler.tick(1.0, parse("dport 700")).query is None
@@ -216,11 +216,11 @@ def test_so_is_one_where_a_part_would_not_say_all() -> None:
 
 
 def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
-    """Until what they want is read, and with the counters of now."""
+    """It does so until their sockets are read, and with the counters of now."""
     table = Table()
     sampler = Sampler(table, max_cpu=0.001)
     sampler.tick(1.0)
-    sampler.tick(1.0)  # dear, from now on
+    sampler.tick(1.0)  # from now on a whole dump is known to cost too much
     part = sampler.tick(1.0, parse("port 443"), now=True)
     assert part.query == parse("port 443")
     assert part.answer(parse("port 443")) is part
@@ -230,7 +230,7 @@ def test_beside_a_part_the_last_whole_table_answers_other_filters() -> None:
     assert (whole.analysis.snapshot.mono, whole.analysis.snapshot.age_s) == (part.analysis.snapshot.mono, 1)
 
 
-def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() -> None:
+def test_after_a_failed_reading_no_filter_gets_the_sockets_of_another() -> None:
     table, failing = Table(), False
 
     def read(request: Request) -> Sample:
@@ -243,7 +243,7 @@ def test_a_failed_reading_does_not_pass_one_filters_sockets_off_as_anothers() ->
     sampler.tick(1.0, first)
     part = sampler.tick(1.0, first, now=True)
     assert part.query == first
-    assert part.every_s > 2  # so dear that the next ticks read counters alone
+    assert part.every_s > 2  # it costs so much that the next ticks read only counters
     failing = True
     with pytest.raises(CollectError):
         sampler.tick(1.0, another)

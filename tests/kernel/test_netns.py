@@ -1,4 +1,4 @@
-"""Another network namespace: found, entered by one thread, watched, and lost."""
+"""Another network namespace: twtop finds it, enters it with one thread, and says when it is gone."""
 
 import json
 import os
@@ -24,11 +24,11 @@ from twtop.sources.probe import ALL_SOCKETS, CollectError
 
 @pytest.mark.parametrize("kind", ["auto", "sock_diag", "procfs"])
 @in_namespace
-def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
+def test_only_the_reading_thread_enters_the_namespace(kind: str) -> None:
     home = namespace_of()
     with process_elsewhere() as child, hand() as sampler:
-        place = netns.find(str(child.pid))
-        source = open_source(kind, place)()
+        target = netns.find(str(child.pid))
+        source = open_source(kind, target)()
         snapshots = [decode(sampler.do(partial(source.read, ALL_SOCKETS))) for _ in range(2)]
         assert snapshots[0].netns == namespace_of(child.pid) != home
         local = decode(open_local().read(ALL_SOCKETS))
@@ -40,7 +40,7 @@ def test_only_the_reading_thread_goes_elsewhere(kind: str) -> None:
 
 
 @in_namespace
-def test_psutil_cannot_go_elsewhere() -> None:
+def test_psutil_cannot_read_another_namespace() -> None:
     with process_elsewhere() as child, hand() as sampler:
         source = open_source("psutil", netns.find(str(child.pid)))()
         with pytest.raises(CollectError, match="--source procfs"):
@@ -48,8 +48,8 @@ def test_psutil_cannot_go_elsewhere() -> None:
 
 
 @in_namespace
-def test_a_namespace_that_is_gone_is_told_and_stays_gone() -> None:
-    """The thread inside would keep it alive for ever."""
+def test_a_namespace_that_is_gone_is_reported_and_stays_gone() -> None:
+    """A thread that stayed inside would keep it alive for ever."""
     with hand() as sampler:
         with process_elsewhere() as child:
             source = open_source(target=netns.find(str(child.pid)))()
@@ -60,7 +60,7 @@ def test_a_namespace_that_is_gone_is_told_and_stays_gone() -> None:
 
 
 @in_namespace
-def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_another_namespace_under_the_same_path_is_not_read(tmp_path: Path) -> None:
     with process_elsewhere() as first, process_elsewhere() as second, hand() as sampler:
         link = tmp_path / "link"
         link.symlink_to(f"/proc/{first.pid}/ns/net")
@@ -73,7 +73,7 @@ def test_another_namespace_under_the_same_path_is_not_taken_for_it(tmp_path: Pat
 
 
 @in_namespace
-def test_one_way_out_of_several_is_enough() -> None:
+def test_one_path_of_several_is_enough() -> None:
     with hand() as sampler, process_elsewhere() as child:
         paths = (f"/proc/{child.pid}/ns/net", f"/proc/{child.pid}/task/{child.pid}/ns/net")
         source = InNetns(NetnsTarget("both", paths, "gone"), open_local())
@@ -83,7 +83,7 @@ def test_one_way_out_of_several_is_enough() -> None:
 
 
 @in_namespace
-def test_the_command_line_goes_elsewhere() -> None:
+def test_the_command_line_reads_another_namespace() -> None:
     sysctl("net.ipv4.tcp_tw_reuse", 1)
     with process_elsewhere() as child:
         command = [sys.executable, "-m", "twtop", "-1", "-o", "json", "--sockets", "-N", f"/proc/{child.pid}/ns/net"]
@@ -94,7 +94,7 @@ def test_the_command_line_goes_elsewhere() -> None:
 
 
 @in_namespace
-def test_asking_moves_nobody() -> None:
+def test_asking_for_a_refusal_enters_no_namespace() -> None:
     home = namespace_of()
     with process_elsewhere(listening=False) as child:
         assert netns.refusal(netns.find(str(child.pid))) is None
@@ -103,7 +103,7 @@ def test_asking_moves_nobody() -> None:
 
 @pytest.fixture
 def named() -> Iterator[str]:
-    """A name of `ip netns`, which needs root over the machine; removed at the end at the latest."""
+    """A name of `ip netns`, which needs real root. It is removed at the end."""
     name = f"twtop-test-{os.getpid()}"
     if (
         not shutil.which("ip")
@@ -116,7 +116,7 @@ def named() -> Iterator[str]:
         subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
-def test_a_name_of_ip_netns(named: str) -> None:
+def test_a_namespace_of_ip_netns_is_read_by_its_name(named: str) -> None:
     inode = Path(netns.RUN, named).stat().st_ino
     with hand() as sampler:
         source = open_source(target=netns.find(named))()

@@ -1,4 +1,4 @@
-"""The kernel judges: what twtop says is left of a port budget is what connect() then really gets."""
+"""What twtop says is left of a port budget is what connect() then gets from the kernel."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What a namespace is set up with: ports of the range are counted from its low end."""
+    """How a namespace is set up. Ports are counted from the low end of the range."""
 
     low: int
     size: int
@@ -70,12 +70,12 @@ def mixes(draw: st.DrawFn) -> Mix:
 
 @settings(max_examples=40, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(mixes())
-def test_the_rest_of_a_budget_is_what_connect_gets(mix: Mix) -> None:
+def test_what_is_left_of_a_budget_is_what_connect_gets(mix: Mix) -> None:
     run_in_namespace(lambda: judge(mix))
 
 
 def judge(mix: Mix) -> None:
-    """An odd range may deny connect() its last port, but no other: the low end, or the high end instead."""
+    """In an odd range connect() may fail with one port left: the low end or the high end."""
     ready, _held = set_up(mix)
     for each in ready:
         reading = read()
@@ -118,7 +118,7 @@ def set_up(mix: Mix) -> tuple[list[Peer], object]:
 
 
 def hold(mix: Mix) -> Iterable[object]:
-    """What connect() chose before on the very same address cannot be bound any more."""
+    """Listen on and bind these ports. A port that connect() has chosen on the same address cannot be bound."""
     for make, ends in ((listen, mix.listening), (bind, mix.bound)):
         for address, port in ends:
             try:
@@ -133,12 +133,12 @@ def prepare(low: int, high: int, tw_reuse: int = 0, timestamps: int = 1) -> None
     sysctl("net.ipv4.tcp_timestamps", timestamps)
 
 
-def set_reuse_delay(wanted_ms: int) -> int:
-    """The delay that then holds: kernels before 6.15 have no choice but a second, which is long for a test."""
+def set_reuse_delay(delay_ms: int) -> int:
+    """The delay in force afterwards. Kernels before 6.15 cannot change it; then no TIME_WAIT is waited for."""
     if not Path("/proc/sys/net/ipv4/tcp_tw_reuse_delay").exists():
         return LONG_MS
-    sysctl("net.ipv4.tcp_tw_reuse_delay", wanted_ms)
-    return wanted_ms
+    sysctl("net.ipv4.tcp_tw_reuse_delay", delay_ms)
+    return delay_ms
 
 
 def youngest_ms() -> int | None:

@@ -1,4 +1,4 @@
-"""The namespace helper hands everything back, and leaves nothing behind."""
+"""`in_namespace` passes on how a test ends, and leaves nothing behind."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_fixtures_and_parameters_arrive(tmp_path: Path, number: int) -> None:
 
 
 @in_namespace
-def test_the_body_is_root_of_a_network_of_its_own() -> None:
+def test_the_body_is_root_in_a_network_of_its_own() -> None:
     sysctl(REUSE, 0)  # only its owner may
     assert [name for _, name in socket.if_nameindex() if name == "lo"] == ["lo"]
     with socket.create_server(("127.9.9.9", 0)) as server:
@@ -94,7 +94,7 @@ def test_a_skip_stays_a_skip() -> None:
         (lambda: threading.Lock(), "pickle"),
     ],
 )
-def test_a_body_that_goes_astray_fails(leave: Callable[[], object], message: str) -> None:
+def test_a_body_that_ends_without_an_answer_fails(leave: Callable[[], object], message: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=message):
         run_in_namespace(leave)
 
@@ -111,10 +111,10 @@ def test_a_body_that_does_not_end_is_killed_with_all_it_started() -> None:
         run_in_namespace(body, timeout=0.5)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        assert pipe.read() == b"++"  # ends when nobody is left who could write
+        assert pipe.read() == b"++"  # the end comes when no process is left that could write
 
 
-def test_a_vain_wait_says_for_what() -> None:
+def test_a_wait_in_vain_says_what_it_waited_for() -> None:
     with pytest.raises(pytest.fail.Exception, match="in vain for: a miracle"):
         wait_until(lambda: False, 0.01, "a miracle")
     assert wait_until(lambda: 7) == 7

@@ -1,4 +1,4 @@
-"""The kernel judges: real sockets in every state, read by twtop between two readings of ss and of /proc/net/tcp."""
+"""Real sockets in every state, read by twtop between two readings of ss and of /proc/net/tcp."""
 
 import functools
 import os
@@ -33,7 +33,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was made, and who saw what. A family that the machine lacks was not made."""
+    """The sockets that were made, and who saw which. A family that the machine lacks is left out."""
 
     made: dict[Family, dict[str, Ends]]
     proc: Readings
@@ -68,7 +68,7 @@ def has(family: Family) -> bool:
 
 
 def read_between(judge: Callable[[], Table]) -> Readings | None:
-    """Nothing when a timer was set anew while we read: then nobody can say what we should have seen."""
+    """None if a timer was set meanwhile, because then it is unclear what twtop should have read."""
     readings = Readings(judge(), read_sample(), judge())
     return readings if steady(readings.before, readings.after) else None
 
@@ -110,7 +110,7 @@ def test_ss_sees_the_same_sockets(seen: Observation) -> None:
 
 
 def states(table: Table) -> dict[Ends, str]:
-    """Without what is merely bound, which neither judge can see."""
+    """The state of each socket, without merely bound ones, which neither ss nor /proc shows."""
     return {ends: socket.state.name for ends, socket in table.items() if socket.state is not TcpState.CLOSE}
 
 
@@ -123,7 +123,7 @@ def test_timers_agree_with_ss(seen: Observation) -> None:
 
 
 def wrong_timers(readings: Readings) -> dict[Ends, tuple[Seen, Seen, Seen]]:
-    """What is not between the judge's two readings, with those."""
+    """The timers that are not between the two readings of the judge: (before, twtop, after)."""
     ours = by_twtop(readings.sample)
     three = {ends: (before, ours[ends], readings.after[ends]) for ends, before in readings.before.items()}
     return {ends: found for ends, found in three.items() if not between(*found)}
@@ -151,7 +151,7 @@ def test_queues_agree_with_ss(seen: Observation) -> None:
     assert {ends: ours[ends].queues for ends in still} == {ends: readings.before[ends].queues for ends in still}
 
 
-def test_the_closed_ones_just_began_to_wait(seen: Observation) -> None:
+def test_timewait_sockets_have_just_begun_to_wait(seen: Observation) -> None:
     ours = by_twtop(seen.proc.sample)
     for made in seen.made.values():
         assert 50 < ours[made["TIME_WAIT"]].left <= 60

@@ -23,7 +23,7 @@ TOLERANCE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """By sock_diag, by another source, by sock_diag again."""
+    """The table by sock_diag, by another source, and by sock_diag again."""
 
     before: Sample
     ours: Sample
@@ -46,18 +46,18 @@ def observe() -> dict[str, Readings]:
 
 
 def between(read: Callable[[], Sample]) -> Readings | None:
-    """Nothing when a timer was set anew meanwhile: then nobody can say what should have been seen."""
+    """None if a timer was set meanwhile, because then it is unclear what the other source should have read."""
     three = Readings(read_sample(), read(), read_sample())
     return three if steady(by_twtop(three.before), by_twtop(three.after)) else None
 
 
 def visible(sample: Sample) -> Table:
-    """Without sockets that are merely bound: only sock_diag can see those."""
+    """The sockets that every source can see: merely bound ones are left out."""
     return {ends: seen for ends, seen in by_twtop(sample).items() if seen.state is not TcpState.CLOSE}
 
 
 @pytest.mark.parametrize("source", ["procfs", "psutil"])
-def test_the_same_sockets_in_the_same_states(readings: dict[str, Readings], source: str) -> None:
+def test_a_source_has_the_same_sockets_in_the_same_states(readings: dict[str, Readings], source: str) -> None:
     seen = readings[source]
     ours = {ends: each.state.name for ends, each in by_twtop(seen.ours).items()}
     assert ours == {ends: each.state.name for ends, each in visible(seen.before).items()}
@@ -91,7 +91,7 @@ def test_procfs_has_the_same_owners_and_queues(readings: dict[str, Readings]) ->
     assert any(queues != (0, 0) for ends in still if (queues := ours[ends].queues))
 
 
-def test_psutil_claims_no_more_than_it_knows(readings: dict[str, Readings]) -> None:
+def test_what_psutil_does_not_know_is_unknown(readings: dict[str, Readings]) -> None:
     snapshot = decode(readings["psutil"].ours)
     sockets = snapshot.sockets
     assert set(sockets.timer.tolist()) == {Timer.OFF}
@@ -103,7 +103,7 @@ def test_psutil_claims_no_more_than_it_knows(readings: dict[str, Readings]) -> N
 
 
 @in_namespace
-def test_psutil_tells_who_holds_what() -> None:
+def test_psutil_names_the_holders_of_sockets() -> None:
     with server("tw-server") as child, child.dial():
         run = subprocess.run(
             [sys.executable, "-m", "twtop", "-1", "--source", "psutil", "-o", "json", "--sockets"],

@@ -42,12 +42,12 @@ def become_ordinary():
     os.setresuid({NOBODY}, {NOBODY}, {NOBODY})
     libc.prctl({PR_SET_DUMPABLE}, 1)  # as after an exec: it may look into itself
 
-def forked(work):
+def forked(body):
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(sender, work().encode())
+            os.write(sender, body().encode())
         finally:
             os._exit(0)
     os.close(sender)
@@ -90,13 +90,13 @@ OPEN_FILES = r"verdicts\.fds\.(value|text)"
 
 
 def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Every plain value with its path; sockets and verdicts by their names and not by their places."""
+    """Every plain value with its path. Sockets and verdicts are named in it, not numbered."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield from flat(part, f"{at}.{name}" if at else name)
     elif isinstance(value, list):
-        for destination, part in enumerate(value):
-            yield from flat(part, f"{at}.{called(part) or destination}")
+        for number, part in enumerate(value):
+            yield from flat(part, f"{at}.{called(part) or number}")
     else:
         yield at, value
 

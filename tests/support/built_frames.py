@@ -1,4 +1,4 @@
-"""Samples → Frames, as a run of twtop builds them."""
+"""Samples → Frames, built as in a run of twtop."""
 
 from tests.support.known_owners import ByInode
 from tests.support.sock_diag_dump import Block, make_sample
@@ -14,11 +14,11 @@ from twtop.sources.source import ReadBy
 PLAIN = View()
 NOBODY: ByInode = {}
 UNBOUNDED = 1e9
-"""A CPU limit that no reading comes near: the sockets are read at every tick."""
+"""A CPU limit that no dump reaches, so that sockets are read at every tick."""
 
 
 class Run:
-    """A pipeline whose source is handed each sample by the test; `sampled` is the last tick."""
+    """A pipeline to which the test gives each sample. `sampled` is the last tick."""
 
     sampled: Sampled
 
@@ -27,12 +27,12 @@ class Run:
         self._found = holders(owners.items())
 
     def tick(self, sample: Sample) -> None:
-        """One more tick, without a frame of it."""
+        """Read one more tick from this sample, without building a frame."""
         self._next = sample
         self.sampled = self._pipeline.read(1.0)
 
     def show(self, view: View = PLAIN) -> Frame:
-        """A frame of the last tick."""
+        """Build a frame of the last tick."""
         return self._pipeline.build(self.sampled, view, self._found)
 
     def _read(self, _: Request) -> Sample:
@@ -40,7 +40,7 @@ class Run:
 
 
 def frames(*samples: Sample, view: View = PLAIN, owners: ByInode = NOBODY) -> list[Frame]:
-    """One Frame for each sample of a run."""
+    """A frame of each sample of one run."""
     run, found = Run(owners), []
     for sample in samples:
         run.tick(sample)
@@ -49,12 +49,12 @@ def frames(*samples: Sample, view: View = PLAIN, owners: ByInode = NOBODY) -> li
 
 
 def frame(*blocks: Block, view: View = PLAIN, owners: ByInode = NOBODY) -> Frame:
-    """The first Frame of a run, on a fresh kernel with these sockets."""
+    """The first frame of a run, of these sockets."""
     return frames(make_sample(*blocks), view=view, owners=owners)[0]
 
 
 def filtered(text: str) -> View:
-    """The peers that this filter leaves.
+    """A view of the peers under this filter.
 
     >>> filtered("").query
     Everything()

@@ -1,4 +1,4 @@
-"""A real load beside twtop's own reading of it, in one namespace, for the tests of what twtop foresees."""
+"""A real load, and twtop's own reading of it in the same namespace, for tests of the forecast."""
 
 import errno
 import itertools
@@ -21,21 +21,21 @@ from twtop.sources.open_source import open_local
 READ_EVERY_S = 1.0
 LOCAL = "127.0.0.1"
 NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
-"""What connect() fails with for want of a port, and bind() before it."""
+"""The errnos with which connect(), and bind() before it, fail for want of a port."""
 
 Client = Callable[[ConnectStats], Callable[[], Connection]]
-"""What connect() met → how to make one more connection."""
+"""Statistics to fill → a function that makes one more connection."""
 
 
 class Watch:
-    """twtop's frames of this namespace, one a second at most."""
+    """Frames of this namespace, one a second at most."""
 
     def __init__(self) -> None:
         self._pipeline = Pipeline(open_local, UNBOUNDED)
         self._read_at = 0.0
 
     def frame(self) -> Frame | None:
-        """A new frame when one is due, else None."""
+        """A new frame if one is due, otherwise None."""
         if time.monotonic() < self._read_at + READ_EVERY_S:
             return None
         self._read_at = time.monotonic()
@@ -44,7 +44,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a load ended: the last frame, and when the first connection failed for want of a port, if one did."""
+    """The last frame of a load, and when the first connection failed for want of a port; None if none did."""
 
     frame: Frame
     failed_at: float | None
@@ -56,7 +56,7 @@ def one_destination(stats: ConnectStats) -> Callable[[], Connection]:
 
 
 def bound_to_five_destinations(stats: ConnectStats) -> Callable[[], Connection]:
-    """bind() before connect(), the destinations in turn."""
+    """bind() before connect(), to five destinations in turn."""
     servers = itertools.cycle([Server((LOCAL, 9000 + number)) for number in range(5)])
     return lambda: connect(next(servers), stats, LOCAL, bind_first=True)
 
@@ -70,9 +70,10 @@ def load(
     tw_reuse: int = 0,
     client: Client = one_destination,
 ) -> Ended:
-    """The client closes first, `rate` times a second, on a range of so many ports; `look` sees each frame.
+    """Open and close connections at a `rate` per second, with a range of so many ports. The client closes first.
 
-    Ends with the time, or `until_refused` with the first connection that finds no port.
+    `look` is called with each frame. The load ends after `seconds`, or if `until_refused`, with the first connection
+    that finds no port.
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
@@ -90,11 +91,11 @@ def load(
 
 
 def only_full_in(frame: Frame) -> float:
-    """Seconds to full of the one outbound destination."""
+    """Seconds until the only outbound destination is full."""
     (destination,) = np.flatnonzero(frame.groups.destinations.direction == Direction.OUTBOUND)
     return float(frame.groups.budgets.full_in_s[destination])
 
 
 def headline(frame: Frame) -> Bottleneck | None:
-    """The budget that the headline names."""
+    """The budget that the headline of the screen names."""
     return frame.analysis.bottleneck

@@ -1,4 +1,4 @@
-"""Run a body in a network namespace of its own, in a forked child: no root needed, nothing of it stays behind.
+"""Run a test in a network namespace of its own, in a forked child. This needs no root and leaves nothing behind.
 
     @in_namespace
     def test_overflow(tmp_path: Path) -> None:
@@ -6,7 +6,7 @@
         ...
 
 The child has all capabilities over its namespace, its `lo` is up, and 127.0.0.0/8 and ::1 work. Fixtures and parameters
-arrive as ever. What the body returns, asserts, raises or skips comes back to the caller.
+work as usual. What the test returns, asserts, raises or skips is passed on to the caller.
 """
 
 import functools
@@ -28,9 +28,9 @@ import pytest
 
 from twtop.demo import private_netns
 
-RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE = 20, 0x405
+RTM_NEWADDR = 20
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
-IFA_F_NODAD_NOPREFIXROUTE = 0x202  # usable at once; and only as this machine's own
+IFA_F_NODAD_NOPREFIXROUTE = 0x202  # usable at once, and without a route to a network
 TIMEOUT_S = 120
 
 P = ParamSpec("P")
@@ -42,7 +42,7 @@ inside = False
 
 
 def in_namespace(body: Callable[P, R]) -> Callable[P, R]:
-    """The same function, run in a private namespace at each call."""
+    """The same function, but each call runs in a private namespace."""
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -52,12 +52,12 @@ def in_namespace(body: Callable[P, R]) -> Callable[P, R]:
 
 
 def run_in_namespace(body: Callable[[], R], timeout: float = TIMEOUT_S) -> R:
-    """Call `body` in a child; its result must pickle. Skips where the kernel gives no namespace to ordinary users."""
+    """Call `body` in a child. Its result must pickle. Skips where the kernel refuses namespaces to ordinary users."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads; the child uses none of theirs
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads; the child uses none of them
         child = os.fork()
     if child == 0:
         receiver.close()
@@ -80,13 +80,13 @@ def _outcome(receiver: Connection, timeout: float) -> Outcome:
         return "failed", f"the body did not end within {timeout:g} s in its namespace"
     try:
         return cast(Outcome, receiver.recv())
-    except (EOFError, OSError):  # before or within its answer
-        return "failed", "the body's process died in its namespace without a word"
+    except (EOFError, OSError):  # before its answer, or in the middle of it
+        return "failed", "the body's process died in its namespace without an answer"
 
 
 def _end(child: int) -> None:
     """Kill the child and what it started, if anything is left, and reap it."""
-    for kill in (os.killpg, os.kill):  # the group does not exist before the child made it
+    for kill in (os.killpg, os.kill):  # the group does not exist until the child makes it
         try:
             kill(child, signal.SIGKILL)
         except ProcessLookupError:
@@ -95,7 +95,7 @@ def _end(child: int) -> None:
 
 
 def _child(body: Callable[[], Any], sender: Connection) -> None:
-    """Never returns: the rest of the test run belongs to the parent."""
+    """Run the body, send its outcome and exit. Never returns."""
     try:
         try:
             outcome = _run(body)
@@ -130,27 +130,24 @@ def _run(body: Callable[[], Any]) -> Outcome:
 
 
 def sysctl(name: str, value: object) -> None:
-    """`sysctl("net.ipv4.tcp_tw_reuse", 0)`, in this namespace only."""
+    """Set a sysctl in this namespace only, as in `sysctl("net.ipv4.tcp_tw_reuse", 0)`."""
     assert inside, f"{name} would change the machine's own network"
     assert name.startswith("net.")
     private_netns.sysctl(name, value)
 
 
 def add_address(address: str, device: str = "lo") -> None:
-    """`add_address("10.0.0.1")`, in this namespace only; IPv4 or IPv6, the address alone and no network around it."""
+    """Add an IPv4 or IPv6 address to this namespace only, as in `add_address("10.0.0.1")`. Raises OSError."""
     assert inside, f"{address} would be added to the machine's own network"
     ip = ipaddress.ip_address(address)
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
-    body = struct.pack("=BBBBI", family, ip.max_prefixlen, 0, 0, socket.if_nametoindex(device))
+    header = struct.pack("=BBBBI", family, ip.max_prefixlen, 0, 0, socket.if_nametoindex(device))
     flags = struct.pack("=I", IFA_F_NODAD_NOPREFIXROUTE)
-    for kind, value in ((IFA_LOCAL, ip.packed), (IFA_ADDRESS, ip.packed), (IFA_FLAGS, flags)):
-        body += struct.pack("=HH", 4 + len(value), kind) + value
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.send(struct.pack("=IHHII", 16 + len(body), RTM_NEWADDR, NLM_F_REQUEST_ACK_CREATE, 1, 0) + body)
-        code = -struct.unpack_from("=i", netlink.recv(4096), 16)[0]
-    if code:
-        raise OSError(code, os.strerror(code), address)
-    wait_until(lambda: _has_route(family, address), what=f"a route to {address}")  # IPv6 adds it in the background
+    attributes = {IFA_LOCAL: ip.packed, IFA_ADDRESS: ip.packed, IFA_FLAGS: flags}
+    private_netns.create(RTM_NEWADDR, header, attributes, address)
+    wait_until(
+        lambda: _has_route(family, address), what=f"a route to {address}"
+    )  # the kernel adds that of IPv6 in the background
 
 
 def _has_route(family: socket.AddressFamily, address: str) -> bool:
@@ -163,7 +160,7 @@ def _has_route(family: socket.AddressFamily, address: str) -> bool:
 
 
 def wait_until(condition: Callable[[], R | None], timeout: float = 10, what: str = "") -> R:
-    """The first true value of `condition`; fails when there is none in time, saying what was awaited."""
+    """Call `condition` until its value is true; that value. Fails after `timeout` seconds, naming `what` is missing."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -173,5 +170,5 @@ def wait_until(condition: Callable[[], R | None], timeout: float = 10, what: str
 
 
 def heed_interrupts() -> None:
-    """For a child's preexec_fn: a shell's background jobs, this test run too, are started with SIGINT ignored."""
+    """Let a child end on SIGINT, as its preexec_fn. A shell starts background jobs, also test runs, with it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Who holds which socket as a test says it, and holders as a test reads them."""
+"""Owners and holders of sockets as a test describes them, and as a test compares them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,10 +20,10 @@ def owned(sockets: Sockets, by_inode: ByInode | None = None) -> Owners:
 
 
 Owner = str | None
-"""Of one socket, in short: "wrk 20" as seen, "wrk?" as inferred, None for unknown."""
+"""The owner of one socket: "wrk 20" if it was seen, "wrk?" if it was inferred, None if it is unknown."""
 
 
-def told(owners: Owners) -> list[Owner]:
+def owner_of_each(owners: Owners) -> list[Owner]:
     """The owner of each socket."""
     names = [(process.name, f"{process.name} {process.pid}") for process in owners.processes]
     rows = zip(owners.process.tolist(), owners.inferred.tolist(), strict=True)
@@ -35,10 +35,11 @@ def by_inode(known: Holders) -> dict[int, Process]:
     return {int(inode): known.processes[code] for inode, code in zip(known.inode, known.process, strict=True)}
 
 
-class Told(Search):
-    """In place of a Search: finds all that `by_inode` holds at that moment, at once and for nothing.
+class InstantSearch(Search):
+    """A search that finds at once, and at no cost, all that `by_inode` has at that moment.
 
-    `hidden` are the inodes that it does not find."""
+    `hidden` are inodes whose holders may not be read.
+    """
 
     def __init__(self, by_inode: ByInode, hidden: Iterable[int] = ()) -> None:
         self.holders = NOBODY

@@ -15,7 +15,7 @@ PORTS = (32768, 37767)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Story:
-    """`sample(second)` is what the kernel says then; the screen is first drawn after `seconds`."""
+    """`sample(second)` is what the kernel shows in that second. The screen is first drawn after `seconds`."""
 
     sample: Callable[[int], Sample]
     seconds: int
@@ -24,9 +24,9 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Connections that are closed here first, `per_s` of them from the second `since` on.
+    """Connections that are closed here first, `per_s` in each second from second `since` on.
 
-    Each takes a port of its own at the end that `local` or `remote` gives no port for.
+    Each takes a port of its own at that end, `local` or `remote`, which is given without a port.
     """
 
     local: str
@@ -40,7 +40,7 @@ class Load:
         return max(0, int((now - self.since) * self.per_s))
 
     def waiting(self, now: float) -> Iterator[Block]:
-        """Those that are left."""
+        """The TIME_WAIT that still exist."""
         numbers = np.arange(self.entered(now - LIFE_S), self.entered(now))
         if len(numbers):
             left = np.clip(self.since + numbers / self.per_s + 60 - now, 0, 60)
@@ -49,15 +49,15 @@ class Load:
 
 
 def tried(numbers: np.ndarray) -> np.ndarray:
-    """Local ports as connect() finds them: all even ones before the odd ones."""
+    """Local ports in the order in which connect() finds them: all even ones before the odd ones."""
     half = (PORTS[1] - PORTS[0] + 1) // 2
     scattered = np.random.default_rng(1).permutation(half) * 2
     ports: np.ndarray = PORTS[0] + np.concatenate((scattered, scattered + 1))[numbers % (2 * half)]
     return ports
 
 
-def told(second: int, loads: Iterable[Load], *beside: Block, max_tw_buckets: int) -> Sample:
-    """These loads and the sockets beside them, on a kernel with a small port range that reuses nothing."""
+def sample_of(second: int, loads: Iterable[Load], *beside: Block, max_tw_buckets: int) -> Sample:
+    """What the kernel shows of these loads and of the sockets beside them, with a small port range and no reuse."""
     blocks = [*beside, *(block for load in loads for block in load.waiting(second))]
     return make_sample(
         *blocks,
@@ -91,8 +91,8 @@ LAB_BESIDE = (
 NGINX, WRK = Process(4711, "nginx"), Process(815, "wrk")
 COMMANDS = {NGINX: ("nginx: worker process",), WRK: ("wrk", "-t2", "-c30", "-d60s", "https://10.0.0.5/")}
 OWNERS = {899 + i: NGINX for i in range(31)} | {950 + i: WRK for i in range(30)}
-LAB = Story(lambda second: told(second, LAB_LOADS, *LAB_BESIDE, max_tw_buckets=32768), 200, OWNERS)
-"""One destination fills, some do not, and a server's pile stands beside them."""
+LAB = Story(lambda second: sample_of(second, LAB_LOADS, *LAB_BESIDE, max_tw_buckets=32768), 200, OWNERS)
+"""One destination fills, some do not, and a server has many TIME_WAIT beside them."""
 
 EARLIER = replace(LAB, seconds=170)
 NOTHING = replace(LAB, seconds=0)
@@ -107,11 +107,11 @@ def client(number: int) -> tuple[str, str]:
 
 CROWD_LOADS = tuple(inbound(*client(number), 60 / (1 + number) + 0.1, 5) for number in range(200))
 CROWD_SERVER = sock("[::]:80", state="LISTEN", wqueue=4095)
-CROWD = Story(lambda second: told(second, CROWD_LOADS, CROWD_SERVER, max_tw_buckets=131072), 75)
-"""Two hundred clients of one server, a few of which matter."""
+CROWD = Story(lambda second: sample_of(second, CROWD_LOADS, CROWD_SERVER, max_tw_buckets=131072), 75)
+"""Two hundred clients of one server. A few of them matter."""
 
 KEPT = many("10.0.0.1", "10.0.0.5:5432", lports=range(33000, 33020), inode=range(900, 920))
-CALM = Story(lambda second: told(second, (), KEPT, max_tw_buckets=131072), 30, OWNERS)
+CALM = Story(lambda second: sample_of(second, (), KEPT, max_tw_buckets=131072), 30, OWNERS)
 """Twenty kept connections and no TIME_WAIT."""
 
 NAMESPACES = NetnsListing(
@@ -122,4 +122,4 @@ NAMESPACES = NetnsListing(
     ),
     hidden=2,
 )
-"""What else there is on the machine."""
+"""The network namespaces of the machine."""

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets._tooltip import Tooltip
 
-from tests.support.known_owners import ByInode, Told
+from tests.support.known_owners import ByInode, InstantSearch
 from tests.support.monitor_samples import Script, Tick
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
@@ -192,7 +192,7 @@ async def monitor(
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script, shown = Script(ticks), view or View()
-    engine = Engine(open_source or script, shown, interval, search=lambda: Told(owners or {}, hidden))
+    engine = Engine(open_source or script, shown, interval, search=lambda: InstantSearch(owners or {}, hidden))
     app = TwtopApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
         assert isinstance(app.screen, Monitor)

@@ -1,4 +1,4 @@
-"""A snapshot through the whole port-budget engine, and one route's row of it."""
+"""Port budgets of a snapshot or of described sockets, and the row of one destination."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class PortReading:
     budgets: PortBudgets
 
     def find(self, ends: Ends) -> int | None:
-        """The client's side of these ends; None without a connection."""
+        """The destination with these ends, as seen from the client; None where there is none."""
         table, destinations = self.reading.snapshot.sockets.addresses, self.reading.destinations
         found = [
             destination
@@ -50,12 +50,12 @@ class PortReading:
         return float(budgets.capacity[destination] - budgets.used[destination] + budgets.reusable[destination])
 
     def summary(self) -> DumpSummary:
-        """What the next reading compares itself with."""
+        """The summary with which the next reading compares itself."""
         return self.reading.summary(self.budgets.used, self.budgets.time_wait)
 
 
 def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = ()) -> PortReading:
-    """The namespace must have a port range."""
+    """Read a snapshot and its budgets. The port range must be known."""
     reading = take_reading(snapshot, tuple(recent))
     assert reading.ports
     return PortReading(reading, reading.ports, port_budgets(reading))
@@ -71,7 +71,7 @@ def described(
     tw_reuse_delay: int | None = 1000,
     timestamps: int | None = 1,
 ) -> PortReading:
-    """The same for described sockets."""
+    """The same, of described sockets under these sysctls."""
     sample = make_sample(
         *blocks,
         at=at,

@@ -1,4 +1,4 @@
-"""Real connections between addresses of one namespace, made as a client makes them, and what twtop says of them."""
+"""Real connections between addresses of one namespace, made as a client makes them, and twtop's reading of them."""
 
 import errno
 import socket
@@ -20,7 +20,7 @@ def family_of(address: str) -> socket.AddressFamily:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """From one address to a port of another; mapped IPv6 is what AF_INET6 sockets use for IPv4."""
+    """From one address to a port of another. A mapped IPv6 address stands for AF_INET6 sockets that use IPv4."""
 
     local: str
     remote: str
@@ -28,11 +28,11 @@ class Route:
 
     @property
     def ends(self) -> Ends:
-        """As twtop shows it."""
+        """The ends as twtop shows them."""
         return self.local.removeprefix("::ffff:"), self.remote.removeprefix("::ffff:"), self.port
 
     def connect(self) -> socket.socket:
-        """A plain connect() that chooses the local address but not the port; raises OSError like it."""
+        """A connect() from the local address that chooses the port itself. Raises OSError."""
         return open_client((self.remote, self.port), self.local)
 
 
@@ -42,7 +42,7 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def bind(address: str, port: int) -> socket.socket:
-    """A socket that has a port and does nothing with it."""
+    """A socket that is bound to a port and does nothing more."""
     bound = socket.socket(family_of(address))
     bound.bind((address, port))
     return bound
@@ -63,7 +63,7 @@ class Peer:
             self.accepted.append(self.server.accept()[0])
 
     def time_wait(self, count: int) -> None:
-        """The client closes first, so that TIME_WAIT and its port are the client's."""
+        """The client closes first, so that the client's end is in TIME_WAIT and holds the port."""
         for _ in range(count):
             client_closes((self.route.connect(), self.server.accept()[0]))
 
@@ -80,7 +80,7 @@ class Peer:
             self.server.accept()[0].close()
 
     def fill(self, retries: int = 20) -> int:
-        """connect() until it fails `retries` times in a row; how many succeeded."""
+        """Call connect() until it fails `retries` times in a row; how many calls succeeded."""
         before, failed = len(self.clients), 0
         while failed < retries:
             try:
@@ -99,13 +99,13 @@ class Peer:
 
 
 def peers(*routes: Route) -> list[Peer]:
-    """One per route; routes to the same service share its listener."""
+    """A peer for each route. Routes to the same service share its listener."""
     servers = {end: listen(*end) for end in {route.ends[1:] for route in routes}}
     return [Peer(route, servers[route.ends[1:]]) for route in routes]
 
 
 def read() -> PortReading:
-    """Read the kernel once no connection is on its way to another state."""
+    """Read the kernel as soon as no connection is about to change its state."""
     return analyse(wait_until(_settled, what="connections that are not about to change"))
 
 

@@ -48,7 +48,7 @@ class Verdict:
     room: int = 0
 
 
-OF_THE_FILTER = "Only sockets that the filter keeps were read."
+FILTER_NOTE = "Only sockets that the filter keeps were read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,23 @@ class CounterRates:
     growth_per_s: float | None = None
 
 
+Judge = Callable[[Analysis, CounterRates], Verdict]
+"""Finds one verdict; its title and room come from VERDICTS."""
+
+
 def verdicts(analysis: Analysis, rates: CounterRates) -> tuple[Verdict, ...]:
     """All verdicts, in the order of the strip."""
     return tuple(replace(judge(analysis, rates), title=title, room=room) for title, room, judge in VERDICTS)
 
 
-def _note_filter(analysis: Analysis, verdict: Verdict) -> Verdict:
-    """Add to the verdict's text that only a part of the sockets was read, if so."""
-    return replace(verdict, text=f"{verdict.text} {OF_THE_FILTER}") if analysis.snapshot.part else verdict
+def _by_sockets(judge: Callable[[Analysis], Verdict]) -> Judge:
+    """A judge that needs only sockets. Its text says so where only a part of the sockets was read."""
+
+    def judge_and_note(analysis: Analysis, _rates: CounterRates) -> Verdict:
+        verdict = judge(analysis)
+        return replace(verdict, text=f"{verdict.text} {FILTER_NOTE}") if analysis.snapshot.part else verdict
+
+    return judge_and_note
 
 
 def _unknown(id: str, what: str) -> Verdict:
@@ -80,11 +89,8 @@ def _level(share: float, warn: float = SHARE_WARN, critical: float = SHARE_CRITI
     return Level.CRITICAL if share >= critical else Level.WARN if share >= warn else Level.OK
 
 
-def _ports(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _note_filter(analysis, _port_budget(analysis))
-
-
-def _port_budget(analysis: Analysis) -> Verdict:
+@_by_sockets
+def _ports(analysis: Analysis) -> Verdict:
     snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return _unknown("ports", "The local port range")
@@ -134,11 +140,8 @@ def _when_not(worst: Bottleneck) -> str:
     return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
 
 
-def _connect_cost(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _note_filter(analysis, _search_for_a_port(analysis))
-
-
-def _search_for_a_port(analysis: Analysis) -> Verdict:
+@_by_sockets
+def _connect_cost(analysis: Analysis) -> Verdict:
     snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return _unknown("connect_cost", "The local port range")
@@ -198,11 +201,8 @@ def _memory(analysis: Analysis, _rates: CounterRates) -> Verdict:
     return Verdict("memory", level, value, fmt.size(memory.here), f"{what}: {share}.")
 
 
-def _fds(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return _note_filter(analysis, _descriptors(analysis))
-
-
-def _descriptors(analysis: Analysis) -> Verdict:
+@_by_sockets
+def _fds(analysis: Analysis) -> Verdict:
     snapshot = analysis.snapshot
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
@@ -244,7 +244,7 @@ def _drops(analysis: Analysis, rates: CounterRates) -> Verdict:
     return Verdict("drops", level, per_s, fmt.per_s(per_s), f"{what}{detail}.")
 
 
-VERDICTS: tuple[tuple[str, int, Callable[[Analysis, CounterRates], Verdict]], ...] = (
+VERDICTS: tuple[tuple[str, int, Judge], ...] = (
     ("PORTS", 5, _ports),
     ("CONNECT", 13, _connect_cost),
     ("BUCKETS", 5, _buckets),
@@ -252,4 +252,4 @@ VERDICTS: tuple[tuple[str, int, Callable[[Analysis, CounterRates], Verdict]], ..
     ("FDS", 6, _fds),
     ("DROPS", 6, _drops),
 )
-"""(title, cells for its figure, how it is found), in the order of the strip. A new verdict is one more line here."""
+"""(title, cells for its figure, its judge), in the order of the strip. A new verdict is one more line here."""

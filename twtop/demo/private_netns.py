@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER, system_call
@@ -81,14 +82,19 @@ def add_local_network(network: str, bits: int) -> None:
     family = socket.AF_INET6 if ":" in network else socket.AF_INET
     if family == socket.AF_INET6:
         sysctl("net.ipv6.ip_nonlocal_bind", 1)
-    body = struct.pack("=8BI", family, bits, 0, 0, RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL, 0)
-    for kind, value in (
-        (RTA_DST, socket.inet_pton(family, network)),
-        (RTA_OIF, struct.pack("=I", socket.if_nametoindex("lo"))),
-    ):
-        body += struct.pack("=HH", 4 + len(value), kind) + value
+    header = struct.pack("=8BI", family, bits, 0, 0, RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL, 0)
+    lo = struct.pack("=I", socket.if_nametoindex("lo"))
+    create(RTM_NEWROUTE, header, {RTA_DST: socket.inet_pton(family, network), RTA_OIF: lo}, f"{network}/{bits}")
+
+
+def create(message: int, header: bytes, attributes: Mapping[int, bytes], name: str) -> None:
+    """Let the kernel create something by rtnetlink(7). The length of an attribute must be a multiple of 4.
+
+    `name` says what it is in the OSError that is raised if the kernel refuses.
+    """
+    body = header + b"".join(struct.pack("=HH", 4 + len(value), kind) + value for kind, value in attributes.items())
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.send(struct.pack("=IHHII", 16 + len(body), RTM_NEWROUTE, NLM_F_REQUEST_ACK_CREATE, 1, 0) + body)
+        netlink.send(struct.pack("=IHHII", 16 + len(body), message, NLM_F_REQUEST_ACK_CREATE, 1, 0) + body)
         code = -struct.unpack_from("=i", netlink.recv(4096), 16)[0]
     if code:
-        raise OSError(code, os.strerror(code), f"{network}/{bits}")
+        raise OSError(code, os.strerror(code), name)

@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.bottleneck import worst_binder, worst_destination
-from twtop.analysis.port_budgets import DEFAULT_REUSE_DELAY_MS
+from twtop.analysis.port_budgets import reuse_delay_ms
 from twtop.analysis.verdicts import SHARE_WARN, Level
 from twtop.frame.frame import Frame
 from twtop.model import Direction, TcpState
@@ -200,7 +200,7 @@ def _tw_reuse(frame: Frame, pressed: Pressed) -> Fix | None:
         return None
     if not pressed.waiting or (limits.tw_reuse == 2 and pressed.loopback):
         return None
-    delay_ms = DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
+    delay_ms = reuse_delay_ms(limits)
     old = pressed.waiting - np.minimum(pressed.waiting, pressed.rate * delay_ms / 1000)
     return Fix(
         "Set tcp_tw_reuse to 1",

@@ -1,4 +1,4 @@
-"""Which destination a socket belongs to, and in which direction, from described tables."""
+"""The destination and the direction of sockets, in described tables."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,12 @@ def analyse(
     *blocks: Block, port_range: tuple[int, int] | None = DEFAULT, reserved: str = ""
 ) -> tuple[Snapshot, EphemeralPorts | None, Destinations]:
     snapshot = decode(make_sample(*blocks, port_range=port_range, reserved=reserved))
-    space = ephemeral_ports(snapshot.limits, snapshot.sockets)
-    return snapshot, space, find_destinations(snapshot.sockets, space)
+    ports = ephemeral_ports(snapshot.limits, snapshot.sockets)
+    return snapshot, ports, find_destinations(snapshot.sockets, ports)
 
 
 def directions(*blocks: Block, port_range: tuple[int, int] | None = DEFAULT) -> list[Direction]:
-    """Of each socket, in the order of the description."""
+    """The direction of each socket, in the order of the description."""
     return [Direction(each) for each in analyse(*blocks, port_range=port_range)[2].per_socket()]
 
 
@@ -66,7 +66,7 @@ def test_an_ipv4_listener_on_any_address_owns_no_ipv6() -> None:
         (41_000, 63_000, UNKNOWN),
     ],
 )
-def test_a_lone_connection_is_outbound_if_only_one_of_its_ports_can_be_a_clients(
+def test_a_lone_connection_is_outbound_if_only_its_local_port_can_be_a_clients(
     lport: int, rport: int, direction: Direction
 ) -> None:
     assert directions(sock(f"10.0.0.1:{lport}", f"10.0.0.5:{rport}")) == [direction]
@@ -84,41 +84,41 @@ def test_a_remote_port_that_several_share_is_a_service() -> None:
     ("listener", "direction"),
     [("127.0.0.9:50051", OUT), ("0.0.0.0:50051", OUT), ("127.0.0.8:50051", UNKNOWN), ("127.0.0.9:50052", UNKNOWN)],
 )
-def test_a_remote_port_that_this_very_namespace_listens_on_is_a_service(listener: str, direction: Direction) -> None:
+def test_a_remote_port_that_this_namespace_listens_on_is_a_service(listener: str, direction: Direction) -> None:
     table = [sock("127.0.0.1:41000", "127.0.0.9:50051", "TIME_WAIT"), sock(listener, state="LISTEN")]
     assert directions(*table)[0] is direction
 
 
-def test_what_listens_on_any_address_here_is_no_service_elsewhere() -> None:
+def test_a_wildcard_listener_here_makes_no_service_elsewhere() -> None:
     table = [sock("10.0.0.1:41000", "10.0.0.5:50051"), sock("0.0.0.0:50051", state="LISTEN")]
     assert directions(*table)[0] is UNKNOWN
 
 
 @pytest.mark.parametrize("peers", [["10.0.0.5"], ["10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8"]])
 def test_a_port_with_more_connections_than_chance_gives_it_was_bound(peers: list[str]) -> None:
-    """The listener at 41000 is gone. What is left of it could be connections to ports 2000–2015."""
+    """The listener at 41000 is gone. Its connections look like connections to the ports 2000–2015."""
     left = [many("10.0.0.1:41000", peer, "TIME_WAIT", rports=np.arange(2000, 2016)) for peer in peers]
-    _, space, destinations = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
+    _, ports, destinations = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
     assert set(destinations.per_socket()[:-1].tolist()) == {UNKNOWN}
     assert destinations.per_socket()[-1] == OUT
-    assert space
-    assert (space.capacity, bool(space.available[41_000]), bool(space.available[41_002])) == (28_231, False, True)
+    assert ports
+    assert (ports.capacity, bool(ports.available[41_000]), bool(ports.available[41_002])) == (28_231, False, True)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 400), st.booleans())
-def test_what_connect_chose_is_never_taken_for_bound(seed: int, count: int, each: int, hole: bool) -> None:
-    """Each destination walks through the range from its own start; behind a hole all of them step on the same port."""
+def test_a_port_that_connect_chose_is_never_taken_for_bound(seed: int, count: int, each: int, hole: bool) -> None:
+    """Each destination walks through the range from its own start. After a hole all of them take the same port."""
     random = np.random.default_rng(seed)
     reserved = np.arange(34_000, 54_000) if hole else np.arange(0)
     free = np.setdiff1d(np.arange(32_768, 61_000, 2), reserved)
     blocks = []
     for number in range(count):
         walk = np.cumsum(random.integers(1, 9, each)) + random.integers(14_116)
-        ports = np.unique(free[np.searchsorted(free, 32_768 + walk * 2 % 28_232) % len(free)])
-        blocks.append(many("10.0.0.1", f"10.0.1.{number}:443", lports=ports))
-    _, space, destinations = analyse(*blocks, reserved="34000-53999" if hole else "")
-    assert space
-    assert space.capacity == 28_232 - len(reserved)
+        chosen = np.unique(free[np.searchsorted(free, 32_768 + walk * 2 % 28_232) % len(free)])
+        blocks.append(many("10.0.0.1", f"10.0.1.{number}:443", lports=chosen))
+    _, ports, destinations = analyse(*blocks, reserved="34000-53999" if hole else "")
+    assert ports
+    assert ports.capacity == 28_232 - len(reserved)
     assert set(destinations.direction.tolist()) == {OUT}
 
 
@@ -175,7 +175,7 @@ def test_a_destination_has_one_name_in_every_dump(order: list[int]) -> None:
     assert names(*(table[index] for index in order)) == first
 
 
-def test_its_name_does_not_change_when_its_direction_becomes_known() -> None:
+def test_the_name_of_a_destination_stays_when_its_direction_becomes_known() -> None:
     alone = sock("10.0.0.1:41000", "10.0.0.5:50051")
     before, _, unknown = analyse(alone)
     after, _, known = analyse(alone, sock("10.0.0.1:41002", "10.0.0.5:50051"))

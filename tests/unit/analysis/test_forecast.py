@@ -1,4 +1,4 @@
-"""The forecast against a simulation of what the kernel does: releases in bursts, full budgets, early ends."""
+"""The forecast, compared with a simulation of the kernel: releases in bursts, full budgets, early ends."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from twtop.model import Timer
 from twtop.sources.probe import Sample
 
 START = 1000
-"""CLOCK_MONOTONIC when a story begins."""
+"""CLOCK_MONOTONIC in seconds when a story begins."""
 
 PORTS = 2000
 Seconds = NDArray[np.float64]
@@ -26,10 +26,10 @@ Seconds = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A load of `per_s` connections per second from 0 to `until`, closed at once, TIME_WAIT at our end.
+    """A load of `per_s` connections per second from second 0 to `until`. Each is closed here at once.
 
-    No more than `most` at a time: what comes beyond finds no port or no bucket, or `displaces` the oldest. They go to
-    `destinations` by turns. `sysctls` are what makes it so.
+    There are at most `most` at a time. Any further one finds no port or no bucket, or `displaces` the oldest. The
+    connections go to `destinations` in turn. `sysctls` are the settings under which a kernel behaves like this.
     """
 
     per_s: float
@@ -42,8 +42,8 @@ class Story:
     sysctls: dict[str, int] = field(default_factory=dict)
 
     def lives(self, end: float) -> tuple[Seconds, Seconds]:
-        """(when each TIME_WAIT began, when it ended), as far as it began before `end`."""
-        clock = wheel(np.empty(0, np.int32), START)
+        """(when each TIME_WAIT began, when it ended), for those that began before `end`."""
+        wheel_at_start = wheel(np.empty(0, np.int32), START)
         began: list[float] = []
         ended: list[float] = []
         oldest = 0
@@ -55,12 +55,12 @@ class Story:
                     continue
                 ended[oldest] = now
             began.append(now)
-            moves = math.floor((now + 60 - clock.next_s) / clock.step_s) + 1
-            ended.append(clock.next_s + clock.step_s * moves)
+            moves = math.floor((now + 60 - wheel_at_start.next_s) / wheel_at_start.step_s) + 1
+            ended.append(wheel_at_start.next_s + wheel_at_start.step_s * moves)
         return np.array(began), np.array(ended)
 
     def samples(self, moments: range) -> Iterator[tuple[Sample, Seconds]]:
-        """At each moment what the kernel shows, and the counts of the minute after."""
+        """For each moment: (what the kernel shows, the counts of the minute after it)."""
         began, ended = self.lives(moments.stop + 60)
         number = np.arange(len(began))
         for now in moments:
@@ -103,12 +103,12 @@ STORIES = {
     "buckets": Story(per_s=150, inbound=True, sysctls={"max_tw_buckets": PORTS}),
 }
 SETTLED_S = 11
-"""After the first early end: then the last seconds show nothing else."""
+"""So long after the first early end, the last seconds show the early ends in full."""
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=list(STORIES))
-def test_the_minute_comes_as_foreseen(story: Story) -> None:
-    """For two minutes, from when it is full or displaces what was there. A burst may come a second late."""
+def test_the_next_minute_is_as_forecast(story: Story) -> None:
+    """For two minutes, from the time when it is full or displaces the oldest. A burst may come a second late."""
     full = math.ceil(story.most / story.per_s)
     since = SETTLED_S if full > 60 else full + (SETTLED_S if story.displaces else 1)
     moments = range(max(0, since - 12), since + 120)
@@ -119,8 +119,8 @@ def test_the_minute_comes_as_foreseen(story: Story) -> None:
 
 
 @pytest.mark.parametrize("name", ["has room", "full", "the client comes back on its ports", "buckets"])
-def test_what_stops_is_foreseen_to_fall(name: str) -> None:
-    """Once it is seen that ports are free and nobody takes them."""
+def test_the_count_is_forecast_to_fall_once_the_load_stops(name: str) -> None:
+    """As soon as the dumps show that ports are free and nobody takes them."""
     story = STORIES[name]
     stops = 75
     later = stops + 2 + SETTLED_S
@@ -132,8 +132,8 @@ def test_what_stops_is_foreseen_to_fall(name: str) -> None:
     assert np.abs(known(last.total.forecast) - truth).max() <= 0.05 * story.most
 
 
-def test_what_a_full_budget_is_asked_shows_from_the_first_frame() -> None:
-    """Nothing enters for half a minute; then the forecast goes on at the limit."""
+def test_the_demand_on_a_full_budget_is_known_from_the_first_frame() -> None:
+    """Nothing has entered for half a minute. Still, the forecast stays at the limit."""
     sample, truth = next(STORIES["full"].samples(range(40, 41)))
     (only,) = frames(sample)
     assert only.total.count == PORTS
@@ -142,7 +142,7 @@ def test_what_a_full_budget_is_asked_shows_from_the_first_frame() -> None:
 
 
 def leak(second: int) -> Sample:
-    """Twenty a second whose peer does not close; each counts among TW and sockstat's tw."""
+    """Twenty a second whose peer does not close. Each is counted in TW and in the tw of sockstat."""
     count = 20 * second
     left = 60 - np.arange(count) / 20
     closed = many(
@@ -151,14 +151,14 @@ def leak(second: int) -> Sample:
     return make_sample(closed, at=second, counters={"TW": count})
 
 
-def test_a_closed_fin_wait2_is_no_time_wait() -> None:
+def test_a_closed_fin_wait2_is_not_counted_as_time_wait() -> None:
     last = frames(*map(leak, range(1, 20)))[-1]
     assert last.rates["TW"] == 20
     assert (last.total.count, last.total.entered_per_s, last.total.left_per_s) == (0, 0, 0)
     assert known(last.total.forecast).max() == 0
 
 
-def two(second: int) -> list[Block]:
+def two_destinations(second: int) -> list[Block]:
     """A full budget, and 50 a second to another port."""
     age = np.arange(0, second, 0.02)
     return [
@@ -172,9 +172,10 @@ def two(second: int) -> list[Block]:
     [("dport 443", PORTS), ("dport 80", 50 * 60 + 1000), ("", 2 * PORTS), ("dport 443 and sport < 33768", 1000)],
 )
 def test_a_filter_has_a_forecast_of_its_own(text: str, most: int) -> None:
-    """What the filter keeps of a destination in part is not bounded by its budget, nor does it grow into it."""
+    """If the filter keeps a part of a destination, the forecast has no limit, and does not grow to the whole budget."""
     samples = [
-        make_sample(*two(second), at=second, port_range=(32768, 32768 + PORTS - 1), tw_reuse=0) for second in (9, 10)
+        make_sample(*two_destinations(second), at=second, port_range=(32768, 32768 + PORTS - 1), tw_reuse=0)
+        for second in (9, 10)
     ]
     found: Frame = frames(*samples, view=filtered(text) if text else View())[-1]
     assert known(found.matching.forecast).max() <= most

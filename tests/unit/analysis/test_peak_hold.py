@@ -1,4 +1,4 @@
-"""Peak hold, against a dictionary that never forgets."""
+"""Peak hold, compared with a dictionary that never forgets."""
 
 import numpy as np
 from hypothesis import given
@@ -20,7 +20,7 @@ def held(peaks: PeakHold, dump: list[tuple[int, float | None]]) -> list[float | 
 
 
 @given(dumps)
-def test_the_highest_of_each_name(run: list[list[tuple[int, float | None]]]) -> None:
+def test_each_name_has_its_highest_pressure(run: list[list[tuple[int, float | None]]]) -> None:
     peaks, highest = PeakHold(), dict[int, float]()
     for dump in run:
         found = held(peaks, dump)
@@ -30,14 +30,14 @@ def test_the_highest_of_each_name(run: list[list[tuple[int, float | None]]]) -> 
         assert found == [highest.get(name) for name, _ in dump]
 
 
-def test_who_comes_back_has_its_peak() -> None:
+def test_a_destination_that_comes_back_still_has_its_peak() -> None:
     peaks = PeakHold()
     held(peaks, [(7, 0.9), (8, 0.2)])
     assert held(peaks, [(8, 0.1)]) == [0.2]
     assert held(peaks, [(7, 0.3), (8, 0.3)]) == [0.9, 0.3]
 
 
-def test_those_gone_longest_are_forgotten_first() -> None:
+def test_destinations_that_are_gone_longest_are_forgotten_first() -> None:
     peaks = PeakHold(most=2)
     for name in range(5):
         held(peaks, [(name, 0.5 + name / 10)])

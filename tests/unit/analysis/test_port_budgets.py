@@ -1,4 +1,4 @@
-"""The port budget of each destination, from described tables."""
+"""The port budget of each destination, in described tables."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 MAY_HOLD_A_PORT = [state.name for state in TcpState if state not in (TcpState.LISTEN, TcpState.CLOSE)]
 
 
-def ports(*lports: int, state: str = "ESTABLISHED", remaining: float | None = None) -> Block:
+def connections(*lports: int, state: str = "ESTABLISHED", remaining: float | None = None) -> Block:
     """Connections to the destination of this file."""
     timer = {} if remaining is None else {"remaining": remaining}
     return many("10.0.0.1", "10.0.0.5:443", state, lports=lports, **timer)
 
 
 def budget(*blocks: Block, **sysctls: object) -> dict[str, float]:
-    """The one row of the destination, as numbers."""
+    """The figures of the destination's budget."""
     reading = described(*blocks, port_range=(LOW, HIGH), **sysctls)  # type: ignore[arg-type]
     return row(reading)
 
@@ -35,21 +35,21 @@ def row(reading: PortReading) -> dict[str, float]:
 
 @pytest.mark.parametrize("state", MAY_HOLD_A_PORT)
 def test_a_port_is_used_in_every_state_but_listen(state: str) -> None:
-    assert budget(ports(40_000), ports(40_002, state=state))["used"] == 2
+    assert budget(connections(40_000), connections(40_002, state=state))["used"] == 2
 
 
-def test_a_budget_is_one_tuples_alone() -> None:
+def test_a_budget_belongs_to_one_tuple_alone() -> None:
     others = [
         sock("10.0.0.2:40000", "10.0.0.5:443"),
         sock("10.0.0.1:40000", "10.0.0.6:443"),
         sock("10.0.0.1:40000", "10.0.0.5:444"),
         sock("[fd00::1]:40000", "[fd00::5]:443"),
     ]
-    assert budget(ports(40_000, 40_002), *others)["used"] == 2
+    assert budget(connections(40_000, 40_002), *others)["used"] == 2
 
 
 def test_mapped_ipv6_shares_the_ipv4_budget() -> None:
-    assert budget(ports(40_000), sock("[::ffff:10.0.0.1]:40002", "[::ffff:10.0.0.5]:443"))["used"] == 2
+    assert budget(connections(40_000), sock("[::ffff:10.0.0.1]:40002", "[::ffff:10.0.0.5]:443"))["used"] == 2
 
 
 @pytest.mark.parametrize(
@@ -65,20 +65,20 @@ def test_mapped_ipv6_shares_the_ipv4_budget() -> None:
         (many("10.0.0.2", state="LISTEN", lports=[40_010, 40_010, 40_011]), 98),
     ],
 )
-def test_what_is_bound_on_any_address_is_missing_from_every_budget(other: Block, capacity: int) -> None:
-    assert budget(ports(40_000), other)["capacity"] == capacity
+def test_a_port_that_is_bound_on_any_address_is_missing_from_every_budget(other: Block, capacity: int) -> None:
+    assert budget(connections(40_000), other)["capacity"] == capacity
 
 
 @pytest.mark.parametrize(
     ("reserved", "capacity"), [("", 100), ("40010", 99), ("40010-40019,40050", 89), ("1-65535", 0), ("39000-40000", 99)]
 )
-def test_reserved_ports_are_missing_too(reserved: str, capacity: int) -> None:
+def test_reserved_ports_are_missing_from_every_budget(reserved: str, capacity: int) -> None:
     assert described(port_range=(LOW, HIGH), reserved=reserved).ports.capacity == capacity
 
 
 def test_a_port_counts_only_while_connect_can_choose_it() -> None:
-    """40010 was chosen by connect(), before another address listened on it: neither used nor free."""
-    both = budget(ports(40_000, 40_010), sock("10.0.0.2:40010", state="LISTEN"))
+    """connect() chose 40010 before another address listened on it. It is now neither used nor free."""
+    both = budget(connections(40_000, 40_010), sock("10.0.0.2:40010", state="LISTEN"))
     assert (both["used"], both["capacity"]) == (1, 99)
 
 
@@ -110,36 +110,36 @@ def test_tw_reuse_says_between_whom_a_time_wait_may_be_taken_over(
 def test_a_time_wait_is_reusable_once_it_is_older_than_the_delay(
     delay: int | None, remaining: float, reusable: int
 ) -> None:
-    """A second where the kernel has no tcp_tw_reuse_delay."""
-    waiting = ports(40_000, state="TIME_WAIT", remaining=remaining)
+    """The delay is a second where the kernel has no tcp_tw_reuse_delay."""
+    waiting = connections(40_000, state="TIME_WAIT", remaining=remaining)
     assert budget(waiting, tw_reuse=1, tw_reuse_delay=delay)["reusable"] == reusable
 
 
 def test_only_time_wait_is_reusable_and_only_with_timestamps() -> None:
-    waiting = ports(40_000, state="TIME_WAIT", remaining=10)
+    waiting = connections(40_000, state="TIME_WAIT", remaining=10)
     half_closed = many("10.0.0.1:40002", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=10)
-    live = ports(40_004)
+    live = connections(40_004)
     assert budget(waiting, half_closed, live, tw_reuse=1)["reusable"] == 1
     assert budget(waiting, half_closed, live, tw_reuse=1, timestamps=0)["reusable"] == 0
 
 
 @pytest.mark.parametrize("unknown", ["tw_reuse", "timestamps"])
 def test_what_is_reusable_is_unknown_without_the_sysctls(unknown: str) -> None:
-    seen = budget(ports(40_000, state="TIME_WAIT", remaining=10), **{"tw_reuse": 1, unknown: None})
+    seen = budget(connections(40_000, state="TIME_WAIT", remaining=10), **{"tw_reuse": 1, unknown: None})
     assert np.isnan(seen["reusable"])
     assert seen["pressure"] == 0.01
 
 
 @pytest.mark.parametrize(("low", "high", "skipped"), [(40_000, 40_099, 0), (40_000, 40_100, 1), (40_001, 40_001, 0)])
-def test_an_odd_range_may_keep_a_port_to_itself(low: int, high: int, skipped: int) -> None:
-    """So its budget is full with one port left; nothing more is made of it."""
-    space = described(port_range=(low, high)).ports
-    assert (space.skipped_ports, space.capacity) == (skipped, high - low + 1)
+def test_connect_may_skip_one_port_of_an_odd_range(low: int, high: int, skipped: int) -> None:
+    """Its capacity is still the whole range."""
+    ports = described(port_range=(low, high)).ports
+    assert (ports.skipped_ports, ports.capacity) == (skipped, high - low + 1)
 
 
 def test_a_budget_is_full_when_connect_may_fail() -> None:
-    """In an odd range that may be a port early, in an even one it is not."""
-    odd, even = (described(ports(*range(LOW, high)), port_range=(LOW, high)) for high in (HIGH + 1, HIGH))
+    """In an odd range connect() may fail with one port left, in an even one it does not."""
+    odd, even = (described(connections(*range(LOW, high)), port_range=(LOW, high)) for high in (HIGH + 1, HIGH))
     assert [row(each)["full_in_s"] for each in (odd, even)] == [0, np.inf]
     assert [each.left(DESTINATION) for each in (odd, even)] == [1, 1]
 
@@ -164,40 +164,40 @@ def test_an_unknown_direction_has_no_budget() -> None:
 
 
 @given(st.sets(st.integers(LOW + 1, HIGH), min_size=1), st.sampled_from([LOW, LOW + 1]))
-def test_the_cliff_is_where_the_low_ends_parity_is_used_up(taken: set[int], low: int) -> None:
+def test_the_cliff_is_where_the_parity_of_the_low_end_is_used_up(taken: set[int], low: int) -> None:
     """A search for one of f free ports among n in random order takes (n + 1) / (f + 1) tries in the mean."""
     first, second = set(range(low, HIGH + 1, 2)), set(range(low + 1, HIGH + 1, 2))
     tries = (len(first) + 1) / (len(first - taken) + 1)
     if first <= taken:
         tries = len(first) + (len(second) + 1) / (len(second - taken) + 1)
-    seen = row(described(ports(*taken), port_range=(low, HIGH)))
+    seen = row(described(connections(*taken), port_range=(low, HIGH)))
     assert bool(seen["past_cliff"]) == (first <= taken)
     assert seen["probes_per_connect"] == pytest.approx(tries)
 
 
 def test_ports_that_connect_may_take_over_are_free_for_its_search() -> None:
     half = range(LOW, HIGH, 2)
-    waiting = ports(*half, state="TIME_WAIT", remaining=10)
+    waiting = connections(*half, state="TIME_WAIT", remaining=10)
     assert budget(waiting)["past_cliff"]
     assert not budget(waiting, tw_reuse=1)["past_cliff"]
     assert budget(waiting, tw_reuse=1)["probes_per_connect"] == 1
 
 
-def test_the_sustainable_rate_is_what_the_idle_ports_bear() -> None:
-    """Of 100 ports 39 are open for good, and the rest can be taken anew every 61.024 s; or every second, if reused."""
-    live = ports(*range(LOW, LOW + 39))
+def test_the_sustainable_rate_is_that_of_the_ports_that_are_not_open() -> None:
+    """Of 100 ports 39 stay open. The others can be taken again every 61.024 s, or with reuse every second."""
+    live = connections(*range(LOW, LOW + 39))
     assert budget(live)["max_per_s"] == pytest.approx(61 / 61.024)
     assert budget(live, tw_reuse=1)["max_per_s"] == pytest.approx(61)
     assert budget(live, tw_reuse=1, tw_reuse_delay=100)["max_per_s"] == pytest.approx(610)
-    assert budget(ports(*range(LOW, HIGH + 1)))["max_per_s"] == 0
+    assert budget(connections(*range(LOW, HIGH + 1)))["max_per_s"] == 0
 
 
 def test_a_full_budget_is_full_now() -> None:
-    full = budget(ports(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30))
+    full = budget(connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30))
     assert (full["pressure"], full["full_in_s"], full["probes_per_connect"]) == (1, 0, 101)
-    reusable = budget(ports(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30), tw_reuse=1)
+    reusable = budget(connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30), tw_reuse=1)
     assert (reusable["pressure"], reusable["full_in_s"]) == (0, np.inf)
 
 
-def test_no_socket_has_no_budget() -> None:
+def test_without_sockets_there_are_no_budgets() -> None:
     assert len(described().budgets.used) == 0

@@ -1,4 +1,4 @@
-"""How fast budgets fill, and when they are full, from described loads: steady, starting, stopping, leaking, random."""
+"""How fast budgets fill and when they are full, under described loads: steady, starting, stopping, leaking, random."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -32,14 +32,14 @@ def steadily(per_s: float, start: float, end: float) -> Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Connections by the moment when they are opened; each is closed `open_s` later, by the client or by its peer."""
+    """Connections by the second in which they are opened. Each is closed `open_s` later, by the client or its peer."""
 
     opened: Seconds
     open_s: float = 0
     client_closes: bool = True
 
     def at(self, now: float, size: int = SIZE) -> list[Block]:
-        """The sockets at this moment, in jiffies of 4 ms; a TIME_WAIT lasts a minute here, without the wheel."""
+        """The sockets at this moment, with timers in jiffies of 4 ms. A TIME_WAIT lasts a minute, without the wheel."""
         age = np.round((now - self.opened) * 250) / 250
         port = LOW + np.arange(len(age)) % size
         live = (age >= 0) & (age < self.open_s)
@@ -54,13 +54,13 @@ class Load:
 
 
 def watch(load: Load, moments: Iterable[float], size: int = SIZE) -> Iterator[tuple[float, PortReading, int | None]]:
-    """(moment, what twtop says, row of the destination), each with the recent dumps that twtop keeps."""
-    past = RecentDumps()
+    """(moment, reading, row of the destination), each reading with the recent dumps that twtop keeps."""
+    recent = RecentDumps()
     for now in moments:
         reading = described(
-            *load.at(now, size), at=now, recent=past.before(1000 + now), port_range=(LOW, LOW + size - 1)
+            *load.at(now, size), at=now, recent=recent.before(1000 + now), port_range=(LOW, LOW + size - 1)
         )
-        past.keep(reading.summary())
+        recent.keep(reading.summary())
         yield now, reading, reading.find(DESTINATION)
 
 
@@ -83,7 +83,7 @@ ALWAYS = steadily(per_s=200, start=-100, end=200)
     [Load(ALWAYS), Load(ALWAYS, open_s=2.5), Load(ALWAYS, open_s=90), Load(ALWAYS[::2], open_s=20)],
     ids=["closed at once", "open for a while", "longer than TIME_WAIT", "half as fast"],
 )
-def test_a_steady_load_has_its_rate_from_the_first_dump_on(load: Load, interval: float) -> None:
+def test_the_rate_of_a_steady_load_is_known_from_the_first_dump_on(load: Load, interval: float) -> None:
     per_s = 1 / (load.opened[1] - load.opened[0])
     assert rates(load, np.arange(0, 6 * interval, interval)) == pytest.approx([per_s] * 6, rel=0.02)
 
@@ -98,7 +98,7 @@ def test_a_load_that_starts_or_stops_is_noticed_within_seconds(open_s: float) ->
 
 
 def test_a_random_load_does_not_flicker() -> None:
-    """Twenty a second by chance: a count over one second would be off by 4.5 in the mean, over ten by 1.4."""
+    """Twenty a second at random. A count over one second would be off by 4.5 in the mean, one over ten by 1.4."""
     random = np.random.default_rng(5)
     load = Load(np.sort(random.uniform(-70, 300, 20 * 370)))
     seen = np.array(rates(load, range(300)))
@@ -106,26 +106,26 @@ def test_a_random_load_does_not_flicker() -> None:
     assert np.mean(seen) == pytest.approx(20, rel=0.05)
 
 
-def test_a_pool_that_breathes_is_no_load() -> None:
-    """A thousand connections, some more or fewer by chance."""
+def test_a_pool_whose_size_varies_at_random_is_no_load() -> None:
+    """A thousand connections, up to twenty more or fewer."""
     random = np.random.default_rng(6)
-    past = RecentDumps()
+    recent = RecentDumps()
     for second in range(30):
         pool = many("10.0.0.1", "10.0.0.5:443", lports=np.arange(LOW, LOW + 1000 + int(random.integers(-20, 21))))
-        seen = described(pool, at=second, recent=past.before(1000 + second), port_range=(LOW, LOW + 1999))
-        past.keep(seen.summary())
+        seen = described(pool, at=second, recent=recent.before(1000 + second), port_range=(LOW, LOW + 1999))
+        recent.keep(seen.summary())
         assert seen.budgets.new_per_s[0] < 20
         assert seen.budgets.full_in_s[0] == NEVER
 
 
-def test_what_the_peer_closes_fills_nothing() -> None:
+def test_connections_that_the_peer_closes_fill_nothing() -> None:
     """Two hundred a second, three seconds each, and no TIME_WAIT here: six hundred ports, and no more."""
     load = Load(ALWAYS, open_s=3, client_closes=False)
     assert rates(load, range(8)) == pytest.approx([0] * 8, abs=2)
     assert full_in(load, range(8), size=700) == [NEVER] * 8
 
 
-def test_what_is_never_closed_fills_the_range_however_long_it_takes() -> None:
+def test_connections_that_are_never_closed_fill_the_range_however_long_it_takes() -> None:
     load = Load(steadily(per_s=10, start=0, end=1000), open_s=NEVER)
     seen = full_in(load, range(1, 40), size=5000)
     assert seen[10:] == pytest.approx([(5000 - 10 * second) / 10 for second in range(11, 40)], rel=0.02)
@@ -168,8 +168,8 @@ def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
     assert reused.full_in_s.tolist() == [NEVER]
 
 
-def test_a_burst_is_forgotten_as_soon_as_its_ports_can_be_reused() -> None:
-    """Eighty of a hundred ports were closed half a second ago; in another half they are free."""
+def test_a_burst_fills_nothing_if_its_ports_can_soon_be_reused() -> None:
+    """Eighty of a hundred ports were closed half a second ago. With reuse they are free in another half."""
     burst = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 80), remaining=59.5)
     plain, reused = (described(burst, port_range=(LOW, LOW + 99), tw_reuse=each).budgets for each in (0, 1))
     assert plain.full_in_s[0] < 1
@@ -177,29 +177,29 @@ def test_a_burst_is_forgotten_as_soon_as_its_ports_can_be_reused() -> None:
 
 
 def test_without_timers_no_rate_is_known() -> None:
-    """As where only /proc of another tool says that there are TIME_WAIT."""
+    """As with a source that has no timers, such as psutil."""
     silent = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 100), timer=0)
     seen = described(silent, port_range=(LOW, LOW + 199)).budgets
     assert (seen.used.tolist(), seen.pressure.tolist()) == ([100], [0.5])
     assert np.isnan([seen.new_per_s[0], seen.full_in_s[0]]).all()
 
 
-def test_every_destination_has_its_own_past() -> None:
-    """One comes, one goes, one stays: the numbers of their rows change from dump to dump."""
-    past = RecentDumps()
+def test_every_destination_is_compared_with_itself() -> None:
+    """One comes, one goes, one stays, and their numbers change from dump to dump."""
+    recent = RecentDumps()
     stays, grows = many("10.0.0.1", "10.0.0.6:443", lports=range(LOW, LOW + 500)), steadily(50, 5, 100)
     goes = many("10.0.0.1", "10.0.0.7:443", lports=range(LOW, LOW + 100))
     for second in range(16):
         blocks = [*([goes] if second < 9 else []), stays, *Load(grows, NEVER).at(second)][:: 1 - 2 * (second % 2)]
-        seen = described(*blocks, at=second, recent=past.before(1000 + second), port_range=(LOW, HIGH))
-        past.keep(seen.summary())
+        seen = described(*blocks, at=second, recent=recent.before(1000 + second), port_range=(LOW, HIGH))
+        recent.keep(seen.summary())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budgets.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What one budget holds and gains."""
+    """What one budget holds now, and how that changes."""
 
     free_in: list[float]
     live: int

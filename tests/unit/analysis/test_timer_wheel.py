@@ -1,4 +1,4 @@
-"""What the timers of one dump tell, and how the kernel's timer wheel turns them into releases."""
+"""What the timers of one dump show, and how the kernel's timer wheel turns them into releases."""
 
 import os
 import time
@@ -30,7 +30,7 @@ timers = st.lists(st.integers(0, TIMEWAIT_MS), max_size=200).map(lambda left: np
 
 
 def shown(hz: int, count: int) -> np.ndarray:
-    """Timers as a kernel of this tick rate reports them: whole jiffies, as milliseconds without their fraction."""
+    """Timers as a kernel of this tick rate reports them: whole jiffies, in milliseconds without the fraction."""
     jiffies = np.random.default_rng(hz).integers(0, 60 * hz + 1, count)
     return (jiffies * 1000 // hz).astype(np.int32)
 
@@ -42,16 +42,16 @@ def test_the_tick_rate_shows_in_the_timers(hz: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("hz", RATES)
-def test_few_timers_tell_nothing_and_the_usual_rate_is_assumed(hz: int) -> None:
+def test_for_few_timers_the_usual_tick_rate_is_assumed(hz: int) -> None:
     assert wheel_step_s(shown(hz, 10)) == RATES[250]
 
 
-def test_timers_in_round_numbers_tell_nothing() -> None:
+def test_for_timers_in_round_numbers_the_usual_tick_rate_is_assumed() -> None:
     assert wheel_step_s(np.arange(1000, 60_000, 1000, dtype=np.int32)) == RATES[250]
 
 
 @pytest.mark.parametrize("hz", RATES)
-def test_the_wheel_moves_where_calc_index_says(hz: int) -> None:
+def test_the_wheel_moves_as_calc_index_says(hz: int) -> None:
     """A timer goes into the bucket of the next whole step of jiffies, which begin 300 s before they wrap at 32 bits."""
     step = 512 if hz < 537 else 4096
     now = 2**32 - 300 * hz + 1_234_567
@@ -63,8 +63,8 @@ def test_the_wheel_moves_where_calc_index_says(hz: int) -> None:
     assert seen.release_s((left * 1000 / hz).astype(np.int32)) == pytest.approx((expires - now) / hz, abs=0.01)
 
 
-def test_this_machine_began_to_count_jiffies_when_twtop_thinks() -> None:
-    """times() gives the kernel's jiffies, in seconds here; which tick rate they have, only one start makes sense of."""
+def test_this_machine_began_to_count_jiffies_when_twtop_assumes() -> None:
+    """times() gives the kernel's jiffies in seconds. Only with the true tick rate do they begin at a plausible time."""
     since_start = [os.times().elapsed - 2**32 / hz - INITIAL_JIFFIES_S for hz in RATES]
     now = time.monotonic()
     assert any(now - started == pytest.approx(BOOT_S, abs=0.5) for started in since_start)
@@ -81,7 +81,7 @@ def test_nothing_is_released_before_its_time_or_later_than_one_step_after(
 
 
 def test_releases_come_in_bursts() -> None:
-    """One entered each 10 ms: the kernel frees the 100 s⁻¹ as 200 every other second."""
+    """One entered every 10 ms. The kernel frees these 100 per second as 200 every other second."""
     due = known(releases(np.arange(0, 60_000, 10, dtype=np.int32), Wheel(step_s=2.0, next_s=0.5)))
     assert due[:4].tolist() == [50, 0, 200, 0]
     assert due.tolist()[4::2] == [200] * 28
@@ -89,7 +89,7 @@ def test_releases_come_in_bursts() -> None:
 
 
 @given(timers, steps, st.floats(0.001, 1))
-def test_what_is_left_after_a_minute_is_released_later(left: np.ndarray, step_s: float, turned: float) -> None:
+def test_releases_after_the_next_minute_are_left_out(left: np.ndarray, step_s: float, turned: float) -> None:
     moves = Wheel(step_s, turned * step_s)
     due = known(releases(left, moves))
     assert len(due) == 60
@@ -98,7 +98,7 @@ def test_what_is_left_after_a_minute_is_released_later(left: np.ndarray, step_s:
 
 
 @given(timers)
-def test_entries_are_where_the_age_says(left: np.ndarray) -> None:
+def test_entries_are_counted_by_age(left: np.ndarray) -> None:
     age = TIMEWAIT_MS - left
     entered = known(entries(age.astype(np.int32)))
     assert len(entered) == 60
@@ -119,7 +119,7 @@ def test_one_unknown_timer_makes_the_minute_unknown() -> None:
 
 
 def test_timers_in_hundredths_hide_the_tick_rate() -> None:
-    """At 100 Hz sock_diag's own would look the same."""
+    """Those of sock_diag would look the same at 100 Hz."""
     left = np.arange(10, 60_000, 10, dtype=np.int32)
     assert (wheel(left, 300.0).step_s, wheel(left, 300.0, unit_ms=10).step_s) == (5.12, 2.048)
 

@@ -1,4 +1,4 @@
-"""The six verdicts: each level from the figures that should bring it, and unknown where a file is missing."""
+"""The six verdicts: each level is reached by its figures, and is unknown where a file is missing."""
 
 import math
 from dataclasses import replace
@@ -17,7 +17,7 @@ RANGE = (32768, 33767)
 
 
 def waiting(ports: int, remaining: float = 30.0) -> Block:
-    """That many of a thousand ports to one destination in TIME_WAIT, none of them entered just now."""
+    """TIME_WAIT on so many of a thousand ports to one destination. None of them has just entered."""
     return many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(ports), remaining=remaining)
 
 
@@ -26,7 +26,7 @@ def verdict(name: str, found: Frame) -> Verdict:
 
 
 def after(*blocks: Block, counters: dict[str, int], **more: Any) -> Frame:
-    """The second frame of two, a second apart, the counters of the first being 1."""
+    """The second of two frames that are a second apart. In the first all counters are 1."""
     before = make_sample(*blocks, counters=dict.fromkeys(counters, 1), **more)
     return frames(before, make_sample(*blocks, at=1, counters=counters, **more))[-1]
 
@@ -49,7 +49,7 @@ def test_ports_are_critical_when_full_within_a_minute() -> None:
     assert "full in 7 s" in found.text
 
 
-def test_a_full_range_says_so() -> None:
+def test_a_full_range_is_full_now() -> None:
     found = verdict("ports", frames(make_sample(waiting(1000), port_range=RANGE, tw_reuse=0))[0])
     assert "0 more connections can be made, full now" in found.text
 
@@ -64,7 +64,7 @@ def test_connect_cost_follows_the_cliff() -> None:
 
 
 @pytest.mark.parametrize(("limit", "level"), [(1000, "ok"), (700, "warn"), (480, "critical")])
-def test_buckets_by_their_share(limit: int, level: str) -> None:
+def test_buckets_are_judged_by_their_share(limit: int, level: str) -> None:
     found = verdict("buckets", frames(make_sample(waiting(400), max_tw_buckets=limit))[0])
     assert (found.level, found.value) == (level, 400 / limit)
 
@@ -86,7 +86,7 @@ def test_memory_says_where_its_figure_comes_from() -> None:
     assert "by slabinfo" in measured.text
 
 
-def test_fds_count_the_leak_and_not_the_time_wait() -> None:
+def test_descriptors_are_held_by_a_leak_and_not_by_time_wait() -> None:
     leak = many("10.0.0.1:80", "10.0.0.9", "CLOSE_WAIT", rports=range(40000, 40200))
     found = verdict("fds", frame(sock("10.0.0.1:80", state="LISTEN"), leak, waiting(300)))
     assert found.level is Level.WARN
@@ -102,22 +102,22 @@ def served(state: str, count: int, first: int = 40_000) -> Block:
     return many("10.0.0.1:80", "10.0.0.9", state, rports=range(first, first + count))
 
 
-def test_the_peers_of_a_leak_hold_no_descriptor() -> None:
-    """On the machine of the leak itself: each CLOSE_WAIT has a FIN_WAIT2 beside it, whose application has closed."""
+def test_the_other_ends_of_a_leak_hold_no_descriptor() -> None:
+    """They are on the same machine: each CLOSE_WAIT has a FIN_WAIT2 beside it, whose application has closed."""
     peers = many("10.0.0.9", "10.0.0.1:80", "FIN_WAIT2", lports=range(40_000, 40_200))
     found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", 200), peers))
     assert (found.level, found.short) == (Level.WARN, "200 CLOSE_WAIT")
 
 
-@pytest.mark.parametrize(("forgotten", "open_ones"), [(49, 0), (200, 300)])
-def test_a_few_close_wait_or_some_beside_more_connections_are_no_leak(forgotten: int, open_ones: int) -> None:
-    beside = [served("ESTABLISHED", open_ones, 50_000)] if open_ones else []
-    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", forgotten), *beside))
+@pytest.mark.parametrize(("close_wait", "established"), [(49, 0), (200, 300)])
+def test_few_close_wait_or_fewer_than_other_connections_are_no_leak(close_wait: int, established: int) -> None:
+    beside = [served("ESTABLISHED", established, 50_000)] if established else []
+    found = verdict("fds", frame(SERVER, served("CLOSE_WAIT", close_wait), *beside))
     assert (found.level, found.short) == (Level.OK, "0 held")
 
 
 def test_close_wait_that_come_and_go_are_no_leak() -> None:
-    """A server that closes within a second of its client: two hundred at any time, and others every second."""
+    """A server that closes within a second after its client: two hundred at any time, and others every second."""
     ticks = [make_sample(SERVER, served("CLOSE_WAIT", 200, 10_000 + 200 * at), at=at) for at in range(12)]
     assert [verdict("fds", found).level for found in frames(*ticks)[1:]] == [Level.OK] * 11
 
@@ -126,15 +126,15 @@ def test_close_wait_that_stay_are_a_leak_whether_they_grow_or_not() -> None:
     growing = [served("CLOSE_WAIT", 20 * at + 1) for at in range(9)]
     ticks = [make_sample(SERVER, block, at=at) for at, block in enumerate([*growing, *growing[-1:] * 12])]
     levels = [verdict("fds", found).level for found in frames(*ticks)]
-    assert levels == [Level.OK] * 6 + [Level.WARN] * 15  # fifty are there for three seconds
+    assert levels == [Level.OK] * 6 + [Level.WARN] * 15  # then fifty have been there for three seconds
 
 
-def test_drops_by_rate() -> None:
+def test_drops_are_judged_by_their_rate() -> None:
     assert verdict("drops", after(counters={"ListenDrops": 6})).level is Level.CRITICAL
     assert verdict("drops", after(counters={"ListenDrops": 1})).level is Level.OK
 
 
-def test_drops_of_the_past_have_no_rate_yet() -> None:
+def test_earlier_drops_have_no_rate_in_the_first_frame() -> None:
     found = verdict("drops", frames(make_sample(counters={"ListenDrops": 7}))[0])
     assert (found.level, found.value) == (Level.UNKNOWN, None)
     assert "7 connections dropped" in found.text
@@ -170,14 +170,14 @@ def test_a_missing_file_is_unknown_and_never_ok(name: str, missing: str) -> None
     assert found.level is Level.UNKNOWN
 
 
-@pytest.mark.parametrize(("count", "told"), [(100, "50.0 KiB"), (900, "450.0 KiB")])
-def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, told: str) -> None:
+@pytest.mark.parametrize(("count", "size"), [(100, "50.0 KiB"), (900, "450.0 KiB")])
+def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, size: str) -> None:
     found = verdict("memory", frame(waiting(count)))
-    assert found.short == told
-    assert f"TIME_WAIT hold {told} of kernel memory here, by formula: <1 % of its " in found.text
+    assert found.short == size
+    assert f"TIME_WAIT hold {size} of kernel memory here, by formula: <1 % of its " in found.text
 
 
-def test_memory_that_cannot_be_told_is_no_dash_in_a_sentence() -> None:
+def test_unknown_memory_is_no_dash_in_a_sentence() -> None:
     analysis = replace(frame(waiting(100)).analysis, memory=Memory(here=None, slabs=None))
     found = next(each for each in verdicts(analysis, CounterRates({})) if each.id == "memory")
     assert (found.level, found.short) == (Level.UNKNOWN, "–")
@@ -185,11 +185,11 @@ def test_memory_that_cannot_be_told_is_no_dash_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("full_in_s", "said"),
+    ("full_in_s", "text"),
     [(0, "full now"), (0.3, "full now"), (41.2, "full in 41 s"), (600, "full in 600 s"), (3_196, "full in 53 min")],
 )
-def test_when_full_is_told_in_one_unit(full_in_s: float, said: str) -> None:
-    assert when_full(full_in_s) == said
+def test_the_time_to_full_has_one_unit(full_in_s: float, text: str) -> None:
+    assert when_full(full_in_s) == text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The engine's real threads, read for read: the source lets a read through only when the test says so."""
+"""The real threads of the engine. A read of the source ends only when the test answers it."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.support.known_owners import Told
+from tests.support.known_owners import InstantSearch
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.engine import Engine, Subscriber
 from twtop.frame.frame import Frame
@@ -22,16 +22,16 @@ from twtop.sources.source import Source
 
 AT_ONCE_S, NEVER_S = 0.001, 3600
 PATIENCE_S = 10
-"""How long to wait for what must come."""
+"""How long a test waits for what must happen."""
 
 LONG_S = 0.1
-"""How long to wait for what must not come: a hundred intervals."""
+"""How long a test watches that something does not happen: a hundred intervals."""
 
 Answer = Exception | Sample | None
 
 
 class Kernel:
-    """A source. Each read says that it has begun, and waits for its answer: a sample of its own, or what it is told."""
+    """A source. Each read waits for an answer of the test: an error, a sample, or None for a sample of its own."""
 
     def __init__(self) -> None:
         self.reads = 0
@@ -52,11 +52,11 @@ class Kernel:
         return answer or own
 
     def begun(self) -> float:
-        """Wait for the next read to begin, and say when it did."""
+        """Wait for the next read to begin; the time when it did."""
         return self._begun.get(timeout=PATIENCE_S)
 
     def begins(self) -> bool:
-        """Whether a read begins that should not."""
+        """Whether a read begins within LONG_S."""
         try:
             self._begun.get(timeout=LONG_S)
         except Empty:
@@ -102,9 +102,9 @@ def desk() -> Desk:
 
 @pytest.fixture
 def engine(kernel: Kernel, desk: Desk, owners: dict[int, Process]) -> Iterator[Engine]:
-    """Not started; what is left of it ends with the test."""
+    """An engine that has not been started. Its threads end with the test."""
     before = set(threading.enumerate())
-    made = Engine(kernel.open, View(), AT_ONCE_S, search=lambda: Told(owners))
+    made = Engine(kernel.open, View(), AT_ONCE_S, search=lambda: InstantSearch(owners))
     made.subscribe(desk.everything)
     yield made
     kernel.answer(*[None] * 9)
@@ -113,7 +113,7 @@ def engine(kernel: Kernel, desk: Desk, owners: dict[int, Process]) -> Iterator[E
     assert set(threading.enumerate()) == before
 
 
-def test_a_frame_for_each_sample(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+def test_there_is_a_frame_for_each_sample(engine: Engine, kernel: Kernel, desk: Desk) -> None:
     engine.start()
     for tick in (1, 2, 3):
         kernel.begun()
@@ -131,7 +131,7 @@ def test_reads_begin_an_interval_apart(engine: Engine, kernel: Kernel) -> None:
     assert 0.05 < min(gaps) < 0.4  # the others may be late on a busy machine
 
 
-def test_another_interval_counts_at_once(engine: Engine, kernel: Kernel) -> None:
+def test_another_interval_takes_effect_at_once(engine: Engine, kernel: Kernel) -> None:
     engine.set_interval(NEVER_S)
     engine.start()
     kernel.begun()
@@ -146,7 +146,7 @@ def test_another_view_is_answered_while_a_read_hangs(engine: Engine, kernel: Ker
     kernel.begun()
     kernel.answer()
     first = desk.frame()
-    kernel.begun()  # and has no answer
+    kernel.begun()  # and gets no answer
     for by in (GroupBy.SERVICE, GroupBy.PREFIX):
         engine.show(View(group_by=by))
         found = desk.frame()
@@ -197,7 +197,7 @@ def test_refresh_reads_before_the_interval_is_over(engine: Engine, kernel: Kerne
     engine.set_interval(NEVER_S)
     engine.start()
     kernel.begun()
-    engine.refresh()  # this read may have seen what was before
+    engine.refresh()  # the read that has begun may be too old for this
     kernel.answer()
     kernel.begun()
 
@@ -209,7 +209,7 @@ DAMAGED = replace(make_sample(), dump=b"what")
     ("answer", "reason"),
     [(CollectError("the kernel is busy"), "the kernel is busy"), (DAMAGED, "socket dump is cut off: 4 bytes")],
 )
-def test_a_fault_is_told_and_the_next_tick_tries_again(
+def test_a_fault_is_reported_and_the_next_tick_tries_again(
     engine: Engine, kernel: Kernel, desk: Desk, answer: Answer, reason: str
 ) -> None:
     kernel.answer(answer, answer, None)
@@ -227,24 +227,24 @@ def fail(*_: object) -> NoReturn:
 
 
 class Broken(Search):
-    """Whatever it stands for, it cannot be made."""
+    """A search that cannot be made."""
 
     __init__ = fail
 
 
-def told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
-    """Start an engine that cannot go on for long, and hear why."""
+def expect_defect(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    """Start an engine with a defect, wait until the defect is reported, and stop the engine."""
     engine.subscribe(desk.everything)
     engine.start()
     kernel.answer()
     news = [desk.news.get(timeout=PATIENCE_S)]
-    while news[-1] is not DEFECT:  # a frame may come first when it was another thread's defect
+    while news[-1] is not DEFECT:  # if the defect is in another thread, a frame may come first
         news.append(desk.frame())
     assert len(news) <= 2
     engine.stop()
 
 
-def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+def test_a_defect_of_the_source_is_reported(engine: Engine, kernel: Kernel, desk: Desk) -> None:
     kernel.answer(DEFECT)
     engine.start()
     kernel.begun()
@@ -253,17 +253,17 @@ def test_a_defect_of_the_source_is_told(engine: Engine, kernel: Kernel, desk: De
 
 
 @pytest.mark.parametrize("name", ["sampler.decode", "pipeline.build_frame"])
-def test_a_defect_of_ours_is_told(kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_defect_of_twtop_is_reported(kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(f"twtop.engine.{name}", fail)
-    told(Engine(kernel.open, View(), NEVER_S), kernel, desk)
+    expect_defect(Engine(kernel.open, View(), NEVER_S), kernel, desk)
 
 
-def test_a_defect_of_the_search_is_told(kernel: Kernel, desk: Desk) -> None:
-    told(Engine(kernel.open, View(), NEVER_S, search=Broken), kernel, desk)
+def test_a_defect_of_the_search_is_reported(kernel: Kernel, desk: Desk) -> None:
+    expect_defect(Engine(kernel.open, View(), NEVER_S, search=Broken), kernel, desk)
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_a_defect_of_source_and_view_is_told(kernel: Kernel, desk: Desk, opens: bool) -> None:
+def test_a_defect_of_the_source_or_of_the_subscriber_is_reported(kernel: Kernel, desk: Desk, opens: bool) -> None:
     engine = Engine(kernel.open if opens else fail, View(), NEVER_S)
     engine.subscribe(Subscriber(fail, fail, desk.news.put))
     kernel.answer()
@@ -272,7 +272,7 @@ def test_a_defect_of_source_and_view_is_told(kernel: Kernel, desk: Desk, opens: 
     engine.stop()
 
 
-def test_a_socket_has_its_owner_as_soon_as_that_is_known(
+def test_a_socket_has_its_owner_as_soon_as_the_search_finds_it(
     engine: Engine, kernel: Kernel, desk: Desk, owners: dict[int, Process]
 ) -> None:
     owners[40000] = Process(7, "wrk")
@@ -285,7 +285,7 @@ def test_a_socket_has_its_owner_as_soon_as_that_is_known(
 
 
 @pytest.mark.parametrize("by", [GroupBy.PROCESS, GroupBy.PEER])
-def test_the_same_sample_is_folded_again_where_owners_matter(
+def test_new_owners_make_a_new_frame_of_the_same_sample_where_they_matter(
     engine: Engine, kernel: Kernel, desk: Desk, owners: dict[int, Process], by: GroupBy
 ) -> None:
     owners[40000] = Process(7, "wrk")
@@ -295,7 +295,7 @@ def test_the_same_sample_is_folded_again_where_owners_matter(
     kernel.answer()
     engine.start()
     found = [desk.frame()]
-    if by is GroupBy.PROCESS and not found[0].owners.processes:  # the search may be as fast as the first frame
+    if by is GroupBy.PROCESS and not found[0].owners.processes:  # the search may be done before the first frame
         found.append(desk.frame())
         assert found[1].owners.processes == (Process(7, "wrk"),)
     assert {each.tick for each in found} == {1}
@@ -318,10 +318,10 @@ def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> N
 
 
 @pytest.mark.parametrize("answer", [CollectError("too late"), DEFECT, None])
-def test_a_read_that_ends_after_stop_is_not_heard_of(
+def test_a_read_that_ends_after_stop_is_not_reported(
     engine: Engine, kernel: Kernel, desk: Desk, answer: Answer
 ) -> None:
-    """It hangs in the kernel, and stop does not wait for it for ever."""
+    """The read hangs in the kernel, and stop() does not wait until it ends."""
     engine.start()
     kernel.begun()
     started = time.monotonic()
@@ -334,14 +334,14 @@ def test_a_read_that_ends_after_stop_is_not_heard_of(
     assert desk.news.empty()
 
 
-def test_what_happens_before_anybody_subscribes_is_told_first(kernel: Kernel, desk: Desk) -> None:
-    """Not lost, nor told twice, nor out of order."""
+def test_what_happens_before_anybody_subscribes_is_delivered_first(kernel: Kernel, desk: Desk) -> None:
+    """Nothing is lost, repeated or out of order."""
     engine = Engine(kernel.open, View(), AT_ONCE_S)
     engine.start()
     kernel.begun()
     kernel.answer(CollectError("not yet"), None)
     kernel.begun()
-    kernel.begun()  # both are through
+    kernel.begun()  # both answers have been read
     engine.subscribe(desk.everything)
     assert desk.news.get(timeout=PATIENCE_S) == "not yet"
     assert desk.frame().tick == 1

@@ -1,4 +1,4 @@
-"""What is remembered of peers that are gone is let go."""
+"""Memory that is kept for peers is freed some time after they are gone."""
 
 import gc
 import tracemalloc
@@ -14,14 +14,14 @@ from twtop.processes.inode_map import NOBODY
 from twtop.sources.probe import Request, Sample
 
 TICKS, COME_AND_GO, STAY_TICKS = 2000, 25, 8
-"""Peers that come with each tick, and for how long: 50,000 in all."""
+"""How many peers come with each tick, and for how many ticks they stay. There are 50,000 in all."""
 
 SETTLED = 1000
 GROWTH = 1.05
 
 
-class Churn:
-    """A table whose peers are others each few ticks."""
+class PassingPeers:
+    """A source whose peers are replaced every few ticks."""
 
     def __init__(self) -> None:
         self._tick = 0
@@ -37,7 +37,7 @@ class Churn:
 
 @pytest.mark.slow
 def test_memory_stays_flat_while_peers_come_and_go() -> None:
-    pipeline = Pipeline(Churn, max_cpu=1.0)
+    pipeline = Pipeline(PassingPeers, max_cpu=1.0)
     views = View(), View(query=parse("port 443"))
     held = {}
     tracemalloc.start(1)

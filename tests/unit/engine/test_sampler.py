@@ -1,4 +1,4 @@
-"""Sockets are read as often as the CPU limit allows, and what is seen in between is carried forward."""
+"""Sockets are read as often as the CPU limit allows. In between, their counts and timers go on."""
 
 import json
 import time
@@ -23,7 +23,7 @@ ENTERED_PER_S, HELD = 40, 2000
 
 
 class Kernel:
-    """A source whose every dump costs as much CPU time as the test says; TIME_WAIT come at a steady rate."""
+    """A source whose dumps cost as much CPU time as the test says, and whose TIME_WAIT grow at a steady rate."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cost_s = 0.0
@@ -64,7 +64,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
         (0.75, 0.1, [0, 1]),
     ],
 )
-def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, max_cpu: float, dumped: list[int]) -> None:
+def test_a_dump_that_costs_more_is_made_less_often(
+    kernel: Kernel, cost_s: float, max_cpu: float, dumped: list[int]
+) -> None:
     kernel.cost_s = cost_s
     sampler = Sampler(kernel, max_cpu)
     for _ in range(9):
@@ -72,7 +74,7 @@ def test_a_dear_dump_is_made_less_often(kernel: Kernel, cost_s: float, max_cpu: 
     assert kernel.dumped == dumped
 
 
-def test_it_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
+def test_a_dump_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
     kernel.cost_s = 0.75
     sampler = Sampler(kernel)
     for second in range(5):
@@ -80,14 +82,14 @@ def test_it_is_made_at_once_when_asked_for(kernel: Kernel) -> None:
     assert kernel.dumped == [0, 1, 3]
 
 
-def test_one_hiccup_slows_nothing_down() -> None:
+def test_one_slow_dump_changes_nothing() -> None:
     pace = Pace(0.1)
     for cost in (0.05, 0.05, 0.9, 0.05, 0.05):
         pace.note(cost, 1.0)
         assert pace.ticks == 1
 
 
-def test_a_cost_at_the_border_does_not_flicker() -> None:
+def test_a_cost_near_the_limit_does_not_change_the_pace_back_and_forth() -> None:
     pace = Pace(0.1)
     for _ in range(3):
         pace.note(0.21, 1.0)
@@ -104,7 +106,7 @@ def run(kernel: Kernel, ticks: int, view: View) -> list[Frame]:
     return [pipeline.build(pipeline.read(1.0), view) for _ in range(ticks)]
 
 
-def test_between_dumps_the_count_is_the_kernels(kernel: Kernel) -> None:
+def test_between_dumps_the_count_is_that_of_sockstat(kernel: Kernel) -> None:
     kernel.cost_s = 0.25
     found = run(kernel, 5, View())
     assert kernel.dumped == [0, 1, 4]
@@ -144,16 +146,16 @@ def burn(seconds: float) -> None:
         pass
 
 
-def test_the_cost_is_this_threads_cpu_time() -> None:
-    """Waiting for the kernel costs nothing, working does."""
+def test_the_cost_of_a_dump_is_the_cpu_time_of_its_thread() -> None:
+    """Waiting for the kernel costs nothing."""
     sample = make_sample(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40010)))
 
-    def asked(work: Callable[[float], None]) -> list[int]:
+    def requests(spend: Callable[[float], None]) -> list[int]:
         states: list[int] = []
 
         def read(request: Request) -> Sample:
             states.append(request.states)
-            work(0.03)
+            spend(0.03)
             return replace(sample, mono=sample.mono + len(states), dump=sample.dump if request.states else None)
 
         sampler = Sampler(ReadBy(read))
@@ -161,5 +163,5 @@ def test_the_cost_is_this_threads_cpu_time() -> None:
             sampler.tick(0.1)
         return states
 
-    assert 0 not in asked(time.sleep)
-    assert 0 in asked(burn)
+    assert 0 not in requests(time.sleep)
+    assert 0 in requests(burn)

@@ -1,4 +1,4 @@
-"""`w` and `twtop explain`: claims with live numbers, and only the fixes that would change something here."""
+"""`w` and `twtop explain`: claims with live numbers, and only fixes that would change something."""
 
 from typing import Any
 
@@ -46,11 +46,11 @@ def test_nothing_is_offered_where_nothing_is_short() -> None:
     assert named() == []
 
 
-def test_a_pile_behind_a_listener_needs_no_ports() -> None:
+def test_nothing_is_offered_for_time_wait_behind_a_listener() -> None:
     assert named(LISTENER, PILE) == []
 
 
-def test_a_pile_that_fills_the_buckets_is_told_how_to_shrink() -> None:
+def test_for_time_wait_that_fill_the_buckets_two_fixes_are_offered() -> None:
     assert named(LISTENER, PILE, max_tw_buckets=65536) == [CLOSE, KEEP]
 
 
@@ -60,20 +60,20 @@ def test_tw_reuse_is_not_offered_where_it_would_do_nothing(sysctls: dict[str, An
     assert REUSE not in named(PRESSED[550:], full, **sysctls)
 
 
-def test_tw_reuse_for_loopback_is_on_by_default() -> None:
+def test_tw_reuse_is_not_offered_for_loopback_where_that_is_on() -> None:
     assert REUSE in named(LOOPBACK, tw_reuse=0)
     assert named(LOOPBACK, tw_reuse=2) == []
 
 
-def test_a_range_that_is_as_wide_as_it_gets_is_not_widened() -> None:
+def test_the_widest_range_is_not_widened() -> None:
     most = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=1024 + np.arange(40000), remaining=30)
     assert WIDEN not in named(most, port_range=(1024, 65535))
 
 
 def test_a_wider_range_comes_with_its_figures() -> None:
-    told = effect(WIDEN, PRESSED)
-    assert told.startswith("ip_local_port_range 1024 65535: 64,512 ports, at this rate (")
-    assert "never full" in told
+    text = effect(WIDEN, PRESSED)
+    assert text.startswith("ip_local_port_range 1024 65535: 64,512 ports, at this rate (")
+    assert "never full" in text
 
 
 def test_reserved_ports_stay_out_of_the_wider_range() -> None:
@@ -81,17 +81,17 @@ def test_reserved_ports_stay_out_of_the_wider_range() -> None:
 
 
 def test_reuse_counts_what_it_would_free_at_once() -> None:
-    """Of 600 some ten entered within the last second, which the delay excludes."""
+    """Of 600, some ten entered within the last second. The delay excludes these."""
     assert "about 590 of the 600 here" in effect(REUSE, PRESSED)
 
 
-def test_live_connections_alone_leave_nothing_to_the_other_side() -> None:
+def test_for_live_connections_alone_only_more_ports_are_offered() -> None:
     live = many("10.0.0.1", "10.0.0.5:443", "ESTABLISHED", lports=32768 + np.arange(900))
     assert named(live) == [WIDEN, SPREAD, SOURCES]
 
 
-def test_bind_first_is_told_what_helps_one_budget_over_all_destinations() -> None:
-    """Six hundred ports, each used once though five destinations could share them: nothing but bind() does that."""
+def test_for_bind_first_only_fixes_for_a_shared_budget_are_offered() -> None:
+    """Six hundred ports, each used once. connect() would have used some of them for several destinations."""
     bound = [
         many("10.0.0.1", f"10.0.0.{5 + i}:443", "TIME_WAIT", lports=range(32768 + i, 33368 + i, 5), remaining=30)
         for i in range(5)
@@ -116,41 +116,41 @@ def test_the_claims_carry_live_numbers() -> None:
     assert "10.0.0.1 → 10.0.0.5:443: 600 of 1,000 ports" in numbers[5]
 
 
-def test_the_cost_past_the_cliff_is_said_only_where_it_is_paid() -> None:
+def test_the_claim_about_the_hash_depends_on_the_cliff() -> None:
     even = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 33768, 2), remaining=30)
-    for block, told in ((even, "But here connect() pays"), (PRESSED[:100], "here none is past it")):
+    for block, text in ((even, "But here connect() pays"), (PRESSED[:100], "here none is past it")):
         [found] = frames(make_sample(block, port_range=RANGE, tw_reuse=0))
-        assert told in explain(found).claims[2].why[1]
+        assert text in explain(found).claims[2].why[1]
 
 
 @pytest.mark.parametrize(
-    ("rfc1337", "told"), [(0, "its retry gets in"), (1, "tcp_rfc1337 is on"), (None, "is unknown here")]
+    ("rfc1337", "text"), [(0, "its retry gets in"), (1, "tcp_rfc1337 is on"), (None, "is unknown here")]
 )
-def test_rfc1337_changes_what_an_old_syn_meets(rfc1337: int | None, told: str) -> None:
+def test_the_answer_to_an_old_syn_depends_on_rfc1337(rfc1337: int | None, text: str) -> None:
     [found] = frames(make_sample(rfc1337=rfc1337))
-    assert told in explain(found).claims[3].why[1]
+    assert text in explain(found).claims[3].why[1]
 
 
 def test_as_text_has_every_claim_and_fix() -> None:
     [found] = frames(make_sample(PRESSED, port_range=RANGE, tw_reuse=0))
     whole = explain(found)
-    told = as_text(whole)
-    assert told.startswith("What happens at 600 TIME_WAIT?\n")
-    assert all(claim.claim in told and claim.number in told for claim in whole.claims)
-    assert all(f"{i}. {fix.what}" in told for i, fix in enumerate(whole.fixes, 1))
+    text = as_text(whole)
+    assert text.startswith("What happens at 600 TIME_WAIT?\n")
+    assert all(claim.claim in text and claim.number in text for claim in whole.claims)
+    assert all(f"{i}. {fix.what}" in text for i, fix in enumerate(whole.fixes, 1))
     assert "nothing to fix" in as_text(explain(frames(make_sample())[0]))
 
 
 def test_a_rate_that_is_not_known_yet_is_left_out() -> None:
     first, second = frames(make_sample(LISTENER, PILE), make_sample(LISTENER, PILE, at=1))
-    told = [next(claim.number for claim in explain(found).claims if "RST" in claim.claim) for found in (first, second)]
-    assert told == [
+    numbers = [next(each.number for each in explain(found).claims if "RST" in each.claim) for found in (first, second)]
+    assert numbers == [
         "at most 60,000 of 64,512 client ports towards one service",
         "at most 60,000 of 64,512 client ports towards one service; 0/s rejected as old",
     ]
     assert "–/s" not in as_text(explain(first))
 
 
-@pytest.mark.parametrize(("delay_ms", "told"), [(1000, "older than 1 s:"), (250, "older than 0.25 s:")])
-def test_a_delay_is_told_as_it_was_set(delay_ms: int, told: str) -> None:
-    assert told in effect(REUSE, PRESSED, tw_reuse_delay=delay_ms)
+@pytest.mark.parametrize(("delay_ms", "text"), [(1000, "older than 1 s:"), (250, "older than 0.25 s:")])
+def test_the_reuse_delay_is_shown_as_it_was_set(delay_ms: int, text: str) -> None:
+    assert text in effect(REUSE, PRESSED, tw_reuse_delay=delay_ms)

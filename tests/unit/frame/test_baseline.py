@@ -1,4 +1,4 @@
-"""Counts against a baseline: under the same filter and grouping, then and now."""
+"""Counts compared with a baseline, under the same filter and grouping."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,7 +78,7 @@ def run(*views: View) -> list[Frame]:
 EXPECTED = {"ESTABLISHED": 10, "TIME_WAIT": 30, "CLOSE_WAIT": 5}
 
 
-def test_another_view_later_is_held_against_the_same_moment() -> None:
+def test_a_later_view_is_compared_with_the_same_moment() -> None:
     services = View(baseline=True, query=parse("443"), group_by=GroupBy.SERVICE)
     first, _, filtered = run(View(baseline=True), View(baseline=True), services)
     https = base(filtered).states(Key(direction=Direction.OUTBOUND, port=443))
@@ -87,7 +87,7 @@ def test_another_view_later_is_held_against_the_same_moment() -> None:
     assert base(filtered).total[TcpState.TIME_WAIT] == 80
 
 
-def test_off_and_on_again_is_a_new_baseline() -> None:
+def test_a_baseline_that_is_switched_off_and_on_is_a_new_one() -> None:
     on, off = View(baseline=True), View()
     _, second, cleared, again = run(on, on, off, on)
     assert base(second).total[TcpState.TIME_WAIT] == 80
@@ -95,7 +95,7 @@ def test_off_and_on_again_is_a_new_baseline() -> None:
     assert base(again).total[TcpState.TIME_WAIT] == 60
 
 
-def test_of_a_part_of_the_sockets_only_its_own_filter_is_known() -> None:
+def test_a_baseline_of_a_part_of_the_sockets_knows_only_its_own_filter() -> None:
     query = parse("443")
     analysis = analyse(replace(decode(BEFORE), part=True))
     nobody = Owners.unknown(analysis.snapshot.sockets)

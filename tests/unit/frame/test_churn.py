@@ -13,10 +13,10 @@ PER_S = 150
 
 
 def steady(second: int, kernel: str) -> Sample:
-    """A minute and more after a load began; old kernels count what the wheel has released."""
-    clock = wheel(np.empty(0, np.int32), 1000)
+    """A load that began 100 s before second 0. Old kernels count what the wheel has released."""
+    at_start = wheel(np.empty(0, np.int32), 1000)
     began = np.arange(-100, second, 1 / PER_S)
-    ended = clock.release_s(((began + 60) * 1000).astype(np.int32))
+    ended = at_start.release_s(((began + 60) * 1000).astype(np.int32))
     there = ended > second
     left = np.maximum(began[there] + 60 - second, 0)
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=20000 + np.arange(len(left)), remaining=left)
@@ -32,7 +32,7 @@ def test_bursts_of_the_timer_wheel_do_not_show(kernel: str) -> None:
 
 
 def test_what_ends_early_has_left() -> None:
-    """Fifty a second of a standing thousand are replaced."""
+    """Of a thousand, fifty are replaced each second."""
 
     def look(second: int) -> Sample:
         left = 60 - np.arange(1000) / 50
@@ -44,7 +44,7 @@ def test_what_ends_early_has_left() -> None:
 
 
 def closed(second: int) -> Block | None:
-    """Ten a second whose peer never closes, each for a minute."""
+    """Ten begin each second. Their peer never closes, and each lasts a minute."""
     began = np.arange(max(0, second - 60) * 10, second * 10) / 10
     if not len(began):
         return None
@@ -55,7 +55,7 @@ def closed(second: int) -> Block | None:
 
 @pytest.mark.parametrize("start", [0, 55, 100])
 def test_a_closed_fin_wait2_does_not_enter_or_leave(start: int) -> None:
-    """Not while they become more, nor when their own timers end them."""
+    """This holds while their number grows, and when their own timers end them."""
     samples = []
     for second in range(start, start + 12):
         block = closed(second)

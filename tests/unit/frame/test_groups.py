@@ -1,4 +1,4 @@
-"""Groups against the obvious way: one socket after the other, in plain Python."""
+"""Groups, compared with the obvious way: one socket after the other, in plain Python."""
 
 import ipaddress
 from collections import Counter, defaultdict
@@ -66,7 +66,7 @@ def group_of(frame: Frame, row: int, by: GroupBy) -> Hashable:
             return direction, ipaddress.ip_network((bits if family == 4 else bits.to_bytes(16), size), strict=False)
 
 
-def history_of(frame: Frame, rows: list[int]) -> list[int]:
+def entries_of(frame: Frame, rows: list[int]) -> list[int]:
     """TIME_WAIT entered in each 3 s of the last minute, oldest first."""
     counts = [0] * SPARK_STEPS
     for row in rows:
@@ -84,7 +84,7 @@ def rows_of(frame: Frame, key: Key) -> list[int]:
 @pytest.mark.parametrize("by", GroupBy)
 @settings(max_examples=40)
 @given(blocks=SOCKETS, text=st.sampled_from(FILTERS))
-def test_groups_are_what_one_by_one_gives(by: GroupBy, blocks: list[Block], text: str) -> None:
+def test_groups_are_those_that_plain_python_finds(by: GroupBy, blocks: list[Block], text: str) -> None:
     found = frame(*blocks, view=View(query=parse(text), group_by=by), owners=OWNERS)
     groups, sockets = found.groups, found.snapshot.sockets
     expected: dict[Hashable, list[int]] = defaultdict(list)
@@ -100,7 +100,7 @@ def test_groups_are_what_one_by_one_gives(by: GroupBy, blocks: list[Block], text
         shown = [row for row in rows if found.shown[row]]
         states = Counter(sockets.state[shown].tolist())
         assert groups.states[group].tolist() == [states[state] for state in range(12)]
-        assert groups.entered[group].tolist() == history_of(found, shown)
+        assert groups.entered[group].tolist() == entries_of(found, shown)
 
 
 @pytest.mark.parametrize("by", GroupBy)
@@ -119,7 +119,7 @@ def test_leaves_are_the_destinations_of_a_group(by: GroupBy, blocks: list[Block]
             shown = [row for row in own if found.shown[row]]
             states = Counter(sockets.state[shown].tolist())
             assert groups.leaf_states[leaf].tolist() == [states[state] for state in range(12)]
-            assert groups.leaf_entered[leaf].tolist() == history_of(found, shown)
+            assert groups.leaf_entered[leaf].tolist() == entries_of(found, shown)
         order = [pressed[groups.destination[leaf]] for leaf in leaves]
         assert order == sorted(order, reverse=True)
         assert groups.worst[group] == groups.destination[leaves[0]]
@@ -127,7 +127,7 @@ def test_leaves_are_the_destinations_of_a_group(by: GroupBy, blocks: list[Block]
 
 @settings(max_examples=40)
 @given(SOCKETS)
-def test_only_what_is_shown_is_counted_and_every_budget_is_whole(blocks: list[Block]) -> None:
+def test_only_shown_sockets_are_counted_but_budgets_are_of_all(blocks: list[Block]) -> None:
     whole, part = (frame(*blocks, view=filtered(text)).groups for text in ("", "tw"))
     assert part.states.sum() == whole.states[:, TcpState.TIME_WAIT].sum()
     for name in ("used", "time_wait", "reusable", "capacity", "new_per_s", "full_in_s"):
@@ -135,7 +135,7 @@ def test_only_what_is_shown_is_counted_and_every_budget_is_whole(blocks: list[Bl
 
 
 def names(blocks: list[Block], by: GroupBy, owners: ByInode = OWNERS) -> dict[str, int]:
-    """What the first column says, and how many sockets are behind it."""
+    """The text of the first column → how many sockets its row has."""
     groups = frame(*blocks, view=View(group_by=by), owners=owners).groups
     return {label(groups.key(group)): int(groups.states[group].sum()) for group in range(len(groups))}
 
@@ -180,7 +180,7 @@ def test_a_peer_that_is_client_and_server_has_two_rows(by: GroupBy) -> None:
     assert groups.states[rows[peer, Direction.INBOUND]].sum() == 3
 
 
-def test_ipv4_is_no_part_of_an_ipv6_prefix() -> None:
+def test_ipv4_is_not_part_of_an_ipv6_prefix() -> None:
     """IPv4 is kept as ::ffff:a.b.c.d, which lies within ::/64, the prefix of ::1."""
     blocks = [many("[::1]", "[::1]:443", lports=[40000]), many("127.0.0.1", "127.0.0.1:443", lports=[40000, 40001])]
     assert names(blocks, GroupBy.PREFIX) == {"::/64": 1, "127.0.0.0/24": 2}
@@ -202,17 +202,17 @@ def test_a_hostile_name_is_shown_and_still_found() -> None:
     assert rows_of(found, key) == [0]
 
 
-def test_a_key_of_a_group_that_is_gone_is_not_found() -> None:
+def test_the_key_of_a_group_that_is_gone_is_not_found() -> None:
     groups = frame(*SCENE).groups
     assert groups.find(replace(groups.key(0), remote=1)) is None
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
-    """Entered 1, 5.9 and 6.1 s ago: two of three count, over 6 s."""
+    """Three entered, 1, 5.9 and 6.1 s ago. Two of them count, over 6 s."""
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=[40000, 40001, 40002], remaining=[59, 54.1, 53.9])
     assert frame(block).groups.entered_per_s.tolist() == [pytest.approx(2 / 6)]
 
 
-def test_no_sockets_are_no_groups() -> None:
+def test_without_sockets_there_are_no_groups() -> None:
     groups = frame(sock("0.0.0.0:80", state="LISTEN")).groups
     assert (len(groups), len(groups.worst), groups.find(Key(remote=1))) == (0, 0, None)

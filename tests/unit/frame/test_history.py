@@ -1,4 +1,4 @@
-"""What a run remembers from tick to tick, and what a snapshot is folded into."""
+"""What a run remembers from tick to tick, and the frames that are built from it."""
 
 import math
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from twtop.frame.view import GroupBy, Key, SocketSort, View
 from twtop.model import Process, TcpState, Timer
 from twtop.sources.probe import Sample
 
-NETSTAT = {"net/netstat": None}
-SOCKSTAT = {"net/sockstat": None}
+NO_NETSTAT = {"net/netstat": None}
+NO_SOCKSTAT = {"net/sockstat": None}
 
 
 def waiting(count: int, remaining: float = 30) -> Block:
@@ -44,7 +44,7 @@ def test_the_first_tick_knows_no_rates() -> None:
     [
         ({"TWRecycled": 10}, {"TWRecycled": 17}, 3.5),
         ({"TWRecycled": 10}, {"TWRecycled": 10}, 0),
-        ({"TWRecycled": 10}, {"TWRecycled": 9}, None),  # it began anew
+        ({"TWRecycled": 10}, {"TWRecycled": 9}, None),  # the counter was reset
     ],
 )
 def test_a_rate_is_the_growth_of_a_counter(
@@ -54,13 +54,13 @@ def test_a_rate_is_the_growth_of_a_counter(
     assert found.rates["TWRecycled"] == per_s
 
 
-def test_a_counter_that_was_not_there_before_has_no_rate() -> None:
-    found = second(make_sample(files=NETSTAT), make_sample(counters={"TW": 5}, at=1))
+def test_a_counter_that_is_new_has_no_rate() -> None:
+    found = second(make_sample(files=NO_NETSTAT), make_sample(counters={"TW": 5}, at=1))
     assert (found.rates["TW"], found.rates["ActiveOpens"]) == (None, 0)
 
 
 def test_counters_that_cannot_be_read_have_no_rates() -> None:
-    found = second(make_sample(files=NETSTAT), make_sample(files=NETSTAT, at=1))
+    found = second(make_sample(files=NO_NETSTAT), make_sample(files=NO_NETSTAT, at=1))
     assert "TW" not in found.rates
     assert (found.total.entered_per_s, found.total.left_per_s) == (0, None)
 
@@ -95,21 +95,21 @@ def test_exits_are_entries_less_growth(
 
 
 def test_without_sockstat_the_table_tells_the_exits() -> None:
-    after = make_sample(waiting(2), counters={"TW": 6, "TWKilled": 2}, files=SOCKSTAT, at=2)
-    total = second(make_sample(files=SOCKSTAT), after).total
+    after = make_sample(waiting(2), counters={"TW": 6, "TWKilled": 2}, files=NO_SOCKSTAT, at=2)
+    total = second(make_sample(files=NO_SOCKSTAT), after).total
     assert (total.entered_per_s, total.left_per_s) == (4, 3)
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_without_two_counters_the_timers_tell_the_entries(count: int) -> None:
-    """12 entered in the last 6 s; at the second tick the counters have begun anew."""
+    """12 entered in the last 6 s. At the second tick the counters have been reset."""
     samples = [make_sample(waiting(12, 58), counters={"TW": 9 - at}, at=at) for at in range(count)]
     total = frames(*samples)[-1].total
     assert (total.entered_per_s, total.left_per_s) == (2, None)
 
 
 def test_every_time_wait_was_entered_and_will_be_released() -> None:
-    """But for those whose minute is over and who wait for the wheel, and those who leave after the next minute."""
+    """Two kinds are not counted: one whose minute is over but waits for the wheel, and one that leaves even later."""
     ages = np.array([0, 0.4, 18.8, 59.2, 60])
     closed = sock("10.0.0.1:9", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=9)
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40005), remaining=60 - ages)
@@ -121,16 +121,16 @@ def test_every_time_wait_was_entered_and_will_be_released() -> None:
 
 
 def test_the_soonest_released_are_first() -> None:
-    """A timer may be late by a step of the kernel's timer wheel, some seconds at most."""
+    """A release may be late by a step of the kernel's timer wheel, which is some seconds at most."""
     total = frame(waiting(7, remaining=2)).total
     assert known(total.releases)[2:8].sum() == 7
     assert known(total.forecast)[:2].tolist() == [7, 7]
 
 
-# The past
+# Earlier ticks
 
 
-def test_states_change_by_what_came_less_what_went() -> None:
+def test_a_change_of_states_is_the_difference_per_second() -> None:
     before = make_sample(waiting(10), sock("0.0.0.0:80", state="LISTEN"))
     states = second(before, make_sample(waiting(4), sock("10.0.0.1:9", "10.0.0.2:9"), at=2)).states
     expected = {TcpState.TIME_WAIT: -3, TcpState.LISTEN: -0.5, TcpState.ESTABLISHED: 0.5}
@@ -141,19 +141,19 @@ def test_states_change_by_what_came_less_what_went() -> None:
     }
 
 
-def test_the_past_is_as_long_as_the_timeline_and_no_longer() -> None:
-    past = frames(*(make_sample(waiting(1 + at % 7), at=at) for at in range(TICKS + 5)))
-    for length, each in ((1, past[0]), (3, past[2]), (TICKS, past[TICKS - 1]), (TICKS, past[-1])):
+def test_counts_go_back_as_far_as_the_timeline_and_no_further() -> None:
+    found = frames(*(make_sample(waiting(1 + at % 7), at=at) for at in range(TICKS + 5)))
+    for length, each in ((1, found[0]), (3, found[2]), (TICKS, found[TICKS - 1]), (TICKS, found[-1])):
         assert len(each.total.times) == len(each.total.counts) == len(each.states.series) == length
         assert each.total.times.tolist() == list(range(1 - length, 1))
     counts = [1 + at % 7 for at in range(5, TICKS + 5)]
-    assert past[-1].total.counts.tolist() == counts
-    assert past[-1].states.series[:, TcpState.TIME_WAIT].tolist() == counts
-    assert [each.tick for each in past] == list(range(1, TICKS + 6))
+    assert found[-1].total.counts.tolist() == counts
+    assert found[-1].states.series[:, TcpState.TIME_WAIT].tolist() == counts
+    assert [each.tick for each in found] == list(range(1, TICKS + 6))
 
 
 class Growing(Run):
-    """A run whose user changes the view, while TIME_WAIT come."""
+    """A run in which TIME_WAIT grow while the user changes the view."""
 
     ticks = 0
 
@@ -162,7 +162,7 @@ class Growing(Run):
         self.ticks += 1
 
 
-def test_the_past_of_a_filter_begins_when_it_is_asked_for() -> None:
+def test_the_counts_of_a_filter_begin_when_it_is_first_used() -> None:
     run, port = Growing(), filtered("443")
     for _ in range(3):
         run.go_on()
@@ -195,7 +195,7 @@ def test_another_view_of_the_same_snapshot_is_no_tick() -> None:
     assert again.total.counts.tolist() == first.total.counts.tolist()
 
 
-def test_a_filter_is_counted_beside_the_whole() -> None:
+def test_a_filters_sockets_are_counted_beside_all_sockets() -> None:
     found = frame(waiting(5), sock("10.0.0.1:9", "10.0.0.2:9", "TIME_WAIT"), view=filtered("443"))
     assert (found.matching.count, found.total.count) == (5, 6)
     assert known(found.matching.entered).sum() == known(found.matching.releases).sum() == 5
@@ -216,12 +216,12 @@ DRILLED = [
     sock("0.0.0.0:80", state="LISTEN"),
 ]
 PEER = frame(DRILLED[0]).groups.key(0)
-EXPECTED = {  # the order, its reverse, and what has no such thing and is last in both
+EXPECTED = {  # the order, its reverse, and the sockets without such a value, which are last in both
     SocketSort.REMAINING: ("4 2 1", "1 2 4", "3 5"),
     SocketSort.AGE: ("1 2", "2 1", "3 4 5"),
     SocketSort.LOCAL: ("2 3 1 4 5", "5 4 1 3 2", ""),
     SocketSort.REMOTE: ("4 5 2 1 3", "3 1 2 5 4", ""),
-    SocketSort.STATE: ("3 4 1 2 5", "5 1 2 4 3", ""),  # equals stay as they are
+    SocketSort.STATE: ("3 4 1 2 5", "5 1 2 4 3", ""),  # equal ones stay in their order
     SocketSort.PROCESS: ("4 3", "3 4", "1 2 5"),
 }
 
@@ -244,7 +244,7 @@ def test_the_filter_holds_for_single_sockets_too() -> None:
 
 
 @pytest.mark.parametrize("key", [Key(remote=1), replace(PEER, port=99)])
-def test_no_group_has_no_single_sockets(key: Key) -> None:
+def test_a_group_that_does_not_exist_has_no_single_sockets(key: Key) -> None:
     found = frame(*DRILLED, view=View(drill=key))
     assert (len(found.drill), found.port_map) == (0, None)
 
@@ -260,7 +260,7 @@ def test_no_group_has_no_single_sockets(key: Key) -> None:
         (filtered("443"), 443),
     ],
 )
-def test_the_port_map_is_that_of_the_most_pressed_destination_among_them(view: View, port: int | None) -> None:
+def test_the_port_map_is_that_of_the_most_pressed_destination_that_is_shown(view: View, port: int | None) -> None:
     blocks = [
         sock("0.0.0.0:80", state="LISTEN"),
         many("10.0.0.1:80", "10.0.0.5", rports=range(1024, 60000)),

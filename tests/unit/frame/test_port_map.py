@@ -1,4 +1,4 @@
-"""The port map: every port by what holds it, and strips that show the right shares at the right places."""
+"""The port map: what holds each port, and strips that show the right shares in the right positions."""
 
 import numpy as np
 from hypothesis import given
@@ -18,7 +18,7 @@ def drawn(*blocks: np.ndarray, drill: Key = DESTINATION, low: int = 32768, high:
     return frames(sample, view=View(drill=drill))[0].port_map
 
 
-def test_every_port_is_what_holds_it() -> None:
+def test_the_kind_of_a_port_is_what_holds_it() -> None:
     found = drawn(
         sock("10.0.0.1:32768", "10.0.0.5:443"),
         sock("10.0.0.1:32769", "10.0.0.5:443", "TIME_WAIT", remaining=59.5),
@@ -35,7 +35,7 @@ def test_every_port_is_what_holds_it() -> None:
     assert found.second.tolist() == [PortKind.TIME_WAIT, PortKind.REUSABLE, *free[:2], blocked, *free, *free[:2]]
 
 
-def test_the_first_strip_is_the_parity_of_the_low_end() -> None:
+def test_the_first_strip_has_the_parity_of_the_low_end() -> None:
     found = drawn(sock("10.0.0.1:32769", "10.0.0.5:443"), low=32769, high=32780)
     assert found is not None
     assert (found.low, found.first[0], len(found.first), len(found.second)) == (32769, PortKind.LIVE, 6, 6)
@@ -50,14 +50,14 @@ def test_a_peer_shows_its_most_pressed_destination() -> None:
     assert np.count_nonzero(np.concatenate((found.first, found.second)) == PortKind.LIVE) == 8
 
 
-def test_there_is_none_for_what_came_in() -> None:
+def test_inbound_connections_have_no_port_map() -> None:
     inbound = Key(direction=Direction.INBOUND)
     assert drawn(sock("10.0.0.1:80", state="LISTEN"), sock("10.0.0.1:80", "10.0.0.5:9999"), drill=inbound) is None
 
 
 @given(st.lists(st.sampled_from(PortKind), max_size=300), st.integers(0, 80))
 def test_a_strip_has_the_shares_of_its_ports(kinds: list[PortKind], width: int) -> None:
-    """Each kind has its share of the cells, give or take what the other kinds are owed."""
+    """The cells of a kind differ from its share by less than the number of kinds."""
     strip = cells(np.array(kinds, np.uint8), width)
     assert len(strip) == min(width, len(kinds))
     for kind in PortKind:
@@ -68,5 +68,5 @@ def test_a_strip_has_the_shares_of_its_ports(kinds: list[PortKind], width: int) 
 
 
 @given(st.lists(st.sampled_from(PortKind), min_size=1, max_size=80))
-def test_with_room_for_every_port_each_is_shown(kinds: list[PortKind]) -> None:
+def test_every_port_is_shown_where_the_strip_is_wide_enough(kinds: list[PortKind]) -> None:
     assert cells(np.array(kinds, np.uint8), 80) == kinds

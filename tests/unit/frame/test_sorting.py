@@ -1,4 +1,4 @@
-"""In which order the peers stand, for each column, in reverse, and where a column leaves it open."""
+"""The order of the peers: by each column, in reverse, and among equal keys."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ def order_of(groups: Groups, by: GroupSort, reverse: bool = False) -> list[str]:
 
 
 def peers(*blocks: Block) -> Groups:
-    """On a range of 100 ports, none of which can be used again before its 60 s are over."""
+    """The groups of these sockets, with a range of 100 ports and without reuse."""
     return frames(make_sample(*blocks, port_range=(40000, 40099), tw_reuse=0))[0].groups
 
 
-# Four destinations of 100 ports each, a client of ours, and one connection of which nobody knows who opened it.
+# Three destinations, each with 100 ports, one client, and one connection of unknown direction.
 SCENE = [
     sock("0.0.0.0:80", state="LISTEN"),
     # full in 12.5 s at 4/s: 24 entered in the last 6 s
@@ -36,7 +36,7 @@ SCENE = [
     many("10.0.0.1:80", "10.0.0.5", "TIME_WAIT", rports=range(5000, 5070), remaining=59),
     sock("10.0.0.1:99", "10.0.0.6:99", "TIME_WAIT", remaining=1),
 ]
-EXPECTED = {  # the last number of each address; after the bar what this column does not know
+EXPECTED = {  # the last number of each address; after the bar those with an unknown key
     GroupSort.PORTS: "7 9 8 5 6",
     GroupSort.PEER: "5 6 7 8 9",
     GroupSort.DIRECTION: "5 7 9 8 6",
@@ -49,7 +49,7 @@ EXPECTED = {  # the last number of each address; after the bar what this column 
 }
 
 
-def test_every_column_has_its_order_here() -> None:
+def test_an_order_is_expected_of_every_column() -> None:
     assert EXPECTED.keys() == {*GroupSort}
 
 
@@ -59,14 +59,14 @@ def test_the_largest_the_soonest_or_the_lowest_name_is_first(by: GroupSort) -> N
 
 
 @pytest.mark.parametrize("by", GroupSort)
-def test_reverse_turns_it_round_and_leaves_the_unknown_last(by: GroupSort) -> None:
+def test_reverse_reverses_all_but_unknown_keys_which_stay_last(by: GroupSort) -> None:
     known, _, unknown = EXPECTED[by].partition("|")
     expected = known.split()[::-1] + unknown.split()[::-1]
     assert order_of(peers(*SCENE), by, reverse=True) == [f"10.0.0.{last}" for last in expected]
 
 
-def test_columns_are_those_of_the_worst_destination() -> None:
-    """10.0.0.9 has more in all; 10.0.0.7 is nearer to the end of one budget."""
+def test_ports_are_compared_by_the_most_pressed_destination() -> None:
+    """10.0.0.9 has more connections in all. 10.0.0.7 is nearer to the end of one budget."""
     groups = peers(
         many("10.0.0.1", "10.0.0.9:443", lports=range(40000, 40040)),
         many("10.0.0.1", "10.0.0.9:80", lports=range(40000, 40040)),
@@ -83,7 +83,7 @@ def test_a_client_counts_half_since_its_time_wait_are_recyclable() -> None:
         assert order_of(peers(SCENE[0], inbound, outbound), GroupSort.PORTS)[0] == first
 
 
-def test_equals_stand_by_time_wait_and_then_by_address() -> None:
+def test_equally_pressed_peers_are_sorted_by_time_wait_and_then_by_address() -> None:
     waiting = many("10.0.0.1", "10.0.0.9:443", "TIME_WAIT", lports=[40000])
     live = [many("10.0.0.1", f"{peer}:443", lports=[40000]) for peer in ("10.0.0.10", "10.0.0.2", "9.9.9.9")]
     names = ["9.9.9.9", "10.0.0.2", "10.0.0.10"]
@@ -99,7 +99,7 @@ def test_the_order_of_the_dump_does_not_matter(shuffled: list[Block], by: GroupS
     assert order_of(peers(*shuffled, *equals[::-1]), by) == order_of(peers(*SCENE, *equals), by)
 
 
-def test_equally_pressed_destinations_of_a_peer_stand_by_port() -> None:
+def test_equally_pressed_destinations_of_a_peer_are_sorted_by_port() -> None:
     blocks = [many("10.0.0.1", f"10.0.0.9:{port}", lports=[40000]) for port in (443, 80, 8080)]
     for scene in (blocks, blocks[::-1]):
         groups = peers(*scene)
@@ -129,11 +129,11 @@ def test_the_first_column_is_sorted_by_what_it_shows(by: GroupBy, expected: list
 
 
 @pytest.mark.parametrize("by", GroupSort)
-def test_no_groups_have_no_order(by: GroupSort) -> None:
+def test_without_groups_there_is_no_order(by: GroupSort) -> None:
     assert len(ordered(frame(view=filtered("tw")).groups, by)) == 0
 
 
-def test_each_group_is_there_once() -> None:
+def test_every_order_has_each_group_once() -> None:
     groups = peers(*SCENE)
     for by in GroupSort:
         assert np.sort(ordered(groups, by)).tolist() == list(range(len(groups)))

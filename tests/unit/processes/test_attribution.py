@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.known_owners import Owner, owned, told
+from tests.support.known_owners import Owner, owned, owner_of_each
 from tests.support.sock_diag_dump import Block, encode, many, sock
 from twtop.model import Process, Sockets, Timer
 from twtop.processes.attribution import OwnerTracker, hint
@@ -24,7 +24,7 @@ def dump(*blocks: Block) -> Sockets:
 
 def infer(*blocks: Block, by_inode: Mapping[int, Process] = HOLDERS) -> Owner:
     """The owner of the first socket among these."""
-    return told(owned(dump(*blocks), by_inode))[0]
+    return owner_of_each(owned(dump(*blocks), by_inode))[0]
 
 
 WAITING = sock("10.0.0.1:40000", "10.0.0.5:443", "TIME_WAIT")
@@ -140,59 +140,59 @@ def test_who_was_seen_to_hold_it_is_remembered_and_not_inferred() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(LIVE), holders(HOLDERS.items()))
     for _ in range(3):
-        assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+        assert owner_of_each(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_a_remembered_owner_is_evidence_for_others() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(LIVE), holders(HOLDERS.items()))
-    assert told(tracker.assign(dump(CLOSED, WAITING), NOBODY)) == ["wrk 20", "wrk?"]
+    assert owner_of_each(tracker.assign(dump(CLOSED, WAITING), NOBODY)) == ["wrk 20", "wrk?"]
     mixed = dump(CLOSED, WAITING, to_the_same(4, 40002))
-    assert told(tracker.assign(mixed, holders(HOLDERS.items()))) == ["wrk 20", None, "curl 30"]
+    assert owner_of_each(tracker.assign(mixed, holders(HOLDERS.items()))) == ["wrk 20", None, "curl 30"]
 
 
 def test_who_is_found_after_the_close_was_seen_too() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(LIVE), NOBODY)
-    assert told(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["wrk 20"]
-    assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_the_same_dump_again_with_more_holders() -> None:
     tracker = OwnerTracker()
-    assert told(tracker.assign(dump(LIVE), NOBODY)) == [None]
-    assert told(tracker.assign(dump(LIVE), holders(HOLDERS.items()))) == ["wrk 20"]
-    assert told(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(dump(LIVE), NOBODY)) == [None]
+    assert owner_of_each(tracker.assign(dump(LIVE), holders(HOLDERS.items()))) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
 
 
 def test_a_holder_that_the_source_tells_is_remembered_too() -> None:
     """It tells a pid and no inode."""
     live, closed = dump(to_the_same(0)), dump(CLOSED)
     tracker, told_by_source = OwnerTracker(), holders_by_pid({20: WRK})
-    assert told(tracker.assign(replace(live, pid=np.array([20], np.uint32)), told_by_source)) == ["wrk 20"]
-    assert told(tracker.assign(closed, holders_by_pid({}))) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(replace(live, pid=np.array([20], np.uint32)), told_by_source)) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(closed, holders_by_pid({}))) == ["wrk 20"]
 
 
 def test_what_is_gone_is_forgotten() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(LIVE), holders(HOLDERS.items()))
-    assert told(tracker.assign(dump(WAITING), NOBODY)) == [None]
+    assert owner_of_each(tracker.assign(dump(WAITING), NOBODY)) == [None]
     owners = tracker.assign(dump(CLOSED), NOBODY)
-    assert (told(owners), owners.processes) == ([None], ())
+    assert (owner_of_each(owners), owners.processes) == ([None], ())
 
 
 def test_a_tuple_that_lives_again_is_its_new_holders() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(LIVE), holders(HOLDERS.items()))
     tracker.assign(dump(CLOSED), NOBODY)
-    assert told(tracker.assign(dump(to_the_same(4)), NOBODY)) == [None]
-    assert told(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["curl 30"]
+    assert owner_of_each(tracker.assign(dump(to_the_same(4)), NOBODY)) == [None]
+    assert owner_of_each(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["curl 30"]
 
 
 def test_a_guess_is_not_remembered() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(WAITING, LIVE), holders(HOLDERS.items()))
-    assert told(tracker.assign(dump(WAITING), NOBODY)) == [None]
+    assert owner_of_each(tracker.assign(dump(WAITING), NOBODY)) == [None]
 
 
 def test_each_of_many_tuples_is_told_from_the_others() -> None:
