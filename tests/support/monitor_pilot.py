@@ -199,7 +199,14 @@ async def monitor(
         stage = Stage(pilot, app, app.screen, script)
         await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
         await pilot.pause()
+        await stage.until(lambda: _has_drawn(stage), "the rows of the first frame")
         yield stage
+
+
+def _has_drawn(stage: Stage) -> bool:
+    """Whether the peers of a frame are painted, where there is a frame and room for a row."""
+    room = stage.peers.scrollable_content_region.height > 1
+    return stage.monitor.frame is None or not room or bool(rows(stage, stage.peers))
 
 
 def rows(stage: Stage, table: Table[Any]) -> list[str]:
