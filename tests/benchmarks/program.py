@@ -24,6 +24,9 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 MODULE = ("-m", "twtop")
 
+ESCAPE_S = 0.25
+"""An Esc may be the beginning of another key for 0.1 s."""
+
 ASIDE = "not counted"
 """What only leads from one row of keys to the next."""
 
@@ -127,24 +130,29 @@ KEYS: dict[str, tuple[list[bytes], Seen]] = {
     "move": ([b"j", b"j", b"k"], cursor_row),
     "sort": ([b"s"], _shown("↓")),
     "filter": ([b"/4", *[b"4", b"\x7f"] * PRESSES], _shown("filter: ")),
-    ASIDE: ([b"\x1b"], _shown("filter: ")),  # takes 0.1 s at least: it might be the beginning of another key
+    ASIDE: ([b"\x1b"], _shown("filter: ")),
     "drill": ([b"g", b"\r", b"\r"], _shown(" sockets ── ")),
 }
 """Keys and what shows that they were answered. A key that changes nothing there is not counted."""
+
+
+def press_all(terminal: Terminal, each: int, least_s: float) -> list[Press]:
+    """Press every row of KEYS so many times, at least so many seconds apart."""
+    presses: list[Press] = []
+    for name, (keys, seen) in KEYS.items():
+        for i in range(each if name != ASIDE else 2):
+            presses.append((terminal.press(keys[i % len(keys)]), name, seen))
+            terminal.read(
+                (max(least_s, ESCAPE_S) if name == ASIDE else least_s) + 0.037 * (i % 7)
+            )  # any phase of a tick
+    return presses
 
 
 def answers_ms() -> dict[str, list[float]]:
     """From each key to the screen that shows its effect, all while sockets are read."""
     with twtop() as terminal:
         terminal.read(SETTLE_S)
-        presses: list[Press] = []
-        for name, (keys, seen) in KEYS.items():
-            for i in range(PRESSES if name != ASIDE else 2):
-                presses.append((terminal.press(keys[i % len(keys)]), name, seen))
-                terminal.read(0.25 + 0.037 * (i % 7))  # any phase of the tick
-    found = answered(presses, terminal.output)
-    found.pop(ASIDE, None)
-    return found
+        return answered(press_all(terminal, PRESSES, 0.25), terminal.output)
 
 
 def answered(presses: Sequence[Press], output: Iterable[tuple[float, bytes]]) -> dict[str, list[float]]:
@@ -165,6 +173,7 @@ def answered(presses: Sequence[Press], output: Iterable[tuple[float, bytes]]) ->
             if seen(screen) != before:
                 found.setdefault(name, []).append((answered - moment) * 1000)
                 break
+    found.pop(ASIDE, None)
     return found
 
 
