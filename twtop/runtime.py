@@ -1,7 +1,7 @@
 """What the interpreter, malloc and numpy are told, in the order in which it happens.
 
 `python -m tests.benchmarks.runtime` measures each setting against runs without it. The figures here are its medians on
-two cores of 2024, at 100,000 TIME_WAIT unless they say otherwise.
+two busy cores, at 100,000 TIME_WAIT unless they say otherwise.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ def use_one_thread() -> None:
 def share_one_pool() -> None:
     """Use one pool of memory for all threads to come. glibc makes a pool for each, which keeps what its peak took.
 
-    The monitor takes 132 MB instead of 164 MB.
+    The monitor takes 132 MB instead of 163 MB.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
