@@ -13,9 +13,10 @@ run: .venv/.run
 test: lint
 	.venv/bin/python -m pytest $(PYTEST) $(ARGS)
 
-# The code of every room, and every scene as pictured; what else the monitor does is tested by `make test`.
+# The code of every room, with fewer drawn examples, and every scene as pictured; the rest is for `make test`.
 test-fast: lint
-	.venv/bin/python -m pytest $(PYTEST) -m 'not slow' twtop tests/unit tests/ui/test_screenshots.py $(ARGS)
+	.venv/bin/python -m pytest $(PYTEST) -m 'not slow' --hypothesis-profile fast twtop tests/unit \
+		tests/ui/test_screenshots.py $(ARGS)
 
 test-slow: .venv/.dev
 	.venv/bin/python -m pytest $(PYTEST) -m slow $(ARGS)

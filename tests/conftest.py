@@ -1,4 +1,7 @@
-"""Hypothesis: no deadline on a shared machine, and the same examples on every run of CI. Slow tests begin first."""
+"""Hypothesis: no deadline on a shared machine, the same examples on every run of CI, fewer of them for a fast answer.
+
+Slow tests begin first.
+"""
 
 import os
 
@@ -6,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("twtop", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("fast", settings.get_profile("twtop"), max_examples=15)
 settings.load_profile("twtop")
 
 
