@@ -122,9 +122,15 @@ class Subscription:
         routeless = {key for key in tally.keys if key[0] == AF_INET6 and not has_route(key)}
         return FailureTable(self.since, until, tally.table(without=routeless), lost, overflowed or lost > 0)
 
+    @property
+    def is_counting(self) -> bool:
+        """Whether the thread runs. It does not in a forked child, which shares the sockets."""
+        return self._thread.is_alive()
+
     def ask_to_leave(self) -> None:
         """Let the thread close the sockets and end. To be called once."""
-        os.write(self._stopper, b"!")
+        if self.is_counting:
+            os.write(self._stopper, b"!")
 
     def leave(self) -> None:
         """Close the sockets; return when they are closed. To be called once, instead of `ask_to_leave`."""
@@ -159,8 +165,9 @@ class Subscription:
                     heads = self._batch.receive(each)
                 except BlockingIOError:
                     break
-                except OSError:  # ENOBUFS: some found no room
+                except OSError as error:
                     self._overflowed = True
+                    full = error.errno == errno.ENOBUFS  # said once, before what did find room
                     continue
                 self._tally.add(int(time.monotonic() * 10), count_failures(heads))
                 full = len(heads) == len(self._batch)
@@ -206,7 +213,8 @@ class CountsFailedConnects:
             with contextlib.suppress(OSError, AttributeError):
                 self.subscription = Subscription()
         sample = self._source.read(request)
-        if self.subscription is None:
+        if self.subscription is None or not self.subscription.is_counting:
+            self.subscription = None
             return sample
         sample = replace(sample, failures=self.subscription.take())
         if not request.failed_connects:
