@@ -1,6 +1,5 @@
 """Addresses to which connect() finds no port any more, real calls that fail there, and what is counted of them."""
 
-import contextlib
 import errno
 import ipaddress
 import socket
@@ -67,7 +66,10 @@ class Counted:
 
 @dataclass
 class Full:
-    """A listener at `address` to which each ephemeral port is taken. `met` counts the errors of `fail`."""
+    """A listener at `address` to which each ephemeral port is taken. `met` counts the errors of `fail`.
+
+    No connect() fails before that: the message of a socket may come to who joins the groups a moment later.
+    """
 
     address: str
     met: Counter[str] = field(default_factory=Counter)
@@ -75,9 +77,8 @@ class Full:
     def __post_init__(self) -> None:
         self.end = self.address.removeprefix("::ffff:")
         self.held = [listener((self.end, PORT))]
-        with contextlib.suppress(OSError):
-            while True:
-                self.held.append(open_client((self.end, PORT)))
+        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+        self.held += [open_client((self.end, PORT)) for _ in range(int(low), int(high) + 1)]
 
     def fail(self, times: int = 1, source: str = "") -> None:
         """connect() from new sockets, which are closed at once."""

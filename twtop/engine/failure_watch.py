@@ -16,7 +16,11 @@ LINGER_S = 60.0
 
 
 class FailureWatch:
-    """Decides tick by tick. Counting costs the kernel 4 µs for each socket that is freed, failed or not."""
+    """Decides tick by tick.
+
+    While anybody counts, in whatever network namespace, the kernel makes a message of each TCP socket of the machine
+    that is freed: 3 to 4 µs of a kworker each (netlink_has_listeners looks at all namespaces at once).
+    """
 
     def __init__(self) -> None:
         self._until = -math.inf
