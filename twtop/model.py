@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.failed_connects import FailedConnects
+
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Codes = NDArray[np.int32]
@@ -221,6 +223,7 @@ class Snapshot:
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
       runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
+    - `failed_connects` are those since the snapshot before, None while nobody counts them: that is unknown, not none.
     """
 
     time: float
@@ -243,6 +246,7 @@ class Snapshot:
     part: bool = False
     holders: "Mapping[int, Process] | None" = None
     is_this_machine: bool = True
+    failed_connects: FailedConnects | None = None
 
     @property
     def tells_owners(self) -> bool:

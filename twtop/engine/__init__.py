@@ -1,7 +1,8 @@
 """From a source to Frames, tick by tick.
 
-pipeline      one tick without threads, from source to frame
-sampler       a source read at a bounded cost
-owner_search  the search for the processes that hold the sockets
-engine        the threads around these
+pipeline       one tick without threads, from source to frame
+sampler        a source read at a bounded cost
+failure_watch  when failed connects are worth counting
+owner_search   the search for the processes that hold the sockets
+engine         the threads around these
 """

@@ -3,11 +3,12 @@
 import math
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twtop.analysis.analysis import Analysis, Analyst
+from twtop.engine.failure_watch import FailureWatch, nearest_end
 from twtop.filter.mask import mask
 from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Query, StateTest, joined_tests
 from twtop.model import Direction, Owners, Snapshot
@@ -75,6 +76,7 @@ class Sampler:
     def __init__(self, source: Source, max_cpu: float = MAX_CPU) -> None:
         self._source = source
         self._analyst = Analyst()
+        self._failures = FailureWatch()
         self._whole, self._part = Pace(max_cpu), Pace(max_cpu)
         self._last: Snapshot | None = None
         self._last_whole: Sampled | None = None
@@ -114,8 +116,12 @@ class Sampler:
         return self._read(ALL_SOCKETS)
 
     def _read(self, request: Request) -> Analysis:
-        self._last = decode(self._source.read(request), self._last)
-        return self._analyst.analyse(self._last)
+        wanted = replace(request, failed_connects=self._failures.wanted)
+        self._last = decode(self._source.read(wanted), self._last)
+        analysis, failed = self._analyst.analyse(self._last), self._last.failed_connects
+        count = failed.total + failed.lost if failed else 0
+        self._failures.observe(self._last.mono, *nearest_end(analysis), failed=count, whole=not self._last.part)
+        return analysis
 
     def _estimate_cost(self, interval_s: float) -> None:
         """Estimate what a dump will cost from the counters, before any socket is read."""

@@ -1,12 +1,15 @@
 """Where Samples come from, and how they become Snapshots.
 
 probe               kernel → Sample: sock_diag, /proc text and clocks; standard library alone
+failed_connects   connect() calls that find no free port, counted by a subscription
+freed_sockets    messages of the kernel about sockets that are freed: joining, receiving, reading them
 psutil_source       sockets by psutil, where the kernel is not Linux
 source              what a source is, and what is known of one kind of source
 kinds               the registry: one entry for each way to read sockets
 open_source         the best source that works here, or the one that the user names
 decode              Sample → Snapshot
 decode_sock_diag    netlink messages of sock_diag → columns
+decode_failed_connects  rows of failed connects → columns
 decode_procfs       text of /proc/net/tcp and tcp6 → columns
 decode_counters     texts of /proc → counters, gauges and limits
 socket_table        columns as a source gives them → Sockets

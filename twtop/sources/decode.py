@@ -2,8 +2,9 @@
 
 from twtop.model import Snapshot
 from twtop.sources.decode_counters import decode_counters, decode_gauges, decode_limits
+from twtop.sources.decode_failed_connects import decode_failed_connects
 from twtop.sources.kinds import KINDS
-from twtop.sources.probe import ALL_SOCKETS, Sample
+from twtop.sources.probe import Sample
 
 
 def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
@@ -31,7 +32,8 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         load=sample.load,
         netns_name=sample.netns_name,
         notice=sample.notice,
-        part=stale.part if stale else bool(sample.request.states) and sample.request != ALL_SOCKETS,
+        part=stale.part if stale else sample.request.is_part,
         holders=stale.holders if stale else kind.decode_holders and kind.decode_holders(sample.files),
         is_this_machine=sample.is_this_machine,
+        failed_connects=decode_failed_connects(sample.failures),
     )

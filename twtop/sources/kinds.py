@@ -4,12 +4,19 @@ from functools import partial
 
 from twtop.sources.decode_procfs import CLOCK_TICK_MS, decode_tables
 from twtop.sources.decode_sock_diag import decode_dump
+from twtop.sources.failed_connects import CountsFailedConnects
 from twtop.sources.probe import PROCFS, SOCK_DIAG, DumpBuffer, read_procfs, read_sample
 from twtop.sources.psutil_source import PSUTIL, decode_holders, decode_rows, read_psutil
-from twtop.sources.source import ReadBy, SourceKind
+from twtop.sources.source import ReadBy, Source, SourceKind
+
+
+def _open_sock_diag() -> Source:
+    """It counts failed connects too. Whoever cannot use sock_diag might be told of none although there are."""
+    return CountsFailedConnects(ReadBy(partial(read_sample, "/proc", buffer=DumpBuffer())))
+
 
 ALL = (
-    SourceKind(SOCK_DIAG, lambda: ReadBy(partial(read_sample, "/proc", buffer=DumpBuffer())), decode_dump),
+    SourceKind(SOCK_DIAG, _open_sock_diag, decode_dump),
     SourceKind(PROCFS, lambda: ReadBy(partial(read_procfs, "/proc")), decode_tables, timer_unit_ms=CLOCK_TICK_MS),
     SourceKind(PSUTIL, lambda: ReadBy(read_psutil), decode_rows, decode_holders=decode_holders),
 )

@@ -69,11 +69,35 @@ class Request:
     """Which sockets to read.
 
     `states` has the bit `1 << state` for each wanted state; without any, sockets are not read at all. `bytecode` is a
-    filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass.
+    filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass. `failed_connects` says
+    whether to count failed connects from now on, where the source can.
     """
 
     states: int = ALL_STATES
     bytecode: bytes = b""
+    failed_connects: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether some sockets are wanted and others are not."""
+        return bool(self.states) and (self.states != ALL_STATES or bool(self.bytecode))
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTable:
+    """The connect() calls that found no free port since the last Sample.
+
+    `since` is when counting began and `until` when these were read, in seconds of the monotonic clock. `rows` are 32
+    bytes for each tenth of a second, address and device: tenths of the monotonic clock (i64), count (u32) and device
+    (u32), little-endian, and the remote address, 16 bytes in network order. `lost` more have no known address, and
+    `at_least` says that there are or may be such.
+    """
+
+    since: float
+    until: float
+    rows: bytes = field(repr=False)
+    lost: int = 0
+    at_least: bool = False
 
 
 Dump = bytes | memoryview
@@ -94,6 +118,7 @@ class Sample:
     - `netns` is the kernel's name of the namespace, `netns_name` what the user calls it, empty for twtop's own.
     - `load` is what a load that twtop itself runs says of its connect() calls, `notice` why no better source was taken.
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
+    - `failures` are the failed connects, None where they are not counted.
     """
 
     time: float
@@ -111,6 +136,7 @@ class Sample:
     notice: str = ""
     request: Request = ALL_SOCKETS
     is_this_machine: bool = True
+    failures: FailureTable | None = None
 
 
 class DumpBuffer:

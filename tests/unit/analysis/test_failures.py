@@ -1,0 +1,92 @@
+"""Failed connects add up: in all, by second, by address, and as at least so many."""
+
+import ipaddress
+from collections.abc import Mapping
+
+import numpy as np
+
+from twtop.analysis.failures import FailureHistory, Failures
+from twtop.failed_connects import FailedConnects
+
+A, B, C = (int(ipaddress.ip_address(text)) for text in ("::ffff:10.0.0.5", "fd00::1", "::1"))
+Rows = Mapping[tuple[int, int], int]
+"""(address, tenth of a second) → count."""
+
+
+def counted(until: float, rows: Rows, lost: int = 0, at_least: bool = False) -> FailedConnects:
+    return FailedConnects(
+        since=0.0,
+        until=until,
+        hi=np.array([address >> 64 for address, _ in rows], np.uint64),
+        lo=np.array([address & (1 << 64) - 1 for address, _ in rows], np.uint64),
+        device=np.zeros(len(rows), np.uint32),
+        tenth=np.array([tenth for _, tenth in rows], np.int64),
+        count=np.array([*rows.values()], np.int64),
+        lost=lost,
+        at_least=at_least or lost > 0,
+    )
+
+
+def advance(history: FailureHistory, *args: FailedConnects | None, mono: float) -> Failures:
+    found = history.advance(args[0], mono)
+    assert found
+    return found
+
+
+def test_nobody_has_counted_yet() -> None:
+    assert FailureHistory().advance(None, 10.0) is None
+
+
+def test_seconds_end_with_the_last_whole_tenth() -> None:
+    """At 100.05 s the last second is from 99.0 on, and what came after 100.0 is in the next one."""
+    rows = {(A, 989): 1, (A, 990): 2, (A, 999): 4, (B, 995): 8, (A, 1000): 16}
+    history = FailureHistory()
+    found = advance(history, counted(100.05, rows), mono=100.0)
+    assert found.per_second.tolist() == [*[0] * 58, 1, 14]
+    assert (found.last_s, found.last_60s, found.count, found.last_tick) == (14, 15, 31, 31)
+    assert found.to(A).tolist() == [*[0] * 58, 1, 6]
+    assert found.to(B).tolist() == [*[0] * 59, 8]
+    assert found.to(C).tolist() == [0] * 60
+    later = advance(history, counted(100.15, {(A, 1000): 1}), mono=100.1)
+    assert (later.last_s, later.count, later.last_tick) == (8 + 4 + 17, 32, 1)
+
+
+def test_ticks_add_up_and_a_minute_forgets() -> None:
+    history = FailureHistory()
+    for second in range(1, 101):
+        found = advance(history, counted(second, {(A, 10 * second - 3): 5, (B, 10 * second - 1): 1}), mono=second)
+    assert (found.count, found.last_60s, found.last_s) == (600, 360, 6)
+    assert found.per_second.tolist() == [6] * 60
+    assert found.by_address.sum(axis=1).tolist() == found.by_address.sum(axis=1).tolist()
+    assert (found.to(A).sum(), found.to(B).sum()) == (300, 60)
+    empty = advance(history, counted(200.0, {}), mono=200.0)
+    assert (empty.count, empty.last_60s, len(empty.addresses)) == (600, 0, 0)
+
+
+def test_what_came_too_fast_counts_without_an_address() -> None:
+    history = FailureHistory()
+    found = advance(history, counted(10.0, {(A, 95): 7}, lost=3), mono=10.0)
+    assert (found.count, found.last_tick, found.last_s, found.lost) == (10, 10, 10, 3)
+    assert (found.to(A).sum(), found.at_least, found.count_at_least) == (7, True, True)
+    later = advance(history, counted(75.0, {}), mono=75.0)
+    assert (later.count, later.last_60s, later.lost) == (10, 0, 0)
+    assert (later.at_least, later.count_at_least) == (False, True)
+
+
+def test_a_kernel_that_does_not_say_how_many() -> None:
+    found = advance(FailureHistory(), counted(10.0, {(A, 95): 7}, at_least=True), mono=10.0)
+    assert (found.count, found.lost, found.at_least) == (7, 0, True)
+
+
+def test_when_nobody_counts_any_more_the_rest_ages() -> None:
+    history = FailureHistory()
+    advance(history, counted(10.0, {(A, 95): 7}), mono=10.0)
+    for mono, last_60s in ((40.0, 7), (69.0, 7), (80.0, 0)):
+        found = advance(history, None, mono=mono)
+        assert (found.counting, found.count, found.last_tick, found.last_60s) == (False, 7, 0, last_60s)
+
+
+def test_it_is_immutable() -> None:
+    found = advance(FailureHistory(), counted(10.0, {(A, 95): 7}), mono=10.0)
+    assert not found.per_second.flags.writeable
+    assert not found.by_address.flags.writeable

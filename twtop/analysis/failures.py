@@ -1,0 +1,113 @@
+"""Failed connects of a run: in all, in the last second and minute, by remote address."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.arrays import factorize, fused
+from twtop.failed_connects import TENTHS, FailedConnects
+from twtop.model import Addresses, Counts, freeze
+
+SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failures:
+    """What failed until a snapshot was taken.
+
+    - `counting` says whether they are counted now. If not, what follows is what was known before, and it ages.
+    - `count` is how many failed since twtop began to count, `last_tick` since the snapshot before.
+    - `last_s` and `last_60s` are those of the last second and minute, and `per_second` (60,) those of each second of
+      that minute, oldest first. Windows end with the last whole tenth of a second.
+    - `addresses` are the remote addresses of the last minute; `by_address` (addresses, 60) is `per_second` of each.
+    - `lost` is how many of the last minute have no known address. All sums have them, `by_address` has not.
+    - `at_least` says that some of the last minute may be missing in `by_address`, `count_at_least` that some may of the
+      run.
+    """
+
+    counting: bool
+    count: int
+    last_tick: int
+    per_second: Counts
+    addresses: Addresses
+    by_address: Counts
+    lost: int
+    at_least: bool
+    count_at_least: bool
+
+    def __post_init__(self) -> None:
+        freeze(self.per_second, self.by_address)
+
+    @property
+    def last_s(self) -> int:
+        return int(self.per_second[-1])
+
+    @property
+    def last_60s(self) -> int:
+        return int(self.per_second.sum())
+
+    def to(self, address: int) -> Counts:
+        """The failures to this 128-bit address in each second of the last minute: (60,), oldest first."""
+        hi, lo = np.uint64(address >> 64), np.uint64(address & (1 << 64) - 1)
+        counts: Counts = self.by_address[(self.addresses.hi == hi) & (self.addresses.lo == lo)].sum(axis=0)
+        return counts
+
+
+@dataclass(slots=True)
+class FailureHistory:
+    """Adds up the failed connects of a run's snapshots in turn."""
+
+    _count: int = 0
+    _ever_lost: bool = False
+    _began: bool = False
+    _hi: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    _lo: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    _tenth: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    _found: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    _lost: list[tuple[int, int]] = field(default_factory=list)
+
+    def advance(self, counted: FailedConnects | None, mono: float) -> Failures | None:
+        """Add those of the next snapshot, taken at `mono`. None as long as nobody has ever counted."""
+        self._began |= counted is not None
+        if not self._began:
+            return None
+        now, last_tick = int(mono * TENTHS), 0
+        if counted is not None:
+            now, last_tick = int(counted.until * TENTHS), counted.total + counted.lost
+            self._count += last_tick
+            self._hi, self._lo = np.append(self._hi, counted.hi), np.append(self._lo, counted.lo)
+            self._tenth, self._found = np.append(self._tenth, counted.tenth), np.append(self._found, counted.count)
+            if counted.at_least:
+                self._ever_lost = True
+                self._lost.append((now - 1, counted.lost))  # so that they are in the last second
+        self._forget(now - SECONDS * TENTHS)
+        return self._sums(now, last_tick, counted is not None)
+
+    def _forget(self, tenth: int) -> None:
+        """Drop what is older than this tenth of a second."""
+        kept = self._tenth >= tenth
+        self._hi, self._lo = self._hi[kept], self._lo[kept]
+        self._tenth, self._found = self._tenth[kept], self._found[kept]
+        self._lost = [(when, count) for when, count in self._lost if when >= tenth]
+
+    def _sums(self, now: int, last_tick: int, counting: bool) -> Failures:
+        codes, rows = factorize(fused((factorize(self._hi)[0], 32), (factorize(self._lo)[0], 32)))
+        known = self._tenth < now  # what is in the present tenth counts in the next window
+        second = (self._tenth[known] - now) // TENTHS + SECONDS
+        by_address = np.zeros((len(rows), SECONDS), np.int64)
+        np.add.at(by_address, (codes[known], second), self._found[known])
+        per_second = by_address.sum(axis=0)
+        for when, count in self._lost:
+            per_second[(when - now) // TENTHS + SECONDS] += count
+        return Failures(
+            counting=counting,
+            count=self._count,
+            last_tick=last_tick,
+            per_second=per_second,
+            addresses=Addresses(self._hi[rows], self._lo[rows]),
+            by_address=by_address,
+            lost=sum(count for _, count in self._lost),
+            at_least=bool(self._lost),
+            count_at_least=self._ever_lost,
+        )
