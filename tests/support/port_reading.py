@@ -8,8 +8,7 @@ import numpy as np
 from tests.support.sock_diag_dump import Block, make_sample
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import Reading, take_reading
-from twtop.analysis.recent_dumps import DumpSummary
+from twtop.analysis.reading import DumpSummary, Reading, take_reading
 from twtop.formatting import address as text_of
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode

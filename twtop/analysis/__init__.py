@@ -1,12 +1,11 @@
 """What one dump of the socket table shows, whatever the view.
 
 analysis         Snapshot → Analysis: joins all of these
-reading          one dump, with what every part of the analysis needs
+reading          one dump, what every part of the analysis needs of it, and what is kept of earlier dumps
 ephemeral_ports  the local ports that connect() may pick
 directions       who opened each connection
 destinations     sockets → destinations, which own the port budgets
 timer_wheel      entries of the last minute and releases of the next, by the timers
-recent_dumps     summaries of the dumps of the last seconds
 rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever
 port_budgets     the port budget of each destination

@@ -13,8 +13,7 @@ from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import Reading, take_reading
-from twtop.analysis.recent_dumps import DumpSummary, RecentDumps
+from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 

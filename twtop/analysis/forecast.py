@@ -21,8 +21,7 @@ from twtop.analysis.bind_first import BindFirst
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.rates import SHORT_S, disagree
-from twtop.analysis.reading import Reading
-from twtop.analysis.recent_dumps import LASTING_S, LONG_S
+from twtop.analysis.reading import LASTING_S, LONG_S, Reading
 from twtop.analysis.timer_wheel import MINUTE_S, entries, releases
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, TcpState, Timer, freeze
 

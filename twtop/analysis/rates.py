@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.analysis.destinations import Names
-from twtop.analysis.reading import Reading
-from twtop.analysis.recent_dumps import LONG_S
+from twtop.analysis.reading import LONG_S, Reading
 from twtop.model import Codes, Floats, Mask, freeze
 
 SHORT_S = 3

@@ -14,7 +14,7 @@ from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
 from twtop.analysis.exhaustion import PortUse, full_in_s
 from twtop.analysis.rates import Rates
-from twtop.analysis.recent_dumps import RecentDumps
+from twtop.analysis.reading import RecentDumps
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
