@@ -9,6 +9,7 @@ from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
+from twtop.analysis.failures import FailureHistory, Failures
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
@@ -75,14 +76,15 @@ class Analyst:
         self._recent = RecentDumps()
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
+        self._failures = FailureHistory()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
-        last = self._last
+        last, failures = self._last, self._failures.advance(snapshot.failed_connects, snapshot.mono)
         if last is not None and last.snapshot.sockets is snapshot.sockets:
-            self._last = replace(last, reading=replace(last.reading, snapshot=snapshot))
+            self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped))
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
             budgets, binders = found.budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
@@ -94,9 +96,9 @@ class Analyst:
         return self._last
 
 
-def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Analysis:
-    """Analyse one dump by itself; `recent` summarizes earlier dumps, oldest first."""
-    reading, sockets = take_reading(snapshot, recent), snapshot.sockets
+def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
+    """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
+    reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
     budgets, binders = port_budgets(reading), bind_first(reading)
     if binders is not None:
         budgets = replace(budgets, full_in_s=binders.bound(reading.destinations, budgets.full_in_s))

@@ -1,5 +1,6 @@
 """The port budget that is nearest to its end: that of a destination, or of a client that binds first."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,8 @@ class Bottleneck:
     full_in_s: float
     new_per_s: float
     max_per_s: float
+    failed_per_s: float
+    failed_60s: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -52,6 +55,8 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             full_in_s=float(binders.full_in_s[binder]),
             new_per_s=float(binders.new_per_s[binder]),
             max_per_s=float(binders.max_per_s[binder]),
+            failed_per_s=math.nan,  # no one can count a bind() that fails
+            failed_60s=math.nan,
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -64,6 +69,8 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         full_in_s=float(budgets.full_in_s[worst]),
         new_per_s=float(budgets.new_per_s[worst]),
         max_per_s=float(budgets.max_per_s[worst]),
+        failed_per_s=float(budgets.failed_per_s[worst]),
+        failed_60s=float(budgets.failed_60s[worst]),
     )
 
 

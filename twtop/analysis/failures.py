@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import factorize, fused
+from twtop.analysis.destinations import Destinations, address_names
+from twtop.arrays import factorize, fused, index_of
 from twtop.failed_connects import TENTHS, FailedConnects
-from twtop.model import Addresses, Counts, freeze
+from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
 
 SECONDS = 60
 
@@ -111,3 +112,43 @@ class FailureHistory:
             at_least=bool(self._lost),
             count_at_least=self._ever_lost,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refused:
+    """The failed connects of each destination: (destinations,), or (destinations, 60) by second, oldest first.
+
+    The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget is
+    full, or where none is, all of them. `is_shared` marks those that share an address with another one that is meant:
+    there `per_second` is an equal part of what the address has.
+    """
+
+    per_second: Floats
+    is_shared: Mask
+
+    def per_s(self, span_s: int) -> Floats:
+        """The mean of the last seconds."""
+        mean: Floats = self.per_second[:, -span_s:].sum(axis=1) / span_s
+        return mean
+
+    @property
+    def last_60s(self) -> Floats:
+        count: Floats = self.per_second.sum(axis=1)
+        return count
+
+
+def refused(failures: Failures, destinations: Destinations, addresses: Addresses, is_full: Mask) -> Refused:
+    """Find the destinations of failed connects; `is_full` (destinations,) masks the budgets without a free port."""
+    count = len(destinations)
+    failed_to = address_names(failures.addresses)
+    order = np.argsort(failed_to)
+    at = index_of(address_names(addresses)[destinations.remote], failed_to[order])
+    outbound = (destinations.direction == Direction.OUTBOUND) & (at >= 0)
+    number = np.append(order, -1)[at]  # of the address among those of the failures
+    has_full = np.zeros(len(failed_to) + 1, np.bool_)
+    has_full[number[outbound & is_full]] = True
+    meant = outbound & (is_full | ~has_full[number])
+    shared_by = np.bincount(number[meant], minlength=len(failed_to) + 1)[number]
+    per_second = np.zeros((count, SECONDS))
+    per_second[meant] = failures.by_address[number[meant]] / shared_by[meant, None]
+    return Refused(per_second, meant & (shared_by > 1))

@@ -12,7 +12,8 @@ import numpy as np
 
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.analysis.rates import measure_rates
+from twtop.analysis.failures import Refused, refused
+from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
@@ -40,8 +41,10 @@ class PortBudgets:
     then one less (EphemeralPorts.skipped_ports). `probes_per_connect` is the mean number of ports that a connect()
     tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
 
-    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `new_per_s` is how many
-    connections are opened per second, less those that end without a TIME_WAIT. At more than `max_per_s` the budget
+    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
+    `failed_60s` are those that did, now and in the last minute; NaN where that is not counted, or where the kernel tells
+    it only of several destinations together. `new_per_s` is how many connections are asked for per second: those that
+    are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
     full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
     has for all destinations (BindFirst.bound).
@@ -56,6 +59,8 @@ class PortBudgets:
     max_per_s: Floats
     full_in_s: Floats
     past_cliff: Mask
+    failed_per_s: Floats
+    failed_60s: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,7 +122,10 @@ def port_budgets(reading: Reading) -> PortBudgets:
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
     live, ceiling = used - waiting, np.where(outbound, total, np.nan)
     rows = np.flatnonzero(time_wait)
-    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live)
+    free = np.zeros(count) if reusable is None else tally(member & reusable)
+    is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
+    failed, failed_per_s, failed_60s = _failed(reading, is_full)
+    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(reading, allowed)
@@ -127,14 +135,28 @@ def port_budgets(reading: Reading) -> PortBudgets:
     return PortBudgets(
         used=used,
         time_wait=waiting,
-        reusable=np.where(known, np.nan if reusable is None else tally(member & reusable), np.nan),
+        reusable=np.where(known, np.nan if reusable is None else free, np.nan),
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
         max_per_s=max_per_s(ceiling, live, hold_s),
         full_in_s=full_in_s(use, wheel.longest_s),
         past_cliff=past_cliff,
+        failed_per_s=failed_per_s,
+        failed_60s=failed_60s,
     )
+
+
+def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:
+    """(the failed connects of each destination, those per second now, those of the last minute); see PortBudgets."""
+    failures, destinations = reading.failures, reading.destinations
+    if failures is None:
+        unknown = np.full(len(destinations), np.nan)
+        return None, unknown, unknown
+    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
+    unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
+    per_s, last_60s = (np.where(unclear, np.nan, each) for each in (found.per_s(SHORT_S), found.last_60s))
+    return found, per_s, last_60s
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:

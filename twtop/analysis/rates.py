@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.analysis.destinations import Names
+from twtop.analysis.failures import Refused
 from twtop.analysis.reading import LONG_S, Reading
 from twtop.model import Codes, Floats, Mask, freeze
 
@@ -41,12 +42,14 @@ class Rates:
         return np.maximum(self.closing + self.growth, 0.0)
 
 
-def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats) -> Rates:
+def measure_rates(
+    reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats, failed: Refused | None = None
+) -> Rates:
     """The rates of budgets at the time of a reading.
 
     For each socket in TIME_WAIT, `code` is its budget and `age_ms` its age, −1 for unknown. For each budget, `names` is
     its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. Without recent dumps the
-    growth is 0.
+    growth is 0. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
     """
     mono, recent = reading.snapshot.mono, reading.recent
     size = len(names)
@@ -54,6 +57,8 @@ def measure_rates(reading: Reading, code: Codes, age_ms: Codes, names: Names, li
     def over(span_s: int) -> tuple[Floats, Floats]:
         young = (age_ms >= 0) & (age_ms < span_s * 1000)
         closing = np.bincount(code[young], minlength=size) / span_s
+        if failed is not None:
+            closing += failed.per_s(span_s)
         old = (summary for summary in reversed(recent) if mono - summary.mono >= span_s)
         before = next(old, recent[0] if recent else None)
         if before is None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, find_destinations
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.analysis.failures import Failures
 from twtop.analysis.timer_wheel import Wheel, wheel
 from twtop.model import Floats, Snapshot, Timer, freeze
 
@@ -66,7 +67,8 @@ class RecentDumps:
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
-    to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first.
+    to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
+    the failed connects of the last minute, None where they are unknown.
     """
 
     snapshot: Snapshot
@@ -75,6 +77,7 @@ class Reading:
     names: Names
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
+    failures: Failures | None = None
 
     @property
     def skipped_ports(self) -> int:
@@ -112,8 +115,8 @@ class Reading:
         )
 
 
-def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump; `recent` summarizes earlier dumps, oldest first."""
+def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Reading:
+    """Find ports, destinations and the timer wheel of a dump; the other arguments are those of Reading."""
     sockets = snapshot.sockets
     ports = ephemeral_ports(snapshot.limits, sockets)
     destinations = find_destinations(sockets, ports)
@@ -124,4 +127,5 @@ def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = ()) -> Re
         names=destinations.names(sockets.addresses),
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
+        failures=failures,
     )

@@ -110,7 +110,7 @@ def _ports(analysis: Analysis) -> Verdict:
         worst.pressure,
         fmt.percent(worst.pressure),
         f"{who} of {fmt.count(worst.capacity)} local ports; {least}{fmt.count(left)} more connections can be made, "
-        f"{when_full(worst.full_in_s) or _when_not(worst)}{end}.",
+        f"{when_full(worst.full_in_s) or _when_not(worst)}{_failing(worst)}{end}.",
     )
 
 
@@ -132,7 +132,16 @@ def when_full(full_in_s: float) -> str:
     return "full now" if (text := fmt.full_in(full_in_s)) == "now" else f"full in {text}"
 
 
+def _failing(worst: Bottleneck) -> str:
+    """How many connect() calls find no port, where any does."""
+    if worst.failed_per_s > 0:
+        return f": {fmt.rate(worst.failed_per_s)} connects per second fail"
+    return f"; {fmt.count(worst.failed_60s)} connects failed in the last 60 s" if worst.failed_60s > 0 else ""
+
+
 def _when_not(worst: Bottleneck) -> str:
+    if worst.failed_60s > 0:
+        return "it was at its limit"
     if not np.isnan(worst.full_in_s):
         return "never full at this rate"
     if np.isnan(worst.new_per_s):

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+import numpy as np
+
 from twtop import formatting as fmt
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
@@ -226,6 +228,26 @@ PEERS = Registry[PeerRow, ManyPeers](
             "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
             _number(lambda budgets: budgets.full_in_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("asked_per_s", nullable(POSITIVE),
+            "Connections asked for per second: new_per_s, which has those that fail; null where these are not counted.",
+            lambda peers: numbers(np.where(np.isnan(peers.each(peers.groups.budgets.failed_per_s)), np.nan,
+                peers.each(peers.groups.budgets.new_per_s)))),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("failed_per_s", nullable(POSITIVE),
+            "connect() calls per second that find no port, mean of the last 3 s; null where they are not counted, or "
+            "where several full destinations share the remote address.",
+            _number(lambda budgets: budgets.failed_per_s)),
+        records=In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("failed_60s", nullable(COUNT),
+            "connect() calls of the last 60 s that found no port; null like failed_per_s.",
+            _count(lambda budgets: budgets.failed_60s)),
+        records=In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(
         PeerColumn("last", "LAST 60 s", 10, cells.spark, "Entries into TIME_WAIT in the last minute",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from twtop.analysis.failures import Failures
 from twtop.analysis.verdicts import Level, Verdict
 from twtop.columns.column import records
 from twtop.columns.field import COUNT, FLAG, NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable, object_of, plain
@@ -24,6 +25,7 @@ BATCH = 1000
 
 LimitField = Field[Limits, object]
 FrameField = Field[Frame, object]
+FailuresField = Field[Failures, object]
 VerdictField = Field[Verdict, object]
 
 MOMENT: Shape = {
@@ -66,6 +68,13 @@ TIME_WAIT = (
         lambda it: None if it.total.releases is None else it.total.releases.tolist()),
 )  # fmt: skip
 
+FAILED = (
+    FailuresField("count", COUNT, "Failed since twtop began.", lambda it: it.count),
+    FailuresField("per_s", POSITIVE, "Failed in the last second.", lambda it: it.last_s),
+    FailuresField("last_60s", COUNT, "Failed in the last 60 seconds.", lambda it: it.last_60s),
+    FailuresField("at_least", FLAG, "Whether more may have failed than were counted.", lambda it: it.count_at_least),
+)  # fmt: skip
+
 HEAD = (
     FrameField("schema", {"const": SCHEMA}, "Name of this schema. Fields may be added, not changed.", lambda _: SCHEMA),
     FrameField("time", MOMENT, "When it was read: RFC 3339, in UTC.",
@@ -95,6 +104,10 @@ HEAD = (
         lambda it: {state.name: int(it.states.count[state]) for state in TcpState}),
     FrameField("time_wait", object_of(TIME_WAIT), "All TIME_WAIT of the network namespace, whatever the filter.",
         lambda it: plain(TIME_WAIT, it)),
+    FrameField("failed_connects", {"anyOf": [object_of(FAILED), {"type": "null"}]},
+        "connect() calls of the network namespace that found no port (EADDRNOTAVAIL), each counted when its socket is "
+        "closed; null while they are not counted: no budget is near its end, or the source cannot.",
+        lambda it: _failed_connects(it.analysis.reading.failures)),
     FrameField("counters", {"type": "object", "additionalProperties": COUNT},
         "Counters of the kernel since the network namespace began; one that cannot be read is absent.",
         lambda it: dict(it.snapshot.counters)),
@@ -111,6 +124,10 @@ VERDICT = (
         "drops per second. Null where it is unknown.", lambda it: number(it.value, 4)),
     VerdictField("text", TEXT, "The verdict in words.", lambda it: it.text),
 )  # fmt: skip
+
+
+def _failed_connects(failures: Failures | None) -> dict[str, object] | None:
+    return None if failures is None or not failures.counting else plain(FAILED, failures)
 
 
 def document(frame: Frame) -> dict[str, object]:

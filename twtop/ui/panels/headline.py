@@ -86,8 +86,17 @@ def _when(worst: Bottleneck) -> Line:
         return ()
     words = when_full(worst.full_in_s)
     tone = Tone.ALARM if worst.full_in_s <= SOON_S else Tone.WARN if words else Tone.DIM
-    words = f" {words or 'never full'} "
+    words = f" {words or ('at its limit' if worst.failed_60s > 0 else 'never full')} "
     return ((" " * (WHEN - len(words)), Tone.PLAIN), (words, tone))
+
+
+def _failing(worst: Bottleneck) -> tuple[Part, ...]:
+    """How many connect() calls fail, now or in the last minute; nothing where none does or nobody knows."""
+    if worst.failed_per_s > 0:
+        return (Part(((f"{fmt.per_s(worst.failed_per_s)} fail", Tone.CRITICAL),), 6),)
+    if worst.failed_60s > 0:
+        return (Part(((f"{fmt.count(worst.failed_60s)} failed in the last 60 s", Tone.WARN),), 6),)
+    return ()
 
 
 def _words(worst: Bottleneck, level: Level, width: int) -> Line:
@@ -97,8 +106,8 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
     if width_of((*name, *figures, *when)) + gaps > width:
         figures = _share(worst)
         name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
-    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8)], width)
-    rates = ((worst.new_per_s, "new"), (worst.max_per_s, "sustainable"))
+    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8), *_failing(worst)], width)
+    rates = ((worst.new_per_s, "asked" if worst.failed_60s > 0 else "new"), (worst.max_per_s, "sustainable"))
     pace = ", ".join(f"{fmt.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))
     room = pace and width_of(left) + len(pace) + 2 <= width
     return spread(left, ((pace, Tone.DIM),), width) if room else left
