@@ -19,8 +19,8 @@ class FailedConnects:
     - The columns are (rows,), a row for each remote address, device and tenth of a second in which something failed.
       `hi` and `lo` are the address as in model.Addresses. `device` is the interface that the socket was bound to, 0 for
       none. `tenth` is when it was drained, in whole tenths of a second of the clock of `until`. `count` is how many.
-    - `lost` is how many failures were seen whose address is unknown, because they came too fast. `at_least` says that
-      there are such, or may be where the kernel does not tell how many.
+    - `lost` is how many failures came too fast to keep their address. Among them may be connect() calls of IPv6 sockets
+      that found no route. `at_least` says that there are such, or may be where the kernel does not tell how many.
     """
 
     since: float

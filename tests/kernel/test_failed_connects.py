@@ -1,6 +1,8 @@
 """connect() without a free port is counted exactly, and nothing else is: real failures, and all that looks similar."""
 
 import errno
+import importlib
+import os
 import re
 import time
 from collections import Counter
@@ -21,13 +23,17 @@ from tests.support.failing_connects import (
     settle,
     subscription,
 )
-from tests.support.in_namespace import add_address, in_namespace, wait_until
+from tests.support.in_namespace import add_address, in_namespace, run_in_namespace
 from tests.support.other_endings import OTHER_ENDINGS, no_route_ipv6
+from tests.support.run_as_nobody import NOBODY, as_nobody
 from twtop.demo.lab import Lab, Plan
 from twtop.demo.load import listener, open_client
 from twtop.demo.scenarios import BY_NAME
 from twtop.sources.decode import decode
+from twtop.sources.netns import system_call
 from twtop.sources.open_source import open_local
+
+PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 # What is counted
 
@@ -121,28 +127,35 @@ def test_an_address_with_a_route_counts_beside_one_without() -> None:
 # The demo
 
 
-@in_namespace
-def test_the_demo_counts_what_its_load_meets() -> None:
-    scenario = BY_NAME["client-closes"]
-    running = Lab(Plan(scenario, 400, 3.0, (32768, 32867)))
+def demo() -> tuple[int, int, int, int]:
+    """(uid, connect() calls of the load, those that got a port, those that were counted as failed)."""
+    system_call("prctl", PR_SET_DUMPABLE, 1)  # as after an exec: it may make a namespace
+    running = Lab(Plan(BY_NAME["client-closes"], 400, 3.0, (32768, 32867)))
     source = running.open()
     try:
-        found, sample = 0, source.read(WANTED)
-        while "load ended" not in sample.load:
+        found, sample, counted = 0, source.read(WANTED), None
+        while "load ended" not in sample.load or counted is None or counted.total:
             sample = source.read(COUNTERS_WANTED)
             counted = decode(sample).failed_connects
             assert counted
             assert not counted.at_least
             found += counted.total
-            time.sleep(0.05)
+            time.sleep(0.01)
         ended = re.search(r"after ([\d,]+) calls", sample.load)
         assert ended
-        wait_until(lambda: not (counted := decode(source.read(COUNTERS_WANTED)).failed_connects) or not counted.total)
-        calls = int(ended[1].replace(",", ""))
+        return os.getuid(), int(ended[1].replace(",", "")), active_opens(), found
     finally:
         running.close()
+
+
+@pytest.mark.parametrize("run", [run_in_namespace, as_nobody])
+def test_the_demo_counts_what_its_load_meets(run: Callable[[Callable[[], tuple[int, ...]]], tuple[int, ...]]) -> None:
+    for name in ("encodings.ascii", "fcntl", "resource"):  # nobody may not be able to read these files
+        importlib.import_module(name)
+    uid, calls, done, found = run(demo)
+    assert uid == (NOBODY if run is as_nobody else os.getuid())
     assert found > 100
-    assert calls - found == active_opens()
+    assert calls - found == done
 
 
 def active_opens() -> int:

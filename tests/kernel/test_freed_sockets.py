@@ -23,6 +23,7 @@ from tests.support.other_endings import (
     no_route_ipv6,
     refused,
     succeeded,
+    unanswered,
 )
 from twtop.sources import freed_sockets
 
@@ -40,7 +41,10 @@ def fail_once() -> None:
 TABLE: dict[str, tuple[Callable[[], None], tuple[bool, bool, bool]]] = {
     "EADDRNOTAVAIL": (fail_once, (False, False, True)),
     "refused": (refused, (True, False, True)),
+    "unanswered": (unanswered, (True, True, True)),
     "never connected": (never_connected, (False, False, False)),
+    "bind failed": (bind_failed, (False, False, False)),
+    "its very tuple taken": (bound_tuple_taken, (True, False, True)),
     "connected": (succeeded, (True, True, True)),
     "no route for IPv6": (no_route_ipv6, (False, False, True)),
     "no route for IPv4": (no_route_ipv4, (False, False, False)),
@@ -51,7 +55,7 @@ TABLE: dict[str, tuple[Callable[[], None], tuple[bool, bool, bool]]] = {
 @in_namespace
 def test_what_a_freed_socket_tells(ending: str) -> None:
     """The kernel's own messages without any filter, so that a kernel which tells it otherwise is noticed."""
-    few_ports(1)
+    few_ports()
     end, told = TABLE[ending]
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as netlink:
         netlink.bind((0, freed_sockets.TCP_DESTROY_GROUPS))

@@ -6,6 +6,7 @@ import socket
 
 from tests.support.failing_connects import PORT, SENTINEL, plain
 from twtop.demo.load import listener, open_client
+from twtop.model import TcpState
 
 
 def no_route_ipv6() -> None:
@@ -40,13 +41,14 @@ def refused() -> None:
 
 
 def unanswered() -> None:
-    """The listener's queue is full, so nobody answers the SYN; then the client gives up."""
+    """The listener's queue is full, so that nobody answers the last SYN; then the client gives up."""
     with listener(("127.3.0.2", 82)) as server, contextlib.ExitStack() as ends:
         server.listen(0)
         for _ in range(3):
             end = ends.enter_context(plain("127.3.0.2"))
             end.setblocking(False)
             assert end.connect_ex(server.getsockname()) == errno.EINPROGRESS
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TcpState.SYN_SENT
 
 
 def succeeded() -> None:

@@ -5,8 +5,8 @@ retry on the same socket does not count again, and a retry that gets a port undo
 
 tcp_v6_connect() sets the remote address even before it looks for a route, so that a connect() of an IPv6 socket, also
 to a mapped IPv4 address, looks the same where there is no route. Each such address is therefore tried with connect() of
-a UDP socket, which sends nothing: without a route it does not count. What remains is a socket with IPV6_V6ONLY that
-connects to a mapped address.
+a UDP socket, which sends nothing: without a route it does not count. What remains wrong: a socket with IPV6_V6ONLY that
+connects to a mapped address counts, and one that only its mark or device leads to an IPv6 address does not.
 
 A message takes 1,280 B of the receive buffer, and SO_RCVBUF grants an ordinary user twice net.core.rmem_max: 6,553
 messages where that is 4 MiB, 332 where it is 208 KiB. So as many sockets share the messages as it takes to hold a
