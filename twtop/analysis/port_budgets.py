@@ -42,8 +42,8 @@ class PortBudgets:
     tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
-    `failed_60s` are those that did, now and in the last minute; NaN where that is not counted, or where the kernel tells
-    it only of several destinations together. `new_per_s` is how many connections are asked for per second: those that
+    `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
+    tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
     are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
     full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
