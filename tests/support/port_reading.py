@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
 from twtop.analysis.ephemeral_ports import EphemeralPorts
+from twtop.analysis.failures import Failures
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
 from twtop.analysis.reading import DumpSummary, Reading, take_reading
 from twtop.formatting import address as text_of
@@ -53,9 +54,9 @@ class PortReading:
         return self.reading.summary(self.budgets.used, self.budgets.time_wait)
 
 
-def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = ()) -> PortReading:
+def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = (), failures: Failures | None = None) -> PortReading:
     """Read a snapshot and its budgets. The port range must be known."""
-    reading = take_reading(snapshot, tuple(recent))
+    reading = take_reading(snapshot, tuple(recent), failures)
     assert reading.ports
     return PortReading(reading, reading.ports, port_budgets(reading))
 
@@ -69,6 +70,7 @@ def described(
     tw_reuse: int | None = 0,
     tw_reuse_delay: int | None = 1000,
     timestamps: int | None = 1,
+    failures: Failures | None = None,
 ) -> PortReading:
     """The same, of described sockets under these sysctls."""
     sample = make_sample(
@@ -80,4 +82,4 @@ def described(
         tw_reuse_delay=tw_reuse_delay,
         timestamps=timestamps,
     )
-    return analyse(decode(sample), recent)
+    return analyse(decode(sample), recent, failures)

@@ -8,7 +8,8 @@ import pytest
 from tests.support.monitor_pilot import SIZES, Stage, monitor, rows
 from tests.support.monitor_samples import CLIENT, LISTENER, RANGE, lab, scene
 from tests.support.sock_diag_dump import make_sample, many
-from twtop.sources.probe import Sample
+from twtop.sources.decode_failed_connects import ROW
+from twtop.sources.probe import FailureTable, Sample
 from twtop.ui.panels.headline import Headline
 from twtop.ui.panels.verdict_strip import VerdictStrip
 
@@ -109,3 +110,31 @@ FILLING = "client-closes: connect() 66/s done, 84/s EADDRNOTAVAIL, mean 2,308 µ
 async def test_what_the_load_meets_is_cut_behind_a_word(width: int, load: str, shown: str) -> None:
     async with monitor(replace(lab(), load=load), size=(width, 24)) as stage:
         assert stage.lines[2].strip() == shown
+
+
+def refusing(at: float, used: int, failed: int) -> Sample:
+    """So many of a hundred ports in use, and so many failed connects in the second before `at`."""
+    taken = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32_768 + np.arange(used), remaining=30)
+    sample = make_sample(taken, at=at, port_range=(32_768, 32_867), tw_reuse=0)
+    row = np.zeros(1, ROW)
+    row["tenth"], row["count"], row["address"] = int(sample.mono * 10) - 1, failed, (0, 0xFFFF_0A00_0005)
+    return replace(sample, failures=FailureTable(sample.mono - 1, sample.mono, row.tobytes()))
+
+
+@pytest.mark.parametrize("size", [(160, 50), (120, 40)], ids=str)
+async def test_connects_that_fail_are_a_figure(size: tuple[int, int]) -> None:
+    """Once ports came free, the budget is not said to be never full."""
+    async with monitor(refusing(0, 100, 30), refusing(1, 100, 30), refusing(70, 40, 0), size=size) as stage:
+        await stage.tick()
+        assert "full now   20/s fail" in headline(stage)[0]
+        assert "20/s asked" in headline(stage)[0]
+        assert stage.frame.verdicts[0].text.endswith("full now: 20 connects per second fail.")
+        await stage.tick()
+        assert "fail" not in headline(stage)[0]
+
+
+async def test_a_budget_that_was_full_in_the_last_minute_is_at_its_limit() -> None:
+    async with monitor(refusing(0, 100, 30), refusing(40, 40, 0), size=(160, 50)) as stage:
+        await stage.tick()
+        assert "at its limit   30 failed in the last 60 s" in headline(stage)[0]
+        assert "it was at its limit; 30 connects failed in the last 60 s" in stage.frame.verdicts[0].text

@@ -1,5 +1,6 @@
 """What each cell of a row of the peers table draws on the screen."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -92,10 +93,19 @@ def most(row: PeerRow, _width: int) -> Line:
     return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
 
 
+def time_to_full(full_in_s: float, failed_60s: float) -> str:
+    """When a budget is full, in at most eight cells; one that was full within the last minute is not “never” full.
+
+    >>> time_to_full(41.4, 0), time_to_full(math.inf, math.nan), time_to_full(math.inf, 3)
+    ('41 s', 'never', 'at limit')
+    """
+    return "at limit" if math.isinf(full_in_s) and failed_60s > 0 else fmt.full_in(full_in_s)
+
+
 def full_in(row: PeerRow, _width: int) -> Line:
     left_s = float(row.groups.budgets.full_in_s[row.destination])
     tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
-    return ((fmt.full_in(left_s), tone),)
+    return ((time_to_full(left_s, float(row.groups.budgets.failed_60s[row.destination])), tone),)
 
 
 def spark(row: PeerRow, width: int) -> Line:

@@ -89,6 +89,11 @@ def _figure(
     return lambda peers: map(write, peers.each(column(peers.groups.budgets)).tolist())
 
 
+def _times_to_full(peers: ManyPeers) -> Iterator[str]:
+    budgets = peers.groups.budgets
+    return map(cells.time_to_full, peers.each(budgets.full_in_s).tolist(), peers.each(budgets.failed_60s).tolist())
+
+
 PeerColumn = Column[PeerRow]
 PeerText = Text[ManyPeers]
 PeerField = Field[ManyPeers, Iterable[object]]
@@ -223,7 +228,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("full_in", "FULL IN", 8, cells.full_in, "Until connect() fails, at this rate", priority=7,
             sort=GroupSort.FULL_IN),
-        PeerText(8, _figure(fmt.full_in, lambda budgets: budgets.full_in_s)),
+        PeerText(8, _times_to_full),
         PeerField("full_in_s", nullable(POSITIVE),
             "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
             _number(lambda budgets: budgets.full_in_s)),

@@ -4,7 +4,11 @@ import ipaddress
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
+from tests.support.not_none import known as not_none
+from tests.support.port_reading import PortReading, described
+from tests.support.sock_diag_dump import Block, many
 from twtop.analysis.failures import FailureHistory, Failures
 from twtop.failed_connects import FailedConnects
 
@@ -90,3 +94,59 @@ def test_it_is_immutable() -> None:
     found = advance(FailureHistory(), counted(10.0, {(A, 95): 7}), mono=10.0)
     assert not found.per_second.flags.writeable
     assert not found.by_address.flags.writeable
+
+
+LOW, SIZE = 40_000, 20
+
+
+def ports(*services: int, used: int = SIZE, first: int = 0) -> list[Block]:
+    """TIME_WAIT of so many ports towards each of these services of one address."""
+    lports = range(LOW + first, LOW + first + used)
+    return [many("10.0.0.1", f"10.0.0.5:{service}", "TIME_WAIT", lports=lports, remaining=40) for service in services]
+
+
+def failing(per_s: int, *blocks: Block, seconds: int = 10, to: int = A) -> PortReading:
+    """So many connects to an address failed in each of the last seconds."""
+    history, now = FailureHistory(), 1000.0
+    rows = {(to, int(now * 10) - 10 * second - 1): per_s for second in range(seconds)}
+    failures = history.advance(counted(now, rows), now)
+    return described(*blocks, port_range=(LOW, LOW + SIZE - 1), failures=failures)
+
+
+def of(reading: PortReading, service: int) -> tuple[float, float, float]:
+    """(failed per second, failed in the last minute, asked per second) of a destination."""
+    at, budgets = not_none(reading.find(("10.0.0.1", "10.0.0.5", service))), reading.budgets
+    return float(budgets.failed_per_s[at]), float(budgets.failed_60s[at]), round(float(budgets.new_per_s[at]), 6)
+
+
+def test_a_failure_belongs_to_the_destination_that_is_full() -> None:
+    """TIME_WAIT of 20 s ago are no demand any more; what fails is."""
+    reading = failing(7, *ports(443), *ports(80, used=5))
+    assert of(reading, 443) == (7.0, 70.0, 7.0)
+    assert of(reading, 80) == (0.0, 0.0, 0.0)
+
+
+def test_of_several_full_destinations_nobody_knows_which_was_meant() -> None:
+    first, second = (of(failing(8, *ports(443, 80)), service) for service in (443, 80))
+    assert np.isnan([*first[:2], *second[:2]]).all()
+    assert first[2] == second[2] == 4.0  # demand is reckoned with all the same
+
+
+def test_what_failed_until_ports_came_free_still_belongs_to_the_only_destination() -> None:
+    assert of(failing(3, *ports(443, used=5)), 443) == (3.0, 30.0, 3.0)
+
+
+def test_a_failure_to_another_address_is_not_of_this_one() -> None:
+    assert of(failing(9, *ports(443), to=B), 443) == (0.0, 0.0, 0.0)
+
+
+def test_where_nobody_counts_failures_are_unknown() -> None:
+    reading = described(*ports(443), port_range=(LOW, LOW + SIZE - 1))
+    assert np.isnan(of(reading, 443)[:2]).all()
+
+
+def test_a_budget_that_gets_ports_back_fills_again_at_the_pace_of_all_that_ask() -> None:
+    """15 ports are free and 5 connects a second failed until now: full in 3 s, not never."""
+    reading = failing(5, *ports(443, used=5))
+    at = not_none(reading.find(("10.0.0.1", "10.0.0.5", 443)))
+    assert reading.budgets.full_in_s[at] == pytest.approx(3, abs=0.5)
