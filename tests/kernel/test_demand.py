@@ -1,11 +1,15 @@
 """What a full budget is asked for: connections that succeed and those that fail, under a steady load."""
 
+import time
+
 import numpy as np
 import pytest
 
-from tests.support.forecast_load import load
-from tests.support.in_namespace import in_namespace
+from tests.support.forecast_load import Watch, load, one_destination
+from tests.support.in_namespace import in_namespace, sysctl
+from tests.support.not_none import known
 from twtop.analysis.reading import LONG_S
+from twtop.demo.load import ConnectStats, Stream, client_closes, run
 from twtop.frame.frame import Frame
 from twtop.model import Direction
 
@@ -31,3 +35,22 @@ def test_a_full_budget_is_asked_for_what_its_client_asks() -> None:
     failed = [np.nanmax(frame.groups.budgets.failed_60s) for frame in (settled[0], settled[-1])]
     span_s = settled[-1].snapshot.mono - settled[0].snapshot.mono
     assert failed[1] - failed[0] == pytest.approx(PER_S * span_s, rel=0.05)
+
+
+@pytest.mark.slow
+@in_namespace
+def test_a_full_budget_says_when_its_next_port_is_free() -> None:
+    """Whoever goes on asking gets a port at that moment, and not before."""
+    sysctl("net.ipv4.ip_local_port_range", f"40000 {40000 + PORTS - 1}")
+    sysctl("net.ipv4.tcp_tw_reuse", 0)
+    stats, watch = ConnectStats(), Watch()
+    opened, expected, succeeded_at = one_destination(stats), list[float](), 0.0
+    for _ in run([Stream(PER_S, lambda: client_closes(opened()))], seconds=80, steps=1_000_000):
+        if stats.done > PORTS:
+            succeeded_at = time.monotonic()
+            break
+        if stats.failed and (frame := watch.frame()):
+            bottleneck = known(frame.analysis.bottleneck)
+            expected.append(frame.snapshot.mono + bottleneck.next_free_s)
+    assert len(expected) > 40
+    assert np.abs(np.array(expected) - succeeded_at).max() < 1

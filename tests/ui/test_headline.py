@@ -128,7 +128,9 @@ async def test_connects_that_fail_are_a_figure(size: tuple[int, int]) -> None:
         await stage.tick()
         assert "full now   20/s fail" in headline(stage)[0]
         assert "20/s asked" in headline(stage)[0]
-        assert stage.frame.verdicts[0].text.endswith("full now: 20 connects per second fail.")
+        assert stage.frame.verdicts[0].text.endswith(
+            "full now: 20 connects per second fail, the next port is free in 30 s."
+        )
         await stage.tick()
         assert "fail" not in headline(stage)[0]
 

@@ -34,6 +34,7 @@ class Bottleneck:
     max_per_s: float
     failed_per_s: float
     failed_60s: float
+    next_free_s: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -57,6 +58,7 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             max_per_s=float(binders.max_per_s[binder]),
             failed_per_s=math.nan,  # no one can count a bind() that fails
             failed_60s=math.nan,
+            next_free_s=math.nan,
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -71,6 +73,7 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         max_per_s=float(budgets.max_per_s[worst]),
         failed_per_s=float(budgets.failed_per_s[worst]),
         failed_60s=float(budgets.failed_60s[worst]),
+        next_free_s=float(budgets.next_free_s[worst]),
     )
 
 

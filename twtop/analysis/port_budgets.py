@@ -46,7 +46,8 @@ class PortBudgets:
     tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
     are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
+    full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is
+    not full, or no timer tells. Where a client binds first, it is at most that of the budget which the client's address
     has for all destinations (BindFirst.bound).
     """
 
@@ -61,6 +62,7 @@ class PortBudgets:
     past_cliff: Mask
     failed_per_s: Floats
     failed_60s: Floats
+    next_free_s: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,7 +146,15 @@ def port_budgets(reading: Reading) -> PortBudgets:
         past_cliff=past_cliff,
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
+        next_free_s=np.where(is_full & timed, _soonest(code[busy], free_in_s[busy], count), np.nan),
     )
+
+
+def _soonest(code: Codes, free_in_s: Floats, count: int) -> Floats:
+    """The least of the times of each budget: (count,), NaN where there is none."""
+    soonest = np.full(count, np.inf)
+    np.minimum.at(soonest, code, free_in_s)
+    return np.where(np.isinf(soonest), np.nan, soonest)
 
 
 def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:

@@ -133,9 +133,12 @@ def when_full(full_in_s: float) -> str:
 
 
 def _failing(worst: Bottleneck) -> str:
-    """How many connect() calls find no port, where any does."""
+    """How many connect() calls find no port, where any does, and when a full budget gets one back."""
+    free = "" if np.isnan(worst.next_free_s) else f", the next port is free in {fmt.span(worst.next_free_s)}"
     if worst.failed_per_s > 0:
-        return f": {fmt.rate(worst.failed_per_s)} connects per second fail"
+        return f": {fmt.rate(worst.failed_per_s)} connects per second fail{free}"
+    if free:
+        return free
     return f"; {fmt.count(worst.failed_60s)} connects failed in the last 60 s" if worst.failed_60s > 0 else ""
 
 

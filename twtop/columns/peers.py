@@ -94,6 +94,21 @@ def _times_to_full(peers: ManyPeers) -> Iterator[str]:
     return map(cells.time_to_full, peers.each(budgets.full_in_s).tolist(), peers.each(budgets.failed_60s).tolist())
 
 
+def _fullness(peers: ManyPeers) -> list[str]:
+    full_in_s = peers.each(peers.groups.budgets.full_in_s)
+    words = np.select(
+        [np.isnan(full_in_s), np.isinf(full_in_s), full_in_s == 0], ["unknown", "never", "now"], default="soon"
+    )
+    found: list[str] = words.tolist()
+    return found
+
+
+def _at_limit(peers: ManyPeers) -> list[bool]:
+    budgets = peers.groups.budgets
+    found: list[bool] = ((peers.each(budgets.full_in_s) == 0) | (peers.each(budgets.failed_60s) > 0)).tolist()
+    return found
+
+
 PeerColumn = Column[PeerRow]
 PeerText = Text[ManyPeers]
 PeerField = Field[ManyPeers, Iterable[object]]
@@ -239,6 +254,22 @@ PEERS = Registry[PeerRow, ManyPeers](
             "Connections asked for per second: new_per_s, which has those that fail; null where these are not counted.",
             lambda peers: numbers(np.where(np.isnan(peers.each(peers.groups.budgets.failed_per_s)), np.nan,
                 peers.each(peers.groups.budgets.new_per_s)))),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("full", {"enum": ["now", "soon", "never", "unknown"]},
+            "Whether connect() fails now, will fail at this rate, never will, or nobody knows.", _fullness),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("at_limit", FLAG, "Whether it is full, or a connect() found no port in the last 60 s.",
+            _at_limit),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("free_in_s", nullable(POSITIVE),
+            "Seconds until a TIME_WAIT gives its port back, of a full budget; null where it is not full, or unknown.",
+            _number(lambda budgets: budgets.next_free_s)),
         records=In.OUTBOUND,
     ),
     Entry(

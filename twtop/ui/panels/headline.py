@@ -99,6 +99,12 @@ def _failing(worst: Bottleneck) -> tuple[Part, ...]:
     return ()
 
 
+def _next_port(worst: Bottleneck) -> tuple[Part, ...]:
+    if math.isnan(worst.next_free_s):
+        return ()
+    return (Part((("next port in ", Tone.DIM), (f"{fmt.span(worst.next_free_s):>4}", Tone.PLAIN)), 5),)
+
+
 def _words(worst: Bottleneck, level: Level, width: int) -> Line:
     """The figures, and at the right end the two rates that explain them."""
     figures, when, gaps = (*_share(worst), *_capacity(worst)), _when(worst), 2 * width_of((GAP,))
@@ -106,7 +112,7 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
     if width_of((*name, *figures, *when)) + gaps > width:
         figures = _share(worst)
         name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
-    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8), *_failing(worst)], width)
+    left = fit([Part(name, 9), Part(figures, 7), Part(when, 8), *_failing(worst), *_next_port(worst)], width)
     rates = ((worst.new_per_s, "asked" if worst.failed_60s > 0 else "new"), (worst.max_per_s, "sustainable"))
     pace = ", ".join(f"{fmt.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))
     room = pace and width_of(left) + len(pace) + 2 <= width
