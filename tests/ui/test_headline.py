@@ -135,6 +135,13 @@ async def test_connects_that_fail_are_a_figure(size: tuple[int, int]) -> None:
         assert "fail" not in headline(stage)[0]
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=str)
+async def test_they_are_a_figure_where_the_headline_has_one_line(size: tuple[int, int]) -> None:
+    async with monitor(refusing(0, 100, 30), refusing(1, 100, 30), size=size) as stage:
+        await stage.tick()
+        assert headline(stage)[0].rstrip().endswith("full now  20/s fail")
+
+
 async def test_a_budget_that_was_full_in_the_last_minute_is_at_its_limit() -> None:
     async with monitor(refusing(0, 100, 30), refusing(40, 40, 0), size=(160, 50)) as stage:
         await stage.tick()

@@ -122,6 +122,8 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
 def _beside(frame: Frame, worst: Bottleneck, level: Level, width: int) -> Line:
     """Everything in one line; the gauge takes the room that is left."""
     when = _when(worst)
+    for part in _failing(worst):
+        when = (*when, SPACE, *part.line)
     name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
     for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
         room = width - width_of((*name, *share, *when)) - 3
