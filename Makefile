@@ -15,8 +15,8 @@ test: lint
 
 # The code of every room, with fewer drawn examples, and every scene as pictured; the rest is for `make test`.
 test-fast: lint
-	.venv/bin/python -m pytest $(PYTEST) -m 'not slow' --hypothesis-profile fast twtop tests/unit \
-		tests/ui/test_screenshots.py $(ARGS)
+	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'not slow' --hypothesis-profile fast \
+		twtop tests/unit tests/ui/test_screenshots.py $(ARGS)
 
 test-slow: .venv/.dev
 	.venv/bin/python -m pytest $(PYTEST) -m slow $(ARGS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("twtop", deadline=None, derandomize="CI" in os.environ)
-settings.register_profile("fast", settings.get_profile("twtop"), max_examples=15)
+settings.register_profile("fast", settings.get_profile("twtop"), max_examples=10)
 settings.load_profile("twtop")
 
 

@@ -57,6 +57,7 @@ def test_the_screen_is_as_pictured(scene: Scene) -> None:
         pytest.fail(f"{path(scene).name} differs; 'make screenshots' draws it anew\n{changes or 'in colours alone'}")
 
 
+@pytest.mark.slow
 def test_pictures_are_the_same_elsewhere(tmp_path: Path) -> None:
     """In another process with other settings; scenes that a setting could reach."""
     names = ["monitor", "monitor-no-colour", "filter", "paused"]
