@@ -101,7 +101,7 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
     reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
     budgets, binders = port_budgets(reading), bind_first(reading)
     if binders is not None:
-        budgets = replace(budgets, full_in_s=binders.bound(reading.destinations, budgets.full_in_s))
+        budgets = _with_shared_budgets(budgets, binders, reading.destinations)
     outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
@@ -116,4 +116,16 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
         minute=outcome.minute(reading, time_wait),
         staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
         counted=snapshot.gauges.get("tw"),
+    )
+
+
+def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations: Destinations) -> PortBudgets:
+    """The same, where they may end with the budget that an address has for all destinations. Nobody can count a bind()
+    that fails, so what fails there is unknown."""
+    shared = binders.is_client_of(destinations)
+    return replace(
+        budgets,
+        full_in_s=binders.bound(destinations, budgets.full_in_s),
+        failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
+        failed_60s=np.where(shared, np.nan, budgets.failed_60s),
     )

@@ -67,6 +67,11 @@ class BindFirst:
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
+    def is_client_of(self, destinations: Destinations) -> Mask:
+        """Mask of the destinations whose client binds first for certain: (destinations,)."""
+        outbound: Mask = destinations.direction == Direction.OUTBOUND
+        return outbound & np.isin(destinations.local, self.local[self.holds])
+
     def bound(self, destinations: Destinations, full_in_s: Floats) -> Floats:
         """Seconds until each destination is full, given those until its own budget is full: (destinations,).
 

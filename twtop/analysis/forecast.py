@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.rates import SHORT_S, disagree
 from twtop.analysis.reading import LASTING_S, LONG_S, Reading
 from twtop.analysis.timer_wheel import MINUTE_S, entries, releases
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, TcpState, Timer, freeze
+from twtop.model import Codes, Counts, Floats, Mask, Rows, TcpState, Timer, freeze
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
@@ -146,7 +145,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     snapshot, destinations, names = reading.snapshot, reading.destinations, reading.names
     sockets, count, capacity = snapshot.sockets, len(destinations), budgets.capacity
     losses = _losses(reading)
-    shared = _shares_a_budget(destinations, binders, len(sockets.addresses))
+    shared = np.zeros(count, np.bool_) if binders is None else binders.is_client_of(destinations)
     soon = np.maximum(np.nan_to_num(budgets.new_per_s) * MINUTE_S, budgets.used)
     own = np.flatnonzero(shared | (losses.early >= MANY) | (budgets.used + soon >= capacity))
     key = np.where(shared, count + destinations.local, np.arange(count))[own]
@@ -231,12 +230,3 @@ def _survival_per_s(earlier: Floats, gone: Floats, span_s: float) -> Floats:
     earlier = np.maximum(earlier, 1.0)
     survival: Floats = (np.maximum(earlier - gone, 0.5) / earlier) ** (1 / span_s)
     return survival
-
-
-def _shares_a_budget(destinations: Destinations, binders: BindFirst | None, addresses: int) -> Mask:
-    """Mask of the destinations whose client binds first."""
-    binds = np.zeros(addresses, np.bool_)
-    if binders is not None:
-        binds[binders.local[binders.holds]] = True
-    shared: Mask = binds[destinations.local] & (destinations.direction == Direction.OUTBOUND)
-    return shared

@@ -8,9 +8,11 @@ import pytest
 
 from tests.support.not_none import known as not_none
 from tests.support.port_reading import PortReading, described
-from tests.support.sock_diag_dump import Block, many
+from tests.support.sock_diag_dump import Block, make_sample, many
+from twtop.analysis.analysis import analyse
 from twtop.analysis.failures import FailureHistory, Failures
 from twtop.failed_connects import FailedConnects
+from twtop.sources.decode import decode
 
 A, B, C = (int(ipaddress.ip_address(text)) for text in ("::ffff:10.0.0.5", "fd00::1", "::1"))
 Rows = Mapping[tuple[int, int], int]
@@ -150,3 +152,18 @@ def test_a_budget_that_gets_ports_back_fills_again_at_the_pace_of_all_that_ask()
     reading = failing(5, *ports(443, used=5))
     at = not_none(reading.find(("10.0.0.1", "10.0.0.5", 443)))
     assert reading.budgets.full_in_s[at] == pytest.approx(3, abs=0.5)
+
+
+def test_where_a_client_binds_first_nobody_knows_what_fails() -> None:
+    """A bind() that fails leaves no address to count it by."""
+    lports = np.arange(LOW, LOW + 2000)
+    blocks = [
+        many("10.0.0.1", f"10.0.1.{number}:443", "TIME_WAIT", lports=lports[number::20], remaining=40)
+        for number in range(20)
+    ]
+    sample = make_sample(*blocks, port_range=(LOW, LOW + 1999), tw_reuse=0)
+    failures = FailureHistory().advance(counted(1000.0, {}), 1000.0)
+    found = analyse(decode(sample), failures=failures)
+    assert not_none(found.bind_first).holds.all()
+    assert np.isnan(found.budgets.failed_per_s).all()
+    assert np.isnan(found.budgets.failed_60s).all()
