@@ -102,28 +102,25 @@ async def test_a_click_on_a_head_sorts_and_one_more_reverses() -> None:
             await until_sorted_by(stage, f"{title}↑")
 
 
-async def test_s_goes_through_all_orders() -> None:
-    async with monitor(lab(), size=(160, 40)) as stage:
+async def orders(size: tuple[int, int], presses: int) -> list[str]:
+    """The columns that the sockets are sorted by after each press of `s`."""
+    seen = []
+    async with monitor(lab(), size=size) as stage:
         await drill(stage, "830")
-        seen = []
-        for _ in range(6):
+        for _ in range(presses):
             was = head(stage, stage.sockets)
             await stage.press("s")
             await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
             seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
-        assert seen == ["AGE", "PROCESS", "LOCAL", "REMOTE", "STATE", "REMAINING"]
+    return seen
+
+
+async def test_s_goes_through_all_orders() -> None:
+    assert await orders((160, 40), 6) == ["AGE", "PROCESS", "LOCAL", "REMOTE", "STATE", "REMAINING"]
 
 
 async def test_s_leaves_out_columns_that_are_out_of_sight() -> None:
-    async with monitor(lab(), size=(60, 20)) as stage:
-        await drill(stage, "830")
-        seen = []
-        for _ in range(3):
-            was = head(stage, stage.sockets)
-            await stage.press("s")
-            await stage.until(lambda was=was: head(stage, stage.sockets) != was, "another order")  # type: ignore[misc]
-            seen += re.findall(r"([A-Z]+)↓", head(stage, stage.sockets))
-        assert seen == ["LOCAL", "REMOTE", "REMAINING"]
+    assert await orders((60, 20), 3) == ["LOCAL", "REMOTE", "REMAINING"]
 
 
 async def test_local_order_is_by_number() -> None:

@@ -224,10 +224,11 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.OUTBOUND,
     ),
     Entry(
-        PeerColumn("new", "NEW/s", 7, cells.new, "New connections per second", priority=5, sort=GroupSort.NEW),
+        PeerColumn("new", "NEW/s", 7, cells.new, "Connections asked for per second", priority=5, sort=GroupSort.NEW),
         PeerText(7, _figure(fmt.rate, lambda budgets: budgets.new_per_s)),
         PeerField("new_per_s", nullable(NUMBER),
-            "New connections per second, less those that end without a TIME_WAIT; null where timers are unknown.",
+            "New connections per second, less those that end without a TIME_WAIT, and, where these are counted, those "
+            "that fail; null where timers are unknown.",
             _number(lambda budgets: budgets.new_per_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
     ),
@@ -251,7 +252,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("asked_per_s", nullable(POSITIVE),
-            "Connections asked for per second: new_per_s, which has those that fail; null where these are not counted.",
+            "Connections asked for per second: new_per_s where those that fail are counted, else null.",
             lambda peers: numbers(np.where(np.isnan(peers.each(peers.groups.budgets.failed_per_s)), np.nan,
                 peers.each(peers.groups.budgets.new_per_s)))),
         records=In.OUTBOUND,
