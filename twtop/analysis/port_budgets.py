@@ -13,7 +13,7 @@ import numpy as np
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
-from twtop.analysis.rates import SHORT_S, measure_rates
+from twtop.analysis.rates import SHORT_S, disagree, measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
@@ -165,8 +165,9 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
         return None, unknown, unknown
     found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
     unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
-    per_s, last_60s = (np.where(unclear, np.nan, each) for each in (found.per_s(SHORT_S), found.last_60s))
-    return found, per_s, last_60s
+    mean, now = found.per_s(SHORT_S), found.per_s(1)
+    per_s = np.where(disagree(mean, now, 1), now, mean)
+    return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:

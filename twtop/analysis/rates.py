@@ -73,7 +73,7 @@ def measure_rates(
     return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))
 
 
-def disagree(long_per_s: Floats, short_per_s: Floats) -> Mask:
-    """Mask of the rates whose mean over SHORT_S differs from that over LONG_S by more than chance."""
-    expected, seen = long_per_s * SHORT_S, short_per_s * SHORT_S
+def disagree(long_per_s: Floats, short_per_s: Floats, short_s: int = SHORT_S) -> Mask:
+    """Mask of the rates whose mean over the last `short_s` seconds differs from a longer one by more than chance."""
+    expected, seen = long_per_s * short_s, short_per_s * short_s
     return np.abs(seen - expected) > CHANGED_SIGMAS * np.sqrt(np.maximum(expected, 1.0))

@@ -275,8 +275,8 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("failed_per_s", nullable(POSITIVE),
-            "connect() calls per second that find no port, mean of the last 3 s; null where they are not counted, or "
-            "where several full destinations share the remote address.",
+            "connect() calls per second that find no port: mean of the last 3 s, or of the last second where that "
+            "differs by more than chance; null where they are not counted, or several full destinations share them.",
             _number(lambda budgets: budgets.failed_per_s)),
         records=In.OUTBOUND | In.CSV_OUTBOUND,
     ),

@@ -1,7 +1,7 @@
 """Failed connects add up: in all, by second, by address, and as at least so many."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -107,10 +107,10 @@ def ports(*services: int, used: int = SIZE, first: int = 0) -> list[Block]:
     return [many("10.0.0.1", f"10.0.0.5:{service}", "TIME_WAIT", lports=lports, remaining=40) for service in services]
 
 
-def failing(per_s: int, *blocks: Block, seconds: int = 10, to: int = A) -> PortReading:
-    """So many connects to an address failed in each of the last seconds."""
+def failing(per_s: int, *blocks: Block, seconds: Sequence[int] = range(10), to: int = A) -> PortReading:
+    """So many connects to an address failed in each of these seconds; 0 is the last one."""
     history, now = FailureHistory(), 1000.0
-    rows = {(to, int(now * 10) - 10 * second - 1): per_s for second in range(seconds)}
+    rows = {(to, int(now * 10) - 10 * second - 1): per_s for second in seconds}
     failures = history.advance(counted(now, rows), now)
     return described(*blocks, port_range=(LOW, LOW + SIZE - 1), failures=failures)
 
@@ -132,6 +132,19 @@ def test_of_several_full_destinations_nobody_knows_which_was_meant() -> None:
     first, second = (of(failing(8, *ports(443, 80)), service) for service in (443, 80))
     assert np.isnan([*first[:2], *second[:2]]).all()
     assert first[2] == second[2] == 4.0  # demand is reckoned with all the same
+
+
+@pytest.mark.parametrize(
+    ("per_s", "seconds", "said"),
+    [
+        pytest.param(150, [0], 150, id="begun a second ago"),
+        pytest.param(150, [1, 2, 3], 0, id="over since a second"),
+        pytest.param(1, [1], 1 / 3, id="few, and none in the last second by chance"),
+        pytest.param(1, [0], 1 / 3, id="few, and one in the last second by chance"),
+    ],
+)
+def test_a_change_shows_in_the_next_second_but_chance_does_not(per_s: int, seconds: list[int], said: float) -> None:
+    assert of(failing(per_s, *ports(443), seconds=seconds), 443)[0] == pytest.approx(said)
 
 
 def test_what_failed_until_ports_came_free_still_belongs_to_the_only_destination() -> None:
