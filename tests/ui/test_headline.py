@@ -112,19 +112,20 @@ async def test_what_the_load_meets_is_cut_behind_a_word(width: int, load: str, s
         assert stage.lines[2].strip() == shown
 
 
-def refusing(at: float, used: int, failed: int) -> Sample:
-    """So many of a hundred ports in use, and so many failed connects in the second before `at`."""
+def refusing(at: float, used: int, failed: int, seconds: int = 1) -> Sample:
+    """So many of a hundred ports in use, and so many failed connects in each of the seconds before `at`."""
     taken = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32_768 + np.arange(used), remaining=30)
     sample = make_sample(taken, at=at, port_range=(32_768, 32_867), tw_reuse=0)
-    row = np.zeros(1, ROW)
-    row["tenth"], row["count"], row["address"] = int(sample.mono * 10) - 1, failed, (0, 0xFFFF_0A00_0005)
-    return replace(sample, failures=FailureTable(sample.mono - 1, sample.mono, row.tobytes()))
+    rows = np.zeros(seconds, ROW)
+    rows["tenth"] = int(sample.mono * 10) - 10 * np.arange(seconds)[::-1] - 1
+    rows["count"], rows["address"] = failed, (0, 0xFFFF_0A00_0005)
+    return replace(sample, failures=FailureTable(sample.mono - seconds, sample.mono, rows.tobytes()))
 
 
 @pytest.mark.parametrize("size", [(160, 50), (120, 40)], ids=str)
 async def test_connects_that_fail_are_a_figure(size: tuple[int, int]) -> None:
     """Once ports came free, the budget is not said to be never full."""
-    async with monitor(refusing(0, 100, 30), refusing(1, 100, 30), refusing(70, 40, 0), size=size) as stage:
+    async with monitor(refusing(0, 100, 20, seconds=2), refusing(1, 100, 20), refusing(70, 40, 0), size=size) as stage:
         await stage.tick()
         assert "full now   20/s fail" in headline(stage)[0]
         assert "20/s asked" in headline(stage)[0]
@@ -137,7 +138,7 @@ async def test_connects_that_fail_are_a_figure(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=str)
 async def test_they_are_a_figure_where_the_headline_has_one_line(size: tuple[int, int]) -> None:
-    async with monitor(refusing(0, 100, 30), refusing(1, 100, 30), size=size) as stage:
+    async with monitor(refusing(0, 100, 20, seconds=2), refusing(1, 100, 20), size=size) as stage:
         await stage.tick()
         assert headline(stage)[0].rstrip().endswith("full now  20/s fail")
 
