@@ -8,12 +8,12 @@ import pytest
 
 from tests.support.forecast_load import Watch
 from tests.support.in_namespace import in_namespace, wait_until
-from twtop.analysis.verdicts import Level
 from twtop.demo.lab import Lab, Plan
 from twtop.demo.load import Connection, ConnectStats, Server, Stream, connect, run
 from twtop.demo.scenarios import BY_NAME
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
+from twtop.verdicts.verdict import Level
 
 SOON_S, SLOW_S = 8, 0.5
 

@@ -51,6 +51,7 @@ def test_a_full_budget_says_when_its_next_port_is_free() -> None:
             break
         if stats.failed and (frame := watch.frame()):
             bottleneck = known(frame.analysis.bottleneck)
-            expected.append(frame.snapshot.mono + bottleneck.next_free_s)
+            if bottleneck.used == PORTS:  # else a port has come free since the last connect()
+                expected.append(frame.snapshot.mono + bottleneck.next_free_s)
     assert len(expected) > 40
     assert np.abs(np.array(expected) - succeeded_at).max() < 1

@@ -16,5 +16,4 @@ peak_hold        the highest pressure of each destination in this run
 forecast         the count of TIME_WAIT in each second of the next minute
 close_wait       CLOSE_WAIT that stay: an application forgets to close
 kernel_costs     what sockets cost the kernel: memory, hash chains, accept queues
-verdicts         what this many TIME_WAIT cost here: six short answers
 """

@@ -6,13 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.verdicts import SOON_S, Level, ports_level
 from twtop.columns.gauge import gauge
 from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.groups import SPARK_STEPS, has_timers
 from twtop.frame.view import Key, label
 from twtop.model import Counts, Direction
+from twtop.verdicts.ports import ports_level
+from twtop.verdicts.verdict import SOON_S, Level
 
 SHORT_DIRECTIONS = {Direction.OUTBOUND: "out", Direction.INBOUND: "in", Direction.UNKNOWN: "?"}
 

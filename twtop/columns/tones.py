@@ -3,8 +3,8 @@
 import enum
 from collections.abc import Sequence
 
-from twtop.analysis.verdicts import Level
 from twtop.sanitize import cells, cut
+from twtop.verdicts.verdict import Level
 
 
 class Tone(enum.StrEnum):

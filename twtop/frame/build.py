@@ -5,13 +5,13 @@ import numpy as np
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
 from twtop.analysis.timer_wheel import MINUTE_S, carried, rate
-from twtop.analysis.verdicts import verdicts
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame, StateRows, TimeWait
 from twtop.frame.groups import STATES
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
+from twtop.verdicts.verdicts import verdicts
 
 
 def build_frame(history: History, analysis: Analysis, view: View, owners: Owners, every_s: float) -> Frame:

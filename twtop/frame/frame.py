@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.verdicts import Verdict
 from twtop.filter.query import Everything
 from twtop.frame.groups import Groups
 from twtop.frame.port_map import PortMap
 from twtop.frame.view import Key, View
 from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
+from twtop.verdicts.verdict import Verdict
 
 MOST_KNOWN = 4096
 """How many rows' counts at the baseline are kept. This is more than a screen shows."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.verdicts import CounterRates
 from twtop.filter.query import Everything, Query
 from twtop.frame.apply_view import AppliedView, apply_view
 from twtop.frame.baseline import Baseline
@@ -15,6 +14,7 @@ from twtop.frame.churn import Churn
 from twtop.frame.frame import Base
 from twtop.frame.view import View
 from twtop.model import Counts, Owners, Snapshot
+from twtop.verdicts.verdict import CounterRates
 
 TICKS = 240
 """How far back the timeline goes, in ticks: four minutes at one per second."""

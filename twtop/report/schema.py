@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from twtop.analysis.failures import Failures
-from twtop.analysis.verdicts import Level, Verdict
 from twtop.columns.column import records
 from twtop.columns.field import COUNT, FLAG, NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable, object_of, plain
 from twtop.columns.peer_rows import ManyPeers
@@ -18,6 +17,7 @@ from twtop.frame.groups import Groups
 from twtop.frame.sorting import ordered
 from twtop.frame.view import GroupSort
 from twtop.model import Direction, Limits, TcpState
+from twtop.verdicts.verdict import Level, Verdict
 
 SCHEMA = "twtop/1"
 BATCH = 1000

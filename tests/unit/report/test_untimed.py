@@ -11,7 +11,6 @@ from tests.support.built_frames import filtered, frames
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import later
 from tests.support.sock_diag_dump import make_sample
-from twtop.analysis.verdicts import Level
 from twtop.explain.claims import as_text, explain
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
@@ -19,6 +18,7 @@ from twtop.report.formats import to_csv, to_json
 from twtop.report.text import to_text
 from twtop.sources.probe import Sample
 from twtop.sources.psutil_source import ROW
+from twtop.verdicts.verdict import Level
 
 HELD = 600
 

@@ -12,11 +12,11 @@ from tests.support.monitor_pilot import monitor
 from tests.support.not_none import known
 from tests.support.old_proc import KERNELS, Kernel, write_tree
 from tests.support.sock_diag_dump import many, sock
-from twtop.analysis.verdicts import Level
 from twtop.explain.claims import as_text, explain
 from twtop.report.formats import to_csv, to_json
 from twtop.report.text import to_text
 from twtop.sources.probe import Sample, read_procfs
+from twtop.verdicts.verdict import Level
 
 OLD, YOUNG = 300, 200
 LISTENER = sock("10.0.0.1:80", state="LISTEN", inode=5)

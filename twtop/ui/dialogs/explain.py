@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from twtop import formatting as fmt
-from twtop.analysis.verdicts import Verdict
 from twtop.columns.tones import Tone
 from twtop.explain.claims import Explanation, Truth
 from twtop.ui.dialogs.dialog import Dialog, Page
 from twtop.ui.kit.wrapping import Paragraph, Paragraphs
+from twtop.verdicts.verdict import Verdict
 
 TONES = {Truth.FALSE: Tone.CRITICAL, Truth.PARTLY: Tone.WARN, Truth.TRUE: Tone.OK}
 BODY = 8

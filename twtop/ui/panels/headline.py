@@ -7,13 +7,14 @@ from textual.geometry import Offset, Size
 
 from twtop import formatting as fmt
 from twtop.analysis.bottleneck import Bottleneck
-from twtop.analysis.verdicts import SOON_S, Level, Verdict, when_full
 from twtop.columns.gauge import BLOCKS, bar, gauge
 from twtop.columns.tones import SIGNS, Line, Tone, merged, width_of
 from twtop.frame.frame import Frame
 from twtop.ui.kit.lines import GAP, Part, fit, spread
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.wrapping import wrapped
+from twtop.verdicts.ports import when_full
+from twtop.verdicts.verdict import SOON_S, Level, Verdict
 
 URGENT = (Level.CRITICAL, Level.WARN)
 TONES = {Level.CRITICAL: Tone.ALARM, Level.WARN: Tone.WARN}

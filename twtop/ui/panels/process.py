@@ -7,7 +7,6 @@ from textual.geometry import Size
 from textual.worker import Worker
 
 from twtop import formatting as fmt
-from twtop.analysis.verdicts import SHARE_CRITICAL, SHARE_WARN
 from twtop.columns.socket_rows import SocketRow
 from twtop.columns.tones import Line, Tone, aligned
 from twtop.model import Process, TcpState
@@ -16,6 +15,7 @@ from twtop.sanitize import printable
 from twtop.ui.kit.background import in_background
 from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
+from twtop.verdicts.verdict import SHARE_CRITICAL, SHARE_WARN
 
 LONGEST_COMMAND = 1000
 READ_EVERY_S = 1.0

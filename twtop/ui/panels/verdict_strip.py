@@ -5,11 +5,11 @@ from functools import partial
 
 from textual.geometry import Offset, Size
 
-from twtop.analysis.verdicts import Level, Verdict
 from twtop.columns.tones import SIGNS, Line, Tone, width_of
 from twtop.frame.frame import Frame
 from twtop.ui.kit.lines import GAP, Part, fit, part_at
 from twtop.ui.kit.panel import LinePanel
+from twtop.verdicts.verdict import Level, Verdict
 
 TONES = {Level.OK: Tone.OK, Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL, Level.UNKNOWN: Tone.DIM}
 URGENCY = [Level.UNKNOWN, Level.OK, Level.WARN, Level.CRITICAL]

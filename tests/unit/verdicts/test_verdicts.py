@@ -10,8 +10,10 @@ import pytest
 from tests.support.built_frames import frame, frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.kernel_costs import Memory
-from twtop.analysis.verdicts import CounterRates, Level, Verdict, ports_level, verdicts, when_full
 from twtop.frame.frame import Frame
+from twtop.verdicts.ports import ports_level, when_full
+from twtop.verdicts.verdict import CounterRates, Level, Verdict
+from twtop.verdicts.verdicts import verdicts
 
 RANGE = (32768, 33767)
 

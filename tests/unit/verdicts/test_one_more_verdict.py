@@ -7,10 +7,10 @@ import pytest
 from tests.support.built_frames import frame
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import CONNECTIONS, lab
-from twtop.analysis import verdicts
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.verdicts import CounterRates, Level, Verdict
 from twtop.report.formats import to_json, to_text
+from twtop.verdicts import verdicts
+from twtop.verdicts.verdict import CounterRates, Level, Verdict
 
 TEXT = "The cat is on the table."
 
