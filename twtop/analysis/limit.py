@@ -49,11 +49,21 @@ def find_limit(
         full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
     if failed is not None:
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
-        full_at = np.maximum(full_at, np.where(failed.last_60s > 0, now - seconds_ago, -np.inf))
+        certain = (failed.last_60s > 0) & ~failed.is_shared
+        full_at = np.maximum(full_at, np.where(certain, now - seconds_ago, -np.inf))
     unseen = now - full_at <= SHORT_S
     if failed is not None and reading.failures is not None and reading.failures.counting:
         unseen &= False if binds is None else binds
     return Limit(full_at, now - full_at <= SECONDS, unseen)
+
+
+def full_lately(reading: Reading) -> Mask:
+    """Mask of the destinations that were full in the minute before this dump, by the dumps before it."""
+    if not reading.recent:
+        return np.zeros(len(reading.names), np.bool_)
+    last = reading.recent[-1]
+    lately: Mask = reading.snapshot.mono - last.of(last.full_at, reading.names, missing=-np.inf) <= SECONDS
+    return lately
 
 
 def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Names, code: Codes, age_ms: Codes) -> Rates:

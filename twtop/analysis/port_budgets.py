@@ -15,7 +15,7 @@ from twtop.analysis.destinations import Names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
-from twtop.analysis.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
+from twtop.analysis.limit import Limit, find_limit, freed, full_lately, is_full_now, with_unseen_demand
 from twtop.analysis.rates import SHORT_S, disagree, measure_rates
 from twtop.analysis.reading import BudgetState, Reading
 from twtop.analysis.timer_wheel import mean_life_s
@@ -183,7 +183,7 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
     if failures is None:
         unknown = np.full(len(destinations), np.nan)
         return None, unknown, unknown
-    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
+    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full | full_lately(reading))
     unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
     mean, now = found.per_s(SHORT_S), found.per_s(1)
     per_s = np.where(disagree(mean, now, 1), now, mean)

@@ -20,7 +20,7 @@ def ports(analysis: Analysis) -> Verdict:
     if worst.destination is None:
         who = f"{worst.name} binds before it connects, so its {fmt.count(worst.shared_by)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
-        least, end = "", "; at the end bind() fails with EADDRINUSE"
+        least, end = "", f"; {'' if worst.waits else 'at the end '}bind() fails with EADDRINUSE"
     else:
         who = f"{worst.name} holds {fmt.count(worst.used)}"
         least, end = "at least " if np.isnan(budgets.reusable[worst.destination]) else "", ""
@@ -74,7 +74,7 @@ def _when(worst: Bottleneck) -> str:
         return "when it is full is unknown without timers"
     if not words:
         return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
-    return ", ".join((f"{words}{_failing(worst)}", *next_port(worst)))
+    return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
 
 
 def _failing(worst: Bottleneck) -> str:
@@ -85,9 +85,8 @@ def _failing(worst: Bottleneck) -> str:
     return ""
 
 
-def next_port(worst: Bottleneck) -> tuple[str, ...]:
-    """When a full budget gets a port back, and how many per second from then on; nothing where that is unknown."""
+def _next_port(worst: Bottleneck) -> str:
     if np.isnan(worst.next_free_s):
-        return ()
+        return ""
     then = "" if np.isnan(worst.freed_per_s) else f", then {fmt.per_s(worst.freed_per_s)}"
-    return (f"the next port is free in {fmt.span(worst.next_free_s)}{then}",)
+    return f", the next port is free in {fmt.span(worst.next_free_s)}{then}"

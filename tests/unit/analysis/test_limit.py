@@ -1,13 +1,15 @@
-"""A budget that is or was full: what it is asked for where nobody counts, and when its ports come free."""
+"""A budget that is or was full: what it is asked for, whose connects fail, and when its ports come free."""
 
 import math
 
 import numpy as np
 import pytest
 
+from tests.support.counted_failures import counted
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
+from twtop.analysis.failures import FailureHistory, Failures
 from twtop.analysis.reading import RecentDumps
 
 LOW, SIZE = 40_000, 300
@@ -15,14 +17,14 @@ ENDS = ("10.0.0.1", "10.0.0.5", 443)
 
 
 class Run:
-    """Readings of one run, each compared with those before it; no one counts what fails."""
+    """Readings of one run, each compared with those before it."""
 
     def __init__(self) -> None:
         self._recent = RecentDumps()
 
-    def read(self, now: float, *blocks: Block) -> PortReading:
+    def read(self, now: float, *blocks: Block, failures: Failures | None = None) -> PortReading:
         port_range, recent = (LOW, LOW + SIZE - 1), self._recent.before(1000 + now)
-        found = described(*blocks, at=now, recent=recent, port_range=port_range)
+        found = described(*blocks, at=now, recent=recent, port_range=port_range, failures=failures)
         self._recent.keep(found.summary())
         return found
 
@@ -49,7 +51,8 @@ def test_a_full_budget_keeps_the_demand_that_filled_it() -> None:
 
 def test_the_first_reading_of_a_full_budget_tells_the_demand_that_filled_it() -> None:
     rate, unseen = asked(Run().read(40, opened(40, 30)))
-    assert (rate, unseen) == (pytest.approx(30, rel=0.05), True)
+    assert rate == pytest.approx(30, rel=0.05)
+    assert unseen
 
 
 def test_the_demand_for_a_budget_of_open_connections_is_unknown() -> None:
@@ -66,7 +69,8 @@ def test_once_ports_are_free_the_demand_is_what_is_seen() -> None:
         run.read(now, opened(now, 30))
     some = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 100), remaining=8)
     said = [asked(run.read(now, some)) for now in range(12, 16)]
-    assert said == [(pytest.approx(30, rel=0.05), True)] * 3 + [(0, False)]
+    assert [rate for rate, _ in said] == pytest.approx([30, 30, 30, 0], rel=0.05)
+    assert [unseen for _, unseen in said] == [True, True, True, False]
 
 
 def test_a_full_budget_tells_when_ports_come_free_and_how_fast() -> None:
@@ -86,3 +90,14 @@ def test_a_budget_was_at_its_limit_for_a_minute() -> None:
         reading = run.read(now, sock("10.0.0.1:40000", "10.0.0.5:443"))
         lately.append(bool(reading.budgets.limit.lately[known(reading.find(ENDS))]))
     assert lately == [True, True, True, False]
+
+
+def test_what_fails_is_of_the_destination_that_was_full_lately() -> None:
+    """The other one of the same address never was."""
+    run, history = Run(), FailureHistory()
+    other = many("10.0.0.1", "10.0.0.5:80", lports=range(LOW, LOW + 5))
+    run.read(11, opened(11, 30), other)
+    freed = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 250), remaining=20)
+    failures = history.advance(counted(1012.0, {(0xFFFF_0A00_0005, 10_115): 30}), 1012.0)
+    found = run.read(12, freed, other, failures=failures).budgets
+    assert sorted(found.failed_60s.tolist()) == [0, 30]
