@@ -20,7 +20,9 @@ from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`direction` (sockets,) is a Direction. `peak` (destinations,) is the highest pressure of the run, NaN if unknown.
+    """`budgets` are what each destination's client has: where it binds first that of its address, else connect()'s.
+    `connect_budgets` are connect()'s for all of them. `direction` (sockets,) is a Direction. `peak` (destinations,) is
+    the highest pressure of the run, NaN if unknown.
 
     `bind_first` is None where the port range is unknown or only a part of the sockets was read. `bottleneck` is None
     where no outbound connection holds an ephemeral port.
@@ -33,6 +35,7 @@ class Analysis:
     reading: Reading
     direction: NDArray[np.uint8]
     budgets: PortBudgets
+    connect_budgets: PortBudgets
     peak: Floats
     bind_first: BindFirst | None
     bottleneck: Bottleneck | None
@@ -85,12 +88,12 @@ class Analyst:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
-            budgets, binders = found.budgets, found.bind_first
+            budgets, binders = found.connect_budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
             self._last = replace(
                 found,
-                peak=self._peaks.hold(found.reading.names, budgets.pressure),
+                peak=self._peaks.hold(found.reading.names, found.budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
             )
         return self._last
@@ -99,14 +102,14 @@ class Analyst:
 def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
     """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
     reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
-    budgets, binders = port_budgets(reading), bind_first(reading)
-    if binders is not None:
-        budgets = _with_shared_budgets(budgets, binders, reading.destinations)
-    outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
+    own, binders = port_budgets(reading), bind_first(reading)
+    budgets = own if binders is None else _with_shared_budgets(own, binders)
+    outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
         direction=reading.destinations.per_socket(),
         budgets=budgets,
+        connect_budgets=own,
         peak=budgets.pressure,
         bind_first=binders,
         bottleneck=find_bottleneck(reading, budgets, binders),
@@ -119,13 +122,33 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
     )
 
 
-def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations: Destinations) -> PortBudgets:
-    """The same, where they may end with the budget that an address has for all destinations. Nobody can count a bind()
-    that fails, so what fails there is unknown."""
-    shared = binders.is_client_of(destinations)
+def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
+    """The same, where a client binds first with the budget that its address has for all destinations.
+
+    Nobody can count a bind() that fails, so what fails there is unknown. Where clients of both kinds may connect to a
+    destination, what is left depends on which of them asks.
+    """
+    binds, either, address = binders.certain, binders.certain | binders.may, binders.of_destination
+
+    def shared(column: NDArray[np.number], connects: Floats) -> Floats:
+        return np.where(binds, column[address], connects)
+
+    if not either.any():
+        return own
+    least, most = (left[address].astype(np.float64) for left in (binders.left_at_least, binders.left_at_most))
+    least = np.where(binders.both, np.fmin(least, own.left_at_least), least)
+    most = np.where(binders.both, np.fmax(most, own.left_at_most), most)
     return replace(
-        budgets,
-        full_in_s=binders.bound(destinations, budgets.full_in_s),
-        failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
-        failed_60s=np.where(shared, np.nan, budgets.failed_60s),
+        own,
+        used=shared(binders.ports, own.used),
+        time_wait=shared(binders.waiting, own.time_wait),
+        reusable=np.where(binds, 0.0, own.reusable),
+        capacity=shared(binders.capacity, own.capacity),
+        max_per_s=shared(binders.max_per_s, own.max_per_s),
+        full_in_s=binders.time_to_full(own.full_in_s),
+        next_free_s=shared(binders.next_free_s, own.next_free_s),
+        failed_per_s=np.where(binds, np.nan, own.failed_per_s),
+        failed_60s=np.where(binds, np.nan, own.failed_60s),
+        left_at_least=np.where(either, least, own.left_at_least),
+        left_at_most=np.where(either, most, own.left_at_most),
     )

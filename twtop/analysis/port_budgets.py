@@ -37,9 +37,12 @@ class PortBudgets:
     """The budget of each destination: (destinations,). NaN is unknown or does not apply.
 
     Outbound, `used` of `capacity` ports are taken by sockets in any state. `time_wait` of these are in TIME_WAIT, and
-    connect() may take over `reusable` of those. So capacity − used + reusable connections can still be made, now and
-    then one less (EphemeralPorts.skipped_ports). `probes_per_connect` is the mean number of ports that a connect()
-    tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
+    connect() may take over `reusable` of those. So `left_at_most` = capacity − used + reusable connections can still be
+    made. It may be as few as `left_at_least` where nobody sees who holds a port (EphemeralPorts.unclear), where
+    connect() may skip one (skipped_ports), and where it is unknown what it may take over.
+
+    `probes_per_connect` is the mean number of ports that a connect() tries. Past the cliff the first parity is full.
+    Inbound, `used` are client ports of the peer.
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
@@ -63,6 +66,8 @@ class PortBudgets:
     failed_per_s: Floats
     failed_60s: Floats
     next_free_s: Floats
+    left_at_least: Floats
+    left_at_most: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,14 +108,18 @@ def reuse_delay_ms(limits: Limits) -> int:
 
 
 def port_budgets(reading: Reading) -> PortBudgets:
-    """The budget of every destination of a reading."""
+    """The budget that connect() has for every destination of a reading.
+
+    Where the client binds first, `used` and `time_wait` count its ports too, though they are none of connect()'s.
+    """
     snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
     sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
-    member = code >= 0
+    member = in_budget = code >= 0
     if ports is not None:
-        member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
+        in_budget = member & (ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND))
+        member = in_budget if reading.choices is None else in_budget | reading.choices.of_binders(sockets, destinations)
     time_wait = member & sockets.is_time_wait
     reusable = reusable_rows(snapshot.limits, sockets)
     allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
@@ -120,24 +129,27 @@ def port_budgets(reading: Reading) -> PortBudgets:
 
     used, waiting = tally(member), tally(time_wait)
     total = np.nan if ports is None else float(ports.capacity)
-    held = member if reusable is None else member & ~reusable
+    held = in_budget if reusable is None else in_budget & ~reusable
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
     live, ceiling = used - waiting, np.where(outbound, total, np.nan)
     rows = np.flatnonzero(time_wait)
-    free = np.zeros(count) if reusable is None else tally(member & reusable)
-    is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
+    free = np.zeros(count) if reusable is None else tally(in_budget & reusable)
+    room_left = ceiling - tally(in_budget)
+    is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
     rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(reading, allowed)
+    reuse = np.where(known, np.nan if reusable is None else free, np.nan)
+    unclear = reading.skipped_ports + _unclear(ports, sockets, held, tally)
     busy = np.flatnonzero(time_wait & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
     return PortBudgets(
         used=used,
         time_wait=waiting,
-        reusable=np.where(known, np.nan if reusable is None else free, np.nan),
+        reusable=reuse,
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
@@ -147,7 +159,21 @@ def port_budgets(reading: Reading) -> PortBudgets:
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
         next_free_s=np.where(is_full & timed, _soonest(code[busy], free_in_s[busy], count), np.nan),
+        left_at_least=np.maximum(room_left + np.nan_to_num(reuse) - unclear, 0.0),
+        left_at_most=room_left + np.where(np.isnan(reuse), waiting, reuse),
     )
+
+
+def _unclear(
+    ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats]
+) -> Floats | float:
+    """How many unclear ports each destination does not hold itself: (destinations,).
+
+    If such a port is closed, connect() may not even take over the destination's own TIME_WAIT on it.
+    """
+    if ports is None or not ports.unclear.any():
+        return 0.0
+    return np.count_nonzero(ports.unclear) - tally(held & ports.unclear[sockets.lport])
 
 
 def _soonest(code: Codes, free_in_s: Floats, count: int) -> Floats:
