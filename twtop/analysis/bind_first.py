@@ -104,10 +104,10 @@ def bind_first(reading: Reading) -> BindFirst | None:
     certain, may = choices.binds_first[outbound], choices.may_bind_first[outbound]
     holds = np.bincount(numbers, certain, count) > 0
     possible = ~holds & (np.bincount(numbers, may, count) > 0)
-    held, capacity = _ports_in_use(reading, local), _bindable(reading)[local]
+    chosen = holds | possible
+    held, capacity = _ports_in_use(reading, local, chosen), _bindable(reading)[local]
     used, waiting = (np.bincount(held.address[which], minlength=count) for which in (held.waits | True, held.waits))
     live, names = (used - waiting).astype(np.float64), address_names(sockets.addresses)[local]
-    chosen = holds | possible
     in_time_wait = held.waits & chosen[held.address]
     rows, address = held.rows[in_time_wait], held.address[in_time_wait]
     room = np.where(chosen, capacity, np.nan)
@@ -147,7 +147,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
 @dataclass(frozen=True, slots=True, eq=False)
 class _PortsInUse:
     """The ports that connections hold on some addresses: (ports,). `address` is the number of each one's address,
-    `waits` whether it has nothing but TIME_WAIT, and `rows` a socket on it; of several TIME_WAIT the last to end.
+    `waits` whether it has nothing but TIME_WAIT. `rows` is a socket on it, where it matters the last one to end.
     """
 
     address: Codes
@@ -155,8 +155,11 @@ class _PortsInUse:
     rows: Rows
 
 
-def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
-    """Those of these addresses that bind() could pick if no connection held them."""
+def _ports_in_use(reading: Reading, local: Codes, chosen: Mask) -> _PortsInUse:
+    """Those of these addresses that bind() could pick if no connection held them.
+
+    It matters which socket ends last on the `chosen` addresses, a mask of them.
+    """
     assert reading.ports is not None
     sockets = reading.snapshot.sockets
     number = np.full(len(sockets.addresses), -1, np.int32)
@@ -173,8 +176,11 @@ def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
     waits = np.ones(len(examples), np.bool_)
     waits[ports[~sockets.is_time_wait[rows]]] = False
     last = rows[examples]
-    in_order = np.argsort(sockets.timer_ms[rows], kind="stable")
-    last[ports[in_order]] = rows[in_order]
+    if len(rows) > len(last) and chosen.any():
+        several = (np.bincount(ports) > 1)[ports] & chosen[number[sockets.local[rows]]]
+        rows, ports = rows[several], ports[several]
+        in_order = np.argsort(sockets.timer_ms[rows])
+        last[ports[in_order]] = rows[in_order]
     return _PortsInUse(number[sockets.local[last]], waits, last)
 
 

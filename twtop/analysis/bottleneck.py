@@ -35,6 +35,8 @@ class Bottleneck:
     failed_per_s: float
     failed_60s: float
     next_free_s: float
+    left_at_least: float
+    left_at_most: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -44,21 +46,22 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
     if worst is None:
         return None
     if binders is not None and binder is not None and binders.pressure[binder] >= budgets.pressure[worst]:
-        used, pressure = float(binders.ports[binder]), float(binders.pressure[binder])
         return Bottleneck(
             name=fmt.address(addresses.integer(binders.local[binder])),
             destination=None,
             shared_by=int(binders.destinations[binder]),
-            used=used,
-            capacity=used / pressure,
-            pressure=pressure,
+            used=float(binders.ports[binder]),
+            capacity=float(binders.capacity[binder]),
+            pressure=float(binders.pressure[binder]),
             past_cliff=False,  # bind() takes any free port
             full_in_s=float(binders.full_in_s[binder]),
             new_per_s=float(binders.new_per_s[binder]),
             max_per_s=float(binders.max_per_s[binder]),
             failed_per_s=math.nan,  # no one can count a bind() that fails
             failed_60s=math.nan,
-            next_free_s=math.nan,
+            next_free_s=float(binders.next_free_s[binder]),
+            left_at_least=float(binders.left_at_least[binder]),
+            left_at_most=float(binders.left_at_most[binder]),
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -74,6 +77,8 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         failed_per_s=float(budgets.failed_per_s[worst]),
         failed_60s=float(budgets.failed_60s[worst]),
         next_free_s=float(budgets.next_free_s[worst]),
+        left_at_least=float(budgets.left_at_least[worst]),
+        left_at_most=float(budgets.left_at_most[worst]),
     )
 
 
