@@ -133,7 +133,7 @@ def test_no_destination_lasts_longer_than_the_budget_of_its_address() -> None:
     soon = found.analysis.bind_first.full_in_s[0]
     assert 5 < soon < 8
     assert set(found.groups.budgets.full_in_s) == {soon}
-    assert f"2,000 of 6,000 local ports; 4,000 more connections can be made, full in {soon:.0f} s" in (
+    assert f"2,000 of 6,000 local ports; at most 4,000 more connections can be made, full in {soon:.0f} s" in (
         found.verdicts[0].text
     )
     assert found.verdicts[0].level == "critical"

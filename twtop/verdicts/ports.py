@@ -52,11 +52,11 @@ def when_full(full_in_s: float) -> str:
 
 
 def _left(worst: Bottleneck) -> str:
-    """How many more connections: a number, a bound or two, as far as the table tells who holds which port."""
+    """How many more connections. It is a bound, since the table does not show ports that a client bound by number."""
     least, most = fmt.count(worst.left_at_least), fmt.count(max(0.0, worst.left_at_most))
-    if worst.left_at_least >= worst.left_at_most:
+    if worst.left_at_most <= 0:
         return most
-    if worst.left_at_least <= 0 or worst.left_at_least == worst.left_at_most - 1:
+    if worst.left_at_least <= 0 or worst.left_at_least >= worst.left_at_most - 1:
         return f"at most {most}"
     return f"at least {least} and at most {most}"
 
