@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from tests.support.built_frames import frames
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.not_none import known
-from tests.support.port_reading import analyse
+from tests.support.port_reading import Left, analyse, left
 from tests.support.real_connections import Peer, Route, peers, read
 from tests.support.sock_diag_dump import Block, make_sample, many
+from tests.support.static_mix import REUSE_AT_ONCE_MS, Binders, StaticMix, bind_and_connect, build, fill
+from twtop.analysis.analysis import Analyst
+from twtop.analysis.analysis import analyse as alone
 from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.sources.decode import decode
 
@@ -53,6 +56,23 @@ def test_a_client_that_binds_first_is_recognised_and_so_is_its_limit() -> None:
     assert (seen.sockets.tolist(), seen.ports.tolist(), seen.destinations.tolist()) == ([SIZE], [SIZE], [4])
     assert seen.pressure.tolist() == [1.0]
     assert seen.holds.tolist() == [True]
+
+
+@in_namespace
+def test_of_a_client_that_was_seen_to_bind_first_it_is_known_that_reuse_does_not_help() -> None:
+    """When it has taken all ports, they look like those that connect() may take over from their TIME_WAIT."""
+    route = Route("10.9.0.1", "10.9.0.2")
+    mix = StaticMix((Binders(route, time_wait=SIZE // 3),), (), size=SIZE, tw_reuse=1, reuse_delay_ms=REUSE_AT_ONCE_MS)
+    namespace, analyst = build(mix, route), Analyst()
+    for _ in range(2):
+        found = analyst.analyse(read().reading.snapshot)
+        namespace.make(Binders(route, time_wait=SIZE // 3))
+    assert left(analyst.analyse(read().reading.snapshot), route.ends) == Left(2, 2)
+    namespace.make(Binders(route, time_wait=2))
+    found = analyst.analyse(read().reading.snapshot)
+    assert left(found, route.ends) == Left(0, 0)
+    assert left(alone(found.snapshot), route.ends) == Left(0, SIZE)
+    assert fill(lambda: bind_and_connect(route), namespace.held) == 0
 
 
 @pytest.mark.parametrize("connections", [SIZE // 2, SIZE, 2 * SIZE, 4 * SIZE])

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.in_namespace import run_in_namespace
-from tests.support.real_connections import Route
+from tests.support.real_connections import Route, read
 from tests.support.static_mix import (
     LOW,
     REUSE_AT_ONCE_MS,
@@ -19,8 +19,11 @@ from tests.support.static_mix import (
     OwnRange,
     Part,
     StaticMix,
+    build,
     judge,
+    open_ports,
 )
+from twtop.analysis.ephemeral_ports import EphemeralPorts
 
 ROUTES = [
     Route("127.0.0.1", "127.0.1.1"),
@@ -85,3 +88,22 @@ def test_what_is_said_to_be_left_is_what_the_kernel_gives(mix: StaticMix) -> Non
     assert answer.did <= answer.said.at_most, f"{ask}: {answer}"
     if not any(isinstance(part, FixedPorts) for part in mix.parts):  # nothing tells their ports from others
         assert answer.said.at_least <= answer.did, f"{ask}: {answer}"
+
+
+FRESH = Route("127.0.0.77", "127.0.1.9")
+"""Nobody else connects there."""
+
+
+@settings(max_examples=30, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(mixes().filter(lambda mix: not any(isinstance(part, FixedPorts) for part in mix.parts)))
+def test_each_port_is_as_open_as_is_said(mix: StaticMix) -> None:
+    """Of a port that is said to be unclear either may be true."""
+    said, found = run_in_namespace(lambda: ports_said_and_found(mix))
+    certain, possible = (set(mask.nonzero()[0].tolist()) for mask in (said.available & ~said.unclear, said.available))
+    assert certain <= found <= possible
+
+
+def ports_said_and_found(mix: StaticMix) -> tuple[EphemeralPorts, set[int]]:
+    _held = build(mix, FRESH)
+    said = read().ports
+    return said, open_ports(mix, FRESH)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pytest
 
 from tests.support.in_namespace import add_address, sysctl, wait_until
 from tests.support.port_reading import Left, find, left
@@ -205,6 +206,21 @@ class Namespace:
         peer = self.peers[ask.route]
         did = peer.fill() if ask.how == "connect" else fill(lambda: bind_and_connect(ask.route), self.held)
         return Answer(said, did, known)
+
+
+def open_ports(mix: StaticMix, service: Route) -> set[int]:
+    """The ports of the range that a connect() on this new route can take, tried one by one. Skips before Linux 6.3."""
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.SOL_IP, IP_LOCAL_PORT_RANGE, bytes(4))
+        except OSError:
+            pytest.skip("a socket cannot have a range of its own here")
+    found = set()
+    for port in range(mix.low, mix.low + mix.size):
+        with contextlib.suppress(OSError), connect_within(service, port, port) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))  # leave no TIME_WAIT
+            found.add(port)
+    return found
 
 
 def judge(mix: StaticMix, ask: Ask) -> Answer:

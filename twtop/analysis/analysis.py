@@ -14,6 +14,7 @@ from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
+from twtop.analysis.port_choice import ChoosersSeen
 from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
@@ -72,7 +73,7 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, who chose ports, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -80,6 +81,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
+        self._choosers = ChoosersSeen()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
@@ -87,7 +89,8 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._choosers)
+            self._choosers.note(found.reading.names, found.reading.choices, snapshot.dumped)
             budgets, binders = found.connect_budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
@@ -99,9 +102,14 @@ class Analyst:
         return self._last
 
 
-def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
-    """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
-    reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
+def analyse(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    choosers: ChoosersSeen | None = None,
+) -> Analysis:
+    """Analyse one dump by itself; the other arguments are those of take_reading."""
+    reading, sockets = take_reading(snapshot, recent, failures, choosers), snapshot.sockets
     own, binders = port_budgets(reading), bind_first(reading)
     budgets = own if binders is None else _with_shared_budgets(own, binders)
     outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)

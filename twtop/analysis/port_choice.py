@@ -8,18 +8,20 @@ in __inet_hash_connect). No socket shows who chose its port, but all together do
   sharing  connect() chooses for each destination on its own, so destinations share ports by chance. bind() never gives
            an address a port twice.
 
-Both speak of the moment of the choice. Ports may have come free since then, so some choices stay unclear.
+Both speak of the moment of the choice. Ports may have come free since then, so some choices stay unclear. Clients keep
+to their kind, so earlier dumps help in two moments: when a client that binds first has taken all ports, both parities
+look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
 """
 
 import enum
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations
+from twtop.analysis.destinations import Destinations, Names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.arrays import factorize, fused
+from twtop.arrays import among, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
 
 CERTAIN = 8
@@ -45,6 +47,9 @@ walks certainly overlap: in simulations of 2 to 80 destinations, connect() never
 FEW, ENOUGH = 0.25, 0.5
 """Of the expected sockets that share a port: at most this part shows bind(), at least that part shows connect()."""
 
+KEPT_S = 130
+"""Twice the longest life of a TIME_WAIT: that of one, and that of another whose port it could not take."""
+
 
 class Choice(enum.IntEnum):
     """Who chose a port."""
@@ -55,10 +60,24 @@ class Choice(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Masks of the destinations, (destinations,): to which ports show a client that binds first, and to which one that
+    connects.
+    """
+
+    bind: Mask
+    connect: Mask
+
+    def __post_init__(self) -> None:
+        freeze(self.bind, self.connect)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PortChoices:
     """Masks over all port numbers, (65536,): `closed` are the ports that bind() chose, and `unclear` those of which
     nobody can tell. Masks of the destinations, (destinations,): whose client binds first for certain, and whose may.
-    `connects_too` are those of the former to which connect() chose some ports as well.
+    `connects_too` are those of the former to which connect() chose some ports as well. `shown` is what this dump shows
+    by itself.
     """
 
     closed: Mask
@@ -66,9 +85,10 @@ class PortChoices:
     binds_first: Mask
     may_bind_first: Mask
     connects_too: Mask
+    shown: Shown
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze(*(getattr(self, f.name) for f in fields(self)[:-1]))
 
     def of_binders(self, sockets: Sockets, destinations: Destinations) -> Mask:
         """Mask of the connections on closed ports whose client binds first: (sockets,)."""
@@ -76,8 +96,10 @@ class PortChoices:
         return mask
 
 
-def port_choices(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations) -> PortChoices:
-    """Judge all connections on ports that nobody visibly holds by bind().
+def port_choices(
+    sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, before: Shown | None = None
+) -> PortChoices:
+    """Judge all connections on ports that nobody visibly holds by bind(). `before` is what the dumps before showed.
 
     A connection of unknown direction may be an accepted one whose listener is gone. That closes its port too.
     """
@@ -90,6 +112,9 @@ def port_choices(sockets: Sockets, ports: EphemeralPorts, destinations: Destinat
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
     spilled = bool((certain | may).any()) and use.second_in_use >= STILL_PAST
     may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
+    shown = Shown(certain, _connects(use))
+    if before is not None:
+        certain, may = _with_what_was_seen(certain, may, before)
     choice = np.full(len(rows), np.uint8(Choice.CONNECT))
     code, second, alone = use.code, use.is_second, use.is_alone
     choice[alone & second & ~_shared_by_chance(use)[code]] = Choice.UNCLEAR
@@ -102,7 +127,7 @@ def port_choices(sockets: Sockets, ports: EphemeralPorts, destinations: Destinat
     unclear[sockets.lport[rows[choice == Choice.UNCLEAR]]] = True
     unclear[sockets.lport[open_port & (side == Direction.UNKNOWN)]] = True
     both = certain & (np.bincount(code[choice == Choice.CONNECT], minlength=len(certain)) > 0)
-    return PortChoices(closed, unclear & ~closed, certain, may, both)
+    return PortChoices(closed, unclear & ~closed, certain, may, both, shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,15 +159,15 @@ class _Use:
         """The sums of a column of the destinations, of each one's address: (destinations,)."""
         return np.bincount(self.address_of, column, self.addresses).astype(np.float64)[self.address_of]
 
-    def distinct_by_chance(self, held: Counts, among: int) -> Floats:
-        """The mean number of ports that each destination's address uses, out of `among`, if chance gave each
-        destination `held` of them: n·(1 − Π(1 − k/n)).
+    def distinct_by_chance(self, held: Counts, size: int) -> Floats:
+        """The mean number of ports that each destination's address uses, out of n = `size`, if chance gave each
+        destination k = `held` of them: n·(1 − Π(1 − k/n)).
         """
-        if not among:
+        if not size:
             return np.zeros(len(held))
         with np.errstate(divide="ignore"):
-            log_free = self.per_address(np.log1p(-np.minimum(held / among, 1.0)))
-        mean: Floats = -among * np.expm1(log_free)
+            log_free = self.per_address(np.log1p(-np.minimum(held / size, 1.0)))
+        mean: Floats = -size * np.expm1(log_free)
         return mean
 
 
@@ -189,6 +214,21 @@ def _by_parity(use: _Use) -> tuple[Mask, Mask]:
     return certain, (strange | likely | even) & ~certain
 
 
+def _connects(use: _Use) -> Mask:
+    """Mask of the destinations that fill connect()'s parity before the other one, which bind() never does."""
+    if not use.first_size:
+        return np.zeros(len(use.total), np.bool_)
+    first, second = use.first / use.first_size, use.second / max(use.second_size, 1)
+    prefers = MOST_PREFER * use.second <= use.first
+    return (use.first >= CERTAIN) & (prefers | ((first >= STILL_PAST) & (first > second + CLEARLY_LESS)))
+
+
+def _with_what_was_seen(certain: Mask, may: Mask, before: Shown) -> tuple[Mask, Mask]:
+    """The same (who binds first, who may), by the kind of client that was seen where only one kind was."""
+    bind, connect = before.bind & ~before.connect, before.connect & ~before.bind
+    return (certain & ~connect) | (may & bind), (may & ~bind & ~connect) | (certain & connect)
+
+
 def _by_sharing(use: _Use) -> Mask:
     """Mask of the destinations of addresses where far fewer connections share a port than connect() would bring about.
 
@@ -210,3 +250,37 @@ def _shared_by_chance(use: _Use) -> Mask:
     expected = total - use.distinct_by_chance(use.second, use.second_size)
     seen = total - use.per_address(use.second_alone)
     return (expected >= EXPECTED_SOCKETS) & (seen >= ENOUGH * expected)
+
+
+@dataclass(slots=True)
+class _Sightings:
+    """Names of destinations in ascending order, and when each was seen last, in seconds of the monotonic clock."""
+
+    names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
+    mono: Floats = field(default_factory=lambda: np.empty(0))
+
+    def add(self, names: Names, mono: float) -> None:
+        """Take note of these destinations, and forget those not seen for KEPT_S."""
+        kept = ~np.isin(self.names, names) & (self.mono >= mono - KEPT_S)
+        present = np.unique(names)
+        together = np.append(self.names[kept], present)
+        order = np.argsort(together)
+        self.names = together[order]
+        self.mono = np.append(self.mono[kept], np.full(len(present), mono))[order]
+
+
+class ChoosersSeen:
+    """Remembers which destinations were seen to have a client that binds first, and which one that connects."""
+
+    def __init__(self) -> None:
+        self._bind, self._connect = _Sightings(), _Sightings()
+
+    def of(self, names: Names) -> Shown:
+        """What the dumps before showed of the destinations with these names."""
+        return Shown(among(names, self._bind.names), among(names, self._connect.names))
+
+    def note(self, names: Names, choices: PortChoices | None, mono: float) -> None:
+        """Take note of what a dump shows, read at `mono`."""
+        if choices is not None:
+            self._bind.add(names[choices.shown.bind], mono)
+            self._connect.add(names[choices.shown.connect], mono)

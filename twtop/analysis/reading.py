@@ -8,7 +8,7 @@ import numpy as np
 from twtop.analysis.destinations import Destinations, Names, find_destinations
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
-from twtop.analysis.port_choice import PortChoices, port_choices
+from twtop.analysis.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.analysis.timer_wheel import Wheel, wheel
 from twtop.model import Floats, Snapshot, Timer, freeze
 
@@ -118,20 +118,28 @@ class Reading:
         )
 
 
-def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump; the other arguments are those of Reading."""
+def take_reading(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    choosers: ChoosersSeen | None = None,
+) -> Reading:
+    """Find ports, destinations and the timer wheel of a dump. `choosers` knows who chose ports in the dumps before; the
+    other arguments are those of Reading.
+    """
     sockets = snapshot.sockets
     ports = ephemeral_ports(snapshot.limits, sockets)
     destinations, choices = find_destinations(sockets, ports), None
+    names = destinations.names(sockets.addresses)
     if ports is not None and not snapshot.part:
-        choices = port_choices(sockets, ports, destinations)
+        choices = port_choices(sockets, ports, destinations, choosers.of(names) if choosers else None)
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)
     return Reading(
         snapshot=snapshot,
         ports=ports,
         choices=choices,
         destinations=destinations,
-        names=destinations.names(sockets.addresses),
+        names=names,
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
         failures=failures,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.analysis.analysis import analyse
+from twtop.analysis.analysis import Analyst, analyse
+from twtop.model import Snapshot
 from twtop.sources.decode import decode
 
 LOW, HIGH = 32_768, 60_999
@@ -85,3 +86,31 @@ def test_what_is_unclear_is_a_range() -> None:
     other = known(reading.find(("10.0.0.1", "10.0.1.2", 443)))
     assert reading.budgets.left_at_most[other] == 2 * HALF - 10
     assert reading.budgets.left_at_least[other] == 2 * HALF - 10 - 300
+
+
+def burst(age_s: float, *ports: np.ndarray) -> Snapshot:
+    """The TIME_WAIT that are left of a burst after so many seconds; the first of its 200 per ms was closed at 0."""
+    order = np.concatenate(ports)
+    left = 60 - age_s + np.arange(len(order)) / 2000
+    rows = left > 0
+    block = many("10.0.0.1", "10.0.1.1:443", "TIME_WAIT", lports=order[rows], remaining=np.minimum(left[rows], 60))
+    return decode(make_sample(block, at=age_s, tw_reuse=1))
+
+
+def test_a_burst_of_connects_is_not_taken_for_bind_first_while_its_time_wait_run_out() -> None:
+    """Those of the parity that connect() takes first are gone first. What is left looks as if bind() had chosen it."""
+    analyst = Analyst()
+    for age_s in (11, 40, 62, 66, 68):
+        found = analyst.analyse(burst(age_s, FIRST, SECOND[:6000]))
+        assert known(found.bind_first).holds.tolist() == [False]
+    assert known(analyse(found.snapshot).bind_first).holds.tolist() == [True]
+
+
+def test_a_client_that_binds_first_is_still_known_when_it_has_taken_all_ports() -> None:
+    """Both parities look alike then. bind() takes over no TIME_WAIT, so nothing is left."""
+    analyst = Analyst()
+    for count in (9000, 18_000, 2 * HALF):
+        found = analyst.analyse(burst(30, np.concatenate([SECOND, FIRST])[:count]))
+    assert (found.budgets.left_at_least.tolist(), found.budgets.left_at_most.tolist()) == ([0], [0])
+    alone = analyse(found.snapshot)
+    assert (alone.budgets.left_at_least.tolist(), alone.budgets.left_at_most.tolist()) == ([0], [2 * HALF])
