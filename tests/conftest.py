@@ -16,3 +16,13 @@ settings.load_profile("twtop")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A run that ends with its longest test keeps a single worker busy for a minute."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line for each question that a test put to the kernel (`record_property("judged", line)`)."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    lines = sorted({str(text) for report in reports for name, text in report.user_properties if name == "judged"})
+    if lines:
+        terminalreporter.section("judged by the kernel")
+        for line in lines:
+            terminalreporter.line(line)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
+from twtop.analysis.analysis import Analysis
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.failures import Failures
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
@@ -18,6 +19,44 @@ Ends = tuple[str, str, int]
 """Local address, remote address and service port, as twtop shows them."""
 
 
+def find(reading: Reading | Analysis, ends: Ends) -> int | None:
+    """The destination with these ends, as seen from the client; None where there is none. Outbound ones go first."""
+    destinations, addresses = reading.destinations, reading.snapshot.sockets.addresses
+    found = [
+        destination
+        for destination in np.flatnonzero(destinations.direction != Direction.INBOUND).tolist()
+        if (
+            text_of(addresses.integer(destinations.local[destination])),
+            text_of(addresses.integer(destinations.remote[destination])),
+            int(destinations.port[destination]),
+        )
+        == ends
+    ]
+    found.sort(key=lambda destination: destinations.direction[destination] != Direction.OUTBOUND)
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many more connections twtop says can be made: one number, or a range where it cannot be known."""
+
+    at_least: int
+    at_most: int
+
+    def __str__(self) -> str:
+        return f"{self.at_most}" if self.at_least == self.at_most else f"{self.at_least}–{self.at_most}"
+
+
+def left(found: Analysis, ends: Ends) -> Left:
+    """What twtop says is left to these ends. One without a socket has the whole budget of connect()."""
+    destination, ports, budgets = find(found, ends), found.reading.ports, found.budgets
+    assert ports
+    if destination is None or found.destinations.direction[destination] != Direction.OUTBOUND:
+        unclear = int(np.count_nonzero(ports.unclear)) + ports.skipped_ports
+        return Left(max(ports.capacity - unclear, 0), ports.capacity)
+    return Left(int(budgets.left_at_least[destination]), int(budgets.left_at_most[destination]))
+
+
 @dataclass(frozen=True, slots=True)
 class PortReading:
     """A reading and its port budgets."""
@@ -28,19 +67,7 @@ class PortReading:
 
     def find(self, ends: Ends) -> int | None:
         """The destination with these ends, as seen from the client; None where there is none."""
-        table, destinations = self.reading.snapshot.sockets.addresses, self.reading.destinations
-        found = [
-            destination
-            for destination in np.flatnonzero(destinations.direction != Direction.INBOUND).tolist()
-            if (
-                text_of(table.integer(destinations.local[destination])),
-                text_of(table.integer(destinations.remote[destination])),
-                int(destinations.port[destination]),
-            )
-            == ends
-        ]
-        assert len(found) <= 1, f"{ends} is there {len(found)} times"
-        return found[0] if found else None
+        return find(self.reading, ends)
 
     def left(self, ends: Ends) -> float:
         """How many more connections twtop says can be made."""

@@ -10,7 +10,8 @@ rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever
 limit            budgets at their limit: since when, the demand that nobody counts, and the next free port
 port_budgets     the port budget of each destination
-bind_first       clients that bind() before they connect(), and their budget
+port_choice      who chose each local port: connect(), or a bind() before it
+bind_first       the budget of clients that bind() before they connect()
 bottleneck       the one budget that is nearest to its end
 failures         failed connects per second, in the last minute and in all, by remote address
 peak_hold        the highest pressure of each destination in this run

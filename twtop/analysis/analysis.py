@@ -14,13 +14,16 @@ from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
+from twtop.analysis.port_choice import ChoosersSeen
 from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`direction` (sockets,) is a Direction. `peak` (destinations,) is the highest pressure of the run, NaN if unknown.
+    """`budgets` are what each destination's client has: where it binds first that of its address, else connect()'s.
+    `connect_budgets` are connect()'s for all of them. `direction` (sockets,) is a Direction. `peak` (destinations,) is
+    the highest pressure of the run, NaN if unknown.
 
     `bind_first` is None where the port range is unknown or only a part of the sockets was read. `bottleneck` is None
     where no outbound connection holds an ephemeral port.
@@ -33,6 +36,7 @@ class Analysis:
     reading: Reading
     direction: NDArray[np.uint8]
     budgets: PortBudgets
+    connect_budgets: PortBudgets
     peak: Floats
     bind_first: BindFirst | None
     bottleneck: Bottleneck | None
@@ -69,7 +73,7 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, who chose ports, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -77,6 +81,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
+        self._choosers = ChoosersSeen()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
@@ -84,30 +89,36 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
-            budgets, binders = found.budgets, found.bind_first
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._choosers)
+            self._choosers.note(found.reading.names, found.reading.choices, snapshot.dumped)
+            budgets, binders = found.connect_budgets, found.bind_first
             own, shared = budgets.state(found.reading.names), binders.state if binders else None
             self._recent.keep(found.reading.summary(budgets.used, own, shared))
             self._last = replace(
                 found,
-                peak=self._peaks.hold(found.reading.names, budgets.pressure),
+                peak=self._peaks.hold(found.reading.names, found.budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
             )
         return self._last
 
 
-def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
-    """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
-    reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
+def analyse(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    choosers: ChoosersSeen | None = None,
+) -> Analysis:
+    """Analyse one dump by itself; the other arguments are those of take_reading."""
+    reading, sockets = take_reading(snapshot, recent, failures, choosers), snapshot.sockets
     binders = bind_first(reading)
-    budgets = port_budgets(reading, binders)
-    if binders is not None:
-        budgets = _with_shared_budgets(budgets, binders, reading.destinations)
-    outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
+    own = port_budgets(reading, binders)
+    budgets = own if binders is None else _with_shared_budgets(own, binders)
+    outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
         direction=reading.destinations.per_socket(),
         budgets=budgets,
+        connect_budgets=own,
         peak=budgets.pressure,
         bind_first=binders,
         bottleneck=find_bottleneck(reading, budgets, binders),
@@ -120,15 +131,36 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
     )
 
 
-def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations: Destinations) -> PortBudgets:
-    """The same, where they may end with the budget that an address has for all destinations. Nobody can count a bind()
-    that fails, so what fails there is unknown."""
-    shared = binders.is_client_of(destinations)
+def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
+    """The same, where a client binds first with the budget that its address has for all destinations.
+
+    Nobody can count a bind() that fails, so what fails there is unknown. Where clients of both kinds may connect to a
+    destination, what is left depends on which of them asks.
+    """
+    binds, either, address = binders.certain, binders.certain | binders.may, binders.of_destination
+
+    def shared(column: NDArray[np.number], connects: Floats) -> Floats:
+        return np.where(binds, column[address], connects)
+
+    if not either.any():
+        return own
+    least, most = (left[address].astype(np.float64) for left in (binders.left_at_least, binders.left_at_most))
+    least = np.where(binders.both, np.fmin(least, own.left_at_least), least)
+    most = np.where(binders.both, np.fmax(most, own.left_at_most), most)
     return replace(
-        budgets,
-        full_in_s=binders.bound(destinations, budgets.full_in_s),
-        is_now=budgets.is_now | binders.of(destinations, binders.is_now),
-        waits=budgets.waits | binders.of(destinations, binders.waits),
-        failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
-        failed_60s=np.where(shared, np.nan, budgets.failed_60s),
+        own,
+        used=shared(binders.ports, own.used),
+        time_wait=shared(binders.waiting, own.time_wait),
+        reusable=np.where(binds, 0.0, own.reusable),
+        capacity=shared(binders.capacity, own.capacity),
+        max_per_s=shared(binders.max_per_s, own.max_per_s),
+        full_in_s=binders.time_to_full(own.full_in_s),
+        is_now=np.where(binds, binders.of(binders.is_now), own.is_now),
+        waits=np.where(binds, binders.of(binders.waits), own.waits),
+        next_free_s=shared(binders.next_free_s, own.next_free_s),
+        freed_per_s=shared(binders.freed_per_s, own.freed_per_s),
+        failed_per_s=np.where(binds, np.nan, own.failed_per_s),
+        failed_60s=np.where(binds, np.nan, own.failed_60s),
+        left_at_least=np.where(either, least, own.left_at_least),
+        left_at_most=np.where(either, most, own.left_at_most),
     )

@@ -40,6 +40,8 @@ class Bottleneck:
     is_demand_unseen: bool
     next_free_s: float
     freed_per_s: float
+    left_at_least: float
+    left_at_most: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -49,14 +51,13 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
     if worst is None:
         return None
     if binders is not None and binder is not None and binders.pressure[binder] >= budgets.pressure[worst]:
-        used, pressure = float(binders.ports[binder]), float(binders.pressure[binder])
         return Bottleneck(
             name=fmt.address(addresses.integer(binders.local[binder])),
             destination=None,
             shared_by=int(binders.destinations[binder]),
-            used=used,
-            capacity=used / pressure,
-            pressure=pressure,
+            used=float(binders.ports[binder]),
+            capacity=float(binders.capacity[binder]),
+            pressure=float(binders.pressure[binder]),
             past_cliff=False,  # bind() takes any free port
             full_in_s=float(binders.full_in_s[binder]),
             new_per_s=float(binders.new_per_s[binder]),
@@ -68,6 +69,8 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             is_demand_unseen=bool(binders.limit.unseen[binder]),
             next_free_s=float(binders.next_free_s[binder]),
             freed_per_s=float(binders.freed_per_s[binder]),
+            left_at_least=float(binders.left_at_least[binder]),
+            left_at_most=float(binders.left_at_most[binder]),
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -87,6 +90,8 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         is_demand_unseen=bool(budgets.limit.unseen[worst]),
         next_free_s=float(budgets.next_free_s[worst]),
         freed_per_s=float(budgets.freed_per_s[worst]),
+        left_at_least=float(budgets.left_at_least[worst]),
+        left_at_most=float(budgets.left_at_most[worst]),
     )
 
 

@@ -17,18 +17,21 @@ FALSE_ALARM = 1e-9
 class EphemeralPorts:
     """The ports of ip_local_port_range, `low` and `high` included. Masks are over all port numbers: (65536,).
 
-    If a port of `chosen` is in use, connect() chose it: it is neither reserved nor visibly bound. `available` are those
-    of them that connect() can choose now, because no socket listens on them or is merely bound to them. connect() first
-    tries the ports of the same parity as `low`.
+    `unreserved` are those that ip_local_reserved_ports leaves. If a port of `chosen` is in use, a client chose it: it
+    is neither reserved, nor has it more connections than clients give to one port. `available` are those of them that
+    connect() can choose now, because nobody holds them by bind(). Of these, `unclear` ones may be held so: nobody sees
+    how they were chosen (port_choice). connect() first tries the ports of the same parity as `low`.
     """
 
     low: int
     high: int
+    unreserved: Mask
     chosen: Mask
     available: Mask
+    unclear: Mask
 
     def __post_init__(self) -> None:
-        freeze(self.chosen, self.available)
+        freeze(self.unreserved, self.chosen, self.available, self.unclear)
 
     @property
     def capacity(self) -> int:
@@ -54,7 +57,7 @@ class EphemeralPorts:
 
 
 def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
-    """The range without reserved, listening and otherwise bound ports; None where the range is unknown.
+    """The range without reserved, listening and visibly bound ports; None where the range is unknown.
 
     A port that any socket got by bind() is closed to every connect() of the namespace, whatever the address. So is a
     port whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in __inet_hash_connect). A port that
@@ -63,14 +66,14 @@ def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
     if limits.port_range is None:
         return None
     low, high = limits.port_range
-    chosen = np.zeros(PORTS, np.bool_)
-    chosen[low : high + 1] = True
+    unreserved = np.zeros(PORTS, np.bool_)
+    unreserved[low : high + 1] = True
     for first, last in limits.reserved or ():
-        chosen[first : last + 1] = False
+        unreserved[first : last + 1] = False
     bound = np.zeros(PORTS, np.bool_)
     bound[sockets.lport[~sockets.is_connection]] = True
-    chosen &= ~_overfull(low, high, chosen & ~bound, sockets)
-    return EphemeralPorts(low, high, chosen, chosen & ~bound)
+    chosen = unreserved & ~_overfull(low, high, unreserved & ~bound, sockets)
+    return EphemeralPorts(low, high, unreserved, chosen, chosen & ~bound, np.zeros(PORTS, np.bool_))
 
 
 def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:

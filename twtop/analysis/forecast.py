@@ -143,9 +143,10 @@ class Forecast:
 def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Forecast:
     """Sort the destinations of a reading into classes, and find the losses and the limits of each class."""
     snapshot, destinations, names = reading.snapshot, reading.destinations, reading.names
-    sockets, count, capacity = snapshot.sockets, len(destinations), budgets.capacity
+    sockets, count = snapshot.sockets, len(destinations)
+    capacity = budgets.capacity if binders is None else binders.room_of(budgets.capacity, budgets.used)
     losses = _losses(reading)
-    shared = np.zeros(count, np.bool_) if binders is None else binders.is_client_of(destinations)
+    shared = np.zeros(count, np.bool_) if binders is None else binders.certain
     soon = np.maximum(np.nan_to_num(budgets.new_per_s) * MINUTE_S, budgets.used)
     own = np.flatnonzero(shared | (losses.early >= MANY) | (budgets.used + soon >= capacity))
     key = np.where(shared, count + destinations.local, np.arange(count))[own]

@@ -40,17 +40,19 @@ class PortBudgets:
     """The budget of each destination: (destinations,). NaN is unknown or does not apply.
 
     Outbound, `used` of `capacity` ports are taken by sockets in any state. `time_wait` of these are in TIME_WAIT, and
-    connect() may take over `reusable` of those. So capacity − used + reusable connections can still be made, now and
-    then one less (EphemeralPorts.skipped_ports). `probes_per_connect` is the mean number of ports that a connect()
-    tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
+    connect() may take over `reusable` of those. So `left_at_most` = capacity − used + reusable connections can still be
+    made. It may be as few as `left_at_least` where nobody sees who holds a port (EphemeralPorts.unclear), where
+    connect() may skip one (skipped_ports), and where it is unknown what it may take over.
+
+    `probes_per_connect` is the mean number of ports that a connect() tries. Past the cliff the first parity is full.
+    Inbound, `used` are client ports of the peer.
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
     tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
     are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
-    has for all destinations (BindFirst.bound).
+    full, infinity for never.
 
     `limit` says when each was full. `is_now` masks those without a port to spare (limit.is_full_now), and `waits` those
     that are full and get no port back at the next move of the timer wheel. `next_free_s` is the seconds until a full
@@ -74,6 +76,8 @@ class PortBudgets:
     limit: Limit
     next_free_s: Floats
     freed_per_s: Floats
+    left_at_least: Floats
+    left_at_most: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,14 +122,19 @@ def reuse_delay_ms(limits: Limits) -> int:
 
 
 def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudgets:
-    """The budget of every destination of a reading. `binders` are the clients that bind first, None for unknown."""
+    """The budget that connect() has for every destination of a reading.
+
+    Where the client binds first, `used` and `time_wait` count its ports too, though they are none of connect()'s.
+    `binders` are the budgets of these clients, None for unknown.
+    """
     snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
     sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
-    member = code >= 0
+    member = in_budget = code >= 0
     if ports is not None:
-        member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
+        in_budget = member & (ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND))
+        member = in_budget if reading.choices is None else in_budget | reading.choices.of_binders(sockets, destinations)
     time_wait = member & sockets.is_time_wait
     reusable = reusable_rows(snapshot.limits, sockets)
     allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
@@ -135,21 +144,24 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
 
     used, waiting = tally(member), tally(time_wait)
     total = np.nan if ports is None else float(ports.capacity)
-    held = member if reusable is None else member & ~reusable
+    held = in_budget if reusable is None else in_budget & ~reusable
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
     live, ceiling = used - waiting, np.where(outbound, total, np.nan)
     rows = np.flatnonzero(time_wait)
-    free = np.zeros(count) if reusable is None else tally(member & reusable)
-    is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
+    free = np.zeros(count) if reusable is None else tally(in_budget & reusable)
+    room_left = ceiling - tally(in_budget)
+    is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
     rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
-    binds = np.zeros(count, np.bool_) if binders is None else binders.is_client_of(destinations)
-    blocked = binds if binders is None else binders.of(destinations, binders.is_full)
+    binds = np.zeros(count, np.bool_) if binders is None else binders.certain
+    blocked = binds if binders is None else binders.of(binders.is_full)
     limit = find_limit(reading, reading.names, is_full | blocked, failed, binds)
     rates = with_unseen_demand(rates, limit, reading, reading.names, code[rows], sockets.age_ms[rows])
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s, runs_out_s = _release(reading, allowed)
+    reuse = np.where(known, np.nan if reusable is None else free, np.nan)
+    unclear = reading.skipped_ports + _unclear(ports, sockets, held, tally)
     busy = np.flatnonzero(time_wait & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
@@ -160,7 +172,7 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     return PortBudgets(
         used=used,
         time_wait=waiting,
-        reusable=np.where(known, np.nan if reusable is None else free, np.nan),
+        reusable=reuse,
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
@@ -169,12 +181,26 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
         past_cliff=past_cliff,
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
-        is_now=blocked | (outbound & is_full_now(limit, snapshot.mono, full_in, wheel.step_s)),
+        is_now=outbound & is_full_now(limit, snapshot.mono, full_in, wheel.step_s),
         waits=is_full & ~(next_free_s <= wheel.step_s),
         limit=limit,
         next_free_s=np.where(told, next_free_s, np.nan),
         freed_per_s=np.where(told, freed_per_s, np.nan),
+        left_at_least=np.maximum(room_left + np.nan_to_num(reuse) - unclear, 0.0),
+        left_at_most=room_left + np.where(np.isnan(reuse), waiting, reuse),
     )
+
+
+def _unclear(
+    ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats]
+) -> Floats | float:
+    """How many unclear ports each destination does not hold itself: (destinations,).
+
+    If such a port is closed, connect() may not even take over the destination's own TIME_WAIT on it.
+    """
+    if ports is None or not ports.unclear.any():
+        return 0.0
+    return np.count_nonzero(ports.unclear) - tally(held & ports.unclear[sockets.lport])
 
 
 def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:

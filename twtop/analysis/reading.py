@@ -1,13 +1,14 @@
 """One dump of the socket table, with what every part of the analysis needs, and what is kept of the dumps before it."""
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, find_destinations
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
+from twtop.analysis.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.analysis.timer_wheel import Wheel, wheel
 from twtop.model import Floats, Snapshot, Timer, freeze
 
@@ -79,13 +80,15 @@ class RecentDumps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
+    """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
+    sockets was read. `names` (destinations,) are hashes that stay the same from dump
     to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
     the failed connects of the last minute, None where they are unknown.
     """
 
     snapshot: Snapshot
     ports: EphemeralPorts | None
+    choices: PortChoices | None
     destinations: Destinations
     names: Names
     wheel: Wheel
@@ -128,16 +131,28 @@ class Reading:
         )
 
 
-def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump; the other arguments are those of Reading."""
+def take_reading(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    choosers: ChoosersSeen | None = None,
+) -> Reading:
+    """Find ports, destinations and the timer wheel of a dump. `choosers` knows who chose ports in the dumps before; the
+    other arguments are those of Reading.
+    """
     sockets = snapshot.sockets
     ports = ephemeral_ports(snapshot.limits, sockets)
-    destinations = find_destinations(sockets, ports)
+    destinations, choices = find_destinations(sockets, ports), None
+    names = destinations.names(sockets.addresses)
+    if ports is not None and not snapshot.part:
+        choices = port_choices(sockets, ports, destinations, choosers.of(names) if choosers else None)
+        ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)
     return Reading(
         snapshot=snapshot,
         ports=ports,
+        choices=choices,
         destinations=destinations,
-        names=destinations.names(sockets.addresses),
+        names=names,
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
         failures=failures,

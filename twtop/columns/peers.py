@@ -192,7 +192,9 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(field=REMOTE, records=In.OTHER),
     Entry(
-        field=PeerField("used", COUNT, "Ports in use, in any state: local ones, or of inbound connections the peer's.",
+        field=PeerField("used", COUNT,
+            "Ports in use, in any state: local ones, or of inbound connections the peer's. Where the client binds "
+            "first, those of its whole local address.",
             _count(lambda budgets: budgets.used)),
         records=In.DESTINATION | In.CSV,
     ),
@@ -203,7 +205,8 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("capacity", nullable(COUNT),
-            f"Ports that connect() may pick; {OF_INBOUND}. Null for an unknown direction or an unknown port range.",
+            "Ports that connect() may pick; where the client binds first, those that bind() may pick on its local "
+            f"address; {OF_INBOUND}. Null for an unknown direction or an unknown port range.",
             _count(lambda budgets: budgets.capacity)),
         records=In.DESTINATION | In.CSV,
     ),
@@ -298,6 +301,20 @@ PEERS = Registry[PeerRow, ManyPeers](
         field=PeerField("failed_60s", nullable(COUNT),
             "connect() calls of the last 60 s that found no port; null like failed_per_s.",
             _count(lambda budgets: budgets.failed_60s)),
+        records=In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("left_at_least", nullable(COUNT),
+            "Connections that can be made for certain; less than left_at_most where the table does not show who chose "
+            "a port, connect() or bind(), and which of both the client uses. Null where the capacity is null.",
+            _count(lambda budgets: budgets.left_at_least)),
+        records=In.OUTBOUND | In.CSV_OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("left_at_most", nullable(COUNT),
+            "Connections that can be made at most: capacity − used + reusable, or what a client of the other kind gets "
+            "if that is more. Null where the capacity is null.",
+            _count(lambda budgets: budgets.left_at_most)),
         records=In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(

@@ -12,7 +12,9 @@ from twtop.model import freeze
 
 
 class PortKind(enum.IntEnum):
-    """What holds a port towards the destination. A blocked port is closed to every connect()."""
+    """What holds a port towards the destination. A blocked port is closed to every connect(), or where the client binds
+    first, to every bind() on its local address.
+    """
 
     LIVE = 0
     TIME_WAIT = 1
@@ -38,9 +40,14 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     """The range as seen from an outbound destination, which is given by its number. The range must be known."""
     sockets, destinations, ports = reading.snapshot.sockets, reading.destinations, reading.ports
     assert ports is not None
-    kind = np.where(ports.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = (destinations.code == destination) & ports.available[sockets.lport]
+    open_ports = ports.available
     reusable = reusable_rows(reading.snapshot.limits, sockets)
+    if reading.choices is not None and reading.choices.binds_first[destination]:
+        open_ports, reusable = open_ports | reading.choices.closed, None
+        of_address = (sockets.local == destinations.local[destination]) & (destinations.code != destination)
+        open_ports[sockets.lport[of_address]] = False
+    kind = np.where(open_ports, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
+    member = (destinations.code == destination) & open_ports[sockets.lport]
     kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
     kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
     if reusable is not None:

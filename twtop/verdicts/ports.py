@@ -12,7 +12,7 @@ from twtop.verdicts.verdict import SHARE_CRITICAL, SHARE_WARN, SOON_S, Level, Ve
 
 @by_sockets
 def ports(analysis: Analysis) -> Verdict:
-    snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
+    snapshot, worst = analysis.snapshot, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return unknown("ports", "The local port range")
     if worst is None:
@@ -20,17 +20,15 @@ def ports(analysis: Analysis) -> Verdict:
     if worst.destination is None:
         who = f"{worst.name} binds before it connects, so its {fmt.count(worst.shared_by)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
-        least, end = "", f"; {'' if worst.waits else 'at the end '}bind() fails with EADDRINUSE"
+        end = f"; {'' if worst.waits else 'at the end '}bind() fails with EADDRINUSE"
     else:
-        who = f"{worst.name} holds {fmt.count(worst.used)}"
-        least, end = "at least " if np.isnan(budgets.reusable[worst.destination]) else "", ""
-    left = max(0.0, worst.capacity * (1 - worst.pressure))
+        who, end = f"{worst.name} holds {fmt.count(worst.used)}", ""
     return Verdict(
         "ports",
         ports_level(worst.pressure, worst.past_cliff, worst.full_in_s),
         worst.pressure,
         fmt.percent(worst.pressure),
-        f"{who} of {fmt.count(worst.capacity)} local ports; {least}{fmt.count(left)} more connections can be made, "
+        f"{who} of {fmt.count(worst.capacity)} local ports; {_left(worst)} more connections can be made, "
         f"{_when(worst)}{end}.",
     )
 
@@ -75,6 +73,16 @@ def _when(worst: Bottleneck) -> str:
     if not words:
         return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
     return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
+
+
+def _left(worst: Bottleneck) -> str:
+    """How many more connections. It is a bound, since the table does not show ports that a client bound by number."""
+    least, most = fmt.count(worst.left_at_least), fmt.count(max(0.0, worst.left_at_most))
+    if worst.left_at_most <= 0:
+        return most
+    if worst.left_at_least <= 0 or worst.left_at_least >= worst.left_at_most - 1:
+        return f"at most {most}"
+    return f"at least {least} and at most {most}"
 
 
 def _failing(worst: Bottleneck) -> str:

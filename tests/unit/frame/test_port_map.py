@@ -35,6 +35,18 @@ def test_the_kind_of_a_port_is_what_holds_it() -> None:
     assert found.second.tolist() == [PortKind.TIME_WAIT, PortKind.REUSABLE, *free[:2], blocked, *free, *free[:2]]
 
 
+def test_where_the_client_binds_first_the_ports_of_its_whole_address_are_taken() -> None:
+    """bind() takes a port that another address has, but none that its own has to whatever destination."""
+    found = drawn(
+        many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32769, 32785, 2), remaining=30),
+        sock("10.0.0.1:32785", "10.0.0.6:443"),
+        sock("10.0.0.2:32787", "10.0.0.6:443"),
+    )
+    assert found is not None
+    assert found.second.tolist() == [PortKind.TIME_WAIT] * 8 + [PortKind.BLOCKED, PortKind.FREE]
+    assert found.first.tolist() == [PortKind.FREE, PortKind.BLOCKED] + [PortKind.FREE] * 8
+
+
 def test_the_first_strip_has_the_parity_of_the_low_end() -> None:
     found = drawn(sock("10.0.0.1:32769", "10.0.0.5:443"), low=32769, high=32780)
     assert found is not None

@@ -204,7 +204,7 @@ def test_a_group_in_csv() -> None:
     outbound, inbound, *_ = table(scene())
     assert " ".join(outbound) == (
         "time peer direction sockets time_wait entered_per_s local remote port used capacity reusable pressure"
-        " new_per_s max_per_s full_in_s failed_per_s failed_60s"
+        " new_per_s max_per_s full_in_s failed_per_s failed_60s left_at_least left_at_most"
     )
     assert [*outbound.values()][1:14] == "10.0.0.5 outbound 22 2 0.0 10.0.0.1 10.0.0.5 443 22 100 0 0.22 0.0".split()
     assert float(outbound["max_per_s"]) == pytest.approx(80 / 61, rel=0.05)

@@ -56,6 +56,17 @@ def test_a_full_range_is_full_now() -> None:
     assert "0 more connections can be made, full now" in found.text
 
 
+def test_what_is_left_is_a_bound_or_two() -> None:
+    """connect() fills one parity of the ports first. If both are in use alike, somebody may have bound the second."""
+    first = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 33368, 2), remaining=30)
+    both = many("10.0.0.1", "10.0.0.6:443", "TIME_WAIT", lports=range(32768, 32868), remaining=30)
+    alone, beside = (
+        frames(make_sample(*blocks, port_range=RANGE, tw_reuse=0))[0] for blocks in ([first], [first, both])
+    )
+    assert "at most 700 more connections" in verdict("ports", alone).text
+    assert "at least 650 and at most 700 more connections" in verdict("ports", beside).text
+
+
 def test_connect_cost_follows_the_cliff() -> None:
     below = frames(make_sample(waiting(400), port_range=RANGE, tw_reuse=0))[0]
     even = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(32768, 33768, 2), remaining=30)

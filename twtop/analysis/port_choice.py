@@ -1,0 +1,286 @@
+"""Who chose the local port of each connection: connect(), or a bind() before it.
+
+It matters to everybody. A port that bind() chose is closed to every other connect() of the namespace (tb->fastreuse ≥ 0
+in __inet_hash_connect). No socket shows who chose its port, but all together do:
+
+  parity   connect() takes ports of the low end's parity as long as its destination has one left. bind() begins with
+           the other parity, and leaves it when no port of it is free (inet_csk_find_open_port).
+  sharing  connect() chooses for each destination on its own, so destinations share ports by chance. bind() never gives
+           an address a port twice.
+
+Both speak of the moment of the choice. Ports may have come free since then, so some choices stay unclear. Clients keep
+to their kind, so earlier dumps help in two moments: when a client that binds first has taken all ports, both parities
+look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
+"""
+
+import enum
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twtop.analysis.destinations import Destinations, Names
+from twtop.analysis.ephemeral_ports import EphemeralPorts
+from twtop.arrays import among, factorize, fused
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
+
+CERTAIN = 8
+"""An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""
+
+NEARLY_ALL, CLEARLY_LESS = 7 / 8, 1 / 16
+"""Shares of one parity. In each step the wheel frees about a thirtieth of the ports, then new connections take them."""
+
+STILL_PAST = 3 / 4
+"""Whose first parity is in use by this share, may have had none of it left when it took ports of the other one."""
+
+MOST_PREFER = 4
+"""A destination prefers bind()'s parity if it has at least so many times as many ports of that as of connect()'s."""
+
+EXPECTED_SHARE, EXPECTED_SOCKETS = 0.2, 16
+"""Whether sockets share ports tells something if connect() would have put at least this part of them, and at least so
+many, on a port in use.
+
+Each destination's search walks through the range and takes about one port in four or five. With this many sockets the
+walks certainly overlap: in simulations of 2 to 80 destinations, connect() never fell below three fifths of the mean.
+"""
+
+FEW, ENOUGH = 0.25, 0.5
+"""Of the expected sockets that share a port: at most this part shows bind(), at least that part shows connect()."""
+
+KEPT_S = 130
+"""Twice the longest life of a TIME_WAIT: that of one, and that of another whose port it could not take."""
+
+
+class Choice(enum.IntEnum):
+    """Who chose a port."""
+
+    UNCLEAR = 0
+    CONNECT = 1
+    BIND = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """Masks of the destinations, (destinations,): to which ports show a client that binds first, and to which one that
+    connects.
+    """
+
+    bind: Mask
+    connect: Mask
+
+    def __post_init__(self) -> None:
+        freeze(self.bind, self.connect)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortChoices:
+    """Masks over all port numbers, (65536,): `closed` are the ports that bind() chose, and `unclear` those of which
+    nobody can tell. Masks of the destinations, (destinations,): whose client binds first for certain, and whose may.
+    `connects_too` are those of the former to which connect() chose some ports as well. `shown` is what this dump shows
+    by itself.
+    """
+
+    closed: Mask
+    unclear: Mask
+    binds_first: Mask
+    may_bind_first: Mask
+    connects_too: Mask
+    shown: Shown
+
+    def __post_init__(self) -> None:
+        freeze(*(getattr(self, f.name) for f in fields(self)[:-1]))
+
+    def of_binders(self, sockets: Sockets, destinations: Destinations) -> Mask:
+        """Mask of the connections on closed ports whose client binds first: (sockets,)."""
+        mask: Mask = self.closed[sockets.lport] & np.append(self.binds_first, False)[destinations.code]
+        return mask
+
+
+def port_choices(
+    sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, before: Shown | None = None
+) -> PortChoices:
+    """Judge all connections on ports that nobody visibly holds by bind(). `before` is what the dumps before showed.
+
+    A connection of unknown direction may be an accepted one whose listener is gone. That closes its port too.
+    """
+    side = destinations.per_socket()
+    open_port = ports.available[sockets.lport] & (destinations.code >= 0)
+    rows = np.flatnonzero(open_port & (side == Direction.OUTBOUND))
+    use = _use(sockets, ports, destinations, rows)
+    by_parity, may = _by_parity(use)
+    certain = by_parity | _by_sharing(use)
+    # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
+    spilled = bool((certain | may).any()) and use.second_in_use >= STILL_PAST
+    may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
+    shown = Shown(certain, _connects(use))
+    if before is not None:
+        certain, may = _with_what_was_seen(certain, may, before)
+    choice = np.full(len(rows), np.uint8(Choice.CONNECT))
+    code, second, alone = use.code, use.is_second, use.is_alone
+    choice[alone & second & ~_shared_by_chance(use)[code]] = Choice.UNCLEAR
+    if spilled:
+        choice[alone & ~second] = Choice.UNCLEAR
+    choice[alone & second & certain[code]] = Choice.BIND
+    closed = np.zeros(len(ports.available), np.bool_)
+    unclear = closed.copy()
+    closed[sockets.lport[rows[choice == Choice.BIND]]] = True
+    unclear[sockets.lport[rows[choice == Choice.UNCLEAR]]] = True
+    unclear[sockets.lport[open_port & (side == Direction.UNKNOWN)]] = True
+    both = certain & (np.bincount(code[choice == Choice.CONNECT], minlength=len(certain)) > 0)
+    return PortChoices(closed, unclear & ~closed, certain, may, both, shown)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Use:
+    """How outbound connections use the two parities.
+
+    Of each connection, (connections,): `code` is its destination, `is_second` whether its port has the parity that
+    connect() tries last, and `is_alone` whether no other connection of its address has the port. Of each destination,
+    (destinations,): the number of its local address, `total` connections, those that are `alone`, those on ports of the
+    `first` and `second` parity, and those of the latter that are alone. `first_size` and `second_size` are the ports
+    of each parity, and `second_in_use` is the share of the second that any address uses.
+    """
+
+    code: Codes
+    is_second: Mask
+    is_alone: Mask
+    address_of: Codes
+    addresses: int
+    total: Counts
+    alone: Counts
+    first: Counts
+    second: Counts
+    second_alone: Counts
+    first_size: int
+    second_size: int
+    second_in_use: float
+
+    def per_address(self, column: Counts | Floats | Mask) -> Floats:
+        """The sums of a column of the destinations, of each one's address: (destinations,)."""
+        return np.bincount(self.address_of, column, self.addresses).astype(np.float64)[self.address_of]
+
+    def distinct_by_chance(self, held: Counts, size: int) -> Floats:
+        """The mean number of ports that each destination's address uses, out of n = `size`, if chance gave each
+        destination k = `held` of them: n·(1 − Π(1 − k/n)).
+        """
+        if not size:
+            return np.zeros(len(held))
+        with np.errstate(divide="ignore"):
+            log_free = self.per_address(np.log1p(-np.minimum(held / size, 1.0)))
+        mean: Floats = -size * np.expm1(log_free)
+        return mean
+
+
+def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, rows: NDArray[np.intp]) -> _Use:
+    code, lport, count = destinations.code[rows], sockets.lport[rows], len(destinations)
+    number, _ = factorize(fused((sockets.local[rows], sockets.addresses.bits), (lport, 16)))
+    alone = (np.bincount(number) == 1)[number]
+    second = lport % 2 != ports.low % 2
+    address_of, examples = factorize(destinations.local.astype(np.uint64))
+    second_size = ports.capacity - ports.first_parity
+
+    def tally(which: Mask) -> Counts:
+        return np.bincount(code[which], minlength=count)
+
+    return _Use(
+        code=code,
+        is_second=second,
+        is_alone=alone,
+        address_of=address_of,
+        addresses=len(examples),
+        total=np.bincount(code, minlength=count),
+        alone=tally(alone),
+        first=tally(~second),
+        second=tally(second),
+        second_alone=tally(second & alone),
+        first_size=ports.first_parity,
+        second_size=second_size,
+        second_in_use=np.count_nonzero(np.bincount(lport[second])) / max(second_size, 1),
+    )
+
+
+def _by_parity(use: _Use) -> tuple[Mask, Mask]:
+    """(destinations whose client binds first, destinations whose client may), by the parity that they fill first."""
+    if not use.first_size:
+        return np.zeros(len(use.total), np.bool_), use.second_alone > 0
+    first, second = use.first / use.first_size, use.second_alone / max(use.second_size, 1)
+    used_up = use.second_in_use >= NEARLY_ALL
+    strange = (use.second_alone > 0) & (first < STILL_PAST)
+    prefers = strange & (MOST_PREFER * use.first <= use.second_alone)
+    spills = used_up & ((strange & (first < 0.5)) | (second > first + CLEARLY_LESS))
+    likely = prefers | spills
+    certain = likely & (use.per_address(use.second_alone * likely) >= CERTAIN)
+    even = used_up & (second >= first - CLEARLY_LESS) & (use.second_alone > 0)
+    return certain, (strange | likely | even) & ~certain
+
+
+def _connects(use: _Use) -> Mask:
+    """Mask of the destinations that fill connect()'s parity before the other one, which bind() never does."""
+    if not use.first_size:
+        return np.zeros(len(use.total), np.bool_)
+    first, second = use.first / use.first_size, use.second / max(use.second_size, 1)
+    prefers = MOST_PREFER * use.second <= use.first
+    return (use.first >= CERTAIN) & (prefers | ((first >= STILL_PAST) & (first > second + CLEARLY_LESS)))
+
+
+def _with_what_was_seen(certain: Mask, may: Mask, before: Shown) -> tuple[Mask, Mask]:
+    """The same (who binds first, who may), by the kind of client that was seen where only one kind was."""
+    bind, connect = before.bind & ~before.connect, before.connect & ~before.bind
+    return (certain & ~connect) | (may & bind), (may & ~bind & ~connect) | (certain & connect)
+
+
+def _by_sharing(use: _Use) -> Mask:
+    """Mask of the destinations of addresses where far fewer connections share a port than connect() would bring about.
+
+    Of the n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Past
+    the cliff, the rest of k is on ports of the other parity, by the same formula.
+    """
+    beyond = np.maximum(use.total - use.first_size, 0)
+    chance = use.distinct_by_chance(use.total - beyond, use.first_size)
+    chance = chance + use.distinct_by_chance(beyond, use.second_size)
+    total = use.per_address(use.total)
+    expected, sharing = total - chance, total - use.per_address(use.alone)
+    telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
+    return telling & (sharing <= FEW * expected) & (2 * use.alone >= use.total) & (use.total > 0)
+
+
+def _shared_by_chance(use: _Use) -> Mask:
+    """Mask of the destinations of addresses whose ports of the second parity are shared as connect() brings about."""
+    total = use.per_address(use.second)
+    expected = total - use.distinct_by_chance(use.second, use.second_size)
+    seen = total - use.per_address(use.second_alone)
+    return (expected >= EXPECTED_SOCKETS) & (seen >= ENOUGH * expected)
+
+
+@dataclass(slots=True)
+class _Sightings:
+    """Names of destinations in ascending order, and when each was seen last, in seconds of the monotonic clock."""
+
+    names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
+    mono: Floats = field(default_factory=lambda: np.empty(0))
+
+    def add(self, names: Names, mono: float) -> None:
+        """Take note of these destinations, and forget those not seen for KEPT_S."""
+        kept = ~np.isin(self.names, names) & (self.mono >= mono - KEPT_S)
+        present = np.unique(names)
+        together = np.append(self.names[kept], present)
+        order = np.argsort(together)
+        self.names = together[order]
+        self.mono = np.append(self.mono[kept], np.full(len(present), mono))[order]
+
+
+class ChoosersSeen:
+    """Remembers which destinations were seen to have a client that binds first, and which one that connects."""
+
+    def __init__(self) -> None:
+        self._bind, self._connect = _Sightings(), _Sightings()
+
+    def of(self, names: Names) -> Shown:
+        """What the dumps before showed of the destinations with these names."""
+        return Shown(among(names, self._bind.names), among(names, self._connect.names))
+
+    def note(self, names: Names, choices: PortChoices | None, mono: float) -> None:
+        """Take note of what a dump shows, read at `mono`."""
+        if choices is not None:
+            self._bind.add(names[choices.shown.bind], mono)
+            self._connect.add(names[choices.shown.connect], mono)
