@@ -19,7 +19,6 @@ from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import Reading
-from twtop.analysis.timer_wheel import mean_life_s
 from twtop.arrays import distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
@@ -201,11 +200,11 @@ def _budget(
     sockets, wheel, capacity = reading.snapshot.sockets, reading.wheel, float(reading.ports.capacity)
     rates = measure_rates(reading, owner, sockets.age_ms[waiting], names, live)
     timed = chosen & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
-    hold_s = np.full(len(names), mean_life_s(wheel.step_s))
+    hold_s = np.full(len(names), wheel.longest_s)
     room = np.where(timed, capacity - reading.skipped_ports + sharing, np.nan)
-    use = PortUse(owner, wheel.release_s(sockets.timer_ms[waiting]), live, rates, hold_s, room)
+    use = PortUse(owner, wheel.release_s(sockets.timer_ms[waiting]), live, rates, hold_s, room, np.full(len(names), reading.buckets))
     most = max_per_s(np.where(chosen, capacity + sharing, np.nan), live, hold_s)
-    return np.where(timed, rates.new, np.nan), most, full_in_s(use, wheel.longest_s)
+    return np.where(timed, rates.new, np.nan), most, full_in_s(use, wheel)
 
 
 def _distinct(owner: Codes, held: Counts, among: int, count: int) -> Floats:

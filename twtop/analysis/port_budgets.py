@@ -13,9 +13,8 @@ import numpy as np
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
-from twtop.analysis.rates import SHORT_S, disagree, measure_rates
+from twtop.analysis.rates import SHORT_S, Rates, disagree, measure_rates
 from twtop.analysis.reading import Reading
-from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Addresses,
@@ -44,7 +43,7 @@ class PortBudgets:
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
     tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
-    are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
+    are opened, less those that the other side closes first, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
     full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is
     not full, or no timer tells. Where a client binds first, it is at most that of the budget which the client's address
@@ -127,13 +126,14 @@ def port_budgets(reading: Reading) -> PortBudgets:
     free = np.zeros(count) if reusable is None else tally(member & reusable)
     is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
-    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
+    replaced = inbound if allowed is None else inbound | allowed
+    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed, replaced)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(reading, allowed)
     busy = np.flatnonzero(time_wait & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
-    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
+    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
     return PortBudgets(
         used=used,
         time_wait=waiting,
@@ -142,7 +142,7 @@ def port_budgets(reading: Reading) -> PortBudgets:
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
         max_per_s=max_per_s(ceiling, live, hold_s),
-        full_in_s=full_in_s(use, wheel.longest_s),
+        full_in_s=full_in_s(use, wheel),
         past_cliff=past_cliff,
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
@@ -170,6 +170,18 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
     return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
 
 
+def _most_waiting(reading: Reading, rates: Rates) -> Floats:
+    """How many TIME_WAIT the limit of buckets leaves to each destination: its part of all that are closed.
+
+    Without any limit where all together need fewer buckets than there are.
+    """
+    closed = rates.closing + rates.overflow
+    total = float(closed.sum())
+    if total * reading.wheel.longest_s < reading.buckets:
+        return np.full(len(closed), np.inf)
+    return reading.buckets * closed / total
+
+
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
     """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
     free (sockets,)).
@@ -177,7 +189,7 @@ def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
     `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
     """
     sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
-    hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
+    hold_s = np.full(len(reading.destinations), reading.wheel.longest_s)
     free_in_s = reading.wheel.release_s(sockets.timer_ms)
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)

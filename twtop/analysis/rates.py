@@ -1,7 +1,7 @@
 """How fast each budget takes ports: from the timers of one dump, and from the counts of the dumps before it.
 
-Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly. An earlier dump
-knows how many other connections there were, so no socket has to be found again. A connection that ends
+Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly (demand). An earlier
+dump knows how many other connections there were, so no socket has to be found again. A connection that ends
 without a TIME_WAIT, because the other side closes first, cancels out, as it does in the budget.
 """
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from twtop.analysis.demand import measure_demand
 from twtop.analysis.destinations import Names
 from twtop.analysis.failures import Refused
-from twtop.analysis.reading import LONG_S, Reading
-from twtop.model import Codes, Floats, Mask, freeze
+from twtop.analysis.reading import FRESH_MS, LONG_S, Reading
+from twtop.model import Codes, Counts, Floats, Mask, freeze
 
-SHORT_S = 3
-"""Rates are means over LONG_S, so that they do not flicker; over SHORT_S where the two means disagree."""
+SHORT_S, NOW_S = 3, 1
+"""Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; and over no more
+than the time for which the load has been as it is now."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 """From how many standard deviations of a count on two means disagree, and growth is a trend."""
@@ -23,54 +25,102 @@ CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT. `growth` is how fast the number of
-    all other connections grows. `trend` is the growth where it is more than chance, else 0.
+    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT and failed connects, `growth` is how
+    fast the number of all other connections grows. `trend` is the growth where it is more than chance, else 0. `overflow`
+    are those that find no bucket when they are closed, and so leave no TIME_WAIT.
 
-    Only a trend may be extrapolated over more than a minute.
+    Only a trend may be extrapolated over more than a minute. `least_closing` and `least_growth` are what they may be at
+    the least, as unevenly as connections came. The load has been as it is now for `seen_s`.
     """
 
     closing: Floats
     growth: Floats
     trend: Floats
+    overflow: Floats
+    least_closing: Floats
+    least_growth: Floats
+    seen_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
     @property
     def new(self) -> Floats:
-        """Connections opened per second, less those that end without a TIME_WAIT."""
-        return np.maximum(self.closing + self.growth, 0.0)
+        """Connections opened per second, less those that the other side closes first."""
+        return np.maximum(self.closing + self.growth + self.overflow, 0.0)
 
 
 def measure_rates(
-    reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats, failed: Refused | None = None
+    reading: Reading,
+    code: Codes,
+    age_ms: Codes,
+    names: Names,
+    live: Floats,
+    failed: Refused | None = None,
+    replaced: Mask | None = None,
 ) -> Rates:
     """The rates of budgets at the time of a reading.
 
     For each socket in TIME_WAIT, `code` is its budget and `age_ms` its age, −1 for unknown. For each budget, `names` is
     its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. Without recent dumps the
     growth is 0. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
+    `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
     mono, recent = reading.snapshot.mono, reading.recent
-    size = len(names)
+    demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
+    closing = demand.per_s
+    if replaced is not None and replaced.any():
+        whole = _of_fresh(reading, np.bincount(code[(age_ms >= 0) & (age_ms < FRESH_MS)], minlength=len(names)), names)
+        more = replaced & (whole > closing + CHANGED_SIGMAS * np.sqrt(whole / LONG_S))
+        closing = np.where(more, whole, closing)
 
-    def over(span_s: int) -> tuple[Floats, Floats]:
-        young = (age_ms >= 0) & (age_ms < span_s * 1000)
-        closing = np.bincount(code[young], minlength=size) / span_s
-        if failed is not None:
-            closing += failed.per_s(span_s)
+    def growth_over(span_s: int) -> tuple[Floats, Floats]:
+        """(how many more connections than then, growth per second)."""
         old = (summary for summary in reversed(recent) if mono - summary.mono >= span_s)
         before = next(old, recent[0] if recent else None)
         if before is None:
-            return closing, np.zeros(size)
-        return closing, (live - before.of(before.live, names)) / (mono - before.mono)
+            return np.zeros(len(names)), np.zeros(len(names))
+        more = live - before.of(before.live, names)
+        return more, more / (mono - before.mono)
 
-    (closing, growth), (closing_now, growth_now) = over(LONG_S), over(SHORT_S)
-    changed = disagree(closing + growth, closing_now + growth_now)
-    growth = np.where(changed, growth_now, growth)
-    first = recent[0].of(recent[0].live, names) if recent else live
-    certain = np.abs(live - first) > TREND_SIGMAS * np.sqrt(live + first)
-    return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))
+    (more, long), (more_lately, short), (_, now) = (growth_over(span_s) for span_s in (LONG_S, SHORT_S, NOW_S))
+    chance = np.sqrt(np.maximum(2 * live - more, 1.0))
+    changed = np.abs(more_lately - long * SHORT_S) > CHANGED_SIGMAS * chance
+    growth = np.select([demand.seen_s < SHORT_S, changed | (demand.seen_s < LONG_S)], [now, short], long)
+    trend = np.where(np.abs(more) > TREND_SIGMAS * chance, growth, 0.0)
+    return Rates(
+        closing=closing,
+        growth=growth,
+        trend=trend,
+        overflow=_overflow(reading, np.bincount(code, minlength=len(names))),
+        least_closing=demand.least_per_s,
+        least_growth=np.minimum(np.minimum(long, short), trend),
+        seen_s=demand.seen_s,
+    )
+
+
+def _of_fresh(reading: Reading, fresh: Counts, names: Names) -> Floats:
+    """TIME_WAIT that began per second, by those that were fresh in this dump and in the ones of the last LONG_S."""
+    recent, dumped = reading.recent, reading.snapshot.dumped
+    counts = [summary.of(summary.fresh, names) for summary in recent if dumped - summary.mono < LONG_S]
+    lately = [count for count, summary in zip(reversed(counts), reversed(recent), strict=False)
+              if dumped - summary.mono < SHORT_S]
+    long, short = (np.mean([fresh, *each], axis=0) * 1000 / FRESH_MS for each in (counts, lately))
+    per_s: Floats = np.where(disagree(long, short), short, long)
+    return per_s
+
+
+def _overflow(reading: Reading, waiting: Counts) -> Floats:
+    """Connections per second that find no bucket when they are closed: each budget's share, by its TIME_WAIT.
+
+    The kernel counts them for the namespace. Which ones find a bucket is chance.
+    """
+    now, snapshot = reading.overflowed, reading.snapshot
+    before = next((each for each in reading.recent if snapshot.dumped - each.mono <= LONG_S), None)
+    total = np.count_nonzero(snapshot.sockets.is_time_wait)
+    if now is None or before is None or before.overflowed is None or not total:
+        return np.zeros(len(waiting))
+    return waiting / total * max(now - before.overflowed, 0) / (snapshot.dumped - before.mono)
 
 
 def disagree(long_per_s: Floats, short_per_s: Floats, short_s: int = SHORT_S) -> Mask:
