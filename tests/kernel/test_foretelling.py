@@ -1,10 +1,12 @@
-"""Loads of two and a half minutes, each in a namespace of its own: what twtop says every second, and what the kernel does.
+"""Loads of two and a half minutes, each in its own namespace: what twtop says every second, and what the kernel does.
 
 No load that never fails raises an alarm, and those that do fail are foretold. All of them run at once, because they
 take time and hardly any CPU.
 """
 
 import errno
+import socket
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +16,26 @@ import pytest
 
 from tests.support.built_frames import UNBOUNDED
 from tests.support.in_namespace import run_in_namespace, sysctl
-from tests.support.timed_loads import LOADS, PORTS, SECONDS, SHORT_LOADS, TWICE, Load, Said
+from tests.support.timed_loads import LOADS, PORTS, SHORT_LOADS, TWICE, Load, Said
 from twtop.demo.load import listener, open_client
 from twtop.engine.pipeline import Pipeline
 from twtop.model import Direction
 from twtop.sources.open_source import open_local
 
 SERVER = ("127.0.0.1", 443)
+
+
+def connects(server: socket.socket) -> bool:
+    """Open a connection and close it, this side first. False where no port is free."""
+    try:
+        client = open_client(SERVER)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        return False
+    client.close()
+    server.accept()[0].close()
+    return True
 
 
 def judged(load: Load) -> Said:
@@ -36,14 +51,8 @@ def judged(load: Load) -> Said:
         if min(due, read_due) > now:
             time.sleep(min(due, read_due) - now)
         elif due <= read_due:
-            try:
-                client = open_client(SERVER)
-            except OSError as error:
-                assert error.errno == errno.EADDRNOTAVAIL
+            if not connects(server):
                 said.failures.append(now)
-            else:
-                client.close()
-                server.accept()[0].close()
             due = next(asked, np.inf)
         elif read_due >= load.seconds:
             return said
@@ -63,9 +72,7 @@ def all_at_once(loads: Mapping[str, Load]) -> None:
             for name, load in loads.items()
         }
         found = {name: each.result() for name, each in ended.items()}
-    print()
-    for name, said in found.items():
-        print(f"{name} · {said}")
+    sys.stdout.writelines(f"{name} · {said}\n" for name, said in found.items())
     for name, said in found.items():
         assert not said.false_alarms, (name, said.readings, said.failures)
         assert len(said.false_nevers) <= TWICE, (name, said.readings, said.failures)

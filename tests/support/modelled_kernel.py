@@ -24,7 +24,7 @@ SERVER = MAPPED | 10 << 24 | 5
 
 
 def lives(asked: Seconds, late_s: float = 0.0) -> tuple[Seconds, Seconds, Seconds]:
-    """(when each TIME_WAIT began, when it ended, when a connect() failed). The wheel moves `late_s` later than usual."""
+    """(when each TIME_WAIT began, when it ended, when a connect() failed). The wheel moves `late_s` late."""
     moves = wheel(np.empty(0, np.int32), START - late_s)
     began, ended, failed = list[float](), list[float](), list[float]()
     oldest = 0

@@ -31,7 +31,8 @@ def steady(per_s: float, since: float = 0.0, until: float = SECONDS) -> Seconds:
 
 def bursts(size: int, every_s: float) -> Seconds:
     """All of a burst within a few milliseconds, as fast as a client can."""
-    return np.repeat(np.arange(0, SECONDS, every_s), size) + np.tile(np.arange(size) * 1e-4, math.ceil(SECONDS / every_s))
+    starts = np.arange(0, SECONDS, every_s)
+    return np.repeat(starts, size) + np.tile(np.arange(size) * 1e-4, len(starts))
 
 
 def sawtooth(most_per_s: float, every_s: float) -> Seconds:
@@ -85,7 +86,7 @@ SHORT_LOADS: Mapping[str, Load] = {
     "bursts of 100 each 10 s": Load(bursts(100, 10), seconds=35),
     "sawtooth of 20 s, 0 to 25/s": Load(sawtooth(25, 20), seconds=35),
     "10/s, 60/s": steps((0, 10), (15, 60), foretold_s=5, seconds=35),
-    "40/s, then a stop": steps((0, 40), (9, 0), seconds=30),
+    "14/s, then a stop": steps((0, 14), (20, 0), seconds=35),
 }
 
 
@@ -108,7 +109,7 @@ class Said:
 
     @property
     def false_alarms(self) -> list[float]:
-        """Those that no failure followed within that time, or a tenth more. Of a load that fails, the end tells nothing."""
+        """Those that no failure followed within that time and a tenth. The end of a load that fails tells nothing."""
         last = self.load.seconds - 1.1 * ALARM_S if self.failures else self.load.seconds
         return [at for at in self.alarms if at <= last and not self._fails(at, 1.1 * ALARM_S)]
 

@@ -202,7 +202,8 @@ def _budget(
     timed = chosen & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), wheel.longest_s)
     room = np.where(timed, capacity - reading.skipped_ports + sharing, np.nan)
-    use = PortUse(owner, wheel.release_s(sockets.timer_ms[waiting]), live, rates, hold_s, room, np.full(len(names), reading.buckets))
+    free_in_s, most_waiting = wheel.release_s(sockets.timer_ms[waiting]), np.full(len(names), reading.buckets)
+    use = PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting)
     most = max_per_s(np.where(chosen, capacity + sharing, np.nan), live, hold_s)
     return np.where(timed, rates.new, np.nan), most, full_in_s(use, wheel)
 

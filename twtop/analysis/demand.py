@@ -2,8 +2,8 @@
 
 A mean needs a stretch of time in which the load was one and the same. That is the whole last minute, or the time since
 the load began, unless the load has changed: if the last seconds had more than any stretch of that length before them,
-or less, the mean is of these seconds alone. So neither a burst nor a tooth of a saw is a change, if the minute
-before had another one, and chance is none either.
+or less, the mean is of these seconds alone. So neither a burst nor a tooth of a saw is a change, if the minute before
+had another one, and chance is none either. A load that has paused for longer than it went on is over.
 
 How sure a mean is, the moments tell too. If N(t) of n connections were closed in the first t of w seconds, an even load
 has N(t) = n·t/w. The greatest distance from that line (the statistic of Kolmogorov and Smirnov, times n) is at most 1
@@ -22,7 +22,7 @@ STEPS = 4
 
 BINS = MINUTE_S * STEPS
 
-MANY = 32
+MANY = 16
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
 
 CALM_S = 10.0
@@ -95,19 +95,19 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     began = length < BINS - STEPS
     whole, spread = length.copy(), _spread(bins, length)
     for stretch in STRETCHES:
-        chosen = np.flatnonzero(2 * stretch <= length)
-        if len(chosen):
-            changed = _has_changed(total[chosen], stretch, length[chosen], spread[chosen])
-            distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
-            even = LEAST_SIGMAS * distance <= total[chosen, stretch] / 2
-            length[chosen[changed & even]] = stretch
+        chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
+        chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
+        distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
+        length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 2]] = stretch
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
     chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(bins, length) * count))
     chance = np.where(seconds < 1, count, chance)
-    uneven = LEAST_SIGMAS * chance > count / 2
-    seconds = np.where(uneven, np.maximum(seconds, CALM_S), seconds)
+    seconds = np.where(LEAST_SIGMAS * chance > count / 2, np.maximum(seconds, CALM_S), seconds)
+    is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
+    calm = np.flatnonzero(is_over)
+    count[calm], seconds[calm] = total[calm, int(CALM_S) * STEPS], CALM_S
     return count / seconds, chance / seconds, seconds
 
 
@@ -119,8 +119,8 @@ def _count(total: Floats, length: Rows) -> Floats:
 def _spread(bins: Floats, length: Rows) -> Floats:
     """The variance of a count, as a part of its mean: 1 for a load at random, 0 for an even one.
 
-    Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance. Less
-    than half of one comes from counting whole connections.
+    Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance.
+    Up to half of one comes from counting whole connections.
     """
     seconds = bins.reshape(len(bins), MINUTE_S, STEPS).sum(axis=2)
     inside = np.arange(1, MINUTE_S + 1) * STEPS <= length[:, None]
@@ -131,6 +131,14 @@ def _spread(bins: Floats, length: Rows) -> Floats:
     return spread
 
 
+def _may_have_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
+    """The same as _has_changed, but beside the mean of all such stretches: a look that costs little."""
+    now = total[:, stretch]
+    mean = (_count(total, length) - now) / np.maximum(length - stretch, 1) * stretch
+    off: Mask = np.abs(now - mean) > _margin(np.minimum(now, mean), spread)
+    return off & (2 * stretch <= length)
+
+
 def _has_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
     """Mask of the loads that had more in the last `stretch` bins than in any such stretch before, or less."""
     counts = total[:, 2 * stretch :] - total[:, stretch:-stretch]
@@ -138,16 +146,18 @@ def _has_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> M
     now = total[:, stretch]
     most = np.where(inside, counts, -np.inf).max(axis=1)
     least = np.where(inside, counts, np.inf).min(axis=1)
-
-    def margin(other: Floats) -> Floats:
-        return 2 + CHANGE_SIGMAS * np.sqrt(2 * spread * np.maximum(other, 1.0))
-
-    changed: Mask = (now > most + margin(most)) | (now < least - margin(least))
+    changed: Mask = (now > most + _margin(most, spread)) | (now < least - _margin(least, spread))
     return changed
 
 
+def _margin(count: Floats, spread: Floats) -> Floats:
+    """By how much two counts like this one differ at the most, if one and the same load has both."""
+    margin: Floats = 2 + CHANGE_SIGMAS * np.sqrt(2 * spread * np.maximum(count, 1.0))
+    return margin
+
+
 def _distance(total: Floats, length: Rows, seconds: Floats | float) -> Floats:
-    """The greatest distance of the counts of so many bins from an even load, beyond the 1 of counting whole connections."""
+    """The greatest distance of these bins' counts from an even load, beyond the 1 of counting whole connections."""
     bins, ends = np.arange(BINS + 1), np.broadcast_to(seconds, len(total)) * STEPS
     line = _count(total, length)[:, None] * np.minimum(bins / ends[:, None], 1.0)
     off = np.where(bins <= length[:, None], np.abs(total - line), 0.0).max(axis=1)

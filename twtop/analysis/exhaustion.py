@@ -47,8 +47,8 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
 def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
     """Seconds until each budget is full: 0 is now, infinity never.
 
-    NaN where the capacity is unknown, and where the budget is full within SOON_S at the mean rate, but not for sure: the
-    load has been like this for too short a time, or it is too uneven to tell.
+    NaN where the capacity is unknown, and where the budget is full within SOON_S at the mean rate, but not for sure:
+    the load has been like this for too short a time, or it is too uneven to tell.
     """
     expected, rates = _full_in_s(use, use.rates, wheel), use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
@@ -89,8 +89,8 @@ def _by_moves(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Floats:
     move = np.ceil(np.round((use.free_in_s[rows] - wheel.next_s) / wheel.step_s, 6))
     freed_at = np.clip(move, 0, moves).astype(np.intp)
     freed = np.bincount(number[use.code[rows]] * (moves + 1) + freed_at, minlength=(number[-1] + 1) * (moves + 1))
-    freed = np.cumsum(freed.reshape(-1, moves + 1), axis=1)
-    held = freed[:, -1:] - np.insert(freed, 0, 0, axis=1)[:, : moves + 1]  # before each move, and after the last
+    gone = np.cumsum(freed.reshape(-1, moves + 1), axis=1)
+    held = (gone[:, -1:] - np.insert(gone, 0, 0, axis=1)[:, :-2]).astype(np.float64)  # before each move
     live, growth, closing, hold_s, capacity, most_waiting = (
         column[chosen, None]
         for column in (use.live, rates.growth, rates.closing, use.hold_s, use.capacity, use.most_waiting)
@@ -103,8 +103,8 @@ def _by_moves(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Floats:
         found: Floats = live + growth * tau + np.minimum(held + closing * np.minimum(tau, hold_s), most_waiting)
         return found
 
-    least = level(after[:-1], held[:, :-1], np.minimum(hold_s, TIMEWAIT_S))
-    most = level(before, held[:, :-1], hold_s)
+    least = level(after[:-1], held, np.minimum(hold_s, TIMEWAIT_S))
+    most = level(before, held, hold_s)
     reached = most >= capacity
     first = reached.argmax(axis=1)
     row = np.arange(len(first))

@@ -28,7 +28,7 @@ from twtop.model import Codes, Counts, Floats, Mask, Rows, Timer, freeze
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
 
-LATELY_S = 5
+LATELY_S = 10
 """For this long after a budget was full, its demand is taken to be unchanged. Within this time the timer wheel moves
 and frees ports, and new entries show whether there is still a demand for them."""
 

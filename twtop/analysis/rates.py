@@ -16,8 +16,8 @@ from twtop.analysis.reading import FRESH_MS, LONG_S, Reading
 from twtop.model import Codes, Counts, Floats, Mask, freeze
 
 SHORT_S, NOW_S = 3, 1
-"""Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; and over no more
-than the time for which the load has been as it is now."""
+"""Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; over NOW_S
+while the load is new."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 """From how many standard deviations of a count on two means disagree, and growth is a trend."""
@@ -26,8 +26,8 @@ CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
     """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT and failed connects, `growth` is how
-    fast the number of all other connections grows. `trend` is the growth where it is more than chance, else 0. `overflow`
-    are those that find no bucket when they are closed, and so leave no TIME_WAIT.
+    fast the number of all other connections grows. `trend` is the growth where it is more than chance, else 0.
+    `overflow` are connections that find no bucket when they are closed, and so leave no TIME_WAIT.
 
     Only a trend may be extrapolated over more than a minute. `least_closing` and `least_growth` are what they may be at
     the least, as unevenly as connections came. The load has been as it is now for `seen_s`.
@@ -70,9 +70,9 @@ def measure_rates(
     demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
     closing = demand.per_s
     if replaced is not None and replaced.any():
-        whole = _of_fresh(reading, np.bincount(code[(age_ms >= 0) & (age_ms < FRESH_MS)], minlength=len(names)), names)
-        more = replaced & (whole > closing + CHANGED_SIGMAS * np.sqrt(whole / LONG_S))
-        closing = np.where(more, whole, closing)
+        is_lossy, per_s = _of_fresh(reading, code, age_ms, names)
+        failed_per_s = 0.0 if failed is None else failed.per_s(SHORT_S)
+        closing = np.where(replaced & is_lossy, per_s + failed_per_s, closing)
 
     def growth_over(span_s: int) -> tuple[Floats, Floats]:
         """(how many more connections than then, growth per second)."""
@@ -99,15 +99,24 @@ def measure_rates(
     )
 
 
-def _of_fresh(reading: Reading, fresh: Counts, names: Names) -> Floats:
-    """TIME_WAIT that began per second, by those that were fresh in this dump and in the ones of the last LONG_S."""
-    recent, dumped = reading.recent, reading.snapshot.dumped
-    counts = [summary.of(summary.fresh, names) for summary in recent if dumped - summary.mono < LONG_S]
-    lately = [count for count, summary in zip(reversed(counts), reversed(recent), strict=False)
-              if dumped - summary.mono < SHORT_S]
-    long, short = (np.mean([fresh, *each], axis=0) * 1000 / FRESH_MS for each in (counts, lately))
-    per_s: Floats = np.where(disagree(long, short), short, long)
-    return per_s
+def _of_fresh(reading: Reading, code: Codes, age_ms: Codes, names: Names) -> tuple[Mask, Floats]:
+    """(whether some TIME_WAIT of the last LONG_S are missing, how many began per second).
+
+    Those that were fresh in this dump and in the recent ones tell, because none of these was missing.
+    """
+    dumped, recent = reading.snapshot.dumped, reading.recent
+
+    def begun(span_ms: float) -> Counts:
+        return np.bincount(code[(age_ms >= 0) & (age_ms < span_ms)], minlength=len(names))
+
+    fresh = begun(FRESH_MS)
+    counts = [*(each.of(each.fresh, names) for each in recent), fresh]
+    lately = [count for count, each in zip(counts, recent, strict=False) if dumped - each.mono < SHORT_S]
+    long, short = (np.mean([*each, fresh], axis=0) * 1000 / FRESH_MS for each in (counts[:-1], lately))
+    span_s = FRESH_MS / 1000 + (dumped - recent[0].mono if recent else 0.0)
+    expected, seen = long * span_s, begun(span_s * 1000)
+    is_lossy: Mask = expected > seen + TREND_SIGMAS * np.sqrt(expected)
+    return is_lossy, np.where(disagree(long, short), short, long)
 
 
 def _overflow(reading: Reading, waiting: Counts) -> Floats:
@@ -116,7 +125,7 @@ def _overflow(reading: Reading, waiting: Counts) -> Floats:
     The kernel counts them for the namespace. Which ones find a bucket is chance.
     """
     now, snapshot = reading.overflowed, reading.snapshot
-    before = next((each for each in reading.recent if snapshot.dumped - each.mono <= LONG_S), None)
+    before = next(iter(reading.recent), None)
     total = np.count_nonzero(snapshot.sockets.is_time_wait)
     if now is None or before is None or before.overflowed is None or not total:
         return np.zeros(len(waiting))
