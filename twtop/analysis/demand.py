@@ -22,7 +22,7 @@ STEPS = 4
 
 BINS = MINUTE_S * STEPS
 
-MANY = 16
+MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
 
 CALM_S = 10.0
@@ -93,8 +93,9 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
     length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
     began = length < BINS - STEPS
-    whole, spread = length.copy(), _spread(bins, length)
+    whole, squares = length.copy(), _squares(total)
     for stretch in STRETCHES:
+        spread = _spread(total, squares, stretch, length)
         chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
         chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
         distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
@@ -102,7 +103,7 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
-    chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(bins, length) * count))
+    chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(total, squares, 0, length) * count))
     chance = np.where(seconds < 1, count, chance)
     seconds = np.where(LEAST_SIGMAS * chance > count / 2, np.maximum(seconds, CALM_S), seconds)
     is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
@@ -116,17 +117,25 @@ def _count(total: Floats, length: Rows) -> Floats:
     return count
 
 
-def _spread(bins: Floats, length: Rows) -> Floats:
-    """The variance of a count, as a part of its mean: 1 for a load at random, 0 for an even one.
+def _squares(total: Floats) -> Floats:
+    """The squares of the differences between successive seconds, youngest first, added up: (budgets, 60)."""
+    seconds = np.diff(total[:, ::STEPS], axis=1)
+    squares = np.zeros((len(total), MINUTE_S))
+    np.cumsum(np.diff(seconds, axis=1) ** 2, axis=1, out=squares[:, 1:])
+    return squares
+
+
+def _spread(total: Floats, squares: Floats, stretch: int, length: Rows) -> Floats:
+    """The variance of a count, as a part of its mean, before the last `stretch`: 1 for a load at random, 0 for an even
+    one.
 
     Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance.
     Up to half of one comes from counting whole connections.
     """
-    seconds = bins.reshape(len(bins), MINUTE_S, STEPS).sum(axis=2)
-    inside = np.arange(1, MINUTE_S + 1) * STEPS <= length[:, None]
-    mean = (seconds * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
-    pairs = inside[:, 1:]
-    square = (np.diff(seconds, axis=1) ** 2 * pairs).sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
+    start, row = -(-stretch // STEPS), np.arange(len(total))
+    end = np.maximum(length // STEPS, start + 1)
+    mean = (total[row, end * STEPS] - total[:, start * STEPS]) / (end - start)
+    square = (squares[row, end - 1] - squares[:, start]) / np.maximum(end - start - 1, 1)
     spread: Floats = np.maximum(square / 2 - 0.5, 0.0) / np.maximum(mean, 1.0)
     return spread
 
