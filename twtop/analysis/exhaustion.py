@@ -15,6 +15,8 @@ SOON_S = 60.0
 TRUSTED_TIMES = 5
 """A load that has been as it is now for some seconds is sure to go on like this for so many times as long."""
 
+FIRST_SECOND = (0.25, 0.5, 0.75, 1.0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortUse:
@@ -64,8 +66,8 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel) -> Floats:
         live + growth·τ + min(|{TIME_WAIT: free_in ≥ τ}| + closing·min(τ, hold), most_waiting)
 
     Ports come free when the wheel moves, so a budget holds the most just before that. Up to the time when all of the
-    present TIME_WAIT are gone, this is computed for every move. Beyond it, it is a straight line that rises by the
-    trend of the growth.
+    present TIME_WAIT are gone, this is computed for every move, and for moments of the first second, when connect() may
+    take over what is there. Beyond that time it is a straight line that rises by the trend of the growth.
     """
     live, capacity = use.live, use.capacity
     waiting = np.bincount(use.code, minlength=len(live)).astype(np.float64)
@@ -77,38 +79,42 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel) -> Floats:
     most_waiting = np.minimum(waiting + rates.closing * use.hold_s, np.maximum(use.most_waiting, waiting))
     near = ~full & (live + np.maximum(rates.growth, 0.0) * wheel.longest_s + most_waiting >= capacity)
     if near.any():
-        result[near] = np.fmin(_by_moves(use, rates, wheel, near), result[near])
+        result[near] = np.fmin(_by_moments(use, rates, wheel, near), result[near])
     return result
 
 
-def _by_moves(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Floats:
-    """The same for the chosen budgets alone: infinity where a budget is not full before the last of the moves."""
-    moves = math.ceil((wheel.longest_s - wheel.next_s) / wheel.step_s) + 1
+def _by_moments(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Floats:
+    """The same for the chosen budgets alone: infinity where a budget is not full before the last of the moments."""
+    ends = _moments(wheel)
+    starts = np.append(0.0, ends[:-1])
     number = np.cumsum(chosen) - 1
     rows = chosen[use.code]
-    move = np.ceil(np.round((use.free_in_s[rows] - wheel.next_s) / wheel.step_s, 6))
-    freed_at = np.clip(move, 0, moves).astype(np.intp)
-    freed = np.bincount(number[use.code[rows]] * (moves + 1) + freed_at, minlength=(number[-1] + 1) * (moves + 1))
-    gone = np.cumsum(freed.reshape(-1, moves + 1), axis=1)
-    held = (gone[:, -1:] - np.insert(gone, 0, 0, axis=1)[:, :-2]).astype(np.float64)  # before each move
+    freed_before = np.searchsorted(ends, use.free_in_s[rows] + 1e-6, side="right")
+    at = number[use.code[rows]] * (len(ends) + 1) + freed_before
+    freed = np.bincount(at, minlength=(number[-1] + 1) * (len(ends) + 1)).reshape(-1, len(ends) + 1)
+    gone = np.cumsum(freed, axis=1)
+    held = (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
     live, growth, closing, hold_s, capacity, most_waiting = (
         column[chosen, None]
         for column in (use.live, rates.growth, rates.closing, use.hold_s, use.capacity, use.most_waiting)
     )
-    most_waiting = np.maximum(most_waiting, held[:, :1])
-    after = np.append(0.0, wheel.next_s + wheel.step_s * np.arange(moves))  # now, and each move
-    before = after[1:]
+    most_waiting = np.maximum(most_waiting, gone[:, -1:])
 
-    def level(tau: Floats, held: Floats, hold_s: Floats) -> Floats:
+    def level(tau: Floats, hold_s: Floats) -> Floats:
         found: Floats = live + growth * tau + np.minimum(held + closing * np.minimum(tau, hold_s), most_waiting)
         return found
 
-    least = level(after[:-1], held, np.minimum(hold_s, TIMEWAIT_S))
-    most = level(before, held, hold_s)
+    least, most = level(starts, np.minimum(hold_s, TIMEWAIT_S)), level(ends, hold_s)
     reached = most >= capacity
     first = reached.argmax(axis=1)
     row = np.arange(len(first))
-    low, high, start, end = least[row, first], most[row, first], after[first], before[first]
+    low, high, start, end = least[row, first], most[row, first], starts[first], ends[first]
     with np.errstate(divide="ignore", invalid="ignore"):
         part = np.clip((capacity[:, 0] - low) / (high - low), 0.0, 1.0)
     return np.where(reached.any(axis=1), start + np.nan_to_num(part) * (end - start), np.inf)
+
+
+def _moments(wheel: Wheel) -> Floats:
+    """Seconds until the moments for which a level is computed."""
+    moves = math.ceil((wheel.longest_s - wheel.next_s) / wheel.step_s) + 1
+    return np.sort(np.append(FIRST_SECOND, wheel.next_s + wheel.step_s * np.arange(moves)))

@@ -175,11 +175,10 @@ def _most_waiting(reading: Reading, rates: Rates) -> Floats:
 
     Without any limit where all together need fewer buckets than there are.
     """
-    closed = rates.closing + rates.overflow
-    total = float(closed.sum())
+    total = float(rates.closing.sum())
     if total * reading.wheel.longest_s < reading.buckets:
-        return np.full(len(closed), np.inf)
-    return reading.buckets * closed / total
+        return np.full(len(rates.closing), np.inf)
+    return reading.buckets * rates.closing / total
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:

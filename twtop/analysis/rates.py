@@ -12,7 +12,7 @@ import numpy as np
 from twtop.analysis.demand import measure_demand
 from twtop.analysis.destinations import Names
 from twtop.analysis.failures import Refused
-from twtop.analysis.reading import FRESH_MS, LONG_S, Reading
+from twtop.analysis.reading import FRESH_MS, LONG_S, DumpSummary, Reading
 from twtop.model import Codes, Counts, Floats, Mask, freeze
 
 SHORT_S, NOW_S = 3, 1
@@ -25,9 +25,9 @@ CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT and failed connects, `growth` is how
-    fast the number of all other connections grows. `trend` is the growth where it is more than chance, else 0.
-    `overflow` are connections that find no bucket when they are closed, and so leave no TIME_WAIT.
+    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT, closes that find no bucket for one,
+    and failed connects. `growth` is how fast the number of all other connections grows. `trend` is the growth where it
+    is more than chance, else 0.
 
     Only a trend may be extrapolated over more than a minute. `least_closing` and `least_growth` are what they may be at
     the least, as unevenly as connections came. The load has been as it is now for `seen_s`.
@@ -36,7 +36,6 @@ class Rates:
     closing: Floats
     growth: Floats
     trend: Floats
-    overflow: Floats
     least_closing: Floats
     least_growth: Floats
     seen_s: Floats
@@ -47,7 +46,7 @@ class Rates:
     @property
     def new(self) -> Floats:
         """Connections opened per second, less those that the other side closes first."""
-        return np.maximum(self.closing + self.growth + self.overflow, 0.0)
+        return np.maximum(self.closing + self.growth, 0.0)
 
 
 def measure_rates(
@@ -66,22 +65,22 @@ def measure_rates(
     growth is 0. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
     `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
-    mono, recent = reading.snapshot.mono, reading.recent
     demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
-    closing = demand.per_s
+    closing, failed_per_s = demand.per_s, 0.0 if failed is None else failed.per_s(SHORT_S)
     if replaced is not None and replaced.any():
         is_lossy, per_s = _of_fresh(reading, code, age_ms, names)
-        failed_per_s = 0.0 if failed is None else failed.per_s(SHORT_S)
         closing = np.where(replaced & is_lossy, per_s + failed_per_s, closing)
+    overflowing = _with_overflow(reading, code, age_ms, len(names))
+    if overflowing is not None:
+        closing = overflowing + failed_per_s
 
     def growth_over(span_s: int) -> tuple[Floats, Floats]:
         """(how many more connections than then, growth per second)."""
-        old = (summary for summary in reversed(recent) if mono - summary.mono >= span_s)
-        before = next(old, recent[0] if recent else None)
+        before = _dump_before(reading, span_s)
         if before is None:
             return np.zeros(len(names)), np.zeros(len(names))
         more = live - before.of(before.live, names)
-        return more, more / (mono - before.mono)
+        return more, more / (reading.snapshot.dumped - before.mono)
 
     (more, long), (more_lately, short), (_, now) = (growth_over(span_s) for span_s in (LONG_S, SHORT_S, NOW_S))
     chance = np.sqrt(np.maximum(2 * live - more, 1.0))
@@ -92,7 +91,6 @@ def measure_rates(
         closing=closing,
         growth=growth,
         trend=trend,
-        overflow=_overflow(reading, np.bincount(code, minlength=len(names))),
         least_closing=demand.least_per_s,
         least_growth=np.minimum(np.minimum(long, short), trend),
         seen_s=demand.seen_s,
@@ -119,17 +117,33 @@ def _of_fresh(reading: Reading, code: Codes, age_ms: Codes, names: Names) -> tup
     return is_lossy, np.where(disagree(long, short), short, long)
 
 
-def _overflow(reading: Reading, waiting: Counts) -> Floats:
-    """Connections per second that find no bucket when they are closed: each budget's share, by its TIME_WAIT.
+def _with_overflow(reading: Reading, code: Codes, age_ms: Codes, size: int) -> Floats | None:
+    """Connections closed per second, those that found no bucket included; None where all found one, or none is known.
 
-    The kernel counts them for the namespace. Which ones find a bucket is chance.
+    The kernel counts those without a bucket for the namespace, and which ones find one is chance. So each budget has a
+    part of them, as of the TIME_WAIT.
     """
-    now, snapshot = reading.overflowed, reading.snapshot
-    before = next(iter(reading.recent), None)
-    total = np.count_nonzero(snapshot.sockets.is_time_wait)
-    if now is None or before is None or before.overflowed is None or not total:
-        return np.zeros(len(waiting))
-    return waiting / total * max(now - before.overflowed, 0) / (snapshot.dumped - before.mono)
+    now, dumped = reading.overflowed, reading.snapshot.dumped
+    waiting = int(np.count_nonzero(reading.snapshot.sockets.is_time_wait))
+    part = np.bincount(code, minlength=size) / max(waiting, 1)
+
+    def over(span_s: int) -> tuple[Floats, int]:
+        """(closed per second, how many found no bucket)."""
+        before = _dump_before(reading, span_s)
+        if now is None or before is None or before.overflowed is None:
+            return np.zeros(size), 0
+        seen_s, lost = dumped - before.mono, max(now - before.overflowed, 0)
+        begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s * 1000)], minlength=size)
+        return (begun + part * lost) / seen_s, lost
+
+    (long, lost), (short, _) = over(LONG_S), over(SHORT_S)
+    return np.where(disagree(long, short), short, long) if lost else None
+
+
+def _dump_before(reading: Reading, span_s: float) -> DumpSummary | None:
+    """The newest of the dumps that are so many seconds old, else the oldest one; None where there is none."""
+    old = (each for each in reversed(reading.recent) if reading.snapshot.dumped - each.mono >= span_s)
+    return next(old, reading.recent[0] if reading.recent else None)
 
 
 def disagree(long_per_s: Floats, short_per_s: Floats, short_s: int = SHORT_S) -> Mask:
