@@ -23,6 +23,7 @@ from twtop.model import Direction
 from twtop.sources.open_source import open_local
 
 SERVER = ("127.0.0.1", 443)
+MOST_BEHIND_S = 0.1
 
 
 def connects(server: socket.socket) -> bool:
@@ -39,12 +40,15 @@ def connects(server: socket.socket) -> bool:
 
 
 def judged(load: Load) -> Said:
-    """Run a load in this namespace, and read it once a second."""
+    """Run a load in this namespace, and read it once a second.
+
+    A load that falls behind goes on later than planned, so that a busy machine makes no bursts.
+    """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + PORTS - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", 0)
     server, pipeline, said = listener(SERVER), Pipeline(open_local, UNBOUNDED), Said(load)
     pipeline.read(1.0)
-    start, asked = time.monotonic(), iter(load.asked.tolist())
+    start, asked, behind = time.monotonic(), iter(load.asked.tolist()), 0.0
     due, read_due = next(asked), 1.0
     while True:
         now = time.monotonic() - start
@@ -53,7 +57,8 @@ def judged(load: Load) -> Said:
         elif due <= read_due:
             if not connects(server):
                 said.failures.append(now)
-            due = next(asked, np.inf)
+            behind += max(now - due - MOST_BEHIND_S, 0.0)
+            due = next(asked, np.inf) + behind
         elif read_due >= load.seconds:
             return said
         else:
@@ -76,7 +81,7 @@ def all_at_once(loads: Mapping[str, Load]) -> None:
     for name, said in found.items():
         assert not said.false_alarms, (name, said.readings, said.failures)
         assert len(said.false_nevers) <= TWICE, (name, said.readings, said.failures)
-        assert bool(said.failures) == said.load.fails, name
+        assert said.load.fails in (bool(said.failures), None), name
         assert not said.load.fails or said.foretold_s > said.load.foretold_s, name
 
 

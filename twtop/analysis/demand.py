@@ -99,13 +99,14 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
         chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
         chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
         distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
-        length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 2]] = stretch
+        length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
     chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(total, squares, 0, length) * count))
     chance = np.where(seconds < 1, count, chance)
-    seconds = np.where(LEAST_SIGMAS * chance > count / 2, np.maximum(seconds, CALM_S), seconds)
+    uneven = since_start & (LEAST_SIGMAS * chance > count / 2)
+    seconds = np.where(uneven, np.maximum(seconds, CALM_S), seconds)
     is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
     calm = np.flatnonzero(is_over)
     count[calm], seconds[calm] = total[calm, int(CALM_S) * STEPS], CALM_S
