@@ -14,7 +14,6 @@ from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
 from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import BudgetState, Reading
-from twtop.analysis.timer_wheel import mean_life_s
 from twtop.arrays import Keys, among, distinct, factorize, fused
 from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
@@ -262,9 +261,9 @@ def _budget(
     rates, limit = measure_rates(reading, owner, age_ms, names, live), find_limit(reading, names, is_full)
     rates = with_unseen_demand(rates, limit, reading, names, owner, age_ms)
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
-    hold_s, free_in_s = np.full(count, mean_life_s(wheel.step_s)), wheel.release_s(left_ms)
-    use = PortUse(owner, free_in_s, live, rates, hold_s, np.where(timed, capacity - reading.skipped_ports, np.nan))
-    full_in = full_in_s(use, wheel.longest_s)
+    hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
+    room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)
+    full_in = full_in_s(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel)
     next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, count)
     return _Budget(
         new_per_s=np.where(timed & ~np.isnan(capacity), rates.new, np.nan),

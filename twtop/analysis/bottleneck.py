@@ -20,7 +20,7 @@ class Bottleneck:
     binds.
 
     Figures are as in PortBudgets: NaN is unknown, infinity is never. `was_full_lately` and `is_demand_unseen` are as in
-    Limit.
+    Limit, `may_bind_first` as in BindFirst.may.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Bottleneck:
     waits: bool
     was_full_lately: bool
     is_demand_unseen: bool
+    may_bind_first: bool
     next_free_s: float
     freed_per_s: float
     left_at_least: float
@@ -67,6 +68,7 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             waits=bool(binders.waits[binder]),
             was_full_lately=bool(binders.limit.lately[binder]),
             is_demand_unseen=bool(binders.limit.unseen[binder]),
+            may_bind_first=False,
             next_free_s=float(binders.next_free_s[binder]),
             freed_per_s=float(binders.freed_per_s[binder]),
             left_at_least=float(binders.left_at_least[binder]),
@@ -88,6 +90,7 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         waits=bool(budgets.waits[worst]),
         was_full_lately=bool(budgets.limit.lately[worst]),
         is_demand_unseen=bool(budgets.limit.unseen[worst]),
+        may_bind_first=binders is not None and bool(binders.may[worst]),
         next_free_s=float(budgets.next_free_s[worst]),
         freed_per_s=float(budgets.freed_per_s[worst]),
         left_at_least=float(budgets.left_at_least[worst]),

@@ -17,7 +17,8 @@ SECONDS = 60
 class Failures:
     """What failed until a snapshot was taken.
 
-    - `counting` says whether they are counted now. If not, what follows is what was known before, and it ages.
+    - `counting` says whether they are counted now. If not, what follows is what was known before, and it ages. They are
+      counted for `seen_s`, without a break.
     - `count` is how many failed since twtop began to count, `last_tick` since the snapshot before.
     - `last_s` and `last_60s` are those of the last second and minute, and `per_second` (60,) those of each second of
       that minute, oldest first. Windows end with the last whole tenth of a second.
@@ -28,6 +29,7 @@ class Failures:
     """
 
     counting: bool
+    seen_s: float
     count: int
     last_tick: int
     per_second: Counts
@@ -60,6 +62,7 @@ class FailureHistory:
     """Adds up the failed connects of a run's snapshots in turn."""
 
     _count: int = 0
+    _since: int = 0
     _ever_lost: bool = False
     _began: bool = False
     _hi: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
@@ -77,6 +80,7 @@ class FailureHistory:
         if counted is not None:
             now, last_tick = int(counted.until * TENTHS), counted.total + counted.lost
             self._count += last_tick
+            self._since = int(counted.since * TENTHS)
             self._hi, self._lo = np.append(self._hi, counted.hi), np.append(self._lo, counted.lo)
             self._tenth, self._found = np.append(self._tenth, counted.tenth), np.append(self._found, counted.count)
             if counted.at_least:
@@ -103,6 +107,7 @@ class FailureHistory:
             per_second[(when - now) // TENTHS + SECONDS] += count
         return Failures(
             counting=counting,
+            seen_s=max(now - self._since, 1) / TENTHS,
             count=self._count,
             last_tick=last_tick,
             per_second=per_second,
@@ -120,15 +125,16 @@ class Refused:
 
     The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget was
     full lately, or where none was, all of them. `is_shared` marks those that share an address with another one that is
-    meant: there `per_second` is an equal part of what the address has.
+    meant: there `per_second` is an equal part of what the address has. `seen_s` is as in Failures.
     """
 
     per_second: Floats
     is_shared: Mask
+    seen_s: float
 
     def per_s(self, span_s: int) -> Floats:
-        """The mean of the last seconds."""
-        mean: Floats = self.per_second[:, -span_s:].sum(axis=1) / span_s
+        """The mean of the last seconds, or of those in which somebody counted."""
+        mean: Floats = self.per_second[:, -span_s:].sum(axis=1) / min(span_s, self.seen_s)
         return mean
 
     @property
@@ -151,4 +157,4 @@ def refused(failures: Failures, destinations: Destinations, addresses: Addresses
     shared_by = np.bincount(number[meant], minlength=len(failed_to) + 1)[number]
     per_second = np.zeros((count, SECONDS))
     per_second[meant] = failures.by_address[number[meant]] / shared_by[meant, None]
-    return Refused(per_second, meant & (shared_by > 1))
+    return Refused(per_second, meant & (shared_by > 1), failures.seen_s)

@@ -18,16 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.analysis.bind_first import BindFirst
+from twtop.analysis.demand import measure_demand
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.rates import SHORT_S, disagree
 from twtop.analysis.reading import LASTING_S, LONG_S, Reading
 from twtop.analysis.timer_wheel import MINUTE_S, entries, releases
-from twtop.model import Codes, Counts, Floats, Mask, Rows, TcpState, Timer, freeze
+from twtop.model import Codes, Counts, Floats, Mask, Rows, Timer, freeze
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
 
-LATELY_S = 5
+LATELY_S = 10
 """For this long after a budget was full, its demand is taken to be unchanged. Within this time the timer wheel moves
 and frees ports, and new entries show whether there is still a demand for them."""
 
@@ -131,7 +132,9 @@ class Forecast:
 
         long, short = over(LONG_S), over(SHORT_S)
         lately = np.where(disagree(long, short), short, long)
-        demand = np.where(self.mostly_ended_early, over(self.span_s), lately)
+        steady = measure_demand(number, age_ms, len(busy)).per_s
+        demand = np.where(self.survival_per_s == 1, steady, lately)
+        demand = np.where(self.mostly_ended_early, over(self.span_s), demand)
         if busy.any():
             rows = busy[number] & (age_ms < MINUTE_S * 1000)
             at = (np.cumsum(busy) - 1)[number[rows]] * MINUTE_S + age_ms[rows] // 1000
@@ -165,9 +168,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     for summary in lately:
         recently_full |= np.bincount(number[own], summary.of(summary.used, names[own]), size) >= full
     limit = snapshot.limits.max_tw_buckets
-    timewait = sockets.timer == Timer.TIMEWAIT
-    closed = int(np.count_nonzero(timewait & (sockets.state == TcpState.FIN_WAIT2)))
-    most_held = max(int(np.count_nonzero(timewait)), *(summary.held for summary in lately), 0)
+    most_held = max(int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)), *(summary.held for summary in lately), 0)
     early = _survival_per_s(per_class(losses.lasting), per_class(losses.early), losses.span_s)
     every = _survival_per_s(per_class(losses.running), per_class(losses.all), losses.span_s)
     mostly_ended_early = (per_class(losses.early) >= MANY) & (early**MINUTE_S < 0.5)
@@ -178,7 +179,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
         room=most - per_class(budgets.used - budgets.time_wait),
         recently_full=recently_full,
         span_s=losses.span_s,
-        buckets=math.inf if limit is None else limit - closed,
+        buckets=reading.buckets,
         overflowing=limit is not None and most_held >= limit,
     )
 

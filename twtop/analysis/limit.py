@@ -22,12 +22,14 @@ free, and a steady demand has taken them before the next one."""
 @dataclass(frozen=True, slots=True, eq=False)
 class Limit:
     """Of each budget: (budgets,). `full_at` is when it was last known to be full, in seconds of the monotonic clock,
-    −∞ for never. `lately` masks those that were full within the last minute. `unseen` masks those that were full within
-    the seconds over which rates are measured, where nobody counts what fails: their demand cannot be seen.
+    −∞ for never. `lately` masks those that were full within the last minute. `seen_s` is for how many seconds the
+    demand can be seen: since the budget was full, where nobody counts what fails, else for ever (∞). `unseen` masks
+    those where it cannot be seen yet.
     """
 
     full_at: Floats
     lately: Mask
+    seen_s: Floats
     unseen: Mask
 
     def __post_init__(self) -> None:
@@ -51,10 +53,10 @@ def find_limit(
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
         certain = (failed.last_60s > 0) & ~failed.is_shared
         full_at = np.maximum(full_at, np.where(certain, now - seconds_ago, -np.inf))
-    unseen = now - full_at <= SHORT_S
+    seen_s = now - full_at
     if failed is not None and reading.failures is not None and reading.failures.counting:
-        unseen &= False if binds is None else binds
-    return Limit(full_at, now - full_at <= SECONDS, unseen)
+        seen_s = np.full(len(names), np.inf) if binds is None else np.where(binds, seen_s, np.inf)
+    return Limit(full_at, now - full_at <= SECONDS, seen_s, seen_s <= SHORT_S)
 
 
 def full_lately(reading: Reading) -> Mask:
@@ -67,10 +69,12 @@ def full_lately(reading: Reading) -> Mask:
 
 
 def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Names, code: Codes, age_ms: Codes) -> Rates:
-    """The same rates, but for budgets of unseen demand at least the last known one; NaN where that is unknown.
+    """The same rates, but of the time in which the demand could be seen, and where it cannot, at least the last known
+    one; NaN where that is unknown.
 
     `code` and `age_ms` are the budget of each TIME_WAIT and its age.
     """
+    rates = _since_full(rates, limit.seen_s, code, age_ms)
     if not limit.unseen.any():
         return rates
     known = np.full(len(names), np.nan)
@@ -79,7 +83,22 @@ def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Name
         known = last.of(last.asked_per_s, names, missing=np.nan)
     demand = np.where(np.isnan(known), _before_it_was_full(code, age_ms, len(names)), known)
     lacking = np.where(limit.unseen, np.maximum(demand - rates.new, 0.0), 0.0)
-    return replace(rates, closing=rates.closing + lacking)
+    return replace(rates, closing=rates.closing + lacking, least_closing=rates.least_closing + lacking)
+
+
+def _since_full(rates: Rates, seen_s: Floats, code: Codes, age_ms: Codes) -> Rates:
+    """The same rates, but none over a time in which the budget was full and its demand could not be seen."""
+    short = (seen_s > SHORT_S) & (seen_s < rates.seen_s)
+    if not short.any():
+        return rates
+    begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s[code] * 1000)], minlength=len(seen_s))
+    per_s = begun / np.maximum(seen_s, SHORT_S)
+    return replace(
+        rates,
+        closing=np.where(short, per_s, rates.closing),
+        least_closing=np.where(short, np.minimum(per_s, rates.least_closing), rates.least_closing),
+        seen_s=np.where(short, seen_s, rates.seen_s),
+    )
 
 
 def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:

@@ -16,9 +16,8 @@ from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
 from twtop.analysis.limit import Limit, find_limit, freed, full_lately, is_full_now, with_unseen_demand
-from twtop.analysis.rates import SHORT_S, disagree, measure_rates
+from twtop.analysis.rates import SHORT_S, Rates, disagree, measure_rates
 from twtop.analysis.reading import BudgetState, Reading
-from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Addresses,
@@ -50,7 +49,7 @@ class PortBudgets:
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
     tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
-    are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
+    are opened, less those that the other side closes first, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
     full, infinity for never.
 
@@ -152,7 +151,8 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     room_left = ceiling - tally(in_budget)
     is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
-    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
+    replaced = inbound if allowed is None else inbound | allowed
+    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed, replaced)
     binds = np.zeros(count, np.bool_) if binders is None else binders.certain
     blocked = binds if binders is None else binders.of(binders.is_full)
     limit = find_limit(reading, reading.names, is_full | blocked, failed, binds)
@@ -164,8 +164,8 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     unclear = reading.skipped_ports + _unclear(ports, sockets, held, tally)
     busy = np.flatnonzero(time_wait & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
-    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
-    full_in = full_in_s(use, wheel.longest_s)
+    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
+    full_in = full_in_s(use, wheel)
     full_in = np.where(np.isnan(rates.new) & (full_in > 0), np.nan, full_in)
     next_free_s, freed_per_s = freed(code[busy], free_in_s[busy], runs_out_s[busy], count)
     told = is_full & timed
@@ -216,6 +216,17 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
     return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
 
 
+def _most_waiting(reading: Reading, rates: Rates) -> Floats:
+    """How many TIME_WAIT the limit of buckets leaves to each destination: its part of all that are closed.
+
+    Without any limit where all together need fewer buckets than there are.
+    """
+    total = float(rates.closing.sum())
+    if total * reading.wheel.longest_s < reading.buckets:
+        return np.full(len(rates.closing), np.inf)
+    return reading.buckets * rates.closing / total
+
+
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats, Floats]:
     """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
     free (sockets,), the same without the steps of the timer wheel).
@@ -223,7 +234,7 @@ def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats, Fl
     `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
     """
     sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
-    hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
+    hold_s = np.full(len(reading.destinations), reading.wheel.longest_s)
     free_in_s, runs_out_s = reading.wheel.release_s(sockets.timer_ms), sockets.timer_ms / 1000
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)

@@ -1,7 +1,7 @@
 """How fast each budget takes ports: from the timers of one dump, and from the counts of the dumps before it.
 
-Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly. An earlier dump
-knows how many other connections there were, so no socket has to be found again. A connection that ends
+Ports taken = TIME_WAIT entries + growth of the other connections. Timers count the entries exactly (demand). An earlier
+dump knows how many other connections there were, so no socket has to be found again. A connection that ends
 without a TIME_WAIT, because the other side closes first, cancels out, as it does in the budget.
 """
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from twtop.analysis.demand import measure_demand
 from twtop.analysis.destinations import Names
 from twtop.analysis.failures import Refused
-from twtop.analysis.reading import LONG_S, Reading
-from twtop.model import Codes, Floats, Mask, freeze
+from twtop.analysis.reading import FRESH_MS, LONG_S, DumpSummary, Reading
+from twtop.model import Codes, Counts, Floats, Mask, freeze
 
-SHORT_S = 3
-"""Rates are means over LONG_S, so that they do not flicker; over SHORT_S where the two means disagree."""
+SHORT_S, NOW_S = 3, 1
+"""Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; over NOW_S
+while the load is new."""
 
 CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 """From how many standard deviations of a count on two means disagree, and growth is a trend."""
@@ -23,54 +25,125 @@ CHANGED_SIGMAS, TREND_SIGMAS = 2, 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT. `growth` is how fast the number of
-    all other connections grows. `trend` is the growth where it is more than chance, else 0.
+    """Per second, of each budget: (budgets,). `closing` are entries into TIME_WAIT, closes that find no bucket for one,
+    and failed connects. `growth` is how fast the number of all other connections grows. `trend` is the growth where it
+    is more than chance, else 0.
 
-    Only a trend may be extrapolated over more than a minute.
+    Only a trend may be extrapolated over more than a minute. `least_closing` and `least_growth` are what they may be at
+    the least, as unevenly as connections came. The load has been as it is now for `seen_s`.
     """
 
     closing: Floats
     growth: Floats
     trend: Floats
+    least_closing: Floats
+    least_growth: Floats
+    seen_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
     @property
     def new(self) -> Floats:
-        """Connections opened per second, less those that end without a TIME_WAIT."""
+        """Connections opened per second, less those that the other side closes first."""
         return np.maximum(self.closing + self.growth, 0.0)
 
 
 def measure_rates(
-    reading: Reading, code: Codes, age_ms: Codes, names: Names, live: Floats, failed: Refused | None = None
+    reading: Reading,
+    code: Codes,
+    age_ms: Codes,
+    names: Names,
+    live: Floats,
+    failed: Refused | None = None,
+    replaced: Mask | None = None,
 ) -> Rates:
     """The rates of budgets at the time of a reading.
 
     For each socket in TIME_WAIT, `code` is its budget and `age_ms` its age, −1 for unknown. For each budget, `names` is
     its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. Without recent dumps the
     growth is 0. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
+    `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
-    mono, recent = reading.snapshot.mono, reading.recent
-    size = len(names)
+    demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
+    closing, failed_per_s = demand.per_s, 0.0 if failed is None else failed.per_s(SHORT_S)
+    if replaced is not None and replaced.any():
+        is_lossy, per_s = _of_fresh(reading, code, age_ms, names)
+        closing = np.where(replaced & is_lossy, per_s + failed_per_s, closing)
+    overflowing = _with_overflow(reading, code, age_ms, len(names))
+    if overflowing is not None:
+        closing = overflowing + failed_per_s
 
-    def over(span_s: int) -> tuple[Floats, Floats]:
-        young = (age_ms >= 0) & (age_ms < span_s * 1000)
-        closing = np.bincount(code[young], minlength=size) / span_s
-        if failed is not None:
-            closing += failed.per_s(span_s)
-        old = (summary for summary in reversed(recent) if mono - summary.mono >= span_s)
-        before = next(old, recent[0] if recent else None)
+    def growth_over(span_s: int) -> tuple[Floats, Floats]:
+        """(how many more connections than then, growth per second)."""
+        before = _dump_before(reading, span_s)
         if before is None:
-            return closing, np.zeros(size)
-        return closing, (live - before.of(before.live, names)) / (mono - before.mono)
+            return np.zeros(len(names)), np.zeros(len(names))
+        more = live - before.of(before.live, names)
+        return more, more / (reading.snapshot.dumped - before.mono)
 
-    (closing, growth), (closing_now, growth_now) = over(LONG_S), over(SHORT_S)
-    changed = disagree(closing + growth, closing_now + growth_now)
-    growth = np.where(changed, growth_now, growth)
-    first = recent[0].of(recent[0].live, names) if recent else live
-    certain = np.abs(live - first) > TREND_SIGMAS * np.sqrt(live + first)
-    return Rates(np.where(changed, closing_now, closing), growth, np.where(certain, growth, 0.0))
+    (more, long), (more_lately, short), (_, now) = (growth_over(span_s) for span_s in (LONG_S, SHORT_S, NOW_S))
+    chance = np.sqrt(np.maximum(2 * live - more, 1.0))
+    changed = np.abs(more_lately - long * SHORT_S) > CHANGED_SIGMAS * chance
+    growth = np.select([demand.seen_s < SHORT_S, changed | (demand.seen_s < LONG_S)], [now, short], long)
+    trend = np.where(np.abs(more) > TREND_SIGMAS * chance, growth, 0.0)
+    return Rates(
+        closing=closing,
+        growth=growth,
+        trend=trend,
+        least_closing=demand.least_per_s,
+        least_growth=np.minimum(np.minimum(long, short), trend),
+        seen_s=demand.seen_s,
+    )
+
+
+def _of_fresh(reading: Reading, code: Codes, age_ms: Codes, names: Names) -> tuple[Mask, Floats]:
+    """(whether some TIME_WAIT of the last LONG_S are missing, how many began per second).
+
+    Those that were fresh in this dump and in the recent ones tell, because none of these was missing.
+    """
+    dumped, recent = reading.snapshot.dumped, reading.recent
+
+    def begun(span_ms: float) -> Counts:
+        return np.bincount(code[(age_ms >= 0) & (age_ms < span_ms)], minlength=len(names))
+
+    fresh = begun(FRESH_MS)
+    counts = [*(each.of(each.fresh, names) for each in recent), fresh]
+    lately = [count for count, each in zip(counts, recent, strict=False) if dumped - each.mono < SHORT_S]
+    long, short = (np.mean([*each, fresh], axis=0) * 1000 / FRESH_MS for each in (counts[:-1], lately))
+    span_s = FRESH_MS / 1000 + (dumped - recent[0].mono if recent else 0.0)
+    expected, seen = long * span_s, begun(span_s * 1000)
+    is_lossy: Mask = expected > seen + TREND_SIGMAS * np.sqrt(expected)
+    return is_lossy, np.where(disagree(long, short), short, long)
+
+
+def _with_overflow(reading: Reading, code: Codes, age_ms: Codes, size: int) -> Floats | None:
+    """Connections closed per second, those that found no bucket included; None where all found one, or none is known.
+
+    The kernel counts those without a bucket for the namespace, and which ones find one is chance. So each budget has a
+    part of them, as of the TIME_WAIT.
+    """
+    now, dumped = reading.overflowed, reading.snapshot.dumped
+    waiting = int(np.count_nonzero(reading.snapshot.sockets.is_time_wait))
+    part = np.bincount(code, minlength=size) / max(waiting, 1)
+
+    def over(span_s: int) -> tuple[Floats, int]:
+        """(closed per second, how many found no bucket)."""
+        before = _dump_before(reading, span_s)
+        if now is None or before is None or before.overflowed is None:
+            return np.zeros(size), 0
+        seen_s, lost = dumped - before.mono, max(now - before.overflowed, 0)
+        begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s * 1000)], minlength=size)
+        return (begun + part * lost) / seen_s, lost
+
+    (long, lost), (short, _) = over(LONG_S), over(SHORT_S)
+    return np.where(disagree(long, short), short, long) if lost else None
+
+
+def _dump_before(reading: Reading, span_s: float) -> DumpSummary | None:
+    """The newest of the dumps that are so many seconds old, else the oldest one; None where there is none."""
+    old = (each for each in reversed(reading.recent) if reading.snapshot.dumped - each.mono >= span_s)
+    return next(old, reading.recent[0] if reading.recent else None)
 
 
 def disagree(long_per_s: Floats, short_per_s: Floats, short_s: int = SHORT_S) -> Mask:

@@ -1,5 +1,6 @@
 """One dump of the socket table, with what every part of the analysis needs, and what is kept of the dumps before it."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, fields, replace
 
@@ -10,10 +11,14 @@ from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
 from twtop.analysis.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.analysis.timer_wheel import Wheel, wheel
-from twtop.model import Floats, Snapshot, Timer, freeze
+from twtop.model import TIMEWAIT_MS, Floats, Snapshot, TcpState, Timer, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
+
+FRESH_MS = 1000
+"""A TIME_WAIT younger than this is still there, even where a new connection may take over older ones, unless
+tcp_tw_reuse_delay is shorter."""
 
 LASTING_S = 12
 """A TIME_WAIT with more time left than this is still there LONG_S later, unless it ended early."""
@@ -24,24 +29,27 @@ class DumpSummary:
     """Counts of one dump by budget, sorted by name: (budgets,).
 
     `live` counts connections that are not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with
-    time left, and `lasting` those with more than LASTING_S left. Of the budget that an address has for all destinations
-    these three counts are 0. `full_at` is when the budget was last full, −∞ for never, and `asked_per_s` what it was
-    asked for, NaN for unknown. `held` counts all timewait objects, closed FIN_WAIT2 included. `mono` is when the dump
-    was read. Times are seconds of the monotonic clock.
+    time left, and `lasting` those with more than LASTING_S left. `fresh` are those that began within FRESH_MS. Of the
+    budget that an address has for all destinations these four counts are 0. `full_at` is when the budget was last full,
+    −∞ for never, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts all timewait objects, closed
+    FIN_WAIT2 included, and `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is
+    when the dump was read. Times are seconds of the monotonic clock.
     """
 
     mono: float
     held: int
+    overflowed: int | None
     names: Names
     live: Floats
     used: Floats
     running: Floats
     lasting: Floats
+    fresh: Floats
     full_at: Floats
     asked_per_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)[2:]))
+        freeze(*(getattr(self, f.name) for f in fields(self)[3:]))
 
     def of(self, column: Floats, names: Names, missing: float = 0.0) -> Floats:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
@@ -100,6 +108,18 @@ class Reading:
         """Ports that may stay free while connect() fails (EphemeralPorts); 0 where the range is unknown."""
         return self.ports.skipped_ports if self.ports else 0
 
+    @property
+    def overflowed(self) -> int | None:
+        """How many closed connections have found no bucket since boot, and so left no TIME_WAIT; None for unknown."""
+        return self.snapshot.counters.get("TCPTimeWaitOverflow")
+
+    @property
+    def buckets(self) -> float:
+        """How many TIME_WAIT there may be beside the closed FIN_WAIT2; infinity where the limit is unknown."""
+        sockets, limit = self.snapshot.sockets, self.snapshot.limits.max_tw_buckets
+        closed = (sockets.timer == Timer.TIMEWAIT) & (sockets.state == TcpState.FIN_WAIT2)
+        return math.inf if limit is None else max(limit - int(np.count_nonzero(closed)), 0)
+
     def summary(self, used: Floats, own: BudgetState, shared: BudgetState | None = None) -> DumpSummary:
         """The summary of this dump, with which later readings compare themselves.
 
@@ -114,18 +134,20 @@ class Reading:
         def counts(column: Floats) -> Floats:
             return np.append(column, np.zeros(len(names) - len(column)))[order]
 
-        def with_more_than(left_ms: int) -> Floats:
+        def with_more_than(left_ms: float) -> Floats:
             rows = sockets.is_time_wait & (sockets.timer_ms > left_ms)
             return counts(np.bincount(code[rows], minlength=len(self.destinations)).astype(np.float64))
 
         return DumpSummary(
             mono=self.snapshot.dumped,
             held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
+            overflowed=self.overflowed,
             names=names[order],
             live=np.concatenate([state.live for state in states])[order],
             used=counts(used),
             running=with_more_than(0),
             lasting=with_more_than(LASTING_S * 1000),
+            fresh=with_more_than(TIMEWAIT_MS - FRESH_MS),
             full_at=np.concatenate([state.full_at for state in states])[order],
             asked_per_s=np.concatenate([state.asked_per_s for state in states])[order],
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from twtop.model import TIMEWAIT_MS, Counts, Floats
 
 MINUTE_S = 60
+TIMEWAIT_S = TIMEWAIT_MS / 1000
 RATE_WINDOW_S = 6
 """Rates from timers are means over this time: short enough to be current, long enough not to flicker."""
 
@@ -52,7 +53,7 @@ class Wheel:
     @property
     def longest_s(self) -> float:
         """After this many seconds none of the present TIME_WAIT is left."""
-        return TIMEWAIT_MS / 1000 + self.step_s
+        return TIMEWAIT_S + self.step_s
 
 
 def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
@@ -119,7 +120,7 @@ def _tick_rate(running: NDArray[np.int32]) -> int:
 
 def mean_life_s(step_s: float) -> float:
     """How many seconds a TIME_WAIT lasts in the mean."""
-    return TIMEWAIT_MS / 1000 + step_s / 2
+    return TIMEWAIT_S + step_s / 2
 
 
 def entries(age_ms: NDArray[np.int32]) -> Counts | None:

@@ -70,8 +70,10 @@ def _when(worst: Bottleneck) -> str:
         return "never full at this rate"
     if not words and np.isnan(worst.new_per_s):
         return "when it is full is unknown without timers"
-    if not words:
+    if not words and worst.may_bind_first:
         return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
+    if not words:
+        return "when it is full is not known yet: its load is too young or too uneven to tell"
     return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,15 @@ def test_of_several_full_destinations_nobody_knows_which_was_meant() -> None:
 )
 def test_a_change_shows_in_the_next_second_but_chance_does_not(per_s: int, seconds: list[int], said: float) -> None:
     assert of(failing(per_s, *ports(443), seconds=seconds), 443)[0] == pytest.approx(said)
+
+
+@pytest.mark.parametrize("seen_s", [1, 2, 3, 20])
+def test_a_mean_is_over_the_time_in_which_somebody_counted(seen_s: int) -> None:
+    rows = {(A, 10_000 - 10 * second - 1): 150 for second in range(seen_s)}
+    failures = FailureHistory().advance(replace(counted(1000.0, rows), since=1000.0 - seen_s), 1000.0)
+    reading = described(*ports(443), port_range=(LOW, LOW + SIZE - 1), failures=failures)
+    failed_per_s, _, asked_per_s = of(reading, 443)
+    assert [failed_per_s, asked_per_s] == pytest.approx([150, 150], rel=0.01)
 
 
 def test_what_failed_until_ports_came_free_still_belongs_to_the_only_destination() -> None:

@@ -25,9 +25,9 @@ def peers(*blocks: Block) -> Groups:
 # Three destinations, each with 100 ports, one client, and one connection of unknown direction.
 SCENE = [
     sock("0.0.0.0:80", state="LISTEN"),
-    # full in 12.5 s at 4/s: 24 entered in the last 6 s
-    many("10.0.0.1", "10.0.0.9:443", "TIME_WAIT", lports=range(40000, 40024), remaining=58),
-    many("10.0.0.1", "10.0.0.9:443", lports=range(40024, 40050)),
+    # full in 6 s at 6/s, which it has had for 6 s
+    many("10.0.0.1", "10.0.0.9:443", "TIME_WAIT", lports=range(40000, 40036), remaining=60 - np.arange(36) / 6),
+    many("10.0.0.1", "10.0.0.9:443", lports=range(40036, 40062)),
     # the most pressed: 90 %, nothing new
     many("10.0.0.1", "10.0.0.7:443", "TIME_WAIT", lports=range(40000, 40060), remaining=20),
     many("10.0.0.1", "10.0.0.7:443", lports=range(40060, 40090)),

@@ -45,7 +45,8 @@ def test_ports_warn_from_half_and_are_critical_from_four_fifths(ports: int, leve
 
 
 def test_ports_are_critical_when_full_within_a_minute() -> None:
-    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(300), remaining=59.5)
+    number = np.arange(300)
+    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + number, remaining=60 - number / 100)
     found = verdict("ports", frames(make_sample(rising, port_range=RANGE, tw_reuse=0))[0])
     assert found.level is Level.CRITICAL
     assert "full in 7 s" in found.text

@@ -1,0 +1,175 @@
+"""How many connections per second a budget is asked for: by the moments at which those of the last minute were closed.
+
+A mean needs a stretch of time in which the load was one and the same. That is the whole last minute, or the time since
+the load began, unless the load has changed: if the last seconds had more than any stretch of that length before them,
+or less, the mean is of these seconds alone. So neither a burst nor a tooth of a saw is a change, if the minute before
+had another one, and chance is none either. A load that has paused for longer than it went on is over.
+
+How sure a mean is, the moments tell too. If N(t) of n connections were closed in the first t of w seconds, an even load
+has N(t) = n·t/w. The greatest distance from that line (the statistic of Kolmogorov and Smirnov, times n) is at most 1
+for an even load, about √n for one at random, and n for a burst.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from twtop.model import Codes, Floats, Mask, Rows, freeze
+
+MINUTE_S = 60
+STEPS = 4
+"""Moments are told apart by quarters of a second."""
+
+BINS = MINUTE_S * STEPS
+
+MANY = 32
+"""Fewer connections than these in a minute tell no change, and are taken for a load at random."""
+
+CALM_S = 10.0
+"""A mean is over so many seconds at least, unless the load is even."""
+
+LEAST_SIGMAS = 4
+"""By so many standard deviations, or distances from the line, the least rate is lower than the mean one."""
+
+CHANGE_SIGMAS = 3
+"""By so many standard deviations a stretch differs from the extremes before it, if the load has changed."""
+
+STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1.5, 1))
+"""How long the load may have been as it is now, in bins."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """What each budget is asked for: (budgets,).
+
+    `per_s` is the mean of the last `seen_s` seconds, in which the load was one and the same. `least_per_s` is what it
+    may be at the least, as unevenly as connections came.
+    """
+
+    per_s: Floats
+    least_per_s: Floats
+    seen_s: Floats
+
+    def __post_init__(self) -> None:
+        freeze(*(getattr(self, each.name) for each in fields(self)))
+
+
+def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None = None) -> Demand:
+    """The demand for each of so many budgets.
+
+    For each connection that was closed, `code` is its budget and `age_ms` how long ago that was, −1 for unknown.
+    `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first.
+    """
+    known = (age_ms >= 0) & (age_ms < MINUTE_S * 1000)
+    code, age = code[known], age_ms[known]
+    oldest_s = np.zeros(size)
+    np.maximum.at(oldest_s, code, age / 1000)
+    count = np.bincount(code, minlength=size).astype(np.float64)
+    if failed is not None:
+        count += failed.sum(axis=1)
+        oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
+    lately = np.bincount(code[age < CALM_S * 1000], minlength=size).astype(np.float64)
+    if failed is not None:
+        lately += failed[:, -int(CALM_S) :].sum(axis=1)
+    per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
+    many = np.flatnonzero(count >= MANY)
+    if len(many):
+        number = np.full(size, -1)
+        number[many] = np.arange(len(many))
+        rows = number[code] >= 0
+        at = number[code[rows]] * BINS + age[rows] * STEPS // 1000
+        bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
+        if failed is not None:
+            bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
+        per_s[many], chance[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
+    return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), seen_s)
+
+
+def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats]:
+    """(mean rate, its standard deviation, seconds) of the time in which each load was as it is now.
+
+    `bins` (budgets, BINS) are the connections by age, youngest first; the oldest was closed `oldest_s` ago.
+    """
+    total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
+    length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
+    began = length < BINS - STEPS
+    whole, squares = length.copy(), _squares(total)
+    for stretch in STRETCHES:
+        spread = _spread(total, squares, stretch, length)
+        chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
+        chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
+        distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
+        length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
+    since_start = began & (length == whole)
+    seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
+    count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
+    chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(total, squares, 0, length) * count))
+    chance = np.where(seconds < 1, count, chance)
+    uneven = since_start & (LEAST_SIGMAS * chance > count / 2)
+    seconds = np.where(uneven, np.maximum(seconds, CALM_S), seconds)
+    is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
+    calm = np.flatnonzero(is_over)
+    count[calm], seconds[calm] = total[calm, int(CALM_S) * STEPS], CALM_S
+    return count / seconds, chance / seconds, seconds
+
+
+def _count(total: Floats, length: Rows) -> Floats:
+    count: Floats = total[np.arange(len(total)), length]
+    return count
+
+
+def _squares(total: Floats) -> Floats:
+    """The squares of the differences between successive seconds, youngest first, added up: (budgets, 60)."""
+    seconds = np.diff(total[:, ::STEPS], axis=1)
+    squares = np.zeros((len(total), MINUTE_S))
+    np.cumsum(np.diff(seconds, axis=1) ** 2, axis=1, out=squares[:, 1:])
+    return squares
+
+
+def _spread(total: Floats, squares: Floats, stretch: int, length: Rows) -> Floats:
+    """The variance of a count, as a part of its mean, before the last `stretch`: 1 for a load at random, 0 for an even
+    one.
+
+    Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance.
+    Up to half of one comes from counting whole connections.
+    """
+    start, row = -(-stretch // STEPS), np.arange(len(total))
+    end = np.maximum(length // STEPS, start + 1)
+    mean = (total[row, end * STEPS] - total[:, start * STEPS]) / (end - start)
+    square = (squares[row, end - 1] - squares[:, start]) / np.maximum(end - start - 1, 1)
+    spread: Floats = np.maximum(square / 2 - 0.5, 0.0) / np.maximum(mean, 1.0)
+    return spread
+
+
+def _may_have_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
+    """The same as _has_changed, but beside the mean of all such stretches: a look that costs little."""
+    now = total[:, stretch]
+    mean = (_count(total, length) - now) / np.maximum(length - stretch, 1) * stretch
+    off: Mask = np.abs(now - mean) > _margin(np.minimum(now, mean), spread)
+    return off & (2 * stretch <= length)
+
+
+def _has_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
+    """Mask of the loads that had more in the last `stretch` bins than in any such stretch before, or less."""
+    counts = total[:, 2 * stretch :] - total[:, stretch:-stretch]
+    inside = np.arange(2 * stretch, BINS + 1) <= length[:, None]
+    now = total[:, stretch]
+    most = np.where(inside, counts, -np.inf).max(axis=1)
+    least = np.where(inside, counts, np.inf).min(axis=1)
+    changed: Mask = (now > most + _margin(most, spread)) | (now < least - _margin(least, spread))
+    return changed
+
+
+def _margin(count: Floats, spread: Floats) -> Floats:
+    """By how much two counts like this one differ at the most, if one and the same load has both."""
+    margin: Floats = 2 + CHANGE_SIGMAS * np.sqrt(2 * spread * np.maximum(count, 1.0))
+    return margin
+
+
+def _distance(total: Floats, length: Rows, seconds: Floats | float) -> Floats:
+    """The greatest distance of these bins' counts from an even load, beyond the 1 of counting whole connections."""
+    bins, ends = np.arange(BINS + 1), np.broadcast_to(seconds, len(total)) * STEPS
+    line = _count(total, length)[:, None] * np.minimum(bins / ends[:, None], 1.0)
+    off = np.where(bins <= length[:, None], np.abs(total - line), 0.0).max(axis=1)
+    farther: Floats = np.maximum(off - 1.0, 0.0)
+    return farther
