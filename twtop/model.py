@@ -144,6 +144,7 @@ class Sockets:
     - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
 
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
+    `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
     `is_connection` is false for listeners and for sockets that are merely bound; `age_ms` is the time since a TIME_WAIT
     began in ms, −1 for every other socket and where the timer is unknown.
     """
@@ -163,6 +164,7 @@ class Sockets:
     inode: Inodes
     pid: NDArray[np.uint32]
     is_time_wait: Mask = field(init=False)
+    is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)
     age_ms: Codes = field(init=False)
 
@@ -171,6 +173,7 @@ class Sockets:
         waits = self.state == TcpState.TIME_WAIT
         age = np.where(waits & (self.timer_ms >= 0), np.maximum(TIMEWAIT_MS - self.timer_ms, 0), np.int32(-1))
         object.__setattr__(self, "is_time_wait", waits)
+        object.__setattr__(self, "is_timewait_object", waits | (self.timer == Timer.TIMEWAIT))
         object.__setattr__(self, "is_connection", (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE))
         object.__setattr__(self, "age_ms", age)
         freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
@@ -205,6 +208,7 @@ class Limits:
     max_tw_buckets: int | None
     ehash_entries: int | None
     rfc1337: int | None
+    fin_timeout_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,15 +83,18 @@ class Peer:
         """Call connect() until it fails `retries` times in a row; how many calls succeeded."""
         before, failed = len(self.clients), 0
         while failed < retries:
-            try:
-                self.clients.append(self.route.connect())
-            except OSError as error:
-                if error.errno != errno.EADDRNOTAVAIL:
-                    raise
-                failed += 1
-            else:
-                failed = 0
+            failed = 0 if self.fill_one() else failed + 1
         return len(self.clients) - before
+
+    def fill_one(self) -> bool:
+        """Whether one connect() succeeds."""
+        try:
+            self.clients.append(self.route.connect())
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            return False
+        return True
 
     def ports(self) -> set[int]:
         """Local ports of the clients that are still open."""

@@ -87,7 +87,7 @@ class Analyst:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
             budgets, binders = found.budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
-            self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
+            self._recent.keep(found.reading.summary(budgets.used, budgets.ending, shared))
             self._last = replace(
                 found,
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),

@@ -46,7 +46,7 @@ class BindFirst:
     had chosen them. `holds` masks the addresses whose client binds first: at a `pressure` of 1 its bind() fails,
     whatever the destination. `possible` masks those that may bind first, which their sockets do not tell yet.
 
-    `live` counts the connections that are not in TIME_WAIT. The other columns are about the one budget for all
+    `live` counts the connections that no timer ends. The other columns are about the one budget for all
     destinations, where `holds` or `possible` is true; otherwise they are NaN. They are as in PortBudgets.
     """
 
@@ -100,12 +100,12 @@ def bind_first(reading: Reading) -> BindFirst | None:
     clients = _clients(reading, ports)
     holds, possible = _judged(clients)
     count, names = len(clients.local), address_names(sockets.addresses)[clients.local]
-    time_wait = sockets.is_time_wait[clients.rows]
+    time_wait = sockets.is_timewait_object[clients.rows]
     live = (clients.sockets - np.bincount(clients.code[time_wait], minlength=count)).astype(np.float64)
     waiting = time_wait & (holds | possible)[clients.code]
     rows, code = clients.rows[waiting], clients.code[waiting]
     new, most, full_in = _budget(reading, names, rows, code, live, holds | possible, clients.sockets - clients.ports)
-    aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
+    aged = np.bincount(code[reading.age_ms[rows] >= SHORT_S * 1000], minlength=count)
     has_just_begun = possible & (clients.sockets > live) & (aged == 0)  # its rate is higher than measured
     return BindFirst(
         names=names,
@@ -199,7 +199,7 @@ def _budget(
     """
     assert reading.ports is not None
     sockets, wheel, capacity = reading.snapshot.sockets, reading.wheel, float(reading.ports.capacity)
-    rates = measure_rates(reading, owner, sockets.age_ms[waiting], names, live)
+    rates = measure_rates(reading, owner, reading.age_ms[waiting], names, live)
     timed = chosen & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
     room = np.where(timed, capacity - reading.skipped_ports + sharing, np.nan)

@@ -36,10 +36,11 @@ DEFAULT_REUSE_DELAY_MS = 1000
 class PortBudgets:
     """The budget of each destination: (destinations,). NaN is unknown or does not apply.
 
-    Outbound, `used` of `capacity` ports are taken by sockets in any state. `time_wait` of these are in TIME_WAIT, and
-    connect() may take over `reusable` of those. So capacity − used + reusable connections can still be made, now and
-    then one less (EphemeralPorts.skipped_ports). `probes_per_connect` is the mean number of ports that a connect()
-    tries. Past the cliff the first parity is full. Inbound, `used` are client ports of the peer.
+    Outbound, `used` of `capacity` ports are taken by sockets in any state. A timer ends `ending` of these, which are
+    `time_wait` in TIME_WAIT and closed FIN_WAIT2. connect() may take over `reusable` of those in TIME_WAIT. So
+    capacity − used + reusable connections can still be made, now and then one less (EphemeralPorts.skipped_ports).
+    `probes_per_connect` is the mean number of ports that a connect() tries. Past the cliff the first parity is full.
+    Inbound, `used` are client ports of the peer.
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
@@ -52,6 +53,7 @@ class PortBudgets:
     """
 
     used: Floats
+    ending: Floats
     time_wait: Floats
     reusable: Floats
     capacity: Floats
@@ -111,32 +113,33 @@ def port_budgets(reading: Reading) -> PortBudgets:
     member = code >= 0
     if ports is not None:
         member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
-    time_wait = member & sockets.is_time_wait
+    ending = member & sockets.is_timewait_object
     reusable = reusable_rows(snapshot.limits, sockets)
     allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
 
     def tally(rows: Mask) -> Floats:
         return np.bincount(code[rows], minlength=count).astype(np.float64)
 
-    used, waiting = tally(member), tally(time_wait)
+    used, ended = tally(member), tally(ending)
     total = np.nan if ports is None else float(ports.capacity)
     held = member if reusable is None else member & ~reusable
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
-    live, ceiling = used - waiting, np.where(outbound, total, np.nan)
-    rows = np.flatnonzero(time_wait)
+    live, ceiling = used - ended, np.where(outbound, total, np.nan)
+    rows = np.flatnonzero(ending)
     free = np.zeros(count) if reusable is None else tally(member & reusable)
     is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
-    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
-    timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
+    rates = measure_rates(reading, code[rows], reading.age_ms[rows], reading.names, live, failed)
+    timed = tally(ending & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
     hold_s, free_in_s = _release(reading, allowed)
-    busy = np.flatnonzero(time_wait & held)
+    busy = np.flatnonzero(ending & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
     return PortBudgets(
         used=used,
-        time_wait=waiting,
+        ending=ended,
+        time_wait=tally(member & sockets.is_time_wait),
         reusable=np.where(known, np.nan if reusable is None else free, np.nan),
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
@@ -171,8 +174,8 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
-    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
-    free (sockets,)).
+    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a timewait
+    object is free (sockets,)).
 
     `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
     """
@@ -182,7 +185,7 @@ def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)
         hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[reading.destinations.code]
+        rows = np.append(allowed, False)[reading.destinations.code] & sockets.is_time_wait
         free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
     return hold_s, free_in_s
 

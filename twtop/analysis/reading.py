@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from twtop.analysis.destinations import Destinations, Names, find_destinations
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
 from twtop.analysis.timer_wheel import Wheel, wheel
-from twtop.model import Floats, Snapshot, Timer, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Floats, Snapshot, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -22,10 +23,10 @@ LASTING_S = 12
 class DumpSummary:
     """Counts of one dump by budget, sorted by name: (budgets,).
 
-    `live` counts connections that are not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with
-    time left, and `lasting` those with more than LASTING_S left. Of the budget that an address has for all destinations
-    only `live` is known; its other counts are 0. `held` counts all timewait objects, closed FIN_WAIT2 included. `mono`
-    is when the dump was read, in seconds of the monotonic clock.
+    `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
+    `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. Of the budget that an
+    address has for all destinations only `live` is known; its other counts are 0. `held` counts all timewait objects.
+    `mono` is when the dump was read, in seconds of the monotonic clock.
     """
 
     mono: float
@@ -64,7 +65,7 @@ class RecentDumps:
         self._kept.append(summary)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
     to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
@@ -84,14 +85,30 @@ class Reading:
         """Ports that may stay free while connect() fails (EphemeralPorts); 0 where the range is unknown."""
         return self.ports.skipped_ports if self.ports else 0
 
-    def summary(self, used: Floats, time_wait: Floats, shared: tuple[Names, Floats] | None = None) -> DumpSummary:
+    @cached_property
+    def age_ms(self) -> Codes:
+        """The time since each timewait object began in ms: (sockets,), −1 for all others and where a timer is unknown.
+
+        That of a TIME_WAIT is exact. A closed FIN_WAIT2 begins with tcp_fin_timeout, or with a minute where that is
+        longer (tcp_close); TCP_LINGER2 of a single socket is not visible.
+        """
+        sockets, timeout_s = self.snapshot.sockets, self.snapshot.limits.fin_timeout_s
+        closed = np.flatnonzero(sockets.is_timewait_object & ~sockets.is_time_wait & (sockets.timer_ms >= 0))
+        if not len(closed):
+            return sockets.age_ms
+        age, lasts_ms = sockets.age_ms.copy(), min((timeout_s or 60) * 1000, TIMEWAIT_MS)
+        age[closed] = np.maximum(lasts_ms - sockets.timer_ms[closed], 0)
+        freeze(age)
+        return age
+
+    def summary(self, used: Floats, ending: Floats, shared: tuple[Names, Floats] | None = None) -> DumpSummary:
         """The summary of this dump, with which later readings compare themselves.
 
-        `used` (destinations,) counts the sockets in each budget, and `time_wait` those of them in TIME_WAIT. `shared`
-        are (names, connections not in TIME_WAIT) of the budgets that one local address has for all destinations.
+        `used` (destinations,) counts the sockets in each budget, and `ending` the timewait objects among them. `shared`
+        are (names, all other connections) of the budgets that one local address has for all destinations.
         """
         sockets, code = self.snapshot.sockets, self.destinations.code
-        names, live = self.names, used - time_wait
+        names, live = self.names, used - ending
         if shared is not None:
             names, live = np.append(names, shared[0]), np.append(live, shared[1])
         order = np.argsort(names)
@@ -106,7 +123,7 @@ class Reading:
 
         return DumpSummary(
             mono=self.snapshot.dumped,
-            held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
+            held=int(np.count_nonzero(sockets.is_timewait_object)),
             names=names[order],
             live=live[order],
             used=sorted_by_name(used),

@@ -12,7 +12,10 @@ from twtop.model import freeze
 
 
 class PortKind(enum.IntEnum):
-    """What holds a port towards the destination. A blocked port is closed to every connect()."""
+    """What holds a port towards the destination. A blocked port is closed to every connect().
+
+    TIME_WAIT has closed FIN_WAIT2 too: their timer ends both.
+    """
 
     LIVE = 0
     TIME_WAIT = 1
@@ -41,8 +44,8 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     kind = np.where(ports.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
     member = (destinations.code == destination) & ports.available[sockets.lport]
     reusable = reusable_rows(reading.snapshot.limits, sockets)
-    kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
-    kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
+    kind[sockets.lport[member & ~sockets.is_timewait_object]] = PortKind.LIVE
+    kind[sockets.lport[member & sockets.is_timewait_object]] = PortKind.TIME_WAIT
     if reusable is not None:
         kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]

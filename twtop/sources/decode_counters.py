@@ -71,6 +71,7 @@ def decode_limits(files: dict[str, str]) -> Limits:
         max_tw_buckets=number("tcp_max_tw_buckets"),
         ehash_entries=None if entries is None else abs(entries),
         rfc1337=number("tcp_rfc1337"),
+        fin_timeout_s=number("tcp_fin_timeout"),
     )
 
 

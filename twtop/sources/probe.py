@@ -36,6 +36,7 @@ SYSCTLS = (
     "net/ipv4/ip_local_port_range",
     "net/ipv4/ip_local_reserved_ports",
     "net/ipv4/tcp_ehash_entries",
+    "net/ipv4/tcp_fin_timeout",
     "net/ipv4/tcp_max_tw_buckets",
     "net/ipv4/tcp_rfc1337",
     "net/ipv4/tcp_timestamps",
