@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
+from twtop.analysis.directions import KnownDirections
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.failures import Failures
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
@@ -54,9 +55,14 @@ class PortReading:
         return self.reading.summary(self.budgets.used, self.budgets.ending)
 
 
-def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = (), failures: Failures | None = None) -> PortReading:
+def analyse(
+    snapshot: Snapshot,
+    recent: Sequence[DumpSummary] = (),
+    failures: Failures | None = None,
+    known: KnownDirections | None = None,
+) -> PortReading:
     """Read a snapshot and its budgets. The port range must be known."""
-    reading = take_reading(snapshot, tuple(recent), failures)
+    reading = take_reading(snapshot, tuple(recent), failures, known)
     assert reading.ports
     return PortReading(reading, reading.ports, port_budgets(reading))
 

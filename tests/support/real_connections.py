@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.support.in_namespace import wait_until
 from tests.support.port_reading import Ends, PortReading, analyse
+from twtop.analysis.directions import KnownDirections
 from twtop.demo.load import client_closes, listener, open_client
 from twtop.model import Snapshot, TcpState
 from twtop.sources.decode import decode
@@ -107,9 +108,9 @@ def peers(*routes: Route) -> list[Peer]:
     return [Peer(route, servers[route.ends[1:]]) for route in routes]
 
 
-def read() -> PortReading:
-    """Read the kernel as soon as no connection is about to change its state."""
-    return analyse(wait_until(_settled, what="connections that are not about to change"))
+def read(known: KnownDirections | None = None) -> PortReading:
+    """Read the kernel as soon as no connection is about to change its state; `known` is what readings before told."""
+    return analyse(wait_until(_settled, what="connections that are not about to change"), known=known)
 
 
 def _settled() -> Snapshot | None:

@@ -9,6 +9,7 @@ from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
+from twtop.analysis.directions import KnownDirections
 from twtop.analysis.failures import FailureHistory, Failures
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
@@ -69,7 +70,7 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, directions, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -77,6 +78,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
+        self._directions: KnownDirections | None = None
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
@@ -84,7 +86,9 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._directions)
+            if not snapshot.part:
+                self._directions = found.reading.known_directions()
             budgets, binders = found.budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.ending, shared))
@@ -96,9 +100,14 @@ class Analyst:
         return self._last
 
 
-def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
-    """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
-    reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
+def analyse(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    known: KnownDirections | None = None,
+) -> Analysis:
+    """Analyse one dump by itself; the other arguments are those of `take_reading`."""
+    reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets
     budgets, binders = port_budgets(reading), bind_first(reading)
     if binders is not None:
         budgets = _with_shared_budgets(budgets, binders, reading.destinations)

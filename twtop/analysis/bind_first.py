@@ -14,13 +14,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.analysis.destinations import Destinations, Names, address_names
+from twtop.analysis.destinations import Destinations, Names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
-from twtop.arrays import distinct, factorize, fused
+from twtop.arrays import address_names, distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
 EXPECTED_SHARE = 0.2

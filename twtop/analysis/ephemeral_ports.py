@@ -1,7 +1,7 @@
 """The local ports from which connect() may pick in this namespace."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,12 @@ class EphemeralPorts:
 
     def __post_init__(self) -> None:
         freeze(self.chosen, self.available)
+
+    def without(self, closed: NDArray[np.uint16]) -> "EphemeralPorts":
+        """The same, where connect() cannot choose these ports now."""
+        available = self.available.copy()
+        available[closed] = False
+        return replace(self, available=available)
 
     @property
     def capacity(self) -> int:

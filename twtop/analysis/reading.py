@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, find_destinations
+from twtop.analysis.directions import Connections, KnownDirections, Listeners
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
 from twtop.analysis.timer_wheel import Wheel, wheel
-from twtop.model import TIMEWAIT_MS, Codes, Floats, Snapshot, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -69,7 +70,8 @@ class RecentDumps:
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
     to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
-    the failed connects of the last minute, None where they are unknown.
+    the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
+    accepted which has gone since.
     """
 
     snapshot: Snapshot
@@ -78,12 +80,29 @@ class Reading:
     names: Names
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
+    inherited: Mask
     failures: Failures | None = None
 
     @property
     def skipped_ports(self) -> int:
         """Ports that may stay free while connect() fails (EphemeralPorts); 0 where the range is unknown."""
         return self.ports.skipped_ports if self.ports else 0
+
+    def known_directions(self) -> KnownDirections:
+        """What this dump tells of directions, for the next one."""
+        sockets, destinations = self.snapshot.sockets, self.destinations
+        outbound = destinations.direction == Direction.OUTBOUND
+        elsewhere = destinations.per_socket() == Direction.OUTBOUND
+        if self.ports is not None:
+            outbound &= destinations.port >= self.ports.low
+            elsewhere &= ~self.ports.chosen[sockets.lport]
+        return KnownDirections(
+            mono=self.snapshot.dumped,
+            listeners=Listeners.of(sockets),
+            inherited=Connections.of(sockets, np.flatnonzero(self.inherited)),
+            destinations=np.sort(self.names[outbound]),
+            outbound=Connections.of(sockets, np.flatnonzero(elsewhere)),
+        )
 
     @cached_property
     def age_ms(self) -> Codes:
@@ -132,11 +151,23 @@ class Reading:
         )
 
 
-def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump; the other arguments are those of Reading."""
+def take_reading(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    known: KnownDirections | None = None,
+) -> Reading:
+    """Find ports, destinations and the timer wheel of a dump. `known` is what the dumps before told of directions; the
+    other arguments are those of Reading.
+
+    What a listener accepted closes its port to every connect(), also when the listener is gone (tb->fastreuse ≥ 0).
+    """
     sockets = snapshot.sockets
+    inherited = np.zeros(len(sockets), np.bool_) if known is None else known.accepted(sockets, snapshot.dumped)
     ports = ephemeral_ports(snapshot.limits, sockets)
-    destinations = find_destinations(sockets, ports)
+    if ports is not None and inherited.any():
+        ports = ports.without(sockets.lport[inherited])
+    destinations = find_destinations(sockets, ports, known, inherited)
     return Reading(
         snapshot=snapshot,
         ports=ports,
@@ -144,5 +175,6 @@ def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failu
         names=destinations.names(sockets.addresses),
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
+        inherited=inherited,
         failures=failures,
     )
