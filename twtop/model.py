@@ -60,6 +60,14 @@ class Timer(enum.IntEnum):
     PROBE = 4
 
 
+class Timestamps(enum.IntEnum):
+    """Whether a connection has the timestamps of RFC 7323: both ends must offer them."""
+
+    UNKNOWN = 0
+    USED = 1
+    NOT_USED = 2
+
+
 class Direction(enum.IntEnum):
     """Which end opened a connection, as far as ports and listeners tell."""
 
@@ -142,6 +150,7 @@ class Sockets:
     - `inode` is 0 for a socket without a descriptor. A TIME_WAIT has uid 0 and inode 0: it has no owner, not root as
       its owner (inet_twsk_diag_fill).
     - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
+    - `timestamps` is a Timestamps. It is unknown of a timewait object, and where nobody asked for it.
 
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
     `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
@@ -163,6 +172,7 @@ class Sockets:
     uid: NDArray[np.uint32]
     inode: Inodes
     pid: NDArray[np.uint32]
+    timestamps: NDArray[np.uint8]
     is_time_wait: Mask = field(init=False)
     is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)
@@ -224,6 +234,7 @@ class Snapshot:
     - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
     - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
       None.
+    - `device_names` are names of interfaces by their number, as far as they are known.
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
       runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
@@ -251,6 +262,7 @@ class Snapshot:
     holders: "Mapping[int, Process] | None" = None
     is_this_machine: bool = True
     failed_connects: FailedConnects | None = None
+    device_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def tells_owners(self) -> bool:

@@ -67,12 +67,12 @@ def test_what_a_listener_accepted_stays_inbound_when_it_goes(address: str, close
     def body() -> Restart:
         small_range()
         servers, _held = serve(address, closes)
-        known = read().reading.known_directions()
+        known = read().reading.known()
         for server in servers:
             server.close()
         forgot, knows = read(), read(known)
         (other,) = peers(Route("127.0.0.2", "127.0.1.2"))
-        later = read(knows.reading.known_directions())
+        later = read(knows.reading.known())
         return Restart(
             directions_of_services(forgot),
             directions_of_services(knows),
@@ -96,7 +96,7 @@ def test_the_ends_of_a_single_connection_stay_known_when_its_listener_goes() -> 
     peer.server.close()
     for pair in zip(peer.clients[1:], peer.accepted[1:], strict=True):
         server_closes(pair)
-    forgot, knows = read(), read(reading.reading.known_directions())
+    forgot, knows = read(), read(reading.reading.known())
     assert ends(forgot, SERVICES[0]) == Ends(Counter({UNKNOWN: 1}), Counter({UNKNOWN: 3}))
     assert ends(knows, SERVICES[0]) == Ends(Counter({OUT: 1}), Counter({IN: 3}))
 
@@ -121,7 +121,7 @@ def test_who_was_seen_to_connect_is_outbound_whatever_its_port() -> None:
     assert (direction(reading, 800), direction(reading, 801)) == (UNKNOWN, OUT)
     _first = server.accept()
     wait_until(lambda: seen(801, TcpState.ESTABLISHED), what="its connection")
-    knows = read(reading.reading.known_directions())
+    knows = read(reading.reading.known())
     assert (direction(knows, 800), direction(knows, 801)) == (UNKNOWN, OUT)
     assert direction(read(), 801) is UNKNOWN
 
@@ -142,9 +142,9 @@ def test_a_client_on_the_port_of_a_listener_that_has_gone_is_a_client() -> None:
     """Nothing of the listener is left, and connect() gives its port to a client."""
     small_range()
     server = listen(HERE, LOW)
-    known = read().reading.known_directions()
+    known = read().reading.known()
     server.close()
-    gone = read(known).reading.known_directions()
+    gone = read(known).reading.known()
     (peer,) = peers(Route(HERE, "127.0.1.2"))
     assert peer.fill() == SIZE
     assert LOW in peer.ports()

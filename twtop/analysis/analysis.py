@@ -9,13 +9,12 @@ from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.directions import KnownDirections
 from twtop.analysis.failures import FailureHistory, Failures
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
+from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
@@ -70,7 +69,7 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, directions, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, what they told, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -78,7 +77,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
-        self._directions: KnownDirections | None = None
+        self._known = NOTHING
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
@@ -86,9 +85,8 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._directions)
-            if not snapshot.part:
-                self._directions = found.reading.known_directions()
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._known)
+            self._known = found.reading.known(self._known)
             budgets, binders = found.budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.ending, shared))
@@ -104,7 +102,7 @@ def analyse(
     snapshot: Snapshot,
     recent: tuple[DumpSummary, ...] = (),
     failures: Failures | None = None,
-    known: KnownDirections | None = None,
+    known: Known = NOTHING,
 ) -> Analysis:
     """Analyse one dump by itself; the other arguments are those of `take_reading`."""
     reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets

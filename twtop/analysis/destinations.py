@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from twtop.analysis.directions import KnownDirections, destination_names, directions
 from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.arrays import Column, Keys, address_names, factorize, fused
-from twtop.model import Addresses, Codes, Direction, Mask, Sockets, freeze
+from twtop.arrays import Column, Keys, address_names, among, factorize, fused, index_of
+from twtop.model import Addresses, Codes, Direction, Mask, Rows, Sockets, freeze
 
 Names = Keys
 
@@ -70,3 +70,30 @@ def find_destinations(
     code[rows] = numbers
     row = rows[example]
     return Destinations(code, side[example], sockets.local[row], sockets.remote[row], port[example], device[example])
+
+
+def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | None, Codes]:
+    """The sockets that hold a port of each budget: (their rows, None for all as they are; the budget of each).
+
+    A connect() on a device finds a port taken if a socket of the same ends has it that is bound to this device or to
+    none (inet_sk_bound_dev_eq). So the unbound ones stand in the budget of each device again, unless a socket of the
+    device itself has that port. A connect() without a device meets the unbound ones alone.
+    """
+    outbound, code = destinations.direction == Direction.OUTBOUND, destinations.code
+    bound = np.flatnonzero(outbound & (destinations.device != 0))
+    if not len(bound):
+        return None, code
+    bits = sockets.addresses.bits
+    ends = fused((destinations.local, bits), (destinations.remote, bits), (destinations.port, 16))
+    unbound = np.flatnonzero(outbound & (destinations.device == 0))
+    unbound = unbound[np.argsort(ends[unbound])]
+    at = index_of(ends[bound], ends[unbound])
+    bound, beside = bound[at >= 0], unbound[at[at >= 0]]
+    rows = np.argsort(code, kind="stable")
+    start, end = (np.searchsorted(code[rows], beside, side) for side in ("left", "right"))
+    count = end - start
+    again = rows[np.repeat(end - np.cumsum(count), count) + np.arange(count.sum())]
+    budget = np.repeat(bound, count).astype(np.int32)
+    own = np.sort(fused((code, 32), (sockets.lport, 16))[np.isin(code, bound)])
+    new = ~among(fused((budget, 32), (sockets.lport[again], 16)), own)
+    return np.append(np.arange(len(code)), again[new]), np.append(code, budget[new])

@@ -146,7 +146,8 @@ def directions(
         outbound |= chosen & service[sockets.rport]
         unclear = np.flatnonzero(chosen & ~outbound)
         if len(unclear):
-            found = _listened_here(sockets)[unclear] | _opened(sockets, unclear, np.flatnonzero(opening))
+            found = listened_here(sockets, sockets.remote[unclear], sockets.rport[unclear])
+            found |= _opened(sockets, unclear, np.flatnonzero(opening))
             if known is not None:
                 found |= among(outbound_names(sockets, unclear), known.destinations)
             outbound[unclear] = found
@@ -165,14 +166,14 @@ def _opened(sockets: Sockets, rows: Rows, opening: Rows) -> Mask:
     return among(wanted, np.sort(there))
 
 
-def _listened_here(sockets: Sockets) -> Mask:
-    """Mask of the sockets whose remote end is a listener of this namespace.
+def listened_here(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask:
+    """Mask of those remote ends (address, port) that are a listener of this namespace.
 
     An address belongs to this namespace if it is a loopback address or the local address of some socket.
     """
     here = sockets.addresses.is_loopback.copy()
     here[sockets.local] = True
-    return listened(sockets, sockets.remote, sockets.rport) & here[sockets.remote]
+    return listened(sockets, address, port) & here[address]
 
 
 def listened(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask:

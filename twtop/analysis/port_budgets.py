@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from twtop.analysis.destinations import with_unbound
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
@@ -18,18 +19,13 @@ from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
-    Addresses,
     Codes,
     Direction,
     Floats,
-    Limits,
     Mask,
     Sockets,
     freeze,
 )
-
-DEFAULT_REUSE_DELAY_MS = 1000
-"""Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,23 +35,25 @@ class PortBudgets:
     Outbound, `used` of `capacity` ports are taken by sockets in any state. A timer ends `ending` of these, which are
     `time_wait` in TIME_WAIT and closed FIN_WAIT2. connect() may take over `reusable` of those in TIME_WAIT. So
     capacity − used + reusable connections can still be made, now and then one less (EphemeralPorts.skipped_ports).
+    Where it is not known which, `reusable` is NaN, and it may take over none or up to `reusable_at_most`.
     `probes_per_connect` is the mean number of ports that a connect() tries. Past the cliff the first parity is full.
     Inbound, `used` are client ports of the peer.
 
-    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
-    `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
-    tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
-    are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
-    fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is
-    not full, or no timer tells. Where a client binds first, it is at most that of the budget which the client's address
-    has for all destinations (BindFirst.bound).
+    `pressure` is (used − reusable) / capacity, where an unknown `reusable` counts as none: at 1, connect() fails with
+    EADDRNOTAVAIL. `failed_per_s` and `failed_60s` are those that did, now and in the last minute; NaN where they are
+    not counted, or where the kernel tells of several destinations together. `new_per_s` is how many connections are
+    asked for per second: those that are opened, less those that end without a TIME_WAIT, and those that fail. At more
+    than `max_per_s` the budget fills sooner or later, if the connections that are open stay open. `full_in_s` is the
+    seconds until the budget is full, infinity for never. `next_free_s` is those until a full one gets a port back from
+    a TIME_WAIT; NaN where it is not full, or no timer tells. Where a client binds first, it is at most that of the
+    budget which the client's address has for all destinations (BindFirst.bound).
     """
 
     used: Floats
     ending: Floats
     time_wait: Floats
     reusable: Floats
+    reusable_at_most: Floats
     capacity: Floats
     probes_per_connect: Floats
     new_per_s: Floats
@@ -74,73 +72,49 @@ class PortBudgets:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
 
-def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
-    """Mask of the pairs of addresses between which connect() takes over a TIME_WAIT that is old enough.
-
-    None where the sysctls are unknown. tcp_twsk_unique allows it to all peers if tcp_tw_reuse is 1, to loopback alone
-    if it is 2, and in both cases only if the old connection had timestamps.
-    """
-    if limits.tw_reuse is None or limits.timestamps is None:
-        return None
-    if limits.tw_reuse == 0 or limits.timestamps == 0:
-        return np.zeros(len(local), np.bool_)
-    if limits.tw_reuse == 1:
-        return np.ones(len(local), np.bool_)
-    loopback = addresses.is_loopback
-    return loopback[local] | loopback[remote]
-
-
-def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
-    """Mask of the TIME_WAIT that connect() may take over now; None where the sysctls are unknown.
-
-    connect() never takes over a closed FIN_WAIT2.
-    """
-    allowed = may_take_over(limits, sockets.addresses, sockets.local, sockets.remote)
-    return None if allowed is None else allowed & (sockets.age_ms > reuse_delay_ms(limits))
-
-
-def reuse_delay_ms(limits: Limits) -> int:
-    """The age in ms beyond which connect() may take over a TIME_WAIT."""
-    return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
-
-
 def port_budgets(reading: Reading) -> PortBudgets:
-    """The budget of every destination of a reading."""
-    snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
-    sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
+    """The budget of every destination of a reading.
+
+    As long as it is unclear whether connect() takes over a TIME_WAIT, it is taken not to.
+    """
+    ports, destinations, wheel, reuse = reading.ports, reading.destinations, reading.wheel, reading.reuse
+    rows, code = with_unbound(destinations, reading.snapshot.sockets)
+    sockets = reading.snapshot.sockets if rows is None else reading.snapshot.sockets.take(rows)
+    age_ms, count = reading.age_ms if rows is None else reading.age_ms[rows], len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
     member = code >= 0
     if ports is not None:
-        member &= ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND)
-    ending = member & sockets.is_timewait_object
-    reusable = reusable_rows(snapshot.limits, sockets)
-    allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
+        is_client = np.append(destinations.direction == Direction.OUTBOUND, False)[code]
+        member &= ports.available[sockets.lport] | ~is_client
+    ending, waiting = member & sockets.is_timewait_object, member & sockets.is_time_wait
+    reusable, unclear = reuse.rows(sockets, code)
 
     def tally(rows: Mask) -> Floats:
         return np.bincount(code[rows], minlength=count).astype(np.float64)
 
-    used, ended = tally(member), tally(ending)
+    used, ended, waits = tally(member), tally(ending), tally(waiting)
     total = np.nan if ports is None else float(ports.capacity)
-    held = member if reusable is None else member & ~reusable
+    held = member & ~reusable
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
     live, ceiling = used - ended, np.where(outbound, total, np.nan)
-    rows = np.flatnonzero(ending)
-    free = np.zeros(count) if reusable is None else tally(member & reusable)
+    free, doubtful = tally(member & reusable), tally(member & unclear)
     is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
-    rates = measure_rates(reading, code[rows], reading.age_ms[rows], reading.names, live, failed)
+    gone = np.flatnonzero(ending)
+    rates = measure_rates(reading, code[gone], age_ms[gone], reading.names, live, failed)
     timed = tally(ending & (sockets.timer_ms < 0)) == 0
-    known = outbound if allowed is None else outbound & (timed | ~allowed)
-    hold_s, free_in_s = _release(reading, allowed)
+    hold_s, free_in_s = _release(reading, sockets, code)
     busy = np.flatnonzero(ending & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
+    untimed = ~timed & (reuse.allowed | reuse.unclear)
     return PortBudgets(
         used=used,
         ending=ended,
-        time_wait=tally(member & sockets.is_time_wait),
-        reusable=np.where(known, np.nan if reusable is None else free, np.nan),
+        time_wait=waits,
+        reusable=np.where(outbound & ~untimed & (doubtful == 0), free, np.nan),
+        reusable_at_most=np.where(outbound, np.where(untimed, waits, free + doubtful), np.nan),
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
@@ -173,19 +147,16 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
     return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
 
 
-def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
+def _release(reading: Reading, sockets: Sockets, code: Codes) -> tuple[Floats, Floats]:
     """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a timewait
-    object is free (sockets,)).
-
-    `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
+    object is free (sockets,)). `code` is the destination of each of these sockets.
     """
-    sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
-    hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
+    allowed, delay = reading.reuse.allowed, reading.reuse.delay_ms
+    hold_s = np.full(len(allowed), mean_life_s(reading.wheel.step_s))
     free_in_s = reading.wheel.release_s(sockets.timer_ms)
-    if allowed is not None and allowed.any():
-        delay = reuse_delay_ms(limits)
+    if allowed.any():
         hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[reading.destinations.code] & sockets.is_time_wait
+        rows = np.append(allowed, False)[code] & sockets.is_time_wait
         free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
     return hold_s, free_in_s
 

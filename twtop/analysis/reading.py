@@ -1,7 +1,7 @@
 """One dump of the socket table, with what every part of the analysis needs, and what is kept of the dumps before it."""
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from twtop.analysis.destinations import Destinations, Names, find_destinations
 from twtop.analysis.directions import Connections, KnownDirections, Listeners
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
+from twtop.analysis.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.analysis.timer_wheel import Wheel, wheel
 from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, freeze
 
@@ -66,12 +67,24 @@ class RecentDumps:
         self._kept.append(summary)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What earlier dumps told that this one may not show: directions, None for nothing, and the peers' timestamps."""
+
+    directions: KnownDirections | None = None
+    timestamps: PeerTimestamps = field(default_factory=PeerTimestamps.nothing)
+
+
+NOTHING = Known()
+
+
 @dataclass(frozen=True, eq=False)
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
     to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
     the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
-    accepted which has gone since.
+    accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known of the peers'
+    `timestamps`.
     """
 
     snapshot: Snapshot
@@ -81,6 +94,8 @@ class Reading:
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
     inherited: Mask
+    timestamps: PeerTimestamps
+    reuse: Reuse
     failures: Failures | None = None
 
     @property
@@ -88,8 +103,11 @@ class Reading:
         """Ports that may stay free while connect() fails (EphemeralPorts); 0 where the range is unknown."""
         return self.ports.skipped_ports if self.ports else 0
 
-    def known_directions(self) -> KnownDirections:
-        """What this dump tells of directions, for the next one."""
+    def known(self, before: Known = NOTHING) -> Known:
+        """What this dump and those before it tell the next one. A part of the sockets tells nothing of directions."""
+        return Known(before.directions if self.snapshot.part else self._known_directions(), self.timestamps)
+
+    def _known_directions(self) -> KnownDirections:
         sockets, destinations = self.snapshot.sockets, self.destinations
         outbound = destinations.direction == Direction.OUTBOUND
         elsewhere = destinations.per_socket() == Direction.OUTBOUND
@@ -155,19 +173,22 @@ def take_reading(
     snapshot: Snapshot,
     recent: tuple[DumpSummary, ...] = (),
     failures: Failures | None = None,
-    known: KnownDirections | None = None,
+    known: Known = NOTHING,
 ) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump. `known` is what the dumps before told of directions; the
-    other arguments are those of Reading.
+    """Find ports, destinations and the timer wheel of a dump. `known` is what the dumps before told; the other
+    arguments are those of Reading.
 
     What a listener accepted closes its port to every connect(), also when the listener is gone (tb->fastreuse ≥ 0).
     """
     sockets = snapshot.sockets
-    inherited = np.zeros(len(sockets), np.bool_) if known is None else known.accepted(sockets, snapshot.dumped)
+    inherited = np.zeros(len(sockets), np.bool_)
+    if known.directions is not None:
+        inherited = known.directions.accepted(sockets, snapshot.dumped)
     ports = ephemeral_ports(snapshot.limits, sockets)
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
-    destinations = find_destinations(sockets, ports, known, inherited)
+    destinations = find_destinations(sockets, ports, known.directions, inherited)
+    timestamps = known.timestamps.after(sockets, destinations, snapshot.dumped)
     return Reading(
         snapshot=snapshot,
         ports=ports,
@@ -176,5 +197,7 @@ def take_reading(
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
         inherited=inherited,
+        timestamps=timestamps,
+        reuse=reuse_of(snapshot.limits, sockets, destinations, timestamps),
         failures=failures,
     )

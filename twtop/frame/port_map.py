@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.port_budgets import reusable_rows
 from twtop.analysis.reading import Reading
 from twtop.model import freeze
 
@@ -43,11 +42,10 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     assert ports is not None
     kind = np.where(ports.available, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
     member = (destinations.code == destination) & ports.available[sockets.lport]
-    reusable = reusable_rows(reading.snapshot.limits, sockets)
+    reusable, _ = reading.reuse.rows(sockets, destinations.code)
     kind[sockets.lport[member & ~sockets.is_timewait_object]] = PortKind.LIVE
     kind[sockets.lport[member & sockets.is_timewait_object]] = PortKind.TIME_WAIT
-    if reusable is not None:
-        kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
+    kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]
     return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 

@@ -12,7 +12,7 @@ from twtop.verdicts.verdict import SHARE_CRITICAL, SHARE_WARN, SOON_S, Level, Ve
 
 @by_sockets
 def ports(analysis: Analysis) -> Verdict:
-    snapshot, budgets, worst = analysis.snapshot, analysis.budgets, analysis.bottleneck
+    snapshot, worst = analysis.snapshot, analysis.bottleneck
     if snapshot.limits.port_range is None:
         return unknown("ports", "The local port range")
     if worst is None:
@@ -20,19 +20,34 @@ def ports(analysis: Analysis) -> Verdict:
     if worst.destination is None:
         who = f"{worst.name} binds before it connects, so its {fmt.count(worst.shared_by)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
-        least, end = "", "; at the end bind() fails with EADDRINUSE"
+        most, end = np.nan, "; at the end bind() fails with EADDRINUSE"
     else:
         who = f"{worst.name} holds {fmt.count(worst.used)}"
-        least, end = "at least " if np.isnan(budgets.reusable[worst.destination]) else "", ""
+        most, end = _most_left(analysis, worst.destination)
     left = max(0.0, worst.capacity * (1 - worst.pressure))
+    when = when_full(worst.full_in_s)
+    if when and most > left:
+        when += " unless it can reuse TIME_WAIT"
+    room = fmt.count(left) if np.isnan(most) else f"at least {fmt.count(left)} and at most {fmt.count(most)}"
     return Verdict(
         "ports",
         ports_level(worst.pressure, worst.past_cliff, worst.full_in_s),
         worst.pressure,
         fmt.percent(worst.pressure),
-        f"{who} of {fmt.count(worst.capacity)} local ports; {least}{fmt.count(left)} more connections can be made, "
-        f"{when_full(worst.full_in_s) or _when_not(worst)}{_failing(worst)}{end}.",
+        f"{who} of {fmt.count(worst.capacity)} local ports; {room} more connections can be made, "
+        f"{when or _when_not(worst)}{_failing(worst)}{end}.",
     )
+
+
+def _most_left(analysis: Analysis, destination: int) -> tuple[float, str]:
+    """(the most connections that can still be made, why it is not known exactly); (NaN, "") where it is known."""
+    budgets, reuse = analysis.budgets, analysis.reading.reuse
+    if not np.isnan(budgets.reusable[destination]):
+        return np.nan, ""
+    used = budgets.used[destination] - budgets.reusable_at_most[destination]
+    by_peer = reuse.by_peer[destination] and reuse.unclear[destination]
+    why = "; no open connection has shown whether the peer uses timestamps, without which no TIME_WAIT is reused"
+    return max(0.0, float(budgets.capacity[destination] - used)), why if by_peer else ""
 
 
 def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:

@@ -105,6 +105,7 @@ def test_what_is_remembered_is_no_more_than_what_is_there() -> None:
         accepted = many("10.0.0.1", "10.0.0.9", "TIME_WAIT", lports=ports + 1000 * tick, rports=443)
         listeners = many("10.0.0.1", state="LISTEN", lports=ports + 1000 * tick)
         analyst.analyse(table(listeners, accepted, at=2 * tick))
-        known = analyst.analyse(table(accepted, at=2 * tick + 1)).reading.known_directions()
+        known = analyst.analyse(table(accepted, at=2 * tick + 1)).reading.known().directions
+        assert known is not None
         assert (len(known.inherited.names), len(known.listeners.port)) == (1000, 0)
         assert len(known.outbound.names) == len(known.destinations) == 0
