@@ -54,7 +54,7 @@ class PortReading:
 
     def summary(self) -> DumpSummary:
         """The summary with which the next reading compares itself."""
-        return self.reading.summary(self.budgets.used, self.budgets.ending)
+        return self.reading.summary(self.budgets.used, self.budgets.state(self.reading.names))
 
 
 def analyse(

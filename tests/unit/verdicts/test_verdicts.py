@@ -12,7 +12,7 @@ from tests.support.sock_diag_dump import Block, make_sample, many, sock, tcp_inf
 from twtop.analysis.kernel_costs import Memory
 from twtop.frame.frame import Frame
 from twtop.model import Timer
-from twtop.verdicts.ports import ports_level, when_full
+from twtop.verdicts.ports import fullness, ports_level
 from twtop.verdicts.verdict import CounterRates, Level, Verdict
 from twtop.verdicts.verdicts import verdicts
 
@@ -74,12 +74,12 @@ def test_what_is_left_is_a_range_while_the_peers_timestamps_are_unknown(
     found = verdict("ports", frames(make_sample(waiting(998), open_end, port_range=RANGE, tw_reuse=1))[0])
     assert text in found.text
     assert found.level is level
-    assert ("no open connection has shown whether the peer uses timestamps" in found.text) == (used is None)
+    assert ("no open connection has shown that the peer uses timestamps" in found.text) == (used is None)
 
 
 def test_a_full_range_may_have_time_wait_to_reuse() -> None:
     found = verdict("ports", frames(make_sample(waiting(1000), port_range=RANGE, tw_reuse=1))[0])
-    assert "at least 0 and at most 1,000 more connections can be made, full now unless it can reuse" in found.text
+    assert "at least 0 and at most 1,000 more connections can be made, full now" in found.text
 
 
 def test_without_timers_what_is_left_is_a_range_too() -> None:
@@ -224,7 +224,7 @@ def test_unknown_memory_is_no_dash_in_a_sentence() -> None:
     [(0, "full now"), (0.3, "full now"), (41.2, "full in 41 s"), (600, "full in 600 s"), (3_196, "full in 53 min")],
 )
 def test_the_time_to_full_has_one_unit(full_in_s: float, text: str) -> None:
-    assert when_full(full_in_s) == text
+    assert fullness(full_in_s, waits=False, was_full_lately=False) == text
 
 
 @pytest.mark.parametrize(
