@@ -13,9 +13,9 @@ from twtop.model import Codes, Floats, Mask
 class PortUse:
     """What holds the ports of budgets now, and how that goes on.
 
-    `code` and `free_in_s` (timewait objects that hold a port,) are the budget of each, and the seconds until its port
-    is free. The rest is (budgets,): `live` connections that no timer ends, their `rates`, the seconds `hold_s` for
-    which a closed connection keeps its port, and `capacity`, NaN for unknown.
+    `code` and `free_in_s` (TIME_WAIT that hold a port,) are the budget of each, and the seconds until its port is free.
+    The rest is (budgets,): `live` connections not in TIME_WAIT, their `rates`, the seconds `hold_s` for which a closed
+    connection keeps its port, and `capacity`, NaN for unknown.
     """
 
     code: Codes
@@ -40,7 +40,7 @@ def full_in_s(use: PortUse, horizon_s: float) -> Floats:
 
     In τ seconds a budget holds
 
-        live + growth·τ + |{timewait object: free_in > τ}| + closing·min(τ, hold)
+        live + growth·τ + |{TIME_WAIT: free_in > τ}| + closing·min(τ, hold)
 
     Up to the horizon, when all of the present TIME_WAIT are gone, this is computed for every second. Beyond it, it is a
     straight line that rises by the trend of the growth.
