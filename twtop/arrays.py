@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Codes, Mask, Rows
+from twtop.model import Addresses, Codes, Mask, Rows
 
 Keys = NDArray[np.uint64]
 """64-bit numbers that stand for what is compared: equal things have equal keys."""
@@ -134,3 +134,8 @@ def mixed(words: Keys) -> Keys:
     for multiplier in multipliers:
         words = (words ^ words >> np.uint64(shift)) * np.uint64(multiplier)
     return words ^ words >> np.uint64(shift)
+
+
+def address_names(addresses: Addresses) -> Keys:
+    """A 64-bit hash of each address that is the same in every dump, and is not the name of a destination."""
+    return mixed(mixed(addresses.hi) + addresses.lo)

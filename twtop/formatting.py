@@ -2,8 +2,10 @@
 
 import ipaddress
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from twtop.sanitize import printable
 
 UNKNOWN = "–"
 """Stands for a value that is unknown."""
@@ -13,25 +15,33 @@ ASCII_BLOCKS = " .:-=+*#@"
 """Bars of a sparkline from blank to full, in Unicode and in ASCII."""
 
 
-def address(integer: int) -> str:
-    """A 128-bit address as people write it. ::ffff:a.b.c.d is shown as IPv4.
+def address(integer: int, device: str = "") -> str:
+    """A 128-bit address as people write it, with the device of its link behind % (RFC 4007). ::ffff:a.b.c.d is IPv4.
 
-    >>> address(0xffff0a000005), address(1), address(0)
-    ('10.0.0.5', '::1', '::')
+    >>> address(0xffff0a000005), address(1), address(0), address(0xfe80 << 112 | 2, "eth1")
+    ('10.0.0.5', '::1', '::', 'fe80::2%eth1')
     """
-    if integer >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(integer & 0xFFFF_FFFF))
-    return str(ipaddress.IPv6Address(integer))
+    text = ipaddress.IPv4Address(integer & 0xFFFF_FFFF) if integer >> 32 == 0xFFFF else ipaddress.IPv6Address(integer)
+    return f"{text}%{device}" if device else str(text)
 
 
-def endpoint(integer: int, port: int) -> str:
+def endpoint(integer: int, port: int, device: str = "") -> str:
     """A 128-bit address and a port. Port 0 is any port.
 
-    >>> endpoint(0xffff0a000005, 443), endpoint(1, 80), endpoint(0, 0)
-    ('10.0.0.5:443', '[::1]:80', '[::]:*')
+    >>> endpoint(0xffff0a000005, 443), endpoint(1, 80), endpoint(0, 0), endpoint(1, 80, "lo")
+    ('10.0.0.5:443', '[::1]:80', '[::]:*', '[::1%lo]:80')
     """
-    host = address(integer)
+    host = address(integer, device)
     return f"{f'[{host}]' if ':' in host else host}:{port or '*'}"
+
+
+def device(number: int, names: Mapping[int, str]) -> str:
+    """What to call an interface: its number where its name is unknown; empty for none (0). Names come from outside.
+
+    >>> device(3, {3: "eth1"}), device(4, {3: "eth1"}), device(0, {3: "eth1"})
+    ('eth1', '4', '')
+    """
+    return printable(names.get(number, str(number))) if number else ""
 
 
 def count(value: float | None) -> str:

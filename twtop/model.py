@@ -60,6 +60,14 @@ class Timer(enum.IntEnum):
     PROBE = 4
 
 
+class Timestamps(enum.IntEnum):
+    """Whether a connection has the timestamps of RFC 7323: both ends must offer them."""
+
+    UNKNOWN = 0
+    USED = 1
+    NOT_USED = 2
+
+
 class Direction(enum.IntEnum):
     """Which end opened a connection, as far as ports and listeners tell."""
 
@@ -142,8 +150,10 @@ class Sockets:
     - `inode` is 0 for a socket without a descriptor. A TIME_WAIT has uid 0 and inode 0: it has no owner, not root as
       its owner (inet_twsk_diag_fill).
     - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
+    - `timestamps` is a Timestamps. It is unknown of a timewait object, and where nobody asked for it.
 
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
+    `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
     `is_connection` is false for listeners and for sockets that are merely bound; `age_ms` is the time since a TIME_WAIT
     began in ms, −1 for every other socket and where the timer is unknown.
     """
@@ -162,7 +172,9 @@ class Sockets:
     uid: NDArray[np.uint32]
     inode: Inodes
     pid: NDArray[np.uint32]
+    timestamps: NDArray[np.uint8]
     is_time_wait: Mask = field(init=False)
+    is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)
     age_ms: Codes = field(init=False)
 
@@ -171,6 +183,7 @@ class Sockets:
         waits = self.state == TcpState.TIME_WAIT
         age = np.where(waits & (self.timer_ms >= 0), np.maximum(TIMEWAIT_MS - self.timer_ms, 0), np.int32(-1))
         object.__setattr__(self, "is_time_wait", waits)
+        object.__setattr__(self, "is_timewait_object", waits | (self.timer == Timer.TIMEWAIT))
         object.__setattr__(self, "is_connection", (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE))
         object.__setattr__(self, "age_ms", age)
         freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
@@ -205,6 +218,7 @@ class Limits:
     max_tw_buckets: int | None
     ehash_entries: int | None
     rfc1337: int | None
+    fin_timeout_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,6 +234,7 @@ class Snapshot:
     - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
     - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
       None.
+    - `device_names` are names of interfaces by their number, as far as they are known.
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
       runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
@@ -247,6 +262,7 @@ class Snapshot:
     holders: "Mapping[int, Process] | None" = None
     is_this_machine: bool = True
     failed_connects: FailedConnects | None = None
+    device_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def tells_owners(self) -> bool:

@@ -53,6 +53,7 @@ def kept(query: Query, rows: Sequence[Row]) -> Mask:
         uid=zeros,
         inode=zeros,
         pid=zeros,
+        timestamps=zeros.astype(np.uint8),
     )
     names = sorted({row.process for row in rows if row.process is not None})
     owner = [-1 if row.process is None else names.index(row.process) for row in rows]

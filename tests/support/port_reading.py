@@ -10,21 +10,27 @@ from twtop.analysis.analysis import Analysis
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.failures import Failures
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import DumpSummary, Reading, take_reading
+from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, take_reading
+from twtop.analysis.reuse import PeerTimestamps, service_names
 from twtop.formatting import address as text_of
-from twtop.model import Direction, Snapshot
+from twtop.model import Direction, Snapshot, Timestamps
 from twtop.sources.decode import decode
 
 Ends = tuple[str, str, int]
 """Local address, remote address and service port, as twtop shows them."""
 
 
-def find(reading: Reading | Analysis, ends: Ends) -> int | None:
-    """The destination with these ends, as seen from the client; None where there is none. Outbound ones go first."""
+def find(reading: Reading | Analysis, ends: Ends, device: int = 0) -> int | None:
+    """The destination with these ends on this device, as seen from the client; None where there is none.
+
+    Outbound ones go first.
+    """
     destinations, addresses = reading.destinations, reading.snapshot.sockets.addresses
     found = [
         destination
-        for destination in np.flatnonzero(destinations.direction != Direction.INBOUND).tolist()
+        for destination in np.flatnonzero(
+            (destinations.direction != Direction.INBOUND) & (destinations.device == device)
+        ).tolist()
         if (
             text_of(addresses.integer(destinations.local[destination])),
             text_of(addresses.integer(destinations.remote[destination])),
@@ -65,13 +71,13 @@ class PortReading:
     ports: EphemeralPorts
     budgets: PortBudgets
 
-    def find(self, ends: Ends) -> int | None:
-        """The destination with these ends, as seen from the client; None where there is none."""
-        return find(self.reading, ends)
+    def find(self, ends: Ends, device: int = 0) -> int | None:
+        """The destination with these ends on this device, as seen from the client; None where there is none."""
+        return find(self.reading, ends, device)
 
-    def left(self, ends: Ends) -> float:
+    def left(self, ends: Ends, device: int = 0) -> float:
         """How many more connections twtop says can be made."""
-        destination, budgets = self.find(ends), self.budgets
+        destination, budgets = self.find(ends, device), self.budgets
         if destination is None:
             return self.ports.capacity
         return float(budgets.capacity[destination] - budgets.used[destination] + budgets.reusable[destination])
@@ -81,9 +87,14 @@ class PortReading:
         return self.reading.summary(self.budgets.used, self.budgets.state(self.reading.names))
 
 
-def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = (), failures: Failures | None = None) -> PortReading:
+def analyse(
+    snapshot: Snapshot,
+    recent: Sequence[DumpSummary] = (),
+    failures: Failures | None = None,
+    known: Known = NOTHING,
+) -> PortReading:
     """Read a snapshot and its budgets. The port range must be known."""
-    reading = take_reading(snapshot, tuple(recent), failures)
+    reading = take_reading(snapshot, tuple(recent), failures, known)
     assert reading.ports
     return PortReading(reading, reading.ports, port_budgets(reading))
 
@@ -98,8 +109,9 @@ def described(
     tw_reuse_delay: int | None = 1000,
     timestamps: int | None = 1,
     failures: Failures | None = None,
+    peers: Timestamps = Timestamps.USED,
 ) -> PortReading:
-    """The same, of described sockets under these sysctls."""
+    """The same, of described sockets under these sysctls. `peers` is what is known of all services' timestamps."""
     sample = make_sample(
         *blocks,
         at=at,
@@ -109,4 +121,15 @@ def described(
         tw_reuse_delay=tw_reuse_delay,
         timestamps=timestamps,
     )
-    return analyse(decode(sample), recent, failures)
+    snapshot = decode(sample)
+    return analyse(snapshot, recent, failures, told(snapshot, peers))
+
+
+def told(snapshot: Snapshot, peers: Timestamps) -> Known:
+    """That all services of a snapshot have been seen to use timestamps, or not to, or nothing."""
+    if peers is Timestamps.UNKNOWN:
+        return NOTHING
+    names = np.unique(service_names(snapshot.sockets, take_reading(snapshot).destinations))
+    seen, never = np.zeros(len(names)), np.full(len(names), -np.inf)
+    used = peers is Timestamps.USED
+    return Known(timestamps=PeerTimestamps(names, seen if used else never, never if used else seen))

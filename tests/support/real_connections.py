@@ -8,10 +8,11 @@ import numpy as np
 
 from tests.support.in_namespace import wait_until
 from tests.support.port_reading import Ends, PortReading, analyse
+from twtop.analysis.reading import NOTHING, Known
 from twtop.demo.load import client_closes, listener, open_client
 from twtop.model import Snapshot, TcpState
 from twtop.sources.decode import decode
-from twtop.sources.probe import read_sample
+from twtop.sources.probe import ALL_SOCKETS, Request, read_sample
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -67,6 +68,13 @@ class Peer:
         for _ in range(count):
             client_closes((self.route.connect(), self.server.accept()[0]))
 
+    def close_all(self) -> None:
+        """Close the established connections; the clients close first."""
+        for pair in zip(self.clients, self.accepted, strict=True):
+            client_closes(pair)
+        self.clients.clear()
+        self.accepted.clear()
+
     def closed_fin_wait2(self, count: int) -> None:
         """The client has closed, the service has not: a timewait object, but no TIME_WAIT."""
         for _ in range(count):
@@ -83,15 +91,18 @@ class Peer:
         """Call connect() until it fails `retries` times in a row; how many calls succeeded."""
         before, failed = len(self.clients), 0
         while failed < retries:
-            try:
-                self.clients.append(self.route.connect())
-            except OSError as error:
-                if error.errno != errno.EADDRNOTAVAIL:
-                    raise
-                failed += 1
-            else:
-                failed = 0
+            failed = 0 if self.fill_one() else failed + 1
         return len(self.clients) - before
+
+    def fill_one(self) -> bool:
+        """Whether one connect() succeeds."""
+        try:
+            self.clients.append(self.route.connect())
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            return False
+        return True
 
     def ports(self) -> set[int]:
         """Local ports of the clients that are still open."""
@@ -104,12 +115,13 @@ def peers(*routes: Route) -> list[Peer]:
     return [Peer(route, servers[route.ends[1:]]) for route in routes]
 
 
-def read() -> PortReading:
-    """Read the kernel as soon as no connection is about to change its state."""
-    return analyse(wait_until(_settled, what="connections that are not about to change"))
+def read(known: Known = NOTHING) -> PortReading:
+    """Read the kernel as soon as no connection is about to change its state; `known` is what readings before told."""
+    return analyse(wait_until(settled, what="connections that are not about to change"), known=known)
 
 
-def _settled() -> Snapshot | None:
-    snapshot = decode(read_sample())
+def settled(request: Request = ALL_SOCKETS) -> Snapshot | None:
+    """The sockets; None while a connection is about to change its state."""
+    snapshot = decode(read_sample(request=request))
     moving = np.isin(snapshot.sockets.state, (TcpState.FIN_WAIT1, TcpState.CLOSING, TcpState.LAST_ACK))
     return None if moving.any() else snapshot

@@ -29,7 +29,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 SEQUENCE, PORT_ID = 0x5EED_1235, 4711
 AF_INET, AF_INET6 = 2, 10
-INET_DIAG_SHUTDOWN, INET_DIAG_MARK = 8, 15
+INET_DIAG_INFO, INET_DIAG_SHUTDOWN, INET_DIAG_MARK = 2, 8, 15
 EPOCH = 1_760_000_000.0
 MESSAGE = np.dtype(  # struct nlmsghdr, then struct inet_diag_msg of linux/inet_diag.h
     [
@@ -111,6 +111,11 @@ def attribute(kind: int, payload: bytes) -> bytes:
 
 MARK = attribute(INET_DIAG_MARK, bytes(4))
 """What follows every message when the reader has CAP_NET_ADMIN: 88 bytes become 96."""
+
+
+def tcp_info(timestamps: bool) -> bytes:
+    """The struct tcp_info of a live connection, where only the options are set (linux/tcp.h)."""
+    return attribute(INET_DIAG_INFO, bytes(5) + bytes([0b110 | timestamps]) + bytes(242))
 
 
 def with_attributes(block: Block, attributes: bytes = MARK) -> Block:

@@ -3,8 +3,9 @@
 analysis         Snapshot → Analysis: joins all of these
 reading          one dump, what every part of the analysis needs of it, and what is kept of earlier dumps
 ephemeral_ports  the local ports that connect() may pick
-directions       who opened each connection
+directions       who opened each connection, and what earlier dumps told of that
 destinations     sockets → destinations, which own the port budgets
+reuse            which TIME_WAIT connect() may take over, and what is known of the peers' timestamps
 timer_wheel      entries of the last minute and releases of the next, by the timers
 rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever

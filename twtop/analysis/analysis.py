@@ -14,8 +14,7 @@ from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.port_choice import ChoosersSeen
-from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
+from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
@@ -73,7 +72,7 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, who chose ports, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, what they told, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
@@ -81,7 +80,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
-        self._choosers = ChoosersSeen()
+        self._known = Known()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
@@ -89,8 +88,8 @@ class Analyst:
         if last is not None and last.snapshot.sockets is snapshot.sockets:
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._choosers)
-            self._choosers.note(found.reading.names, found.reading.choices, snapshot.dumped)
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._known)
+            self._known = found.reading.known(self._known)
             budgets, binders = found.connect_budgets, found.bind_first
             own, shared = budgets.state(found.reading.names), binders.state if binders else None
             self._recent.keep(found.reading.summary(budgets.used, own, shared))
@@ -106,10 +105,10 @@ def analyse(
     snapshot: Snapshot,
     recent: tuple[DumpSummary, ...] = (),
     failures: Failures | None = None,
-    choosers: ChoosersSeen | None = None,
+    known: Known = NOTHING,
 ) -> Analysis:
-    """Analyse one dump by itself; the other arguments are those of take_reading."""
-    reading, sockets = take_reading(snapshot, recent, failures, choosers), snapshot.sockets
+    """Analyse one dump by itself; the other arguments are those of `take_reading`."""
+    reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets
     binders = bind_first(reading)
     own = port_budgets(reading, binders)
     budgets = own if binders is None else _with_shared_budgets(own, binders)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.analysis.destinations import Names, address_names
+from twtop.analysis.destinations import Names
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
 from twtop.analysis.rates import SHORT_S, measure_rates
 from twtop.analysis.reading import BudgetState, Reading
-from twtop.arrays import Keys, among, distinct, factorize, fused
+from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
 from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
 SAME_TIME = 0.9
@@ -27,7 +27,7 @@ class BindFirst:
 
     `names` are as in destinations.address_names, `local` is an index into the addresses of the sockets. `sockets` are
     the outbound connections, and `destinations` those that share the budget. Of the `capacity` ports that bind() may
-    pick on the address, `ports` are in use, and in `waiting` of these there is only a TIME_WAIT; `live` is the rest.
+    pick on the address, `ports` are in use, and of `waiting` of these a timer ends all sockets; `live` is the rest.
     `pressure` is ports / capacity: at 1, bind() fails. `left_at_most` = capacity − ports more can be bound. A client
     that binds the wildcard address gets `left_at_least`: the ports that no address has in use.
 
@@ -131,7 +131,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     room = np.where(chosen, capacity, np.nan)
     is_full = holds & (used >= capacity - reading.skipped_ports)
     budget = _budget(reading, names, rows, address, live, room, is_full)
-    aged = np.bincount(address[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
+    aged = np.bincount(address[reading.age_ms[rows] >= SHORT_S * 1000], minlength=count)
     shared = np.bincount(numbers, minlength=count) > 1
     has_just_begun = possible & shared & (waiting > 0) & (aged == 0)  # its rate is higher than measured
     in_use = np.zeros(PORTS, np.bool_)
@@ -171,7 +171,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
 @dataclass(frozen=True, slots=True, eq=False)
 class _PortsInUse:
     """The ports that connections hold on some addresses: (ports,). `address` is the number of each one's address,
-    `waits` whether it has nothing but TIME_WAIT. `rows` is a socket on it, where it matters the last one to end.
+    `waits` whether a timer ends all sockets on it. `rows` is a socket on it, where it matters the last one to end.
     """
 
     address: Codes
@@ -198,7 +198,7 @@ def _ports_in_use(reading: Reading, local: Codes, chosen: Mask) -> _PortsInUse:
     rows, keys = rows[kept], keys[kept]
     ports, examples = factorize(keys)
     waits = np.ones(len(examples), np.bool_)
-    waits[ports[~sockets.is_time_wait[rows]]] = False
+    waits[ports[~sockets.is_timewait_object[rows]]] = False
     last = rows[examples]
     if len(rows) > len(last) and chosen.any():
         several = (np.bincount(ports) > 1)[ports] & chosen[number[sockets.local[rows]]]
@@ -257,7 +257,7 @@ def _budget(
     `waiting` are the rows of the TIME_WAIT that hold a port, and `owner` is the address of each.
     """
     sockets, wheel, count = reading.snapshot.sockets, reading.wheel, len(names)
-    age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
+    age_ms, left_ms = reading.age_ms[waiting], sockets.timer_ms[waiting]
     rates, limit = measure_rates(reading, owner, age_ms, names, live), find_limit(reading, names, is_full)
     rates = with_unseen_demand(rates, limit, reading, names, owner, age_ms)
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0

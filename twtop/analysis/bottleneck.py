@@ -75,7 +75,11 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             left_at_most=float(binders.left_at_most[binder]),
         )
     return Bottleneck(
-        name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
+        name=fmt.endpoint(
+            addresses.integer(destinations.remote[worst]),
+            int(destinations.port[worst]),
+            fmt.device(int(destinations.device[worst]), reading.snapshot.device_names),
+        ),
         destination=worst,
         shared_by=1,
         used=float(budgets.used[worst]),

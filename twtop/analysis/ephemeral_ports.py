@@ -1,7 +1,7 @@
 """The local ports from which connect() may pick in this namespace."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,12 @@ class EphemeralPorts:
 
     def __post_init__(self) -> None:
         freeze(self.unreserved, self.chosen, self.available, self.unclear)
+
+    def without(self, closed: NDArray[np.uint16]) -> "EphemeralPorts":
+        """The same, where connect() cannot choose these ports now."""
+        available = self.available.copy()
+        available[closed] = False
+        return replace(self, available=available)
 
     @property
     def capacity(self) -> int:

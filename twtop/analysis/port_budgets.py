@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.destinations import Names
+from twtop.analysis.destinations import Names, with_unbound
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
@@ -20,38 +20,36 @@ from twtop.analysis.rates import SHORT_S, Rates, disagree, measure_rates
 from twtop.analysis.reading import BudgetState, Reading
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
-    Addresses,
     Codes,
     Direction,
     Floats,
-    Limits,
     Mask,
     Sockets,
     freeze,
 )
-
-DEFAULT_REUSE_DELAY_MS = 1000
-"""Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortBudgets:
     """The budget of each destination: (destinations,). NaN is unknown or does not apply.
 
-    Outbound, `used` of `capacity` ports are taken by sockets in any state. `time_wait` of these are in TIME_WAIT, and
-    connect() may take over `reusable` of those. So `left_at_most` = capacity − used + reusable connections can still be
-    made. It may be as few as `left_at_least` where nobody sees who holds a port (EphemeralPorts.unclear), where
-    connect() may skip one (skipped_ports), and where it is unknown what it may take over.
+    Outbound, `used` of `capacity` ports are taken by sockets in any state. A timer ends `ending` of these, which are
+    `time_wait` in TIME_WAIT and closed FIN_WAIT2. connect() may take over `reusable` of those in TIME_WAIT. Where it is
+    not known which, `reusable` is NaN, and it may take over none or up to `reusable_at_most`.
+
+    So `left_at_most` = capacity − used + reusable_at_most connections can still be made. It may be as few as
+    `left_at_least` where nobody sees who holds a port (EphemeralPorts.unclear), where connect() may skip one
+    (skipped_ports), and where it is unknown what it may take over.
 
     `probes_per_connect` is the mean number of ports that a connect() tries. Past the cliff the first parity is full.
     Inbound, `used` are client ports of the peer.
 
-    `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
-    `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
-    tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
-    are opened, less those that the other side closes first, and those that fail. At more than `max_per_s` the budget
-    fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never.
+    `pressure` is (used − reusable) / capacity, where an unknown `reusable` counts as none: at 1, connect() fails with
+    EADDRNOTAVAIL. `failed_per_s` and `failed_60s` are those that did, now and in the last minute; NaN where they are
+    not counted, or where the kernel tells of several destinations together. `new_per_s` is how many connections are
+    asked for per second: those that are opened, less those that the other side closes first, and those that fail. At
+    more than `max_per_s` the budget fills sooner or later, if the connections that are open stay open. `full_in_s` is
+    the seconds until the budget is full, infinity for never.
 
     `limit` says when each was full. `is_now` masks those without a port to spare (limit.is_full_now), and `waits` those
     that are full and get no port back at the next move of the timer wheel. `next_free_s` is the seconds until a full
@@ -60,8 +58,10 @@ class PortBudgets:
     """
 
     used: Floats
+    ending: Floats
     time_wait: Floats
     reusable: Floats
+    reusable_at_most: Floats
     capacity: Floats
     probes_per_connect: Floats
     new_per_s: Floats
@@ -87,37 +87,7 @@ class PortBudgets:
 
     def state(self, names: Names) -> BudgetState:
         """What later readings need to know of these budgets, whose names are (destinations,)."""
-        return BudgetState(names, self.used - self.time_wait, self.limit.full_at, self.new_per_s)
-
-
-def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
-    """Mask of the pairs of addresses between which connect() takes over a TIME_WAIT that is old enough.
-
-    None where the sysctls are unknown. tcp_twsk_unique allows it to all peers if tcp_tw_reuse is 1, to loopback alone
-    if it is 2, and in both cases only if the old connection had timestamps.
-    """
-    if limits.tw_reuse is None or limits.timestamps is None:
-        return None
-    if limits.tw_reuse == 0 or limits.timestamps == 0:
-        return np.zeros(len(local), np.bool_)
-    if limits.tw_reuse == 1:
-        return np.ones(len(local), np.bool_)
-    loopback = addresses.is_loopback
-    return loopback[local] | loopback[remote]
-
-
-def reusable_rows(limits: Limits, sockets: Sockets) -> Mask | None:
-    """Mask of the TIME_WAIT that connect() may take over now; None where the sysctls are unknown.
-
-    connect() never takes over a closed FIN_WAIT2.
-    """
-    allowed = may_take_over(limits, sockets.addresses, sockets.local, sockets.remote)
-    return None if allowed is None else allowed & (sockets.age_ms > reuse_delay_ms(limits))
-
-
-def reuse_delay_ms(limits: Limits) -> int:
-    """The age in ms beyond which connect() may take over a TIME_WAIT."""
-    return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
+        return BudgetState(names, self.used - self.ending, self.limit.full_at, self.new_per_s)
 
 
 def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudgets:
@@ -125,44 +95,52 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
 
     Where the client binds first, `used` and `time_wait` count its ports too, though they are none of connect()'s.
     `binders` are the budgets of these clients, None for unknown.
+
+    As long as it is unclear whether connect() takes over a TIME_WAIT, it is taken not to.
     """
-    snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
-    sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
+    ports, destinations, wheel, reuse = reading.ports, reading.destinations, reading.wheel, reading.reuse
+    everyone = reading.snapshot.sockets
+    rows, code = with_unbound(destinations, everyone)
+    sockets = everyone if rows is None else everyone.take(rows)
+    age_ms, count = reading.age_ms if rows is None else reading.age_ms[rows], len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
     member = in_budget = code >= 0
     if ports is not None:
-        in_budget = member & (ports.available[sockets.lport] | (destinations.per_socket() != Direction.OUTBOUND))
-        member = in_budget if reading.choices is None else in_budget | reading.choices.of_binders(sockets, destinations)
-    time_wait = member & sockets.is_time_wait
-    reusable = reusable_rows(snapshot.limits, sockets)
-    allowed = may_take_over(snapshot.limits, sockets.addresses, destinations.local, destinations.remote)
+        is_client = np.append(destinations.direction == Direction.OUTBOUND, False)[code]
+        in_budget = member & (ports.available[sockets.lport] | ~is_client)
+        member = in_budget
+    if reading.choices is not None:
+        bound = reading.choices.of_binders(everyone, destinations)
+        member = in_budget | (bound if rows is None else bound[rows])
+    ending, waiting = member & sockets.is_timewait_object, member & sockets.is_time_wait
+    reusable, in_doubt = reuse.rows(sockets, code)
 
     def tally(rows: Mask) -> Floats:
         return np.bincount(code[rows], minlength=count).astype(np.float64)
 
-    used, waiting = tally(member), tally(time_wait)
+    used, ended, in_time_wait = tally(member), tally(ending), tally(waiting)
     total = np.nan if ports is None else float(ports.capacity)
-    held = in_budget if reusable is None else in_budget & ~reusable
+    held = in_budget & ~reusable
     past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
-    live, ceiling = used - waiting, np.where(outbound, total, np.nan)
-    rows = np.flatnonzero(time_wait)
-    free = np.zeros(count) if reusable is None else tally(in_budget & reusable)
+    live, ceiling = used - ended, np.where(outbound, total, np.nan)
+    free, doubtful = tally(in_budget & reusable), tally(in_budget & in_doubt)
     room_left = ceiling - tally(in_budget)
     is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
-    replaced = inbound if allowed is None else inbound | allowed
-    rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed, replaced)
+    gone, replaced = np.flatnonzero(ending), inbound | reuse.allowed | reuse.unclear
+    rates = measure_rates(reading, code[gone], age_ms[gone], reading.names, live, failed, replaced)
     binds = np.zeros(count, np.bool_) if binders is None else binders.certain
     blocked = binds if binders is None else binders.of(binders.is_full)
     limit = find_limit(reading, reading.names, is_full | blocked, failed, binds)
-    rates = with_unseen_demand(rates, limit, reading, reading.names, code[rows], sockets.age_ms[rows])
-    timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
-    known = outbound if allowed is None else outbound & (timed | ~allowed)
-    hold_s, free_in_s, runs_out_s = _release(reading, allowed)
-    reuse = np.where(known, np.nan if reusable is None else free, np.nan)
+    rates = with_unseen_demand(rates, limit, reading, reading.names, code[gone], age_ms[gone])
+    timed = tally(ending & (sockets.timer_ms < 0)) == 0
+    untimed = ~timed & (reuse.allowed | reuse.unclear)
+    hold_s, free_in_s, runs_out_s = _release(reading, sockets, code)
+    known_free = np.where(untimed, 0.0, free)
+    most_free = np.where(outbound, np.where(untimed, in_time_wait, free + doubtful), np.nan)
     unclear = reading.skipped_ports + _unclear(ports, sockets, held, tally)
-    busy = np.flatnonzero(time_wait & held)
+    busy = np.flatnonzero(ending & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
     full_in = full_in_s(use, wheel)
@@ -171,8 +149,10 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     told = is_full & timed
     return PortBudgets(
         used=used,
-        time_wait=waiting,
-        reusable=reuse,
+        ending=ended,
+        time_wait=in_time_wait,
+        reusable=np.where(outbound & ~untimed & (doubtful == 0), free, np.nan),
+        reusable_at_most=most_free,
         capacity=np.where(inbound, EPHEMERAL_CLIENT_PORTS, ceiling),
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
@@ -181,13 +161,13 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
         past_cliff=past_cliff,
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
-        is_now=outbound & is_full_now(limit, snapshot.mono, full_in, wheel.step_s),
+        is_now=outbound & is_full_now(limit, reading.snapshot.mono, full_in, wheel.step_s),
         waits=is_full & ~(next_free_s <= wheel.step_s),
         limit=limit,
         next_free_s=np.where(told, next_free_s, np.nan),
         freed_per_s=np.where(told, freed_per_s, np.nan),
-        left_at_least=np.maximum(room_left + np.nan_to_num(reuse) - unclear, 0.0),
-        left_at_most=room_left + np.where(np.isnan(reuse), waiting, reuse),
+        left_at_least=np.maximum(room_left + known_free - unclear, 0.0),
+        left_at_most=room_left + most_free,
     )
 
 
@@ -227,19 +207,18 @@ def _most_waiting(reading: Reading, rates: Rates) -> Floats:
     return reading.buckets * rates.closing / total
 
 
-def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats, Floats]:
-    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
-    free (sockets,), the same without the steps of the timer wheel).
+def _release(reading: Reading, sockets: Sockets, code: Codes) -> tuple[Floats, Floats, Floats]:
+    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a timewait
+    object is free (sockets,), the same without the steps of the timer wheel).
 
-    `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
+    `code` is the destination of each of these sockets.
     """
-    sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
-    hold_s = np.full(len(reading.destinations), reading.wheel.longest_s)
+    allowed, delay = reading.reuse.allowed, reading.reuse.delay_ms
+    hold_s = np.full(len(allowed), reading.wheel.longest_s)
     free_in_s, runs_out_s = reading.wheel.release_s(sockets.timer_ms), sockets.timer_ms / 1000
-    if allowed is not None and allowed.any():
-        delay = reuse_delay_ms(limits)
+    if allowed.any():
         hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[reading.destinations.code]
+        rows = np.append(allowed, False)[code] & sockets.is_time_wait
         free_in_s[rows] = runs_out_s[rows] = (delay - sockets.age_ms[rows]) / 1000
     return hold_s, free_in_s, runs_out_s
 

@@ -252,35 +252,36 @@ def _shared_by_chance(use: _Use) -> Mask:
     return (expected >= EXPECTED_SOCKETS) & (seen >= ENOUGH * expected)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Sightings:
     """Names of destinations in ascending order, and when each was seen last, in seconds of the monotonic clock."""
 
     names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
     mono: Floats = field(default_factory=lambda: np.empty(0))
 
-    def add(self, names: Names, mono: float) -> None:
-        """Take note of these destinations, and forget those not seen for KEPT_S."""
+    def after(self, names: Names, mono: float) -> "_Sightings":
+        """The same with these destinations, seen at `mono`, and without those not seen for KEPT_S."""
         kept = ~np.isin(self.names, names) & (self.mono >= mono - KEPT_S)
         present = np.unique(names)
         together = np.append(self.names[kept], present)
         order = np.argsort(together)
-        self.names = together[order]
-        self.mono = np.append(self.mono[kept], np.full(len(present), mono))[order]
+        return _Sightings(together[order], np.append(self.mono[kept], np.full(len(present), mono))[order])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class ChoosersSeen:
-    """Remembers which destinations were seen to have a client that binds first, and which one that connects."""
+    """Which destinations were seen to have a client that binds first, and which ones one that connects."""
 
-    def __init__(self) -> None:
-        self._bind, self._connect = _Sightings(), _Sightings()
+    bind: _Sightings = field(default_factory=_Sightings)
+    connect: _Sightings = field(default_factory=_Sightings)
 
     def of(self, names: Names) -> Shown:
         """What the dumps before showed of the destinations with these names."""
-        return Shown(among(names, self._bind.names), among(names, self._connect.names))
+        return Shown(among(names, self.bind.names), among(names, self.connect.names))
 
-    def note(self, names: Names, choices: PortChoices | None, mono: float) -> None:
-        """Take note of what a dump shows, read at `mono`."""
-        if choices is not None:
-            self._bind.add(names[choices.shown.bind], mono)
-            self._connect.add(names[choices.shown.connect], mono)
+    def after(self, names: Names, choices: PortChoices | None, mono: float) -> "ChoosersSeen":
+        """The same with what a dump shows, read at `mono`."""
+        if choices is None:
+            return self
+        shown = choices.shown
+        return ChoosersSeen(self.bind.after(names[shown.bind], mono), self.connect.after(names[shown.connect], mono))

@@ -2,16 +2,19 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 from twtop.analysis.destinations import Destinations, Names, find_destinations
+from twtop.analysis.directions import Connections, KnownDirections, Listeners
 from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.analysis.failures import Failures
 from twtop.analysis.port_choice import ChoosersSeen, PortChoices, port_choices
+from twtop.analysis.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.analysis.timer_wheel import Wheel, wheel
-from twtop.model import TIMEWAIT_MS, Floats, Snapshot, TcpState, Timer, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -28,11 +31,11 @@ LASTING_S = 12
 class DumpSummary:
     """Counts of one dump by budget, sorted by name: (budgets,).
 
-    `live` counts connections that are not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with
-    time left, and `lasting` those with more than LASTING_S left. `fresh` are those that began within FRESH_MS. Of the
-    budget that an address has for all destinations these four counts are 0. `full_at` is when the budget was last full,
-    −∞ for never, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts all timewait objects, closed
-    FIN_WAIT2 included, and `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is
+    `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
+    `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. `fresh` are those that
+    began within FRESH_MS. Of the budget that an address has for all destinations these four counts are 0. `full_at` is
+    when the budget was last full, −∞ for never, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts
+    all timewait objects, and `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is
     when the dump was read. Times are seconds of the monotonic clock.
     """
 
@@ -87,11 +90,27 @@ class RecentDumps:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What earlier dumps told that this one may not show: directions, None for nothing, the peers' timestamps, and who
+    chose the ports.
+    """
+
+    directions: KnownDirections | None = None
+    timestamps: PeerTimestamps = field(default_factory=PeerTimestamps.nothing)
+    choosers: ChoosersSeen = field(default_factory=ChoosersSeen)
+
+
+NOTHING = Known()
+
+
+@dataclass(frozen=True, eq=False)
 class Reading:
     """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
-    sockets was read. `names` (destinations,) are hashes that stay the same from dump
-    to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
-    the failed connects of the last minute, None where they are unknown.
+    sockets was read. `names` (destinations,) are hashes that stay the same from dump to dump (Destinations.names).
+    `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
+    the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
+    accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known of the peers'
+    `timestamps`.
     """
 
     snapshot: Snapshot
@@ -101,6 +120,9 @@ class Reading:
     names: Names
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
+    inherited: Mask
+    timestamps: PeerTimestamps
+    reuse: Reuse
     failures: Failures | None = None
 
     @property
@@ -115,10 +137,46 @@ class Reading:
 
     @property
     def buckets(self) -> float:
-        """How many TIME_WAIT there may be beside the closed FIN_WAIT2; infinity where the limit is unknown."""
-        sockets, limit = self.snapshot.sockets, self.snapshot.limits.max_tw_buckets
-        closed = (sockets.timer == Timer.TIMEWAIT) & (sockets.state == TcpState.FIN_WAIT2)
-        return math.inf if limit is None else max(limit - int(np.count_nonzero(closed)), 0)
+        """How many timewait objects there may be; infinity where the limit is unknown."""
+        limit = self.snapshot.limits.max_tw_buckets
+        return math.inf if limit is None else limit
+
+    def known(self, before: Known = NOTHING) -> Known:
+        """What this dump and those before it tell the next one. A part of the sockets tells nothing of directions."""
+        directions = before.directions if self.snapshot.part else self._known_directions()
+        choosers = before.choosers.after(self.names, self.choices, self.snapshot.dumped)
+        return Known(directions, self.timestamps, choosers)
+
+    def _known_directions(self) -> KnownDirections:
+        sockets, destinations = self.snapshot.sockets, self.destinations
+        outbound = destinations.direction == Direction.OUTBOUND
+        elsewhere = destinations.per_socket() == Direction.OUTBOUND
+        if self.ports is not None:
+            outbound &= destinations.port >= self.ports.low
+            elsewhere &= ~self.ports.chosen[sockets.lport]
+        return KnownDirections(
+            mono=self.snapshot.dumped,
+            listeners=Listeners.of(sockets),
+            inherited=Connections.of(sockets, np.flatnonzero(self.inherited)),
+            destinations=np.sort(self.names[outbound]),
+            outbound=Connections.of(sockets, np.flatnonzero(elsewhere)),
+        )
+
+    @cached_property
+    def age_ms(self) -> Codes:
+        """The time since each timewait object began in ms: (sockets,), −1 for all others and where a timer is unknown.
+
+        That of a TIME_WAIT is exact. A closed FIN_WAIT2 begins with tcp_fin_timeout, or with a minute where that is
+        longer (tcp_close); TCP_LINGER2 of a single socket is not visible.
+        """
+        sockets, timeout_s = self.snapshot.sockets, self.snapshot.limits.fin_timeout_s
+        closed = np.flatnonzero(sockets.is_timewait_object & ~sockets.is_time_wait & (sockets.timer_ms >= 0))
+        if not len(closed):
+            return sockets.age_ms
+        age, lasts_ms = sockets.age_ms.copy(), min((timeout_s or 60) * 1000, TIMEWAIT_MS)
+        age[closed] = np.maximum(lasts_ms - sockets.timer_ms[closed], 0)
+        freeze(age)
+        return age
 
     def summary(self, used: Floats, own: BudgetState, shared: BudgetState | None = None) -> DumpSummary:
         """The summary of this dump, with which later readings compare themselves.
@@ -140,7 +198,7 @@ class Reading:
 
         return DumpSummary(
             mono=self.snapshot.dumped,
-            held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
+            held=int(np.count_nonzero(sockets.is_timewait_object)),
             overflowed=self.overflowed,
             names=names[order],
             live=np.concatenate([state.live for state in states])[order],
@@ -157,18 +215,26 @@ def take_reading(
     snapshot: Snapshot,
     recent: tuple[DumpSummary, ...] = (),
     failures: Failures | None = None,
-    choosers: ChoosersSeen | None = None,
+    known: Known = NOTHING,
 ) -> Reading:
-    """Find ports, destinations and the timer wheel of a dump. `choosers` knows who chose ports in the dumps before; the
-    other arguments are those of Reading.
+    """Find ports, destinations and the timer wheel of a dump. `known` is what the dumps before told; the other
+    arguments are those of Reading.
+
+    What a listener accepted closes its port to every connect(), also when the listener is gone (tb->fastreuse ≥ 0).
     """
     sockets = snapshot.sockets
+    inherited = np.zeros(len(sockets), np.bool_)
+    if known.directions is not None:
+        inherited = known.directions.accepted(sockets, snapshot.dumped)
     ports = ephemeral_ports(snapshot.limits, sockets)
-    destinations, choices = find_destinations(sockets, ports), None
+    if ports is not None and inherited.any():
+        ports = ports.without(sockets.lport[inherited])
+    destinations, choices = find_destinations(sockets, ports, known.directions, inherited), None
     names = destinations.names(sockets.addresses)
     if ports is not None and not snapshot.part:
-        choices = port_choices(sockets, ports, destinations, choosers.of(names) if choosers else None)
+        choices = port_choices(sockets, ports, destinations, known.choosers.of(names))
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)
+    timestamps = known.timestamps.after(sockets, destinations, snapshot.dumped)
     return Reading(
         snapshot=snapshot,
         ports=ports,
@@ -177,5 +243,8 @@ def take_reading(
         names=names,
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
+        inherited=inherited,
+        timestamps=timestamps,
+        reuse=reuse_of(snapshot.limits, sockets, destinations, timestamps),
         failures=failures,
     )

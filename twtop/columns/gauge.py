@@ -20,7 +20,7 @@ def gauge(groups: Groups, destination: int, width: int, peak: float = math.nan) 
     if math.isnan(capacity) or capacity <= 0 or width < 3:
         return ()
     reusable = 0.0 if math.isnan(budget.reusable[destination]) else float(budget.reusable[destination])
-    waiting = float(budget.time_wait[destination])
+    waiting = float(budget.ending[destination])
     if groups.destinations.direction[destination] == Direction.INBOUND:
         waiting, reusable = 0.0, waiting
     else:

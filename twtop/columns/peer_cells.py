@@ -34,10 +34,10 @@ def name(row: PeerRow, _width: int) -> Line:
 
 
 def _leaf_label(key: Key) -> str:
-    remote = fmt.address(key.remote or 0)
     if key.direction is Direction.INBOUND:
+        remote = fmt.address(key.remote or 0, key.device_name)
         return f"{remote} to {fmt.endpoint(key.local or 0, key.port or 0)}"
-    return f"{fmt.endpoint(key.remote or 0, key.port or 0)} from {fmt.address(key.local or 0)}"
+    return f"{fmt.endpoint(key.remote or 0, key.port or 0, key.device_name)} from {fmt.address(key.local or 0)}"
 
 
 def direction(row: PeerRow, _width: int) -> Line:

@@ -125,7 +125,8 @@ OF_INBOUND = f"of one client address that is {EPHEMERAL_CLIENT_PORTS:,} client p
 REMOTE = PeerField("remote", TEXT, "Remote address.", _address(lambda destinations: destinations.remote))
 REUSABLE = PeerField(
     "reusable", nullable(COUNT),
-    "TIME_WAIT of these that connect() may take over (tcp_tw_reuse); null where the kernel does not tell which.",
+    "TIME_WAIT of these that connect() may take over (tcp_tw_reuse); null where it is not known which: without timers, "
+    "or until a live connection shows that the peer uses timestamps.",
     _count(lambda budgets: budgets.reusable),
 )  # fmt: skip
 
@@ -192,6 +193,13 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(field=REMOTE, records=In.OTHER),
     Entry(
+        field=PeerField("device", nullable(TEXT),
+            "Interface that the sockets are bound to, which has a budget of its own; its number where it has no known "
+            "name, null for none.",
+            lambda peers: [peers.groups.device_name(number) or None for number in peers.destination.tolist()]),
+        records=In.DESTINATION,
+    ),
+    Entry(
         field=PeerField("used", COUNT,
             "Ports in use, in any state: local ones, or of inbound connections the peer's. Where the client binds "
             "first, those of its whole local address.",
@@ -217,11 +225,19 @@ PEERS = Registry[PeerRow, ManyPeers](
             sort=GroupSort.PORTS),
         PeerText(38, _ports_in_words),
         PeerField("pressure", nullable(NUMBER),
-            "(used − reusable) / capacity, a share of one: at 1 connect() fails. Null where the capacity is null.",
+            "(used − reusable) / capacity, a share of one: at 1 connect() fails. An unknown reusable counts as none. "
+            "Null where the capacity is null.",
             _number(lambda budgets: budgets.pressure, digits=4)),
         In.DESTINATION | In.CSV,
     ),
     Entry(field=REUSABLE, records=In.OUTBOUND),
+    Entry(
+        field=PeerField("reusable_at_most", nullable(COUNT),
+            "The most TIME_WAIT of these that connect() may take over: those that are reusable, or, where that is not "
+            "known of all, also those whose peer's timestamps or age are unknown. Null where the range is unknown.",
+            _count(lambda budgets: budgets.reusable_at_most)),
+        records=In.OUTBOUND,
+    ),
     Entry(
         field=PeerField("past_cliff", FLAG,
             "Whether half of the range is full, so that connect() searches the other half port by port.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from twtop.analysis.analysis import Analysis, Analyst
 from twtop.engine.failure_watch import FailureWatch, nearest_end
+from twtop.engine.timestamp_watch import TimestampWatch
 from twtop.filter.mask import mask
 from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Query, StateTest, joined_tests
 from twtop.model import Direction, Owners, Snapshot
@@ -76,7 +77,7 @@ class Sampler:
     def __init__(self, source: Source, max_cpu: float = MAX_CPU) -> None:
         self._source = source
         self._analyst = Analyst()
-        self._failures = FailureWatch()
+        self._failures, self._timestamps = FailureWatch(), TimestampWatch()
         self._whole, self._part = Pace(max_cpu), Pace(max_cpu)
         self._last: Snapshot | None = None
         self._last_whole: Sampled | None = None
@@ -116,9 +117,11 @@ class Sampler:
         return self._read(ALL_SOCKETS)
 
     def _read(self, request: Request) -> Analysis:
-        wanted = replace(request, failed_connects=self._failures.wanted)
+        asks = bool(request.states) and self._timestamps.wanted
+        wanted = replace(request, failed_connects=self._failures.wanted, timestamps=asks)
         self._last = decode(self._source.read(wanted), self._last)
         analysis, failed = self._analyst.analyse(self._last), self._last.failed_connects
+        self._timestamps.observe(analysis, asked=asks)
         count = failed.total + failed.lost if failed else 0
         self._failures.observe(self._last.mono, *nearest_end(analysis), failed=count, whole=not self._last.part)
         return analysis

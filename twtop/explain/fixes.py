@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.bottleneck import worst_binder, worst_destination
-from twtop.analysis.port_budgets import reuse_delay_ms
+from twtop.analysis.reuse import reuse_delay_ms
 from twtop.frame.frame import Frame
 from twtop.model import Direction, TcpState
 from twtop.verdicts.verdict import SHARE_WARN, Level

@@ -1,11 +1,13 @@
 """Destinations → rows of the peers table: groups by peer, destination, service, process or address prefix."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop import formatting as fmt
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.timer_wheel import RATE_WINDOW_S
@@ -51,6 +53,7 @@ class Groups:
     destinations: Destinations
     budgets: PortBudgets
     addresses: Addresses
+    device_names: Mapping[int, str]
     first: NDArray[np.intp]
     destination: NDArray[np.intp]
     process: Codes
@@ -93,7 +96,13 @@ class Groups:
             local=self.addresses.integer(self.destinations.local[destination]),
             remote=self.addresses.integer(self.destinations.remote[destination]),
             port=int(self.destinations.port[destination]),
+            device=int(self.destinations.device[destination]),
+            device_name=self.device_name(destination),
         )
+
+    def device_name(self, destination: int) -> str:
+        """The interface that the sockets of a destination are bound to; empty for none."""
+        return fmt.device(int(self.destinations.device[destination]), self.device_names)
 
     def key(self, group: int) -> Key:
         """The key that names the sockets of a group."""
@@ -164,6 +173,7 @@ def group(
         destinations=destinations,
         budgets=budgets,
         addresses=sockets.addresses,
+        device_names=snapshot.device_names,
         first=np.append(first, len(order)),
         destination=leaves.destination[order],
         process=leaves.process[order],
@@ -248,6 +258,8 @@ def _matching_destinations(destinations: Destinations, addresses: Addresses, key
         chosen &= destinations.direction == key.direction
     if key.port is not None:
         chosen &= destinations.port == key.port
+    if key.device is not None:
+        chosen &= destinations.device == key.device
     for column, integer, bits in ((destinations.remote, key.remote, key.bits), (destinations.local, key.local, 128)):
         if integer is not None:
             same_family = addresses.is_ipv4 == (integer >> 32 == 0xFFFF)  # a mapped IPv4 address is within ::/64

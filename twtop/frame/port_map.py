@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.port_budgets import reusable_rows
 from twtop.analysis.reading import Reading
 from twtop.model import freeze
 
@@ -14,6 +13,8 @@ from twtop.model import freeze
 class PortKind(enum.IntEnum):
     """What holds a port towards the destination. A blocked port is closed to every connect(), or where the client binds
     first, to every bind() on its local address.
+
+    TIME_WAIT has closed FIN_WAIT2 too: their timer ends both.
     """
 
     LIVE = 0
@@ -41,17 +42,16 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     sockets, destinations, ports = reading.snapshot.sockets, reading.destinations, reading.ports
     assert ports is not None
     open_ports = ports.available
-    reusable = reusable_rows(reading.snapshot.limits, sockets)
+    reusable, _ = reading.reuse.rows(sockets, destinations.code)
     if reading.choices is not None and reading.choices.binds_first[destination]:
-        open_ports, reusable = open_ports | reading.choices.closed, None
+        open_ports, reusable = open_ports | reading.choices.closed, np.zeros(len(sockets), np.bool_)
         of_address = (sockets.local == destinations.local[destination]) & (destinations.code != destination)
         open_ports[sockets.lport[of_address]] = False
     kind = np.where(open_ports, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
     member = (destinations.code == destination) & open_ports[sockets.lport]
-    kind[sockets.lport[member & ~sockets.is_time_wait]] = PortKind.LIVE
-    kind[sockets.lport[member & sockets.is_time_wait]] = PortKind.TIME_WAIT
-    if reusable is not None:
-        kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
+    kind[sockets.lport[member & ~sockets.is_timewait_object]] = PortKind.LIVE
+    kind[sockets.lport[member & sockets.is_timewait_object]] = PortKind.TIME_WAIT
+    kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]
     return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 

@@ -50,7 +50,8 @@ class Key:
     """Names a group or destination from one frame to the next, by what its sockets have in common.
 
     A part that is None does not matter. `local` and `remote` are 128-bit addresses, and `bits` is how many leading bits
-    of `remote` matter. `process` is a name, empty for unknown owners.
+    of `remote` matter. `process` is a name, empty for unknown owners. `device` is the number of an interface, 0 for
+    none, and `device_name` what to call it.
     """
 
     direction: Direction | None = None
@@ -59,6 +60,8 @@ class Key:
     bits: int = 128
     port: int | None = None
     process: str | None = None
+    device: int | None = None
+    device_name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +100,5 @@ def label(key: Key) -> str:
     if key.local is None or key.port is None:
         return fmt.address(key.remote)
     if key.direction is Direction.INBOUND:
-        return f"{fmt.address(key.remote)} to {fmt.endpoint(key.local, key.port)}"
-    return f"{fmt.endpoint(key.remote, key.port)} from {fmt.address(key.local)}"
+        return f"{fmt.address(key.remote, key.device_name)} to {fmt.endpoint(key.local, key.port)}"
+    return f"{fmt.endpoint(key.remote, key.port, key.device_name)} from {fmt.address(key.local)}"

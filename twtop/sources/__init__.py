@@ -11,7 +11,7 @@ decode              Sample → Snapshot
 decode_sock_diag    netlink messages of sock_diag → columns
 decode_failed_connects  rows of failed connects → columns
 decode_procfs       text of /proc/net/tcp and tcp6 → columns
-decode_counters     texts of /proc → counters, gauges and limits
+decode_counters     texts of /proc → counters, gauges, limits and names of interfaces
 socket_table        columns as a source gives them → Sockets
 kernel_filter       filter → what the kernel can leave out of a dump
 netns               another network namespace: finding it, entering it, whether it is still there

@@ -1,7 +1,7 @@
 """Sample → Snapshot: raw bytes and text become columns and named numbers. It reads nothing but the Sample."""
 
 from twtop.model import Snapshot
-from twtop.sources.decode_counters import decode_counters, decode_gauges, decode_limits
+from twtop.sources.decode_counters import decode_counters, decode_device_names, decode_gauges, decode_limits
 from twtop.sources.decode_failed_connects import decode_failed_connects
 from twtop.sources.kinds import KINDS
 from twtop.sources.probe import Sample
@@ -36,4 +36,5 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         holders=stale.holders if stale else kind.decode_holders and kind.decode_holders(sample.files),
         is_this_machine=sample.is_this_machine,
         failed_connects=decode_failed_connects(sample.failures),
+        device_names=decode_device_names(sample.files),
     )

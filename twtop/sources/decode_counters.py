@@ -1,4 +1,4 @@
-"""Texts of /proc → counters, gauges and limits. What is missing or makes no sense is unknown, never 0."""
+"""Texts of /proc → counters, gauges, limits and names. What is missing or makes no sense is unknown, never 0."""
 
 import re
 
@@ -71,7 +71,15 @@ def decode_limits(files: dict[str, str]) -> Limits:
         max_tw_buckets=number("tcp_max_tw_buckets"),
         ehash_entries=None if entries is None else abs(entries),
         rfc1337=number("tcp_rfc1337"),
+        fin_timeout_s=number("tcp_fin_timeout"),
     )
+
+
+def decode_device_names(files: dict[str, str]) -> dict[int, str]:
+    """The interfaces by number, of net/igmp (igmp_mc_seq_show) and net/if_inet6 (if6_seq_show)."""
+    ipv4 = re.findall(r"^(\d{1,9})\t(\S+) *:", files.get("net/igmp", ""), re.MULTILINE)
+    ipv6 = re.findall(r"^[0-9a-f]{32} ([0-9a-f]{2,8})(?: [0-9a-f]{2}){3} +(\S+)$", files.get("net/if_inet6", ""), re.M)
+    return {int(number): name for number, name in ipv4} | {int(number, 16): name for number, name in ipv6}
 
 
 def _numbers(text: str | None) -> list[int]:

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Sockets, TcpState, Timer
-from twtop.sources.probe import TCPDIAG_GETSOCK, CollectError, Dump
+from twtop.model import Sockets, TcpState, Timer, Timestamps
+from twtop.sources.probe import INET_DIAG_INFO, TCPDIAG_GETSOCK, CollectError, Dump
 from twtop.sources.socket_table import socket_table
 
 NLM_F_MULTI = 0x2
@@ -30,22 +30,35 @@ SEQUENCE_WORD, PID_WORD = 2, 3
 """Where a message has its sequence number and its port id."""
 
 
+INFO_OPTIONS = 5
+"""Where struct tcp_info (linux/tcp.h) has tcpi_options; its lowest bit is TCPI_OPT_TIMESTAMPS."""
+
+LEAST_INFO = 104
+"""The length of struct tcp_info in Linux 2.6; it has grown since."""
+
+MOST_ATTRIBUTES = 24
+NEGOTIATED = [state for state in TcpState if state not in (TcpState.SYN_SENT, TcpState.LISTEN, TcpState.CLOSE)]
+"""The states in which both ends have said their options."""
+
+
 def decode_dump(dump: Dump) -> Sockets:
     """Netlink messages of any length → columns. A socket that was seen twice is kept once. Raises CollectError."""
     if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
-    return _columns(_messages(dump))
+    messages, starts = _messages(dump)
+    return _columns(messages, _timestamps(dump, messages, starts))
 
 
-def _messages(dump: Dump) -> NDArray[np.void]:
-    """The messages of a dump as records of MESSAGE. They are found by their headers, not by a walk.
+def _messages(dump: Dump) -> tuple[NDArray[np.void], NDArray[np.intp]]:
+    """(messages of a dump as records of MESSAGE, where each begins in words).
 
-    The dump's random sequence number, the type and the port id mark a header. A message that only looks like one cannot
-    pass: the lengths must lead from each message to the next without a gap.
+    They are found by their headers, not by a walk. The dump's random sequence number, the type and the port id mark a
+    header. A message that only looks like one cannot pass: the lengths must lead from each message to the next without
+    a gap.
     """
     words = np.frombuffer(dump, np.uint32)
     if not len(words):
-        return np.empty(0, MESSAGE)
+        return np.empty(0, MESSAGE), np.empty(0, np.intp)
     if len(dump) < MESSAGE.itemsize:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are less than one message")
     room = len(words) - MESSAGE.itemsize // WORD + 1
@@ -65,10 +78,36 @@ def _messages(dump: Dump) -> NDArray[np.void]:
     if not len(starts) or starts[0] != 0 or (ends != expected).any():
         broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
         raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(dump)}")
-    return messages
+    return messages, starts
 
 
-def _columns(messages: NDArray[np.void]) -> Sockets:
+def _timestamps(dump: Dump, messages: NDArray[np.void], starts: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """The Timestamps of each message: of those with a struct tcp_info, which the kernel sends if it is asked.
+
+    Attributes are walked for all messages at once. A damaged one ends the walk of its message, which is then unknown.
+    """
+    found = np.full(len(messages), np.uint8(Timestamps.UNKNOWN))
+    rows = np.flatnonzero(messages["length"] >= MESSAGE.itemsize + WORD + LEAST_INFO)
+    rows = rows[np.isin(messages["state"][rows], NEGOTIATED)]
+    content, halves = np.frombuffer(dump, np.uint8), np.frombuffer(dump, np.uint16)
+    at = starts[rows] * WORD + MESSAGE.itemsize
+    end = starts[rows] * WORD + messages["length"][rows].astype(np.intp)
+    for _ in range(MOST_ATTRIBUTES):
+        inside = at + WORD <= end
+        rows, at, end = rows[inside], at[inside], end[inside]
+        if not len(rows):
+            break
+        length, kind = halves[at // 2].astype(np.intp), halves[at // 2 + 1]  # struct nlattr
+        has_info = (kind == INET_DIAG_INFO) & (length >= WORD + LEAST_INFO) & (at + length <= end)
+        used = content[at[has_info] + WORD + INFO_OPTIONS] & 1 == 1
+        found[rows[has_info]] = np.where(used, np.uint8(Timestamps.USED), np.uint8(Timestamps.NOT_USED))
+        goes_on = ~has_info & (length >= WORD)
+        rows, end = rows[goes_on], end[goes_on]
+        at = at[goes_on] + (length[goes_on] + WORD - 1) // WORD * WORD
+    return found
+
+
+def _columns(messages: NDArray[np.void], timestamps: NDArray[np.uint8]) -> Sockets:
     """The columns of these records of MESSAGE. Raises CollectError for a family or state that does not exist."""
     family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
     ipv6 = family == AF_INET6
@@ -84,5 +123,6 @@ def _columns(messages: NDArray[np.void]) -> Sockets:
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
+        timestamps=timestamps,
         **{name: messages[name].copy() for name in ("device", "rqueue", "wqueue", "uid", "inode")},
     )

@@ -24,6 +24,7 @@ NLM_F_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
 INET_DIAG_REQ_BYTECODE = 1
+INET_DIAG_INFO = 2
 CHUNK = 1 << 16  # one recv() gets 32 KiB at most (netlink_dump in net/netlink/af_netlink.c)
 FIRST_ROOM = 1 << 25  # bytes of a new buffer: more than most dumps take
 ROOMY = 8  # a buffer of which so many times more was written than the last dump took is given back
@@ -32,10 +33,14 @@ HEADER = struct.Struct("=IHHII")
 DONE_SIZE = HEADER.size + 4
 
 COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6")
+DEVICE_FILES = ("net/igmp", "net/if_inet6")
+"""Names and numbers of the interfaces with IPv4 and with IPv6."""
+
 SYSCTLS = (
     "net/ipv4/ip_local_port_range",
     "net/ipv4/ip_local_reserved_ports",
     "net/ipv4/tcp_ehash_entries",
+    "net/ipv4/tcp_fin_timeout",
     "net/ipv4/tcp_max_tw_buckets",
     "net/ipv4/tcp_rfc1337",
     "net/ipv4/tcp_timestamps",
@@ -70,12 +75,14 @@ class Request:
 
     `states` has the bit `1 << state` for each wanted state; without any, sockets are not read at all. `bytecode` is a
     filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass. `failed_connects` says
-    whether to count failed connects from now on, where the source can.
+    whether to count failed connects from now on, where the source can. `timestamps` asks the kernel for the options of
+    live connections: 0.3 µs and 280 bytes more for each, none for a TIME_WAIT.
     """
 
     states: int = ALL_STATES
     bytecode: bytes = b""
     failed_connects: bool = False
+    timestamps: bool = False
 
     @property
     def is_part(self) -> bool:
@@ -217,7 +224,8 @@ def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = Non
     if not hasattr(socket, "AF_NETLINK"):
         raise Unavailable("only Linux has sock_diag")
     sequence = new_sequence()
-    body = struct.pack("=B3x48xII", socket.AF_UNSPEC, request.states, 0)  # struct inet_diag_req
+    extensions = 1 << (INET_DIAG_INFO - 1) if request.timestamps else 0
+    body = struct.pack("=B2xB48xII", socket.AF_UNSPEC, extensions, request.states, 0)  # struct inet_diag_req
     if request.bytecode:
         body += struct.pack("=HH", 4 + len(request.bytecode), INET_DIAG_REQ_BYTECODE) + request.bytecode
     message = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body
@@ -301,7 +309,7 @@ def _refusal(error: OSError) -> CollectError:
 def read_files(proc: str) -> Iterator[tuple[str, str]]:
     """(path below /proc, text) of each counter file and sysctl that exists and may be read."""
     own = own_directory(proc)
-    places = [(name, f"{own}/{name}") for name in COUNTER_FILES]
+    places = [(name, f"{own}/{name}") for name in COUNTER_FILES + DEVICE_FILES]
     places += [(f"sys/{name}", f"{proc}/sys/{name}") for name in SYSCTLS]
     places += [(name, f"{proc}/{name}") for name in ("meminfo", "slabinfo")]
     for name, path in places:

@@ -6,18 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Column, distinct, factorize, fused
-from twtop.model import MAPPED, Addresses, Codes, Mask, Sockets
+from twtop.model import MAPPED, Addresses, Codes, Mask, Sockets, Timestamps
 
 Words = NDArray[np.uint32]
 """32 bits of an address each, most significant word first."""
 
 
 def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any]) -> Sockets:
-    """The table of these sockets. `columns` are the other columns of Sockets; `pid` is all 0 where it is not given.
+    """The table of these sockets. `columns` are the other columns of Sockets; `pid` and `timestamps` are all 0 where
+    they are not given.
 
     `local` and `remote` have the shape (rows, 4). Where a socket is not `ipv6`, the first word is its IPv4 address.
     """
     columns.setdefault("pid", np.broadcast_to(np.uint32(0), len(ipv6)))  # takes no memory
+    columns.setdefault("timestamps", np.broadcast_to(np.uint8(Timestamps.UNKNOWN), len(ipv6)))
     sides = [_address_halves(words, ipv6) for words in (local, remote)]
     hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
     codes, addresses = _intern(hi, lo, bool(ipv6.any()))

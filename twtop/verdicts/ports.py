@@ -22,7 +22,7 @@ def ports(analysis: Analysis) -> Verdict:
         who += f"budget: it holds {fmt.count(worst.used)}"
         end = f"; {'' if worst.waits else 'at the end '}bind() fails with EADDRINUSE"
     else:
-        who, end = f"{worst.name} holds {fmt.count(worst.used)}", ""
+        who, end = f"{worst.name} holds {fmt.count(worst.used)}", _unclear_reuse(analysis, worst.destination)
     return Verdict(
         "ports",
         ports_level(worst.pressure, worst.past_cliff, worst.full_in_s),
@@ -31,6 +31,14 @@ def ports(analysis: Analysis) -> Verdict:
         f"{who} of {fmt.count(worst.capacity)} local ports; {_left(worst)} more connections can be made, "
         f"{_when(worst)}{end}.",
     )
+
+
+def _unclear_reuse(analysis: Analysis, destination: int) -> str:
+    """Why nobody knows what can be reused, if that is the peer's timestamps."""
+    budgets, reuse = analysis.budgets, analysis.reading.reuse
+    if not (np.isnan(budgets.reusable[destination]) and reuse.by_peer[destination] and reuse.unclear[destination]):
+        return ""
+    return "; whether TIME_WAIT can be reused is unknown: no open connection has shown that the peer uses timestamps"
 
 
 def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:

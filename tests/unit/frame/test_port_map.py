@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
-from tests.support.sock_diag_dump import make_sample, many, sock
+from tests.support.sock_diag_dump import make_sample, many, sock, tcp_info, with_attributes
 from twtop.frame.port_map import PortKind, PortMap, cells
 from twtop.frame.view import Key, View
 from twtop.model import Direction
@@ -20,7 +20,7 @@ def drawn(*blocks: np.ndarray, drill: Key = DESTINATION, low: int = 32768, high:
 
 def test_the_kind_of_a_port_is_what_holds_it() -> None:
     found = drawn(
-        sock("10.0.0.1:32768", "10.0.0.5:443"),
+        with_attributes(sock("10.0.0.1:32768", "10.0.0.5:443"), tcp_info(timestamps=True)),
         sock("10.0.0.1:32769", "10.0.0.5:443", "TIME_WAIT", remaining=59.5),
         sock("10.0.0.1:32771", "10.0.0.5:443", "TIME_WAIT", remaining=30),
         sock("10.0.0.1:32772", "10.0.0.5:443", "FIN_WAIT2"),

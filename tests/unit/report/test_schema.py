@@ -15,7 +15,7 @@ from tests.support.built_frames import PLAIN, filtered, frame, frames
 from tests.support.known_owners import ByInode
 from tests.support.proc_files import Sysctls
 from tests.support.recorded_samples import NAMES, VIEWS, reports
-from tests.support.sock_diag_dump import EPOCH, make_sample, many, sock
+from tests.support.sock_diag_dump import EPOCH, make_sample, many, sock, tcp_info, with_attributes
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.model import Limits, Process, TcpState, Timer
@@ -55,7 +55,9 @@ def read(found: Frame, sockets: bool = False) -> dict[str, Any]:
 SCENE = [
     sock("0.0.0.0:80", state="LISTEN", inode=4, uid=33),
     many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40030), remaining=30),
-    many("10.0.0.1", "10.0.0.5:443", lports=range(40030, 40050), inode=1, uid=1000),
+    with_attributes(
+        many("10.0.0.1", "10.0.0.5:443", lports=range(40030, 40050), inode=1, uid=1000), tcp_info(timestamps=True)
+    ),
     many("10.0.0.1:80", "10.0.0.9", "TIME_WAIT", rports=range(50000, 50645), remaining=59.9),
     sock("[fd00::1]:40000", "[fd00::2]:22", "SYN_SENT", remaining=0.8, inode=2),
     sock("10.0.0.1:7", "10.0.0.7:9", "CLOSE_WAIT"),
@@ -191,28 +193,29 @@ def test_an_outbound_peer() -> None:
     assert peer.pop("states") == dict.fromkeys(STATES, 0) | {"TIME_WAIT": 30, "ESTABLISHED": 20}
     assert peer == {"peer": "10.0.0.5", "direction": "outbound", "sockets": 50, "entered_per_s": 0, "worst": 0}
     assert budget.pop("max_per_s") == 80  # reuse gives each port back after a second
-    counts = {"used": 50, "time_wait": 30, "reusable": 30, "capacity": 100, "pressure": 0.2}
+    reuse = {"reusable": 30, "reusable_at_most": 30}
+    counts = {"used": 50, "time_wait": 30, "capacity": 100, "pressure": 0.2}
     cost = {"past_cliff": False, "probes_per_connect": 1.24, "new_per_s": 0, "full_in_s": None}  # None is never
     asked = {"asked_per_s": 0, "asked_inferred": False}
     failed = {"failed_per_s": None, "failed_60s": None}  # nobody counted
     full = {"full": "never", "at_limit": False, "free_in_s": None}
     left = {"left_at_least": 50, "left_at_most": 80}  # the ports are of both parities: bind() may have chosen them
-    ends = {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443}
-    assert budget == ends | counts | cost | asked | failed | full | left
+    ends = {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443, "device": None}
+    assert budget == ends | reuse | counts | cost | asked | failed | full | left
 
 
 def test_an_inbound_peer() -> None:
     peer = peer_in(read(scene()), "10.0.0.9")
     assert (peer["direction"], peer["sockets"], peer["entered_per_s"]) == ("inbound", 645, 107.5)
     counts = {"used": 645, "time_wait": 645, "capacity": 64512, "pressure": 0.01}
-    assert peer["destinations"] == [{"local": "10.0.0.1", "port": 80, "remote": "10.0.0.9"} | counts]
+    assert peer["destinations"] == [{"local": "10.0.0.1", "port": 80, "remote": "10.0.0.9", "device": None} | counts]
 
 
 def test_a_peer_of_which_nobody_knows_who_began() -> None:
     peer = peer_in(read(scene()), "10.0.0.7")
     assert peer["direction"] == "unknown"
     counts = {"used": 1, "time_wait": 0, "capacity": None, "pressure": None}
-    assert peer["destinations"] == [{"local": "10.0.0.1", "port": 9, "remote": "10.0.0.7"} | counts]
+    assert peer["destinations"] == [{"local": "10.0.0.1", "port": 9, "remote": "10.0.0.7", "device": None} | counts]
 
 
 @pytest.mark.parametrize(

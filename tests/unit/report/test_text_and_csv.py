@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_a_dash() -> None:
     header, _, peers = parts(frames(make_sample(*SCENE, files=NO_FILES))[0])
     assert "limit –  " in header[1]
     assert all("UNKNOWN" in line for line in header[2:])
-    assert {row.split()[1] for row in peers[1:]} == {"in", "?"}
+    assert {row.split()[1] for row in peers[1:]} == {"in", "?", "out"}
 
 
 def test_no_connections_are_said() -> None:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tests.support.proc_files import TCP, TCP_EXT, Sysctls, kernel_files
 from twtop.model import Limits
-from twtop.sources.decode_counters import EXT_COUNTERS, TCP_COUNTERS, decode_counters, decode_gauges, decode_limits
+from twtop.sources.decode_counters import (
+    EXT_COUNTERS,
+    TCP_COUNTERS,
+    decode_counters,
+    decode_device_names,
+    decode_gauges,
+    decode_limits,
+)
 
 FRESH = Limits(
     port_range=(32768, 60999),
@@ -214,3 +221,13 @@ def test_no_text_is_a_surprise(texts: dict[str, str]) -> None:
     assert 0 < low <= high < 65536
     assert all(0 <= first <= last < 65536 for first, last in limits.reserved or ())
     assert all(abs(value) < 10**40 for value in (*decode_counters(texts).values(), *decode_gauges(texts).values()))
+
+
+def test_names_of_interfaces() -> None:
+    igmp = "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n1\tlo        :     1      V3\n"
+    igmp += "\t\t\t\t010000E0     1 0:00000000\t\t0\n12\tvery-long-name0:     1      V3\n"
+    if_inet6 = "fe80000000000000000000000000001f 1a 40 20 80     eth1\n"
+    if_inet6 += "00000000000000000000000000000001 01 80 10 80       lo\n"
+    files = {"net/igmp": igmp, "net/if_inet6": if_inet6}
+    assert decode_device_names(files) == {1: "lo", 12: "very-long-name0", 26: "eth1"}
+    assert decode_device_names({"net/igmp": "nonsense\n1 2 3", "net/if_inet6": "x"}) == {}

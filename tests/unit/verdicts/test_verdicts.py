@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tests.support.built_frames import frame, frames
-from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from tests.support.sock_diag_dump import Block, make_sample, many, sock, tcp_info, with_attributes
 from twtop.analysis.kernel_costs import Memory
 from twtop.frame.frame import Frame
+from twtop.model import Timer
 from twtop.verdicts.ports import fullness, ports_level
 from twtop.verdicts.verdict import CounterRates, Level, Verdict
 from twtop.verdicts.verdicts import verdicts
@@ -66,6 +67,38 @@ def test_what_is_left_is_a_bound_or_two() -> None:
     )
     assert "at most 700 more connections" in verdict("ports", alone).text
     assert "at least 650 and at most 700 more connections" in verdict("ports", beside).text
+
+
+@pytest.mark.parametrize(
+    ("used", "text", "level"),
+    [
+        (None, "at least 1 and at most 999 more connections can be made, ", Level.CRITICAL),
+        (True, "; at most 999 more connections can be made, never full", Level.OK),
+        (False, "; at most 1 more connections can be made, ", Level.CRITICAL),
+    ],
+)
+def test_what_is_left_is_a_range_while_the_peers_timestamps_are_unknown(
+    used: bool | None, text: str, level: Level
+) -> None:
+    open_end = sock("10.0.0.1:33766", "10.0.0.5:443")
+    if used is not None:
+        open_end = with_attributes(open_end, tcp_info(used))
+    found = verdict("ports", frames(make_sample(waiting(998), open_end, port_range=RANGE, tw_reuse=1))[0])
+    assert text in found.text
+    assert found.level is level
+    assert ("no open connection has shown that the peer uses timestamps" in found.text) == (used is None)
+
+
+def test_a_full_range_may_have_time_wait_to_reuse() -> None:
+    found = verdict("ports", frames(make_sample(waiting(1000), port_range=RANGE, tw_reuse=1))[0])
+    assert "at most 1,000 more connections can be made, full now" in found.text
+
+
+def test_without_timers_what_is_left_is_a_range_too() -> None:
+    untimed = waiting(100)
+    untimed["timer"] = Timer.OFF
+    found = verdict("ports", frames(make_sample(untimed, port_range=RANGE, tw_reuse=None))[0])
+    assert "at least 900 and at most 1,000 more connections can be made" in found.text
 
 
 def test_connect_cost_follows_the_cliff() -> None:
