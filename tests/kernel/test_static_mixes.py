@@ -43,7 +43,7 @@ EVEN = ",".join(str(port) for port in range(40_000, 40_040, 2))
 
 
 def each(
-    kind: Callable[..., Binders | Clients], routes: tuple[Route, ...], **counts: int
+    kind: Callable[..., Binders | Clients], routes: tuple[Route, ...], **counts: int | bool
 ) -> tuple[Binders | Clients, ...]:
     """The same connections to each of these destinations."""
     return tuple(kind(route, **counts) for route in routes)
@@ -126,6 +126,9 @@ EXACT = {
     ),
     "bind-first with SO_REUSEADDR": StaticMix((Binders(A, 8, reuse_address=True),), (Ask(A, "bind"), Ask(B))),
     "bind-first with SO_REUSEADDR, half full": StaticMix((Binders(A, 18, reuse_address=True),), (Ask(A, "bind"),)),
+    "bind-first to ten destinations with SO_REUSEADDR": StaticMix(
+        each(Binders, MANY, established=8, reuse_address=True), (Ask(MANY[3], "bind"),), size=160
+    ),
     "bind-first with SO_REUSEADDR, nearly full": StaticMix((Binders(A, 37, reuse_address=True),), (Ask(A, "bind"),)),
     "bind-first with reserved ports": StaticMix((Binders(A, 12),), (Ask(A, "bind"),), reserved="40001-40006"),
     "bind-first beside listeners of its own address": StaticMix(
