@@ -127,7 +127,7 @@ EXACT = {
     "bind-first with SO_REUSEADDR": StaticMix((Binders(A, 8, reuse_address=True),), (Ask(A, "bind"), Ask(B))),
     "bind-first with SO_REUSEADDR, half full": StaticMix((Binders(A, 18, reuse_address=True),), (Ask(A, "bind"),)),
     "bind-first to ten destinations with SO_REUSEADDR": StaticMix(
-        each(Binders, MANY, established=8, reuse_address=True), (Ask(MANY[3], "bind"),), size=160
+        each(Binders, MANY, established=8, reuse_address=True), (Ask(MANY[3], "bind"), Ask(MANY[9], "bind")), size=160
     ),
     "bind-first with SO_REUSEADDR, nearly full": StaticMix((Binders(A, 37, reuse_address=True),), (Ask(A, "bind"),)),
     "bind-first with reserved ports": StaticMix((Binders(A, 12),), (Ask(A, "bind"),), reserved="40001-40006"),
