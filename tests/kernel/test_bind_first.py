@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.built_frames import frames
-from tests.support.in_namespace import in_namespace, sysctl
+from tests.support.in_namespace import in_namespace, sysctl, wait_until
 from tests.support.not_none import known
 from tests.support.port_reading import Left, analyse, left
 from tests.support.real_connections import Peer, Route, peers, read
 from tests.support.sock_diag_dump import Block, make_sample, many
-from tests.support.static_mix import REUSE_AT_ONCE_MS, Binders, StaticMix, bind_and_connect, build, fill
+from tests.support.static_mix import REUSE_AT_ONCE_MS, Binders, StaticMix, bind_and_connect, build, fill, youngest_ms
 from twtop.analysis.analysis import Analyst
 from twtop.analysis.analysis import analyse as alone
 from twtop.analysis.bind_first import BindFirst, bind_first
@@ -69,6 +69,7 @@ def test_of_a_client_that_was_seen_to_bind_first_it_is_known_that_reuse_does_not
         namespace.make(Binders(route, time_wait=SIZE // 3))
     assert left(analyst.analyse(read().reading.snapshot), route.ends) == Left(2, 2)
     namespace.make(Binders(route, time_wait=2))
+    wait_until(lambda: youngest_ms() > REUSE_AT_ONCE_MS, what="TIME_WAIT that connect() may take over")
     found = analyst.analyse(read().reading.snapshot)
     assert left(found, route.ends) == Left(0, 0)
     assert left(alone(found.snapshot), route.ends) == Left(0, SIZE)

@@ -57,7 +57,7 @@ def mixes(draw: st.DrawFn) -> StaticMix:
         (st.builds(Listening, *held), 3),
         (st.builds(Bound, *held), 3),
         (st.builds(Clients, routes, few, few, st.integers(0, 1), st.integers(0, 1)), 3),
-        (st.builds(Binders, routes, some, some), 2),
+        (st.builds(Binders, routes, some, some, reuse_address=st.booleans()), 2),
         (st.builds(Binders, st.sampled_from(WITHOUT_SOURCE), some, some, st.just(True)), 1),
         (st.builds(Orphans, st.sampled_from(["127.0.0.8", "127.0.0.1"]), st.tuples(port), st.booleans()), 3),
         (st.builds(FixedPorts, routes, st.tuples(port), st.booleans()), 1),

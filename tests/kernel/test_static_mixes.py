@@ -43,7 +43,7 @@ EVEN = ",".join(str(port) for port in range(40_000, 40_040, 2))
 
 
 def each(
-    kind: Callable[..., Binders | Clients], routes: tuple[Route, ...], **counts: int
+    kind: Callable[..., Binders | Clients], routes: tuple[Route, ...], **counts: int | bool
 ) -> tuple[Binders | Clients, ...]:
     """The same connections to each of these destinations."""
     return tuple(kind(route, **counts) for route in routes)
@@ -124,6 +124,12 @@ EXACT = {
     "bind-first: reuse is worthless": StaticMix(
         (Binders(FAR, 2, 14),), (Ask(FAR, "bind"),), tw_reuse=1, reuse_delay_ms=REUSE_AT_ONCE_MS
     ),
+    "bind-first with SO_REUSEADDR": StaticMix((Binders(A, 8, reuse_address=True),), (Ask(A, "bind"), Ask(B))),
+    "bind-first with SO_REUSEADDR, half full": StaticMix((Binders(A, 18, reuse_address=True),), (Ask(A, "bind"),)),
+    "bind-first to ten destinations with SO_REUSEADDR": StaticMix(
+        each(Binders, MANY, established=8, reuse_address=True), (Ask(MANY[3], "bind"), Ask(MANY[9], "bind")), size=160
+    ),
+    "bind-first with SO_REUSEADDR, nearly full": StaticMix((Binders(A, 37, reuse_address=True),), (Ask(A, "bind"),)),
     "bind-first with reserved ports": StaticMix((Binders(A, 12),), (Ask(A, "bind"),), reserved="40001-40006"),
     "bind-first beside listeners of its own address": StaticMix(
         (Listening(ONE, 4), Bound(ONE, 5), Binders(A, 12)), (Ask(A, "bind"),)
@@ -169,6 +175,7 @@ RANGE = {
         (Binders(FAR, 0, 40),), (Ask(FAR, "bind"),), tw_reuse=1, reuse_delay_ms=REUSE_AT_ONCE_MS
     ),
     "bind-first past half: others lose as much": StaticMix((Binders(A, 15, 15),), (Ask(B),)),
+    "bind-first with SO_REUSEADDR: others lose as much": StaticMix((Binders(A, 18, reuse_address=True),), (Ask(B),)),
     "bind-first of the wildcard address": StaticMix((Clients(B, 6), Binders(A, 10, wildcard=True)), (Ask(A, "bind"),)),
     "bind-first beside connect() from another address": StaticMix((Clients(B, 10), Binders(A, 10)), (Ask(A, "bind"),)),
     "an own range (IP_LOCAL_PORT_RANGE)": StaticMix((OwnRange(A, 10, 29, 12),), (Ask(B),)),

@@ -17,7 +17,7 @@ from tests.support.in_namespace import add_address, sysctl, wait_until
 from tests.support.port_reading import Left, find, left
 from tests.support.real_connections import Peer, Route, bind, family_of, listen, peers, read
 from twtop.analysis.analysis import analyse
-from twtop.demo.load import IP_BIND_ADDRESS_NO_PORT, client_closes, open_client
+from twtop.demo.load import IP_BIND_ADDRESS_NO_PORT, client_closes
 
 LOW = 40_000
 REUSE_LATE_MS, REUSE_AT_ONCE_MS = 60_000, 1
@@ -59,13 +59,14 @@ class Clients:
 @dataclass(frozen=True, slots=True)
 class Binders:
     """Connections whose ports bind(address, 0) chose. With `wildcard`, the address is 0.0.0.0 or ::, and the route has
-    to begin at the address that the kernel then takes.
+    to begin at the address that the kernel then takes. With `reuse_address`, the client sets SO_REUSEADDR.
     """
 
     route: Route
     established: int = 0
     time_wait: int = 0
     wildcard: bool = False
+    reuse_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +168,11 @@ class Namespace:
                 peer.closed_fin_wait2(part.closed_fin_wait2)
                 peer.close_wait(part.close_wait)
             case Binders(route):
+                address = wildcard(route) if part.wildcard else route.local
                 for _ in range(part.time_wait):
-                    self._close(route, bind_and_connect(route, part.wildcard))
+                    self._close(route, bind_and_connect(route, address, part.reuse_address))
                 for _ in range(part.established):
-                    self._keep(route, bind_and_connect(route, part.wildcard))
+                    self._keep(route, bind_and_connect(route, address, part.reuse_address))
             case Orphans():
                 self._orphans(part)
             case FixedPorts(route, ports, closed):
@@ -268,18 +270,21 @@ def prepare(mix: StaticMix) -> None:
         sysctl("net.ipv4.tcp_tw_reuse_delay", mix.reuse_delay_ms)
 
 
-def bind_and_connect(route: Route, wildcard: bool = False) -> socket.socket:
-    """A connection whose port bind() chose. Raises OSError."""
-    if not wildcard:
-        return open_client((route.remote, route.port), route.local, bind_first=True)
+def bind_and_connect(route: Route, address: str = "", reuse_address: bool = False) -> socket.socket:
+    """A connection whose port bind() chose on this address, or on that of the route. Raises OSError."""
     client = socket.socket(family_of(route.remote))
     try:
-        client.bind(("", 0))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse_address)
+        client.bind((address or route.local, 0))
         client.connect((route.remote, route.port))
     except OSError:
         client.close()
         raise
     return client
+
+
+def wildcard(route: Route) -> str:
+    return "::" if family_of(route.remote) is socket.AF_INET6 else "0.0.0.0"
 
 
 def connect_within(route: Route, first: int, last: int) -> socket.socket:

@@ -4,7 +4,8 @@ It matters to everybody. A port that bind() chose is closed to every other conne
 in __inet_hash_connect). No socket shows who chose its port, but all together do:
 
   parity   connect() takes ports of the low end's parity as long as its destination has one left. bind() begins with
-           the other parity, and leaves it when no port of it is free (inet_csk_find_open_port).
+           the other parity, and leaves it when no port of it is free (inet_csk_find_open_port). With SO_REUSEADDR it
+           does so in the lower half of the range first.
   sharing  connect() chooses for each destination on its own, so destinations share ports by chance. bind() never gives
            an address a port twice.
 
@@ -110,7 +111,7 @@ def port_choices(
     by_parity, may = _by_parity(use)
     certain = by_parity | _by_sharing(use)
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
-    spilled = bool((certain | may).any()) and use.second_in_use >= STILL_PAST
+    spilled = bool((certain | may).any()) and max(use.second_in_use) >= STILL_PAST
     may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
     shown = Shown(certain, _connects(use))
     if before is not None:
@@ -138,7 +139,8 @@ class _Use:
     connect() tries last, and `is_alone` whether no other connection of its address has the port. Of each destination,
     (destinations,): the number of its local address, `total` connections, those that are `alone`, those on ports of the
     `first` and `second` parity, and those of the latter that are alone. `first_size` and `second_size` are the ports
-    of each parity, and `second_in_use` is the share of the second that any address uses.
+    of each parity. `second_in_use` is the share of the second that any address uses, in the whole range and in its
+    lower half.
     """
 
     code: Codes
@@ -153,7 +155,7 @@ class _Use:
     second_alone: Counts
     first_size: int
     second_size: int
-    second_in_use: float
+    second_in_use: tuple[float, float]
 
     def per_address(self, column: Counts | Floats | Mask) -> Floats:
         """The sums of a column of the destinations, of each one's address: (destinations,)."""
@@ -195,8 +197,20 @@ def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ro
         second_alone=tally(second & alone),
         first_size=ports.first_parity,
         second_size=second_size,
-        second_in_use=np.count_nonzero(np.bincount(lport[second])) / max(second_size, 1),
+        second_in_use=_second_in_use(ports, lport[second]),
     )
+
+
+def _second_in_use(ports: EphemeralPorts, used: NDArray[np.uint16]) -> tuple[float, float]:
+    """The share of the second parity that these ports are, in the whole range and in its lower half."""
+    in_use = np.zeros(len(ports.available), np.bool_)
+    in_use[used] = True
+
+    def share(end: int) -> float:
+        second = slice(ports.low + 1, end, 2)
+        return int(np.count_nonzero(in_use[second])) / max(int(np.count_nonzero(ports.available[second])), 1)
+
+    return share(ports.high + 1), share(ports.low + (ports.high + 1 - ports.low) // 4 * 2)
 
 
 def _by_parity(use: _Use) -> tuple[Mask, Mask]:
@@ -204,10 +218,10 @@ def _by_parity(use: _Use) -> tuple[Mask, Mask]:
     if not use.first_size:
         return np.zeros(len(use.total), np.bool_), use.second_alone > 0
     first, second = use.first / use.first_size, use.second_alone / max(use.second_size, 1)
-    used_up = use.second_in_use >= NEARLY_ALL
+    used_up = use.second_in_use[0] >= NEARLY_ALL
     strange = (use.second_alone > 0) & (first < STILL_PAST)
     prefers = strange & (MOST_PREFER * use.first <= use.second_alone)
-    spills = used_up & ((strange & (first < 0.5)) | (second > first + CLEARLY_LESS))
+    spills = used_up & (strange | (second > first + CLEARLY_LESS))
     likely = prefers | spills
     certain = likely & (use.per_address(use.second_alone * likely) >= CERTAIN)
     even = used_up & (second >= first - CLEARLY_LESS) & (use.second_alone > 0)

@@ -92,7 +92,7 @@ def _left(worst: Bottleneck) -> str:
         return most
     if worst.left_at_least <= 0 or worst.left_at_least >= worst.left_at_most - 1:
         return f"at most {most}"
-    return f"at least {least} and at most {most}"
+    return f"{least} to {most}"
 
 
 def _failing(worst: Bottleneck) -> str:
