@@ -85,11 +85,13 @@ def all_at_once(loads: Mapping[str, Load]) -> None:
         assert not said.load.fails or said.foretold_s > said.load.foretold_s, name
 
 
+@pytest.mark.slow
 def test_what_is_said_of_short_loads_comes_true() -> None:
     all_at_once(SHORT_LOADS)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_is_said_of_long_loads_comes_true() -> None:
     assert len(LOADS) >= 12
     assert all(load.seconds >= 120 for load in LOADS.values())

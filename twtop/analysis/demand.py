@@ -42,12 +42,13 @@ STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8
 class Demand:
     """What each budget is asked for: (budgets,).
 
-    `per_s` is the mean of the last `seen_s` seconds, in which the load was one and the same. `least_per_s` is what it
-    may be at the least, as unevenly as connections came.
+    `per_s` is the mean of the last `seen_s` seconds, in which the load was one and the same. As unevenly as connections
+    came, it may also be `least_per_s` or `most_per_s`.
     """
 
     per_s: Floats
     least_per_s: Floats
+    most_per_s: Floats
     seen_s: Floats
 
     def __post_init__(self) -> None:
@@ -72,6 +73,7 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
     if failed is not None:
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
     per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
+    distance = np.zeros(size)
     many = np.flatnonzero(count >= MANY)
     if len(many):
         number = np.full(size, -1)
@@ -81,12 +83,13 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
         bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
-        per_s[many], chance[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
-    return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), seen_s)
+        per_s[many], chance[many], distance[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
+    return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), per_s + distance, seen_s)
 
 
-def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats]:
-    """(mean rate, its standard deviation, seconds) of the time in which each load was as it is now.
+def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """(mean rate, its standard deviation, its distance from an even load, seconds) of the time in which each load was
+    as it is now.
 
     `bins` (budgets, BINS) are the connections by age, youngest first; the oldest was closed `oldest_s` ago.
     """
@@ -103,14 +106,15 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
-    chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(total, squares, 0, length) * count))
+    distance = _distance(total, length, seconds)
+    chance = np.maximum(distance, np.sqrt(_spread(total, squares, 0, length) * count))
     chance = np.where(seconds < 1, count, chance)
     uneven = since_start & (LEAST_SIGMAS * chance > count / 2)
     seconds = np.where(uneven, np.maximum(seconds, CALM_S), seconds)
     is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
     calm = np.flatnonzero(is_over)
     count[calm], seconds[calm] = total[calm, int(CALM_S) * STEPS], CALM_S
-    return count / seconds, chance / seconds, seconds
+    return count / seconds, chance / seconds, distance / seconds, seconds
 
 
 def _count(total: Floats, length: Rows) -> Floats:
