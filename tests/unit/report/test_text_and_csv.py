@@ -90,7 +90,7 @@ def test_the_peers_are_a_table() -> None:
         "10.0.0.5                     out          2      20  :443 22/100 22 %"
         "                             0     1.3    never",
         "10.0.0.9                     in       1,645       0  :80 1,645/64,512 client ports"
-        "              548       –        –",
+        "              164       –        –",
         "fd00::2                      out          0       1  :22 1/100 1 %"
         "                                0     1.6    never",
         "10.0.0.7                     ?            0       1  :9 1, budget unknown"
