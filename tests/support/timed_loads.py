@@ -95,10 +95,13 @@ class Said:
     """What twtop said of the destination in each reading, and what happened meanwhile, in seconds of the load.
 
     `readings` are (moment, seconds until full, whether all ports were taken); the seconds are NaN for unknown,
-    infinity for never. `failures` are the moments of the connect() calls that found no port.
+    infinity for never. `failures` are the moments of the connect() calls that found no port. `changes` are those of the
+    load as they came, and at the end it was `behind_s` later than planned.
     """
 
     load: Load
+    changes: list[float] = field(default_factory=list)
+    behind_s: float = 0.0
     readings: list[tuple[float, float, bool]] = field(default_factory=list)
     failures: list[float] = field(default_factory=list)
 
@@ -134,7 +137,7 @@ class Said:
 
     def _foreseen_s(self, since: float) -> float:
         """How far one can foresee: to the next change of the load at most."""
-        return min([NEAR_S, *(change - since for change in self.load.changes if change > since)])
+        return min([NEAR_S, *(change - since for change in self.changes if change > since)])
 
     def __str__(self) -> str:
         said = f"{len(self.alarms)} alarms ({len(self.false_alarms)} false), {len(self.false_nevers)} false nevers"

@@ -25,6 +25,9 @@ BINS = MINUTE_S * STEPS
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
 
+FEW = 4
+"""Fewer than these do not tell that a load has just begun."""
+
 CALM_S = 10.0
 """A mean is over so many seconds at least, unless the load is even."""
 
@@ -42,12 +45,13 @@ STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8
 class Demand:
     """What each budget is asked for: (budgets,).
 
-    `per_s` is the mean of the last `seen_s` seconds, in which the load was one and the same. `least_per_s` is what it
-    may be at the least, as unevenly as connections came.
+    `per_s` is the mean of the last `seen_s` seconds, in which the load was one and the same. As unevenly as connections
+    came, it may also be `least_per_s` or `most_per_s`.
     """
 
     per_s: Floats
     least_per_s: Floats
+    most_per_s: Floats
     seen_s: Floats
 
     def __post_init__(self) -> None:
@@ -72,6 +76,7 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
     if failed is not None:
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
     per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
+    most = np.where(lately >= FEW, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
         number = np.full(size, -1)
@@ -81,12 +86,12 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
         bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
-        per_s[many], chance[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
-    return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), seen_s)
+        per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
+    return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), np.maximum(per_s, most), seen_s)
 
 
-def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats]:
-    """(mean rate, its standard deviation, seconds) of the time in which each load was as it is now.
+def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """(mean rate, its standard deviation, the most it may be, seconds) of the time in which each load was as it is now.
 
     `bins` (budgets, BINS) are the connections by age, youngest first; the oldest was closed `oldest_s` ago.
     """
@@ -103,14 +108,16 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
-    chance = np.maximum(_distance(total, length, seconds), np.sqrt(_spread(total, squares, 0, length) * count))
+    distance = _distance(total, length, seconds)
+    chance = np.maximum(distance, np.sqrt(_spread(total, squares, 0, length) * count))
+    most = (count + distance) / seconds
     chance = np.where(seconds < 1, count, chance)
-    uneven = since_start & (LEAST_SIGMAS * chance > count / 2)
-    seconds = np.where(uneven, np.maximum(seconds, CALM_S), seconds)
-    is_over = since_start & (2 * (total > 0).argmax(axis=1) > length)
-    calm = np.flatnonzero(is_over)
-    count[calm], seconds[calm] = total[calm, int(CALM_S) * STEPS], CALM_S
-    return count / seconds, chance / seconds, seconds
+    calm = since_start & (LEAST_SIGMAS * chance > count / 2)
+    seconds = np.where(calm, np.maximum(seconds, CALM_S), seconds)
+    is_over = np.flatnonzero(since_start & (2 * (total > 0).argmax(axis=1) > length))
+    count[is_over], seconds[is_over] = total[is_over, int(CALM_S) * STEPS], CALM_S
+    most[is_over] = count[is_over] / CALM_S
+    return count / seconds, chance / seconds, most, seconds
 
 
 def _count(total: Floats, length: Rows) -> Floats:

@@ -15,6 +15,12 @@ SOON_S = 60.0
 TRUSTED_TIMES = 5
 """A load that has been as it is now for some seconds is sure to go on like this for so many times as long."""
 
+UNSURE_S = 0.01
+"""Moments are known to so many seconds: a jiffy or two. A budget is full when there is surely one connection too many.
+
+Once some have failed, the others fill a steady budget to the last port for a minute, and none fails.
+"""
+
 FIRST_SECOND = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -49,13 +55,16 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
 def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
     """Seconds until each budget is full: 0 is now, infinity never.
 
-    NaN where the capacity is unknown, and where the budget is full within SOON_S at the mean rate, but not for sure:
-    the load has been like this for too short a time, or it is too uneven to tell.
+    NaN where the capacity is unknown, and where the mean rate tells “within SOON_S” or “never”, but not for sure: the
+    load has been like this for too short a time, or it is too uneven to tell.
     """
-    expected, rates = _full_in_s(use, use.rates, wheel), use.rates
+    rates = use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
-    sure = _full_in_s(use, least, wheel) <= TRUSTED_TIMES * rates.seen_s
-    return np.where((expected <= SOON_S) & (expected > 0) & ~sure, np.nan, expected)
+    most = replace(rates, closing=rates.most_closing)
+    expected, at_least, at_most = (_full_in_s(use, each, wheel) for each in (rates, least, most))
+    soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
+    unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
+    return np.where(unsure, np.nan, expected)
 
 
 def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel) -> Floats:
@@ -64,6 +73,8 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel) -> Floats:
     In τ seconds a budget holds at the most
 
         live + growth·τ + min(|{TIME_WAIT: free_in ≥ τ}| + closing·min(τ, hold), most_waiting)
+
+    and it is full when that is more than its capacity.
 
     Ports come free when the wheel moves, so a budget holds the most just before that. Up to the time when all of the
     present TIME_WAIT are gone, this is computed for every move, and for moments of the first second, when connect() may
@@ -105,12 +116,13 @@ def _by_moments(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Float
         return found
 
     least, most = level(starts, np.minimum(hold_s, TIMEWAIT_S)), level(ends, hold_s)
-    reached = most >= capacity
+    beyond = capacity + 1 + UNSURE_S * closing
+    reached = most >= beyond
     first = reached.argmax(axis=1)
     row = np.arange(len(first))
     low, high, start, end = least[row, first], most[row, first], starts[first], ends[first]
     with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.clip((capacity[:, 0] - low) / (high - low), 0.0, 1.0)
+        part = np.clip((beyond[:, 0] - low) / (high - low), 0.0, 1.0)
     return np.where(reached.any(axis=1), start + np.nan_to_num(part) * (end - start), np.inf)
 
 

@@ -83,7 +83,12 @@ def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Name
         known = last.of(last.asked_per_s, names, missing=np.nan)
     demand = np.where(np.isnan(known), _before_it_was_full(code, age_ms, len(names)), known)
     lacking = np.where(limit.unseen, np.maximum(demand - rates.new, 0.0), 0.0)
-    return replace(rates, closing=rates.closing + lacking, least_closing=rates.least_closing + lacking)
+    return replace(
+        rates,
+        closing=rates.closing + lacking,
+        least_closing=rates.least_closing + lacking,
+        most_closing=rates.most_closing + lacking,
+    )
 
 
 def _since_full(rates: Rates, seen_s: Floats, code: Codes, age_ms: Codes) -> Rates:
@@ -97,6 +102,7 @@ def _since_full(rates: Rates, seen_s: Floats, code: Codes, age_ms: Codes) -> Rat
         rates,
         closing=np.where(short, per_s, rates.closing),
         least_closing=np.where(short, np.minimum(per_s, rates.least_closing), rates.least_closing),
+        most_closing=np.where(short, np.maximum(per_s, rates.most_closing), rates.most_closing),
         seen_s=np.where(short, seen_s, rates.seen_s),
     )
 

@@ -29,14 +29,15 @@ class Rates:
     and failed connects. `growth` is how fast the number of all other connections grows. `trend` is the growth where it
     is more than chance, else 0.
 
-    Only a trend may be extrapolated over more than a minute. `least_closing` and `least_growth` are what they may be at
-    the least, as unevenly as connections came. The load has been as it is now for `seen_s`.
+    Only a trend may be extrapolated over more than a minute. As unevenly as connections came, the rates may also be
+    `least_closing`, `most_closing` and `least_growth`. The load has been as it is now for `seen_s`.
     """
 
     closing: Floats
     growth: Floats
     trend: Floats
     least_closing: Floats
+    most_closing: Floats
     least_growth: Floats
     seen_s: Floats
 
@@ -92,6 +93,7 @@ def measure_rates(
         growth=growth,
         trend=trend,
         least_closing=demand.least_per_s,
+        most_closing=np.maximum(closing, demand.most_per_s),
         least_growth=np.minimum(np.minimum(long, short), trend),
         seen_s=demand.seen_s,
     )

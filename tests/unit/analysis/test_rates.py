@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
-from twtop.analysis.exhaustion import PortUse, full_in_s
+from twtop.analysis.exhaustion import UNSURE_S, PortUse, full_in_s
 from twtop.analysis.rates import Rates
 from twtop.analysis.reading import RecentDumps
 from twtop.analysis.timer_wheel import Wheel
@@ -215,7 +215,8 @@ class Level:
 
     def full_before(self, tau: float) -> bool:
         waiting = sum(each >= tau for each in self.free_in) + self.closing * min(tau, self.hold)
-        return self.live + self.growth * tau + min(waiting, max(self.buckets, len(self.free_in))) >= self.capacity
+        level = self.live + self.growth * tau + min(waiting, max(self.buckets, len(self.free_in)))
+        return level >= self.capacity + 1 + UNSURE_S * self.closing
 
 
 WHEEL = Wheel(step_s=2.048, next_s=0.7)
@@ -243,7 +244,9 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
         code=np.repeat(np.arange(len(several)), [len(each.free_in) for each in several]).astype(np.int32),
         free_in_s=np.concatenate([each.free_in for each in several]),
         live=column("live"),
-        rates=Rates(closing, growth, nothing, least_closing=closing, least_growth=growth, seen_s=forever),
+        rates=Rates(
+            closing, growth, nothing, least_closing=closing, most_closing=closing, least_growth=growth, seen_s=forever
+        ),
         hold_s=column("hold"),
         capacity=column("capacity"),
         most_waiting=column("buckets"),
@@ -251,7 +254,9 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
     for each, answer in zip(several, full_in_s(use, WHEEL), strict=True):
         moments = sorted([0, 0.25, 0.5, 0.75, 1, *MOVES])
         first = next((number for number, tau in enumerate(moments) if each.full_before(tau)), None)
-        if first is None:
+        if len(each.free_in) + each.live >= each.capacity:
+            assert answer == 0
+        elif first is None:
             assert answer == NEVER
         else:
             assert moments[max(first - 1, 0)] <= answer <= moments[first]
