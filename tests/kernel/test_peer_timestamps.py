@@ -61,12 +61,13 @@ class Outcome:
 def test_what_is_left_is_a_range_until_a_live_connection_shows_the_timestamps(timestamps: int) -> None:
     def body() -> Outcome:
         sysctl("net.ipv4.ip_local_port_range", f"{LOW} {LOW + SIZE - 1}")
-        sysctl("net.ipv4.tcp_tw_reuse", 1)
+        sysctl("net.ipv4.tcp_tw_reuse", 0)  # while TIME_WAIT are made, none is to take the port of another
         sysctl("net.ipv4.tcp_tw_reuse_delay", 1)
         with other_machine("link", "10.9.0.2/24", {"net.ipv4.tcp_timestamps": timestamps}) as listen:
             add_network("10.9.0.1/24", "link")
             peer = Peer(Route("10.9.0.1", "10.9.0.2"), listen(300))
             peer.time_wait(WAITING)
+            sysctl("net.ipv4.tcp_tw_reuse", 1)
             unknown = read()
             peer.established(1)
             shown = read()

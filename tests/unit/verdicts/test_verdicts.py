@@ -72,8 +72,8 @@ def test_what_is_left_is_a_bound_or_two() -> None:
 @pytest.mark.parametrize(
     ("used", "text", "level"),
     [
-        (None, "at least 1 and at most 999 more connections can be made, ", Level.CRITICAL),
-        (True, "; at most 999 more connections can be made, never full", Level.OK),
+        (None, "1 to 999 more connections can be made, ", Level.CRITICAL),
+        (True, "; 1 to 999 more connections can be made, never full", Level.OK),
         (False, "; at most 1 more connections can be made, ", Level.CRITICAL),
     ],
 )
@@ -98,7 +98,7 @@ def test_without_timers_what_is_left_is_a_range_too() -> None:
     untimed = waiting(100)
     untimed["timer"] = Timer.OFF
     found = verdict("ports", frames(make_sample(untimed, port_range=RANGE, tw_reuse=None))[0])
-    assert "at least 900 and at most 1,000 more connections can be made" in found.text
+    assert "900 to 1,000 more connections can be made" in found.text
 
 
 def test_connect_cost_follows_the_cliff() -> None:
