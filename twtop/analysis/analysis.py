@@ -9,7 +9,7 @@ from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.failures import FailureHistory, Failures
+from twtop.analysis.failures import FailureHistory, Failures, differ
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
@@ -72,6 +72,7 @@ class Analyst:
     """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
+        self._dump: Analysis | None = None
         self._last: Analysis | None = None
         self._recent = RecentDumps()
         self._peaks = PeakHold()
@@ -79,16 +80,20 @@ class Analyst:
         self._failures = FailureHistory()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
-        """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
-        last, failures = self._last, self._failures.advance(snapshot.failed_connects, snapshot.mono)
-        if last is not None and last.snapshot.sockets is snapshot.sockets:
+        """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced, and
+        what depends on failed connects."""
+        failures = self._failures.advance(snapshot.failed_connects, snapshot.mono)
+        dump, last = self._dump, self._last
+        if dump is not None and last is not None and dump.snapshot.sockets is snapshot.sockets:
+            if differ(last.reading.failures, failures):
+                last = _with_failures(dump, failures)
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
             budgets, binders = found.budgets, found.bind_first
             shared = (binders.names, binders.live) if binders else None
             self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
-            self._last = replace(
+            self._dump = self._last = replace(
                 found,
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
@@ -119,6 +124,19 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
     )
 
 
+def _with_failures(dump: Analysis, failures: Failures | None) -> Analysis:
+    """The analysis of a dump, with the failed connects of a later moment in budgets and bottleneck.
+
+    Demand is what enters and what fails, so that rates and times to full are found anew. What the sockets alone tell
+    stays as it is.
+    """
+    reading, binders = replace(dump.reading, failures=failures), dump.bind_first
+    budgets = port_budgets(reading)
+    if binders is not None:
+        budgets = _with_shared_budgets(budgets, binders, reading.destinations)
+    return replace(dump, reading=reading, budgets=budgets, bottleneck=find_bottleneck(reading, budgets, binders))
+
+
 def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations: Destinations) -> PortBudgets:
     """The same, where they may end with the budget that an address has for all destinations. Nobody can count a bind()
     that fails, so what fails there is unknown."""
@@ -128,4 +146,6 @@ def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations:
         full_in_s=binders.bound(destinations, budgets.full_in_s),
         failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
         failed_60s=np.where(shared, np.nan, budgets.failed_60s),
+        failed_shared_per_s=np.where(shared, np.nan, budgets.failed_shared_per_s),
+        failed_shared_60s=np.where(shared, np.nan, budgets.failed_shared_60s),
     )

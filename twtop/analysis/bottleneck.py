@@ -10,6 +10,7 @@ from twtop.analysis.bind_first import BindFirst
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.reading import Reading
+from twtop.analysis.shared_failures import told_apart
 from twtop.model import Direction
 
 
@@ -17,7 +18,8 @@ from twtop.model import Direction
 class Bottleneck:
     """`destination` is a number as in Destinations. It is None where a client binds first and `shared_by` destinations
     have one budget together. `name` is the text that stands for the budget: of the destination, or of the address that
-    binds.
+    binds. `failed_to` says between which destinations of the address nobody knows what failed, as “to 443 or 8443”;
+    empty where that is known.
 
     Figures are as in PortBudgets: NaN is unknown, infinity is never.
     """
@@ -34,6 +36,10 @@ class Bottleneck:
     max_per_s: float
     failed_per_s: float
     failed_60s: float
+    failed_shared_per_s: float
+    failed_shared_60s: float
+    failed_at_least: bool
+    failed_to: str
     next_free_s: float
 
 
@@ -58,6 +64,10 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             max_per_s=float(binders.max_per_s[binder]),
             failed_per_s=math.nan,  # no one can count a bind() that fails
             failed_60s=math.nan,
+            failed_shared_per_s=math.nan,
+            failed_shared_60s=math.nan,
+            failed_at_least=False,
+            failed_to="",
             next_free_s=math.nan,
         )
     return Bottleneck(
@@ -73,6 +83,10 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         max_per_s=float(budgets.max_per_s[worst]),
         failed_per_s=float(budgets.failed_per_s[worst]),
         failed_60s=float(budgets.failed_60s[worst]),
+        failed_shared_per_s=float(budgets.failed_shared_per_s[worst]),
+        failed_shared_60s=float(budgets.failed_shared_60s[worst]),
+        failed_at_least=bool(budgets.failed_at_least[worst]),
+        failed_to=told_apart(destinations, budgets, addresses, worst),
         next_free_s=float(budgets.next_free_s[worst]),
     )
 

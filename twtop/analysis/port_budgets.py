@@ -7,12 +7,13 @@ TIME_WAIT.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.analysis.failures import Refused, refused
+from twtop.analysis.failures import SECONDS, Refused, refused
 from twtop.analysis.rates import SHORT_S, disagree, measure_rates
 from twtop.analysis.reading import Reading
 from twtop.analysis.timer_wheel import mean_life_s
@@ -43,12 +44,14 @@ class PortBudgets:
 
     `pressure` is (used − reusable) / capacity: at 1, connect() fails with EADDRNOTAVAIL. `failed_per_s` and
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
-    tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
-    are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
-    fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is
-    not full, or no timer tells. Where a client binds first, it is at most that of the budget which the client's address
-    has for all destinations (BindFirst.bound).
+    tells of several destinations together. There `failed_shared_per_s` and `failed_shared_60s` are those of all of
+    these, which have the same remote address; else NaN. `failed_at_least` says that more may have failed than were
+    counted. `new_per_s` is how many connections are asked for per second:
+    those that are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the
+    budget fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the
+    budget is full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN
+    where it is not full, or no timer tells. Where a client binds first, it is at most that of the budget which the
+    client's address has for all destinations (BindFirst.bound).
     """
 
     used: Floats
@@ -62,6 +65,9 @@ class PortBudgets:
     past_cliff: Mask
     failed_per_s: Floats
     failed_60s: Floats
+    failed_shared_per_s: Floats
+    failed_shared_60s: Floats
+    failed_at_least: Mask
     next_free_s: Floats
     pressure: Floats = field(init=False)
 
@@ -126,7 +132,7 @@ def port_budgets(reading: Reading) -> PortBudgets:
     rows = np.flatnonzero(time_wait)
     free = np.zeros(count) if reusable is None else tally(member & reusable)
     is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
-    failed, failed_per_s, failed_60s = _failed(reading, is_full)
+    failed, figures = _failed(reading, is_full)
     rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
@@ -144,8 +150,11 @@ def port_budgets(reading: Reading) -> PortBudgets:
         max_per_s=max_per_s(ceiling, live, hold_s),
         full_in_s=full_in_s(use, wheel.longest_s),
         past_cliff=past_cliff,
-        failed_per_s=failed_per_s,
-        failed_60s=failed_60s,
+        failed_per_s=figures.per_s,
+        failed_60s=figures.last_60s,
+        failed_shared_per_s=figures.shared_per_s,
+        failed_shared_60s=figures.shared_60s,
+        failed_at_least=np.full(count, reading.failures is not None and reading.failures.at_least),
         next_free_s=np.where(is_full & timed, _soonest(code[busy], free_in_s[busy], count), np.nan),
     )
 
@@ -157,17 +166,28 @@ def _soonest(code: Codes, free_in_s: Floats, count: int) -> Floats:
     return np.where(np.isinf(soonest), np.nan, soonest)
 
 
-def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:
-    """(the failed connects of each destination, those per second now, those of the last minute); see PortBudgets."""
+class _FailedFigures(NamedTuple):
+    """Each is (destinations,); see PortBudgets."""
+
+    per_s: Floats
+    last_60s: Floats
+    shared_per_s: Floats
+    shared_60s: Floats
+
+
+def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, _FailedFigures]:
+    """The failed connects of each destination, and the figures that are told of them."""
     failures, destinations = reading.failures, reading.destinations
     if failures is None:
-        unknown = np.full(len(destinations), np.nan)
-        return None, unknown, unknown
+        return None, _FailedFigures(*[np.full(len(destinations), np.nan)] * 4)
     found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
-    unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
-    mean, now = found.per_s(SHORT_S), found.per_s(1)
-    per_s = np.where(disagree(mean, now, 1), now, mean)
-    return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
+    mean, now = (found.per_s(span) * found.shared_by for span in (SHORT_S, 1))
+    per_s = np.where(disagree(mean, now, 1), now, mean) if failures.counting else np.full(len(destinations), np.nan)
+    last_60s = np.rint(found.per_s(SECONDS) * SECONDS * found.shared_by)
+    shared = (found.shared_by > 1) | (reading.snapshot.part & (last_60s > 0))  # others may not have been read
+    sole = ~shared & (destinations.direction == Direction.OUTBOUND)
+    columns = [np.where(known, column, np.nan) for known in (sole, shared) for column in (per_s, last_60s)]
+    return found, _FailedFigures(*columns)
 
 
 def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.failed import last_60s_among
+from twtop.columns.failed import per_s as failed_per_s
 from twtop.columns.gauge import gauge
 from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
@@ -107,6 +109,18 @@ def full_in(row: PeerRow, _width: int) -> Line:
     left_s = float(row.groups.budgets.full_in_s[row.destination])
     tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
     return ((time_to_full(left_s, float(row.groups.budgets.failed_60s[row.destination])), tone),)
+
+
+def failed(row: PeerRow, _width: int) -> Line:
+    found = row.failed
+    tone = Tone.CRITICAL if found.per_s > 0 else Tone.DIM
+    return ((failed_per_s(found), tone),)
+
+
+def failed_60s(row: PeerRow, width: int) -> Line:
+    found = row.failed
+    tone = Tone.CRITICAL if found.per_s > 0 else Tone.WARN if found.last_60s > 0 else Tone.DIM
+    return ((last_60s_among(found, row.groups, width), tone),)
 
 
 def spark(row: PeerRow, width: int) -> Line:

@@ -9,12 +9,14 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
+from twtop.columns import failed
 from twtop.columns import peer_cells as cells
 from twtop.columns.column import Column, Entry, Registry, Text
 from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
 from twtop.columns.values import integers, names, numbers
+from twtop.frame.frame import Frame
 from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, TcpState
@@ -109,9 +111,30 @@ def _at_limit(peers: ManyPeers) -> list[bool]:
     return found
 
 
+def _failed_per_s(peers: ManyPeers) -> list[str]:
+    return [failed.per_s(each) for each in peers.failed]
+
+
+def _failed_60s(peers: ManyPeers) -> list[str]:
+    return [failed.last_60s_among(each, peers.groups, width=120) for each in peers.failed]
+
+
+def _is_beside_baseline(frame: Frame) -> bool:
+    return frame.base is not None
+
+
+def _has_failed(frame: Frame) -> bool:
+    """Whether any connect() has failed in this run: until then it takes no room."""
+    failures = frame.analysis.reading.failures
+    return failures is not None and failures.count > 0
+
+
 PeerColumn = Column[PeerRow]
 PeerText = Text[ManyPeers]
 PeerField = Field[ManyPeers, Iterable[object]]
+
+FAILED_60S = 30
+"""Cells for `2,310 to 443 or 8443`."""
 
 OF_INBOUND = f"of one client address that is {EPHEMERAL_CLIENT_PORTS:,} client ports towards one server port"
 REMOTE = PeerField("remote", TEXT, "Remote address.", _address(lambda destinations: destinations.remote))
@@ -153,7 +176,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("time_wait_change", "CHANGE", 8, cells.change(_time_wait), "TIME_WAIT more than at the baseline",
             priority=8),
-        beside_baseline=True,
+        shown=_is_beside_baseline,
     ),
     Entry(field=PeerField("states", STATES, "Sockets by TCP state.", _states), records=In.GROUP),
     Entry(
@@ -164,7 +187,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("other_change", "CHANGE", 8, cells.change(_others), "Other sockets more than at the baseline",
             priority=3),
-        beside_baseline=True,
+        shown=_is_beside_baseline,
     ),
     Entry(
         field=PeerField("entered_per_s", nullable(POSITIVE),
@@ -274,17 +297,39 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.OUTBOUND,
     ),
     Entry(
-        field=PeerField("failed_per_s", nullable(POSITIVE),
+        PeerColumn("failed", "FAIL/s", 8, cells.failed,
+            "connect() calls per second that find no port, to all destinations of the row; ≤ where some may be to "
+            "others of the address that are full, ≥ where not all are counted, ~ for both",
+            priority=8, sort=GroupSort.FAILED),
+        PeerText(8, _failed_per_s),
+        PeerField("failed_per_s", nullable(POSITIVE),
             "connect() calls per second that find no port: mean of the last 3 s, or of the last second where that "
             "differs by more than chance; null where they are not counted, or several full destinations share them.",
             _number(lambda budgets: budgets.failed_per_s)),
-        records=In.OUTBOUND | In.CSV_OUTBOUND,
+        In.OUTBOUND | In.CSV_OUTBOUND,
+        shown=_has_failed,
     ),
     Entry(
-        field=PeerField("failed_60s", nullable(COUNT),
+        PeerColumn("failed_60s", "FAIL 60 s", 9, cells.failed_60s, "Those of the last 60 s", most=FAILED_60S,
+            right=False, priority=1),
+        PeerText(FAILED_60S, _failed_60s),
+        PeerField("failed_60s", nullable(COUNT),
             "connect() calls of the last 60 s that found no port; null like failed_per_s.",
             _count(lambda budgets: budgets.failed_60s)),
-        records=In.OUTBOUND | In.CSV_OUTBOUND,
+        In.OUTBOUND | In.CSV_OUTBOUND,
+        shown=_has_failed,
+    ),
+    Entry(
+        field=PeerField("failed_shared_per_s", nullable(POSITIVE),
+            "What failed_per_s is of all destinations of this remote address together that are full, where several "
+            "share it; else null.",
+            _number(lambda budgets: budgets.failed_shared_per_s)),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("failed_shared_60s", nullable(COUNT), "What failed_60s is of these; null like that.",
+            _count(lambda budgets: budgets.failed_shared_60s)),
+        records=In.OUTBOUND,
     ),
     Entry(
         PeerColumn("last", "LAST 60 s", 10, cells.spark, "Entries into TIME_WAIT in the last minute",

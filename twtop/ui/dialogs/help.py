@@ -48,7 +48,7 @@ class HelpScreen(Dialog[None]):
             yield Pairs((key.cap, key.help) for key in ALL_KEYS)
             yield Static(Content.styled("\nThe filter language", "bold"))
             yield Pairs(FILTERS)
-            for title, columns in (("The peers", PEERS.columns()), ("Single sockets", SOCKETS.columns())):
+            for title, columns in (("The peers", PEERS.all_columns()), ("Single sockets", SOCKETS.all_columns())):
                 yield Static(Content.styled(f"\n{title}", "bold"))
                 yield Pairs((column.title, column.help) for column in columns)
             yield Static(_notes())

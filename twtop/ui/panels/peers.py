@@ -108,7 +108,7 @@ class PeersTable(Table[PeerRow]):
         before, self._frame = self._frame, frame
         if before is None or before.view.group_by is not frame.view.group_by:
             self.rearrange()
-        self.show_columns(PEERS.columns(with_baseline=frame.base is not None))
+        self.show_columns(PEERS.columns(frame))
         self._entitle()
         told, self.empty = self.empty, _without_rows(frame)
         if before is None or told != self.empty or not _looks_like(before, frame):

@@ -8,11 +8,13 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.failed import FAILED, phrase
 from twtop.columns.socket_rows import SocketRow
 from twtop.columns.sockets import SOCKETS
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame
 from twtop.frame.groups import members
+from twtop.frame.row_failures import of_destinations
 from twtop.frame.view import GroupBy, Key, SocketSort, label
 from twtop.model import Direction, TcpState
 from twtop.report.csv_rows import socket_line, sockets_csv
@@ -114,6 +116,13 @@ def _filtered_out(frame: Frame, drill: Key) -> bool:
     return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.destinations, frame.owners, drill).any())
 
 
+def _failing(frame: Frame) -> str:
+    """The failed connects of all destinations that the single sockets have; empty for none and for unknown."""
+    code = frame.analysis.destinations.code[frame.drill]
+    failed = of_destinations(frame.analysis.destinations, frame.analysis.budgets, np.unique(code[code >= 0]))
+    return f"{FAILED} {told}" if (told := phrase(failed.row(0), frame.groups)) else ""
+
+
 class SocketsTable(Table[SocketRow]):
     """The sockets that the frame's view drills into."""
 
@@ -135,7 +144,12 @@ class SocketsTable(Table[SocketRow]):
         count, change = len(frame.drill), ""
         if frame.base is not None:
             change = f" ({fmt.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
-        self.entitle(f"{whose(frame.view.drill)} ── {fmt.count(count)} socket{'s' * (count != 1)}{change} ── {order}")
+        who, many = whose(frame.view.drill), f"{fmt.count(count)} socket{'s' * (count != 1)}{change}"
+        failing = _failing(frame)
+        if failing:
+            self.entitle(f"{who} ── {many} ── {order}", f"{who} ── {many}", who, many, alarm=failing)
+        else:
+            self.entitle(f"{who} ── {many} ── {order}")
         self.empty = NO_MATCH if not count and _filtered_out(frame, frame.view.drill) else NONE_LEFT
         self.show(SocketRows(frame))
 
