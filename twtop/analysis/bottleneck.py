@@ -92,9 +92,13 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
 
 
 def worst_destination(destinations: Destinations, budgets: PortBudgets) -> int | None:
-    """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
+    """The outbound destination with the highest pressure, of several the one to which most connects failed lately; None
+    where there is none, or the range is unknown."""
     pressure = np.where(destinations.direction == Direction.OUTBOUND, budgets.pressure, np.nan)
-    return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
+    if np.isnan(pressure).all():
+        return None
+    failed = np.nan_to_num(np.fmax(budgets.failed_60s, budgets.failed_shared_60s))
+    return int(np.argmax(np.where(pressure == np.nanmax(pressure), failed, -1.0)))
 
 
 def worst_binder(binders: BindFirst | None) -> int | None:

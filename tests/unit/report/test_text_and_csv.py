@@ -12,6 +12,7 @@ import pytest
 from tests.support.built_frames import PLAIN, filtered, frame, frames
 from tests.support.known_owners import ByInode
 from tests.support.proc_files import Sysctls
+from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import make_sample, many, sock
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, GroupSort, View
@@ -95,6 +96,22 @@ def test_the_peers_are_a_table() -> None:
         "                                0     1.6    never",
         "10.0.0.7                     ?            0       1  :9 1, budget unknown"
         "                         0       –        –",
+    ]
+
+
+def test_what_fails_has_columns_once_anything_failed() -> None:
+    """Of 10.0.0.5 two destinations are full; which of them was meant, nobody knows."""
+    ends = ("10.0.0.5:443", "10.0.0.5:8443", "10.0.0.6:443")
+    full = [many("10.0.0.1", end, "TIME_WAIT", lports=range(40000, 40100), remaining=30) for end in ends]
+    sample = make_sample(*full, **RANGE)
+    failing = failed(sample.mono, {"10.0.0.5": 120, "10.0.0.6": 7}, seconds=20)
+    for per_s, columns in ((failed(sample.mono, {}), 8), (failing, 12)):
+        (head, *rows) = parts(frames(replace(sample, failures=per_s))[0])[2]
+        assert len(head.split()) - len("(worst destination) IN".split()) == columns
+    assert head.endswith("  FULL IN   FAIL/s  FAIL 60 s")
+    assert [row[head.index("  FULL IN") :].split(maxsplit=2) for row in rows] == [
+        ["now", "120", "2,400 to 443 or 8443"],
+        ["now", "7.0", "140"],
     ]
 
 

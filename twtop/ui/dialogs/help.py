@@ -80,5 +80,6 @@ def _notes() -> Content:
     return Content(
         "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it "
         "each connect() searches thousands of ports; ╎ is the highest pressure so far. ▲ is critical, △ a warning, "
-        "“–” is unknown, “?” an unknown direction."
+        "“–” is unknown, “?” an unknown direction. ✖ are connect() calls that find no port; in the timeline a "
+        "gap is a time in which nobody counted them."
     )

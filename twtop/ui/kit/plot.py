@@ -100,8 +100,9 @@ def _top(curves: Sequence[Curve], across: Sequence[tuple[float, Tone]] = ()) -> 
 
 
 def _y_labels(top: float, rows: int) -> dict[float, str]:
+    """The ticks of the y axis with their labels: whole numbers."""
     ticks = [top * i / Y_TICKS for i in range(Y_TICKS + 1)] if rows >= LEAST_WITH_TICKS else [0.0, top]
-    return {tick: fmt.count(tick) for tick in ticks}
+    return {tick: fmt.count(tick) for tick in ticks if tick.is_integer()}
 
 
 def _figure(

@@ -170,9 +170,11 @@ def _titles(mode: Mode, frame: Frame) -> tuple[str, ...]:
     last, following = f"last {fmt.span(past_s(frame.matching))}", f"next {fmt.span(MINUTE_S)}"
     short = str(mode).replace(" per second", "/s")
     if mode is Mode.FAILED:
-        counting = frame.analysis.reading.failures
-        why = "" if counting else ": not counted while no budget is near its end"
-        return f"{mode}, {last}{why}".capitalize(), f"{mode}{why}".capitalize(), short.capitalize()
+        failures, name = frame.analysis.reading.failures, str(mode).capitalize()
+        if failures is None:
+            why = "since no budget is near its end or the source cannot"
+            return f"{name}: not counted, {why}", f"{name}: not counted", "Failed connects/s", "Failed/s"
+        return f"{name}, {last}", name, "Failed connects/s", "Failed/s"
     if frame.matching.releases is None:
         said = f"{last}, the next unknown" if mode is Mode.COUNT else f"{mode} unknown"
         why = f", since {frame.snapshot.source} shows no timers"
