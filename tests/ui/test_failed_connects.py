@@ -83,7 +83,14 @@ async def test_the_drill_down_has_it_now_and_in_the_last_minute(size: tuple[int,
         assert critical(stage).count("✖ 20/s fail, 820 in 60 s") == 2
 
 
-async def test_of_several_it_is_said_for_the_address() -> None:
+@pytest.mark.parametrize("size", [(60, 20), *SIZES], ids=str)
+async def test_of_several_it_is_said_for_the_address_above_the_rows(size: tuple[int, int]) -> None:
+    async with monitor(full(per_s=SHARED, seconds=3), size=size) as stage:
+        await stage.until_shown("Peers ── ✖ 10.0.0.6: 30/s fail, to 443 or 8443")
+        assert "✖ 10.0.0.6: 30/s fail, to 443 or 8443" in critical(stage)
+
+
+async def test_of_several_it_is_said_for_the_address_in_the_drill_down() -> None:
     async with monitor(full(per_s=SHARED, seconds=3), size=(120, 40)) as stage:
         await stage.press("enter")
         await stage.until_shown("✖ 30/s fail to 443 or 8443, 90 in 60 s")

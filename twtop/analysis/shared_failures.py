@@ -36,6 +36,17 @@ def told_apart(destinations: Destinations, budgets: PortBudgets, addresses: Addr
     return f"to {ports[0]} from {_either(clients)}"
 
 
+def worst_shared(destinations: Destinations, budgets: PortBudgets, addresses: Addresses) -> str:
+    """“10.0.0.5: 120/s fail, to 443 or 8443”: of the address at which most of what several share failed; else empty."""
+    shared = budgets.failed_shared_60s
+    if np.isnan(shared).all():
+        return ""
+    worst = int(np.nanargmax(shared))
+    per_s, to = float(budgets.failed_shared_per_s[worst]), told_apart(destinations, budgets, addresses, worst)
+    failing = f"{fmt.per_s(per_s)} fail" if per_s > 0 else f"{fmt.count(float(shared[worst]))} failed in 60 s"
+    return f"{fmt.address(addresses.integer(int(destinations.remote[worst])))}: {failing}, {to}"
+
+
 def _either(names: Sequence[str]) -> str:
     """
     >>> _either(["80"]), _either(["80", "443"]), _either(["1", "2", "3", "4", "5"])

@@ -10,7 +10,7 @@ from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.analysis import Analysis, analyse
 from twtop.analysis.failures import FailureHistory
-from twtop.analysis.shared_failures import told_apart
+from twtop.analysis.shared_failures import told_apart, worst_shared
 from twtop.sources.decode import decode
 from twtop.sources.decode_failed_connects import decode_failed_connects
 
@@ -37,6 +37,10 @@ def words(found: Analysis) -> set[str]:
     }
 
 
+def sentence(found: Analysis) -> str:
+    return worst_shared(found.destinations, found.budgets, found.snapshot.sockets.addresses)
+
+
 @pytest.mark.parametrize(
     ("blocks", "said"),
     [
@@ -54,11 +58,13 @@ def test_what_they_differ_in_is_named(blocks: list[Block], said: str) -> None:
     assert found.budgets.failed_shared_60s.tolist() == [80] * len(blocks)
     worst = known(found.bottleneck)
     assert (worst.failed_shared_per_s, worst.failed_shared_60s, worst.failed_to) == (8, 80, said)
+    assert sentence(found) == f"10.0.0.5: 8.0/s fail, {said}"
 
 
 def test_a_destination_alone_shares_with_none() -> None:
     found = failing(*full("10.0.0.1", "10.0.0.5:443", "10.0.0.6:443"), *full("10.0.0.1", "10.0.0.5:80", used=3))
     assert words(found) == {""}
+    assert sentence(found) == ""
     assert np.isnan(found.budgets.failed_shared_60s).all()
     assert known(found.bottleneck).failed_to == ""
 
