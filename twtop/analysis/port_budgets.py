@@ -180,7 +180,8 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, _FailedFig
     failures, destinations = reading.failures, reading.destinations
     if failures is None:
         return None, _FailedFigures(*[np.full(len(destinations), np.nan)] * 4)
-    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
+    was_full = np.isin(reading.names, reading.full_lately)
+    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full, was_full)
     mean, now = (found.per_s(span) * found.shared_by for span in (SHORT_S, 1))
     per_s = np.where(disagree(mean, now, 1), now, mean) if failures.counting else np.full(len(destinations), np.nan)
     last_60s = np.rint(found.per_s(SECONDS) * SECONDS * found.shared_by)

@@ -1,7 +1,7 @@
 """One dump of the socket table, with what every part of the analysis needs, and what is kept of the dumps before it."""
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -16,6 +16,8 @@ LONG_S = 10
 
 LASTING_S = 12
 """A TIME_WAIT with more time left than this is still there LONG_S later, unless it ended early."""
+
+NO_NAMES: Names = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +70,8 @@ class RecentDumps:
 class Reading:
     """`ports` is None where the port range is unknown. `names` (destinations,) are hashes that stay the same from dump
     to dump (Destinations.names). `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
-    the failed connects of the last minute, None where they are unknown.
+    the failed connects of the last minute, None where they are unknown. `full_lately` are the names of destinations
+    whose budget was full within that minute.
     """
 
     snapshot: Snapshot
@@ -78,6 +81,7 @@ class Reading:
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
     failures: Failures | None = None
+    full_lately: Names = field(default_factory=lambda: NO_NAMES)
 
     @property
     def skipped_ports(self) -> int:
@@ -115,7 +119,12 @@ class Reading:
         )
 
 
-def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Reading:
+def take_reading(
+    snapshot: Snapshot,
+    recent: tuple[DumpSummary, ...] = (),
+    failures: Failures | None = None,
+    full_lately: Names = NO_NAMES,
+) -> Reading:
     """Find ports, destinations and the timer wheel of a dump; the other arguments are those of Reading."""
     sockets = snapshot.sockets
     ports = ephemeral_ports(snapshot.limits, sockets)
@@ -128,4 +137,5 @@ def take_reading(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failu
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
         failures=failures,
+        full_lately=full_lately,
     )

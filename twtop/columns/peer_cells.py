@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.analysis.port_budgets import PortBudgets
 from twtop.columns.failed import last_60s_among
 from twtop.columns.failed import per_s as failed_per_s
 from twtop.columns.gauge import gauge
@@ -13,7 +14,7 @@ from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.groups import SPARK_STEPS, has_timers
 from twtop.frame.view import Key, label
-from twtop.model import Counts, Direction
+from twtop.model import Counts, Direction, Floats
 from twtop.verdicts.ports import ports_level
 from twtop.verdicts.verdict import SOON_S, Level
 
@@ -88,12 +89,28 @@ def ports(row: PeerRow, width: int) -> Line:
     )
 
 
+def asked(new_per_s: float, failed_shared_60s: float) -> str:
+    """A rate in at most seven cells, behind ~ where an equal part of what several destinations share is in it.
+
+    >>> asked(150.0, math.nan), asked(150.0, 3.0), asked(1204.0, 3.0)
+    ('150  ', '~150  ', '~1,204 ')
+    """
+    shown = fmt.rate_on_point(new_per_s)
+    return f"~{shown}"[:7] if failed_shared_60s > 0 and new_per_s > 0 else shown
+
+
 def new(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.budgets.new_per_s[row.destination]), Tone.PLAIN),)
+    budgets, at = row.groups.budgets, row.destination
+    return ((asked(float(budgets.new_per_s[at]), float(budgets.failed_shared_60s[at])), Tone.PLAIN),)
 
 
 def most(row: PeerRow, _width: int) -> Line:
     return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
+
+
+def failed_lately(budgets: PortBudgets) -> Floats:
+    """What failed in the last minute to each destination, or to several of which it is one; NaN for unknown."""
+    return np.fmax(budgets.failed_60s, budgets.failed_shared_60s)
 
 
 def time_to_full(full_in_s: float, failed_60s: float) -> str:
@@ -108,7 +125,7 @@ def time_to_full(full_in_s: float, failed_60s: float) -> str:
 def full_in(row: PeerRow, _width: int) -> Line:
     left_s = float(row.groups.budgets.full_in_s[row.destination])
     tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
-    return ((time_to_full(left_s, float(row.groups.budgets.failed_60s[row.destination])), tone),)
+    return ((time_to_full(left_s, float(failed_lately(row.groups.budgets)[row.destination])), tone),)
 
 
 def failed(row: PeerRow, _width: int) -> Line:

@@ -1,6 +1,5 @@
 """The columns of the peers table: one entry for each figure, whoever shows it."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -9,8 +8,8 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
-from twtop.columns import failed
 from twtop.columns import peer_cells as cells
+from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
 from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
 from twtop.columns.peer_rows import ManyPeers, PeerRow
@@ -53,21 +52,6 @@ def _counts(count: Callable[[Counts], Counts]) -> Callable[[ManyPeers], Iterator
     return lambda peers: map(fmt.count, count(peers.states).tolist())
 
 
-def _ports_in_words(peers: ManyPeers) -> Iterator[str]:
-    """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
-    budget = peers.groups.budgets
-    columns = (peers.groups.destinations.port, budget.used, budget.capacity, budget.pressure)
-    each = (column[peers.destination].tolist() for column in columns)
-    for direction, port, used, capacity, pressure in zip(peers.direction.tolist(), *each, strict=True):
-        held = f":{port} {fmt.count(used)}"
-        if direction == Direction.INBOUND:
-            yield f"{held}/{fmt.count(capacity)} client ports"
-        elif math.isnan(capacity):
-            yield f"{held}, budget unknown"
-        else:
-            yield f"{held}/{fmt.count(capacity)} {fmt.percent(pressure)}"
-
-
 def _states(peers: ManyPeers) -> list[dict[str, int]]:
     found = [(state.name, int(state)) for state in TcpState]
     return [{name: counts[state] for name, state in found} for counts in peers.states.tolist()]
@@ -91,11 +75,6 @@ def _figure(
     return lambda peers: map(write, peers.each(column(peers.groups.budgets)).tolist())
 
 
-def _times_to_full(peers: ManyPeers) -> Iterator[str]:
-    budgets = peers.groups.budgets
-    return map(cells.time_to_full, peers.each(budgets.full_in_s).tolist(), peers.each(budgets.failed_60s).tolist())
-
-
 def _fullness(peers: ManyPeers) -> list[str]:
     full_in_s = peers.each(peers.groups.budgets.full_in_s)
     words = np.select(
@@ -107,16 +86,8 @@ def _fullness(peers: ManyPeers) -> list[str]:
 
 def _at_limit(peers: ManyPeers) -> list[bool]:
     budgets = peers.groups.budgets
-    found: list[bool] = ((peers.each(budgets.full_in_s) == 0) | (peers.each(budgets.failed_60s) > 0)).tolist()
+    found: list[bool] = ((peers.each(budgets.full_in_s) == 0) | (peers.each(cells.failed_lately(budgets)) > 0)).tolist()
     return found
-
-
-def _failed_per_s(peers: ManyPeers) -> list[str]:
-    return [failed.per_s(each) for each in peers.failed]
-
-
-def _failed_60s(peers: ManyPeers) -> list[str]:
-    return [failed.last_60s_among(each, peers.groups, width=120) for each in peers.failed]
 
 
 def _is_beside_baseline(frame: Frame) -> bool:
@@ -227,7 +198,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerColumn("ports", "PORTS (worst destination)", 39, cells.ports,
             "Local ports in use of those that connect() may pick", most=100, least=25, right=False, priority=9,
             sort=GroupSort.PORTS),
-        PeerText(38, _ports_in_words),
+        PeerText(38, texts.ports_in_words),
         PeerField("pressure", nullable(NUMBER),
             "(used − reusable) / capacity, a share of one: at 1 connect() fails. Null where the capacity is null.",
             _number(lambda budgets: budgets.pressure, digits=4)),
@@ -247,8 +218,10 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.OUTBOUND,
     ),
     Entry(
-        PeerColumn("new", "NEW/s", 7, cells.new, "Connections asked for per second", priority=5, sort=GroupSort.NEW),
-        PeerText(7, _figure(fmt.rate, lambda budgets: budgets.new_per_s)),
+        PeerColumn("new", "NEW/s", 7, cells.new,
+            "Connections asked for per second; ~ where several full destinations of the address share what fails",
+            priority=5, sort=GroupSort.NEW),
+        PeerText(7, texts.asked_per_s),
         PeerField("new_per_s", nullable(NUMBER),
             "New connections per second, less those that end without a TIME_WAIT, and, where these are counted, those "
             "that fail; null where timers are unknown.",
@@ -267,7 +240,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("full_in", "FULL IN", 8, cells.full_in, "Until connect() fails, at this rate", priority=7,
             sort=GroupSort.FULL_IN),
-        PeerText(8, _times_to_full),
+        PeerText(8, texts.times_to_full),
         PeerField("full_in_s", nullable(POSITIVE),
             "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
             _number(lambda budgets: budgets.full_in_s)),
@@ -301,7 +274,7 @@ PEERS = Registry[PeerRow, ManyPeers](
             "connect() calls per second that find no port, to all destinations of the row; ≤ where some may be to "
             "others of the address that are full, ≥ where not all are counted, ~ for both",
             priority=8, sort=GroupSort.FAILED),
-        PeerText(8, _failed_per_s),
+        PeerText(8, texts.failed_per_s),
         PeerField("failed_per_s", nullable(POSITIVE),
             "connect() calls per second that find no port: mean of the last 3 s, or of the last second where that "
             "differs by more than chance; null where they are not counted, or several full destinations share them.",
@@ -312,7 +285,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("failed_60s", "FAIL 60 s", 9, cells.failed_60s, "Those of the last 60 s", most=FAILED_60S,
             right=False, priority=1),
-        PeerText(FAILED_60S, _failed_60s),
+        PeerText(FAILED_60S, texts.failed_60s),
         PeerField("failed_60s", nullable(COUNT),
             "connect() calls of the last 60 s that found no port; null like failed_per_s.",
             _count(lambda budgets: budgets.failed_60s)),

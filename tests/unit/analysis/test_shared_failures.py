@@ -1,6 +1,7 @@
 """What fails at an address of which several destinations are full is said for the address."""
 
 import ipaddress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.support.not_none import known
 from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many
-from twtop.analysis.analysis import Analysis, analyse
+from twtop.analysis.analysis import Analysis, Analyst, analyse
 from twtop.analysis.failures import FailureHistory
 from twtop.analysis.shared_failures import told_apart, worst_shared
 from twtop.sources.decode import decode
@@ -80,3 +81,29 @@ def test_what_is_told_of_an_ipv6_address() -> None:
         *full("fd00::1", "[fd00::5]:443"), *full("fd00::2", "[fd00::5]:443"), to=str(ipaddress.ip_address("fd00::5"))
     )
     assert words(found) == {"to 443 from fd00::1 or fd00::2"}
+
+
+def test_once_ports_came_free_it_belongs_to_those_that_were_full() -> None:
+    """And not to 80, which never was. 443 is full again first."""
+    analyst = Analyst()
+    free = full("10.0.0.1", "10.0.0.5:80", used=3)
+    both = ("10.0.0.5:443", "10.0.0.5:8443")
+    said = []
+    for at, blocks in enumerate(
+        (
+            full("10.0.0.1", *both),
+            full("10.0.0.1", *both, used=9),
+            full("10.0.0.1", both[0]) + full("10.0.0.1", both[1], used=9),
+        )
+    ):
+        sample = make_sample(*free, *blocks, at=at, port_range=(40000, 40019), tw_reuse=0)
+        found = analyst.analyse(decode(replace(sample, failures=failed(sample.mono, {"10.0.0.5": 8}))))
+        port = found.destinations.port
+        said.append({int(port[number]): found.budgets.failed_60s[number] for number in range(len(port))})
+        if at < 2:
+            assert words(found) == {"", "to 443 or 8443"}
+    assert [known_ones(each) for each in said] == [{80: 0}, {80: 0}, {80: 0, 443: 24, 8443: 0}]
+
+
+def known_ones(figures: dict[int, float]) -> dict[int, float]:
+    return {port: figure for port, figure in figures.items() if not np.isnan(figure)}
