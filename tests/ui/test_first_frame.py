@@ -5,13 +5,17 @@ import re
 import numpy as np
 import pytest
 
-from tests.support.monitor_pilot import SIZES, Stage, head, monitor, rows
-from tests.support.monitor_samples import ALL_STATES, CONNECTIONS, lab, scene
+from tests.support.in_namespace import wait_until
+from tests.support.monitor_pilot import NEVER, SIZES, Stage, head, monitor, rows
+from tests.support.monitor_samples import ALL_STATES, CONNECTIONS, Script, lab, scene
 from tests.support.sock_diag_dump import many
 from twtop.columns.tones import width_of
+from twtop.engine.engine import Engine
+from twtop.frame.view import View
 from twtop.model import TcpState
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.table import Table
+from twtop.ui.monitor import Monitor
 
 at_every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -133,3 +137,17 @@ async def test_keys_at_the_foot(size: tuple[int, int]) -> None:
     async with monitor(lab(), size=size) as stage:
         caps = ("/  filter", "⏎  sockets", "?  help", "q  quit")
         assert [cap for cap in caps if cap not in stage.lines[-1]] == []
+
+
+def test_a_frame_that_comes_before_the_screen_is_there_waits_for_it() -> None:
+    """On a busy machine the second tick comes while the app is being made."""
+    engine = Engine(Script([lab(0), lab(1)]), View(), NEVER)
+    engine.start()
+    wait_until(lambda: engine._undelivered, what="the first frame")
+    screen = Monitor(engine, View(), NEVER)
+    (build,) = [thread for thread in engine._threads if thread.name == "build"]
+    engine.refresh()
+    wait_until(lambda: len(engine._undelivered) == 2 or not build.is_alive(), what="the second frame")
+    assert build.is_alive()
+    assert screen.frame is None
+    engine.stop()

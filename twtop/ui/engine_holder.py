@@ -30,7 +30,6 @@ class EngineHolder:
         self.paused = False
         self._post_message = post_message
         self._engine = engine
-        self._subscribe()
 
     def _subscribe(self) -> None:
         """Let the engine's threads post messages."""
@@ -44,6 +43,8 @@ class EngineHolder:
         )
 
     def start(self) -> None:
+        """To be called once messages can be posted from any thread: Textual cannot before the screen has its app."""
+        self._subscribe()
         self._engine.start()
 
     def stop(self) -> None:
@@ -55,8 +56,7 @@ class EngineHolder:
         self.paused = False
         self.view = replace(self.view, baseline=False)
         self._engine = make_engine(self.view, self.interval)
-        self._subscribe()
-        self._engine.start()
+        self.start()
 
     def show(self, **parts: Any) -> None:
         """Ask for another view; `parts` are the fields that differ."""
