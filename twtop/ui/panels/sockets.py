@@ -130,9 +130,12 @@ def _titles(frame: Frame) -> tuple[str, ...]:
 
 def _failing(frame: Frame) -> str:
     """The failed connects of all destinations that the single sockets have; empty for none and for unknown."""
-    code = frame.analysis.destinations.code[frame.drill]
-    failed = of_destinations(frame.analysis.destinations, frame.analysis.budgets, np.unique(code[code >= 0]))
-    return f"{FAILED} {told}" if (told := phrase(failed.row(0), frame.groups)) else ""
+    analysis, failures = frame.analysis, frame.analysis.reading.failures
+    if failures is None or not failures.last_60s:
+        return ""
+    chosen = np.flatnonzero(np.bincount(analysis.destinations.code[frame.drill]))  # all of them are connections
+    failed = of_destinations(analysis.destinations, analysis.budgets, chosen).row(0)
+    return f"{FAILED} {told}" if (told := phrase(failed, frame.groups)) else ""
 
 
 class SocketsTable(Table[SocketRow]):
