@@ -11,6 +11,8 @@ from tests.support.monitor_pilot import Stage, head, monitor, rows
 from tests.support.refused_connects import SINCE, failed
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.columns.tones import Tone
+from twtop.filter.parser import parse
+from twtop.frame.view import View
 from twtop.sources.probe import Sample
 from twtop.ui.kit.ascii import in_ascii
 from twtop.ui.panels.port_map import PortMapPanel
@@ -117,6 +119,14 @@ async def test_the_timeline_has_it_as_a_second_series_with_a_scale_of_its_own(si
         assert "now" in drawn[-1]
         curve = set("".join(drawn[:-1])) & {chr(0x2800 + dots) for dots in range(1, 256)}
         assert curve & set(critical(stage))
+
+
+async def test_its_label_has_room_in_a_narrow_timeline_and_says_where_it_is_not_of_the_filter() -> None:
+    view = View(query=parse("10.0.0.6"))
+    async with monitor(full(), full(130), full(200), size=(60, 40), view=view) as stage:
+        for _ in range(2):
+            await stage.tick()
+            await stage.until_shown("✖ fail/s of all")
 
 
 async def test_what_was_not_counted_is_a_gap_and_nothing_failed_is_a_line() -> None:

@@ -8,6 +8,7 @@ from rich.color import Color
 
 from twtop import formatting as fmt
 from twtop.columns.tones import Line, Tone, merged
+from twtop.sanitize import cells
 from twtop.ui.kit.overlay import over, uprights
 
 Y_TICKS = 4
@@ -33,7 +34,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Curves of another scale below those of a plot, over the same x axis. The label stands right of x = 0."""
+    """Curves of another scale below those of a plot, over the same x axis.
+
+    The label stands right of x = 0, where nothing is drawn, or at the left end where it has no room there.
+    """
 
     curves: tuple[Curve, ...]
     label: str
@@ -87,7 +91,9 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
     if band:
         lines = drawn(replace(plot, x_ticks=()), labels, height - below)
         under = drawn(replace(plot, curves=band.curves, across=()), labels_below, below)
-        lines += [over(under[0], cell(0) + 2, band.label, band.tone), *under[1:]]
+        beside = cell(0) + 2
+        at = beside if beside + cells(band.label) <= width else widest
+        lines += [over(under[0], at, band.label, band.tone), *under[1:]]
     else:
         lines = drawn(plot, labels, height)
     marks = [(cell(at), label) for at, label in sorted(plot.marks)]

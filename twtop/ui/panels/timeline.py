@@ -139,7 +139,7 @@ def _failed_band(frame: Frame) -> Band | None:
     curves = _failed(frame, -past_s(frame.matching))
     if not any(count > 0 for curve in curves for count in curve.y):
         return None
-    every = "" if frame.matching is frame.total else " (no filter)"
+    every = "" if frame.matching is frame.total else " of all"
     return Band(curves, f"{FAILED} fail/s{every}", Tone.CRITICAL)
 
 
