@@ -72,6 +72,43 @@ def differ(one: Failures | None, other: Failures | None) -> bool:
 
 
 @dataclass(slots=True)
+class Seconds:
+    """The failures of each second of the clock, whatever their address, and which seconds were counted from end to end.
+
+    `_counts` has an entry for each second in which something failed. `_spans` are (begin, end) of the times in which
+    somebody counted, in seconds of the clock.
+    """
+
+    _counts: Counter[int] = field(default_factory=Counter)
+    _spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, counted: FailedConnects) -> None:
+        """Add what was counted since the last call. What is older than a minute has no time of its own (Tally)."""
+        seconds, at = np.unique(counted.tenth // TENTHS, return_inverse=True)
+        counts = np.bincount(at, counted.count, len(seconds)).astype(np.int64)
+        self._counts.update(dict(zip(seconds.tolist(), counts.tolist(), strict=True)))
+        if counted.lost:
+            self._counts[int(counted.until)] += counted.lost
+        if self._spans and self._spans[-1][1] >= max(counted.since, counted.until - SECONDS):
+            self._spans[-1] = self._spans[-1][0], counted.until
+        else:
+            self._spans.append((max(counted.since, counted.until - SECONDS), counted.until))
+
+    def until(self, end: int) -> Floats:
+        """Those of the REMEMBERED seconds before `end`, which is whole: oldest first, NaN where it is not known."""
+        begin = end - REMEMBERED
+        self._spans = [span for span in self._spans if span[1] > begin]
+        self._counts = Counter({second: count for second, count in self._counts.items() if second >= begin})
+        seconds = np.full(REMEMBERED, np.nan)
+        for first, last in self._spans:
+            seconds[max(math.ceil(first) - begin, 0) : max(int(last) - begin, 0)] = 0
+        for second, count in self._counts.items():
+            if second < end:
+                seconds[second - begin] += count
+        return seconds
+
+
+@dataclass(slots=True)
 class FailureHistory:
     """Adds up the failed connects of a run's snapshots in turn."""
 
@@ -83,7 +120,7 @@ class FailureHistory:
     _tenth: Counts = field(default_factory=lambda: np.empty(0, np.int64))
     _found: Counts = field(default_factory=lambda: np.empty(0, np.int64))
     _lost: list[tuple[int, int]] = field(default_factory=list)
-    _seconds: "Seconds" = field(default_factory=lambda: Seconds())
+    _seconds: Seconds = field(default_factory=Seconds)
 
     def advance(self, counted: FailedConnects | None, mono: float) -> Failures | None:
         """Add those of the next snapshot, taken at `mono`. None as long as nobody has ever counted."""
@@ -132,43 +169,6 @@ class FailureHistory:
             at_least=bool(self._lost),
             count_at_least=self._ever_lost,
         )
-
-
-@dataclass(slots=True)
-class Seconds:
-    """The failures of each second of the clock, whatever their address, and which seconds were counted from end to end.
-
-    `_counts` has an entry for each second in which something failed. `_spans` are (begin, end) of the times in which
-    somebody counted, in seconds of the clock.
-    """
-
-    _counts: Counter[int] = field(default_factory=Counter)
-    _spans: list[tuple[float, float]] = field(default_factory=list)
-
-    def add(self, counted: FailedConnects) -> None:
-        """Add what was counted since the last call. What is older than a minute has no time of its own (Tally)."""
-        seconds, at = np.unique(counted.tenth // TENTHS, return_inverse=True)
-        counts = np.bincount(at, counted.count, len(seconds)).astype(np.int64)
-        self._counts.update(dict(zip(seconds.tolist(), counts.tolist(), strict=True)))
-        if counted.lost:
-            self._counts[int(counted.until)] += counted.lost
-        if self._spans and self._spans[-1][1] >= max(counted.since, counted.until - SECONDS):
-            self._spans[-1] = self._spans[-1][0], counted.until
-        else:
-            self._spans.append((max(counted.since, counted.until - SECONDS), counted.until))
-
-    def until(self, end: int) -> Floats:
-        """Those of the REMEMBERED seconds before `end`, which is whole: oldest first, NaN where it is not known."""
-        begin = end - REMEMBERED
-        self._spans = [span for span in self._spans if span[1] > begin]
-        self._counts = Counter({second: count for second, count in self._counts.items() if second >= begin})
-        seconds = np.full(REMEMBERED, np.nan)
-        for first, last in self._spans:
-            seconds[max(math.ceil(first) - begin, 0) : max(int(last) - begin, 0)] = 0
-        for second, count in self._counts.items():
-            if second < end:
-                seconds[second - begin] += count
-        return seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

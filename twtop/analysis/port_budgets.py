@@ -46,12 +46,12 @@ class PortBudgets:
     `failed_60s` are those that did, now and in the last minute; NaN where they are not counted, or where the kernel
     tells of several destinations together. There `failed_shared_per_s` and `failed_shared_60s` are those of all of
     these, which have the same remote address; else NaN. `failed_at_least` says that more may have failed than were
-    counted. `new_per_s` is how many connections are asked for per second:
-    those that are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the
-    budget fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the
-    budget is full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN
-    where it is not full, or no timer tells. Where a client binds first, it is at most that of the budget which the
-    client's address has for all destinations (BindFirst.bound).
+    counted. `new_per_s` is how many connections are asked for per second: those that are opened, less those that end
+    without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget fills sooner or later, if the
+    connections that are open stay open. `full_in_s` is the seconds until the budget is full, infinity for never.
+    `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is not full, or no timer
+    tells. Where a client binds first, it is at most that of the budget which the client's address has for all
+    destinations (BindFirst.bound).
     """
 
     used: Floats

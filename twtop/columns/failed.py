@@ -1,7 +1,5 @@
 """Failed connects in figures and words, for rows and titles."""
 
-import math
-
 from twtop import formatting as fmt
 from twtop.analysis.shared_failures import told_apart
 from twtop.frame.groups import Groups
@@ -56,4 +54,4 @@ def last_60s_among(failed: Failed, groups: Groups, width: int) -> str:
 
 
 def _signed(figure: str, failed: Failed) -> str:
-    return figure if math.isnan(failed.last_60s) else SIGNS[failed.at_most, failed.at_least] + figure
+    return figure if figure == fmt.UNKNOWN else SIGNS[failed.at_most, failed.at_least] + figure

@@ -127,6 +127,8 @@ def test_once_nobody_counts_the_last_minute_is_still_known() -> None:
     found = rows(frame)["10.0.0.6"]
     assert (per_s(found), last_60s_among(found, frame.groups, 9)) == ("–", "70")
     assert phrase(found, frame.groups) == "70 failed in 60 s"
+    shared = frame.leaf_failures.row(0)
+    assert (per_s(shared), last_60s_among(shared, frame.groups, 9)) == ("–", "≤120")
 
 
 @pytest.mark.parametrize(
