@@ -87,7 +87,7 @@ class Analyst:
         dump, last = self._dump, self._last
         if dump is not None and last is not None and dump.snapshot.sockets is snapshot.sockets:
             if differ(last.reading.failures, failures):
-                last = _with_failures(dump, failures)
+                last = _with_failures(dump, failures, snapshot.age_s)
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
             mono = snapshot.dumped
@@ -132,16 +132,17 @@ def analyse(
     )
 
 
-def _with_failures(dump: Analysis, failures: Failures | None) -> Analysis:
-    """The analysis of a dump, with the failed connects of a later moment in budgets and bottleneck.
+def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> Analysis:
+    """The analysis of a dump, with the failed connects of `age_s` seconds later in budgets and bottleneck.
 
     Demand is what enters and what fails, so that rates and times to full are found anew. What the sockets alone tell
-    stays as it is.
+    stays as it is, but the next port is free so much sooner.
     """
     reading, binders = replace(dump.reading, failures=failures), dump.bind_first
     budgets = port_budgets(reading)
     if binders is not None:
         budgets = _with_shared_budgets(budgets, binders, reading.destinations)
+    budgets = replace(budgets, next_free_s=np.maximum(budgets.next_free_s - age_s, 0.0))
     return replace(dump, reading=reading, budgets=budgets, bottleneck=find_bottleneck(reading, budgets, binders))
 
 

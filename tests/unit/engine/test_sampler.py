@@ -175,6 +175,8 @@ def test_between_dumps_what_fails_is_that_of_now(kernel: Kernel, monkeypatch: py
         assert worst
         assert now == (worst.failed_per_s, worst.failed_60s, round(worst.new_per_s, 2))
         assert (frame.failures.per_s[0], frame.failures.last_60s[0]) == now[:2]
+    free_in_s = [frame.groups.budgets.next_free_s[0] for frame in found]
+    assert free_in_s[2:4] == [pytest.approx(free_in_s[1] - 1), pytest.approx(free_in_s[1] - 2)]
     rates = [frame.groups.budgets.new_per_s[0] for frame in found]
     assert rates == sorted({*rates})
 
