@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
-from twtop.analysis.destinations import Destinations, Names
-from twtop.analysis.failures import FailureHistory, Failures, FullLately, differ
+from twtop.analysis.destinations import Destinations
+from twtop.analysis.failures import FailureHistory, Failures, differ
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import NO_NAMES, DumpSummary, Reading, RecentDumps, take_reading
+from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
@@ -78,7 +78,6 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._failures = FailureHistory()
-        self._full = FullLately()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
         """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced, and
@@ -90,12 +89,10 @@ class Analyst:
                 last = _with_failures(dump, failures, snapshot.age_s)
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
-            mono = snapshot.dumped
-            found = analyse(snapshot, self._recent.before(mono), failures, self._full.before(mono))
+            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
             budgets, binders = found.budgets, found.bind_first
-            shared = (binders.names, binders.live) if binders else None
-            self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
-            self._full.note(mono, found.reading.names[budgets.full_in_s == 0])
+            own, shared = budgets.state(found.reading.names), binders.state if binders else None
+            self._recent.keep(found.reading.summary(budgets.used, own, shared))
             self._dump = self._last = replace(
                 found,
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),
@@ -104,15 +101,11 @@ class Analyst:
         return self._last
 
 
-def analyse(
-    snapshot: Snapshot,
-    recent: tuple[DumpSummary, ...] = (),
-    failures: Failures | None = None,
-    full_lately: Names = NO_NAMES,
-) -> Analysis:
-    """Analyse one dump by itself; the other arguments are as in Reading."""
-    reading, sockets = take_reading(snapshot, recent, failures, full_lately), snapshot.sockets
-    budgets, binders = port_budgets(reading), bind_first(reading)
+def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
+    """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
+    reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
+    binders = bind_first(reading)
+    budgets = port_budgets(reading, binders)
     if binders is not None:
         budgets = _with_shared_budgets(budgets, binders, reading.destinations)
     outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
@@ -139,7 +132,7 @@ def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> A
     stays as it is, but the next port is free so much sooner.
     """
     reading, binders = replace(dump.reading, failures=failures), dump.bind_first
-    budgets = port_budgets(reading)
+    budgets = port_budgets(reading, binders)
     if binders is not None:
         budgets = _with_shared_budgets(budgets, binders, reading.destinations)
     budgets = replace(budgets, next_free_s=np.maximum(budgets.next_free_s - age_s, 0.0))
@@ -153,6 +146,8 @@ def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations:
     return replace(
         budgets,
         full_in_s=binders.bound(destinations, budgets.full_in_s),
+        is_now=budgets.is_now | binders.of(destinations, binders.is_now),
+        waits=budgets.waits | binders.of(destinations, binders.waits),
         failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
         failed_60s=np.where(shared, np.nan, budgets.failed_60s),
         failed_shared_per_s=np.where(shared, np.nan, budgets.failed_shared_per_s),

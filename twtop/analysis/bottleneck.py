@@ -21,7 +21,8 @@ class Bottleneck:
     binds. `failed_to` says between which destinations of the address nobody knows what failed, as “to 443 or 8443”;
     empty where that is known.
 
-    Figures are as in PortBudgets: NaN is unknown, infinity is never.
+    Figures are as in PortBudgets: NaN is unknown, infinity is never. `was_full_lately` and `is_demand_unseen` are as in
+    Limit.
     """
 
     name: str
@@ -40,7 +41,11 @@ class Bottleneck:
     failed_shared_60s: float
     failed_at_least: bool
     failed_to: str
+    waits: bool
+    was_full_lately: bool
+    is_demand_unseen: bool
     next_free_s: float
+    freed_per_s: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -68,7 +73,11 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             failed_shared_60s=math.nan,
             failed_at_least=False,
             failed_to="",
-            next_free_s=math.nan,
+            waits=bool(binders.waits[binder]),
+            was_full_lately=bool(binders.limit.lately[binder]),
+            is_demand_unseen=bool(binders.limit.unseen[binder]),
+            next_free_s=float(binders.next_free_s[binder]),
+            freed_per_s=float(binders.freed_per_s[binder]),
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -87,7 +96,11 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         failed_shared_60s=float(budgets.failed_shared_60s[worst]),
         failed_at_least=bool(budgets.failed_at_least[worst]),
         failed_to=told_apart(destinations, budgets, addresses, worst),
+        waits=bool(budgets.waits[worst]),
+        was_full_lately=bool(budgets.limit.lately[worst]),
+        is_demand_unseen=bool(budgets.limit.unseen[worst]),
         next_free_s=float(budgets.next_free_s[worst]),
+        freed_per_s=float(budgets.freed_per_s[worst]),
     )
 
 

@@ -1,13 +1,13 @@
 """Failed connects of a run: in all, in the last second and minute, by remote address."""
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations, Names, address_names
+from twtop.analysis.destinations import Destinations, address_names
 from twtop.arrays import factorize, fused, index_of
 from twtop.failed_connects import TENTHS, FailedConnects
 from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
@@ -175,9 +175,9 @@ class FailureHistory:
 class Refused:
     """The failed connects of each destination: (destinations,), or (destinations, 60) by second, oldest first.
 
-    The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget is
-    full; where none is, those that were full lately; else all of them. `shared_by` is how many are meant together:
-    `per_second` is an equal part of what their address has. It is 1 for a destination that is not meant.
+    The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget was
+    full lately, or where none was, all of them. `shared_by` is how many are meant together: `per_second` is an equal
+    part of what their address has. It is 1 for a destination that is not meant.
     """
 
     per_second: Floats
@@ -188,41 +188,29 @@ class Refused:
         mean: Floats = self.per_second[:, -span_s:].sum(axis=1) / span_s
         return mean
 
+    @property
+    def last_60s(self) -> Floats:
+        count: Floats = self.per_second.sum(axis=1)
+        return count
 
-def refused(
-    failures: Failures, destinations: Destinations, addresses: Addresses, is_full: Mask, was_full: Mask
-) -> Refused:
-    """Find the destinations of failed connects. `is_full` (destinations,) masks the budgets without a free port, and
-    `was_full` those that had none at some time of the last minute."""
+    @property
+    def is_shared(self) -> Mask:
+        shared: Mask = self.shared_by > 1
+        return shared
+
+
+def refused(failures: Failures, destinations: Destinations, addresses: Addresses, was_full: Mask) -> Refused:
+    """Find the destinations of failed connects; `was_full` (destinations,) masks the budgets that had no free port."""
     count = len(destinations)
     failed_to = address_names(failures.addresses)
     order = np.argsort(failed_to)
     at = index_of(address_names(addresses)[destinations.remote], failed_to[order])
     outbound = (destinations.direction == Direction.OUTBOUND) & (at >= 0)
     number = np.append(order, -1)[at]  # of the address among those of the failures
-    likely = np.where(is_full, 2, np.where(was_full, 1, 0))
-    likeliest = np.zeros(len(failed_to) + 1, np.int64)
-    np.maximum.at(likeliest, number[outbound], likely[outbound])
-    meant = outbound & (likely == likeliest[number])
+    has_full = np.zeros(len(failed_to) + 1, np.bool_)
+    has_full[number[outbound & was_full]] = True
+    meant = outbound & (was_full | ~has_full[number])
     shared_by = np.where(meant, np.bincount(number[meant], minlength=len(failed_to) + 1)[number], 1)
     per_second = np.zeros((count, SECONDS))
     per_second[meant] = failures.by_address[number[meant]] / shared_by[meant, None]
     return Refused(per_second, shared_by)
-
-
-class FullLately:
-    """Remembers which budgets were full within the last minute, by the name of their destination."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, Names]] = deque()
-
-    def note(self, mono: float, names: Names) -> None:
-        """Take note of the names of all budgets that are full in the dump of this time."""
-        if len(names):
-            self._seen.append((mono, names))
-
-    def before(self, mono: float) -> Names:
-        """The names of those that were full within the last minute, in ascending order."""
-        while self._seen and self._seen[0][0] < mono - SECONDS:
-            self._seen.popleft()
-        return np.unique(np.concatenate([np.empty(0, np.uint64), *(names for _, names in self._seen)]))

@@ -1,6 +1,5 @@
 """What each cell of a row of the peers table draws on the screen."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +13,7 @@ from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.groups import SPARK_STEPS, has_timers
 from twtop.frame.view import Key, label
-from twtop.model import Counts, Direction, Floats
+from twtop.model import Counts, Direction, Mask
 from twtop.verdicts.ports import ports_level
 from twtop.verdicts.verdict import SOON_S, Level
 
@@ -89,43 +88,45 @@ def ports(row: PeerRow, width: int) -> Line:
     )
 
 
-def asked(new_per_s: float, failed_shared_60s: float) -> str:
-    """A rate in at most seven cells, behind ~ where an equal part of what several destinations share is in it.
+def is_inferred(budgets: PortBudgets) -> Mask:
+    """Mask of the destinations of which nobody sees all that is asked: what fails is not counted, or is an equal part
+    of what several share."""
+    return budgets.limit.unseen | (budgets.failed_shared_60s > 0)
 
-    >>> asked(150.0, math.nan), asked(150.0, 3.0), asked(1204.0, 3.0)
-    ('150  ', '~150  ', '~1,204 ')
+
+def asked(new_per_s: float, inferred: bool) -> str:
+    """A rate in at most seven cells, behind ~ where it is inferred.
+
+    >>> asked(150.0, False), asked(150.0, True), asked(1204.0, True), asked(0.0, True)
+    ('150  ', '~150  ', '~1,204 ', '0  ')
     """
     shown = fmt.rate_on_point(new_per_s)
-    return f"~{shown}"[:7] if failed_shared_60s > 0 and new_per_s > 0 else shown
+    return f"~{shown}"[:7] if inferred and new_per_s > 0 else shown
 
 
 def new(row: PeerRow, _width: int) -> Line:
     budgets, at = row.groups.budgets, row.destination
-    return ((asked(float(budgets.new_per_s[at]), float(budgets.failed_shared_60s[at])), Tone.PLAIN),)
+    return ((asked(float(budgets.new_per_s[at]), bool(is_inferred(budgets)[at])), Tone.PLAIN),)
 
 
 def most(row: PeerRow, _width: int) -> Line:
     return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
 
 
-def failed_lately(budgets: PortBudgets) -> Floats:
-    """What failed in the last minute to each destination, or to several of which it is one; NaN for unknown."""
-    return np.fmax(budgets.failed_60s, budgets.failed_shared_60s)
+def time_to_full(full_in_s: float, waits: bool, was_full_lately: bool) -> str:
+    """When a budget is full, in at most eight cells, as verdicts.ports.fullness says it.
 
-
-def time_to_full(full_in_s: float, failed_60s: float) -> str:
-    """When a budget is full, in at most eight cells; one that was full within the last minute is not “never” full.
-
-    >>> time_to_full(41.4, 0), time_to_full(math.inf, math.nan), time_to_full(math.inf, 3)
-    ('41 s', 'never', 'at limit')
+    >>> time_to_full(41.4, False, False), time_to_full(0, True, True), time_to_full(np.inf, False, True)
+    ('41 s', 'now', 'at limit')
     """
-    return "at limit" if math.isinf(full_in_s) and failed_60s > 0 else fmt.full_in(full_in_s)
+    return "at limit" if was_full_lately and not waits else fmt.full_in(full_in_s)
 
 
 def full_in(row: PeerRow, _width: int) -> Line:
-    left_s = float(row.groups.budgets.full_in_s[row.destination])
-    tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
-    return ((time_to_full(left_s, float(failed_lately(row.groups.budgets)[row.destination])), tone),)
+    budgets, at = row.groups.budgets, row.destination
+    left_s, lately = float(budgets.full_in_s[at]), bool(budgets.limit.lately[at])
+    tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if lately or np.isfinite(left_s) else Tone.DIM
+    return ((time_to_full(left_s, bool(budgets.waits[at]), lately), tone),)
 
 
 def failed(row: PeerRow, _width: int) -> Line:

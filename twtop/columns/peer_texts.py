@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from twtop import formatting as fmt
 from twtop.columns import failed
-from twtop.columns.peer_cells import asked, failed_lately, time_to_full
+from twtop.columns.peer_cells import asked, is_inferred, time_to_full
 from twtop.columns.peer_rows import ManyPeers
 from twtop.model import Direction
 
@@ -30,13 +30,14 @@ def ports_in_words(peers: ManyPeers) -> Iterator[str]:
 
 def asked_per_s(peers: ManyPeers) -> Iterator[str]:
     budgets = peers.groups.budgets
-    figures = (peers.each(budgets.new_per_s).tolist(), peers.each(budgets.failed_shared_60s).tolist())
+    figures = (peers.each(column).tolist() for column in (budgets.new_per_s, is_inferred(budgets)))
     return (asked(*each).rstrip() for each in zip(*figures, strict=True))
 
 
 def times_to_full(peers: ManyPeers) -> Iterator[str]:
     budgets = peers.groups.budgets
-    return map(time_to_full, peers.each(budgets.full_in_s).tolist(), peers.each(failed_lately(budgets)).tolist())
+    columns = (budgets.full_in_s, budgets.waits, budgets.limit.lately)
+    return map(time_to_full, *(peers.each(column).tolist() for column in columns))
 
 
 def failed_per_s(peers: ManyPeers) -> list[str]:

@@ -43,7 +43,10 @@ class EngineHolder:
         )
 
     def start(self) -> None:
-        """To be called once messages can be posted from any thread: Textual cannot before the screen has its app."""
+        """Start the engine, unless it runs, and post what it has told and tells.
+
+        Not before the screen is mounted: until then Textual refuses messages of other threads.
+        """
         self._subscribe()
         self._engine.start()
 
@@ -56,7 +59,8 @@ class EngineHolder:
         self.paused = False
         self.view = replace(self.view, baseline=False)
         self._engine = make_engine(self.view, self.interval)
-        self.start()
+        self._subscribe()
+        self._engine.start()
 
     def show(self, **parts: Any) -> None:
         """Ask for another view; `parts` are the fields that differ."""
