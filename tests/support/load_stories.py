@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.model import Netns, NetnsListing, NetnsTarget, Process
 from twtop.sources.probe import Sample
@@ -26,7 +27,8 @@ class Story:
 class Load:
     """Connections that are closed here first, `per_s` in each second from second `since` on.
 
-    Each takes a port of its own at that end, `local` or `remote`, which is given without a port.
+    Each takes a port of its own at that end, `local` or `remote`, which is given without a port. There are no more than
+    `most` of them.
     """
 
     local: str
@@ -34,10 +36,11 @@ class Load:
     per_s: float
     since: float = 0
     inbound: bool = False
+    most: int = 1 << 30
 
     def entered(self, now: float) -> int:
         """How many TIME_WAIT this has made by now."""
-        return max(0, int((now - self.since) * self.per_s))
+        return min(max(0, int((now - self.since) * self.per_s)), self.most)
 
     def waiting(self, now: float) -> Iterator[Block]:
         """The TIME_WAIT that still exist."""
@@ -93,6 +96,28 @@ COMMANDS = {NGINX: ("nginx: worker process",), WRK: ("wrk", "-t2", "-c30", "-d60
 OWNERS = {899 + i: NGINX for i in range(31)} | {950 + i: WRK for i in range(30)}
 LAB = Story(lambda second: sample_of(second, LAB_LOADS, *LAB_BESIDE, max_tw_buckets=32768), 200, OWNERS)
 """One destination fills, some do not, and a server has many TIME_WAIT beside them."""
+
+BUDGET = PORTS[1] - PORTS[0] + 1
+REFUSED_LOADS = (
+    Load("10.0.0.1", "10.0.0.5:443", 250, 60, most=BUDGET),
+    Load("10.0.0.1", "10.0.0.6:80", 125, 60, most=BUDGET),
+    Load("10.0.0.1", "10.0.0.6:8080", 125, 60, most=BUDGET),
+    *LAB_LOADS[3:5],
+)
+FIRST_REFUSED = {"10.0.0.5": 80, "10.0.0.6": 100}
+
+
+def refused(second: int) -> Sample:
+    """Counting begins when the first budget is half full. Then about 250 connects a second fail at each address."""
+    sample = sample_of(second, REFUSED_LOADS, LAB_BESIDE[0], max_tw_buckets=131072)
+    varied = 240 + 37 * second % 23
+    per_s = {address: varied for address, first in FIRST_REFUSED.items() if second > first}
+    counted = failed(sample.mono, per_s, since=sample.mono - second + 71)
+    return replace(sample, failures=counted) if second > 71 else sample
+
+
+REFUSED = Story(refused, 115)
+"""Three budgets are full. Two of them are of one address, and what fails there is known of both together."""
 
 EARLIER = replace(LAB, seconds=170)
 NOTHING = replace(LAB, seconds=0)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from tests.support.load_stories import CALM, CROWD, EARLIER, LAB, NOTHING, Story
+from tests.support.load_stories import CALM, CROWD, EARLIER, LAB, NOTHING, REFUSED, Story
 
-TINY, SMALLEST, SMALL, MEDIUM, LARGE = (40, 10), (60, 20), (80, 24), (120, 40), (200, 60)
+TINY, SMALLEST, SMALL, MEDIUM, WIDE, LARGE = (40, 10), (60, 20), (80, 24), (120, 40), (160, 50), (200, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ SCENES = (
     Scene("sockets-200x60", LARGE, "enter"),
     Scene("sockets-ascii", MEDIUM, "enter", ascii=True),
     Scene("sockets-inbound", SMALL, "j j enter G"),
+    # connects that fail
+    Scene("failing", MEDIUM, story=REFUSED),
+    Scene("failing-80x24", SMALL, story=REFUSED),
+    Scene("failing-160x50", WIDE, "space", REFUSED),
+    Scene("failing-ascii", MEDIUM, story=REFUSED, ascii=True),
+    Scene("failing-no-colour", MEDIUM, story=REFUSED, colour=False),
+    Scene("failing-sockets", SMALL, "enter", REFUSED),
+    Scene("failing-timeline", SMALL, "t t t", REFUSED),
     # dialogs and prompts
     Scene("what-happens", MEDIUM, "w"),
     Scene("what-happens-80x24", SMALL, "w"),

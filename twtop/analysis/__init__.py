@@ -15,6 +15,7 @@ port_choice      who chose each local port: connect(), or a bind() before it
 bind_first       the budget of clients that bind() before they connect()
 bottleneck       the one budget that is nearest to its end
 failures         failed connects per second, in the last minute and in all, by remote address
+shared_failures  failed connects that several destinations of one address share
 peak_hold        the highest pressure of each destination in this run
 forecast         the count of TIME_WAIT in each second of the next minute
 close_wait       CLOSE_WAIT that stay: an application forgets to close

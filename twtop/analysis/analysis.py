@@ -9,7 +9,7 @@ from twtop.analysis.bind_first import BindFirst, bind_first
 from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
-from twtop.analysis.failures import FailureHistory, Failures
+from twtop.analysis.failures import FailureHistory, Failures, differ
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
@@ -75,6 +75,7 @@ class Analyst:
     """Analyses the snapshots of a run in turn. Remembers recent dumps, what they told, peaks and CLOSE_WAIT."""
 
     def __init__(self) -> None:
+        self._dump: Analysis | None = None
         self._last: Analysis | None = None
         self._recent = RecentDumps()
         self._peaks = PeakHold()
@@ -83,9 +84,13 @@ class Analyst:
         self._known = Known()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
-        """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced."""
-        last, failures = self._last, self._failures.advance(snapshot.failed_connects, snapshot.mono)
-        if last is not None and last.snapshot.sockets is snapshot.sockets:
+        """Analyse the next snapshot. If its sockets are those of the one before, only the counters are replaced, and
+        what depends on failed connects."""
+        failures = self._failures.advance(snapshot.failed_connects, snapshot.mono)
+        dump, last = self._dump, self._last
+        if dump is not None and last is not None and dump.snapshot.sockets is snapshot.sockets:
+            if differ(last.reading.failures, failures):
+                last = _with_failures(dump, failures, snapshot.age_s)
             self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
         else:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._known)
@@ -93,7 +98,7 @@ class Analyst:
             budgets, binders = found.connect_budgets, found.bind_first
             own, shared = budgets.state(found.reading.names), binders.state if binders else None
             self._recent.keep(found.reading.summary(budgets.used, own, shared))
-            self._last = replace(
+            self._dump = self._last = replace(
                 found,
                 peak=self._peaks.hold(found.reading.names, found.budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
@@ -130,6 +135,20 @@ def analyse(
     )
 
 
+def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> Analysis:
+    """The analysis of a dump, with the failed connects of `age_s` seconds later in budgets and bottleneck.
+
+    Demand is what enters and what fails, so that rates and times to full are found anew. What the sockets alone tell
+    stays as it is, but the next port is free so much sooner.
+    """
+    reading, binders = replace(dump.reading, failures=failures), dump.bind_first
+    own = port_budgets(reading, binders)
+    budgets = own if binders is None else _with_shared_budgets(own, binders)
+    budgets = replace(budgets, next_free_s=np.maximum(budgets.next_free_s - age_s, 0.0))
+    bottleneck = find_bottleneck(reading, budgets, binders)
+    return replace(dump, reading=reading, budgets=budgets, connect_budgets=own, bottleneck=bottleneck)
+
+
 def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
     """The same, where a client binds first with the budget that its address has for all destinations.
 
@@ -160,6 +179,8 @@ def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
         freed_per_s=shared(binders.freed_per_s, own.freed_per_s),
         failed_per_s=np.where(binds, np.nan, own.failed_per_s),
         failed_60s=np.where(binds, np.nan, own.failed_60s),
+        failed_shared_per_s=np.where(binds, np.nan, own.failed_shared_per_s),
+        failed_shared_60s=np.where(binds, np.nan, own.failed_shared_60s),
         left_at_least=np.where(either, least, own.left_at_least),
         left_at_most=np.where(either, most, own.left_at_most),
     )

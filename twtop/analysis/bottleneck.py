@@ -10,6 +10,7 @@ from twtop.analysis.bind_first import BindFirst
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.analysis.reading import Reading
+from twtop.analysis.shared_failures import told_apart
 from twtop.model import Direction
 
 
@@ -17,7 +18,8 @@ from twtop.model import Direction
 class Bottleneck:
     """`destination` is a number as in Destinations. It is None where a client binds first and `shared_by` destinations
     have one budget together. `name` is the text that stands for the budget: of the destination, or of the address that
-    binds.
+    binds. `failed_to` says between which destinations of the address nobody knows what failed, as “to 443 or 8443”;
+    empty where that is known.
 
     Figures are as in PortBudgets: NaN is unknown, infinity is never. `was_full_lately` and `is_demand_unseen` are as in
     Limit, `may_bind_first` as in BindFirst.may.
@@ -35,6 +37,10 @@ class Bottleneck:
     max_per_s: float
     failed_per_s: float
     failed_60s: float
+    failed_shared_per_s: float
+    failed_shared_60s: float
+    failed_at_least: bool
+    failed_to: str
     waits: bool
     was_full_lately: bool
     is_demand_unseen: bool
@@ -65,6 +71,10 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             max_per_s=float(binders.max_per_s[binder]),
             failed_per_s=math.nan,  # no one can count a bind() that fails
             failed_60s=math.nan,
+            failed_shared_per_s=math.nan,
+            failed_shared_60s=math.nan,
+            failed_at_least=False,
+            failed_to="",
             waits=bool(binders.waits[binder]),
             was_full_lately=bool(binders.limit.lately[binder]),
             is_demand_unseen=bool(binders.limit.unseen[binder]),
@@ -91,6 +101,10 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         max_per_s=float(budgets.max_per_s[worst]),
         failed_per_s=float(budgets.failed_per_s[worst]),
         failed_60s=float(budgets.failed_60s[worst]),
+        failed_shared_per_s=float(budgets.failed_shared_per_s[worst]),
+        failed_shared_60s=float(budgets.failed_shared_60s[worst]),
+        failed_at_least=bool(budgets.failed_at_least[worst]),
+        failed_to=told_apart(destinations, budgets, addresses, worst),
         waits=bool(budgets.waits[worst]),
         was_full_lately=bool(budgets.limit.lately[worst]),
         is_demand_unseen=bool(budgets.limit.unseen[worst]),
@@ -103,9 +117,13 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
 
 
 def worst_destination(destinations: Destinations, budgets: PortBudgets) -> int | None:
-    """The outbound destination with the highest pressure; None where there is none, or the range is unknown."""
+    """The outbound destination with the highest pressure, of several the one to which most connects failed lately; None
+    where there is none, or the range is unknown."""
     pressure = np.where(destinations.direction == Direction.OUTBOUND, budgets.pressure, np.nan)
-    return None if np.isnan(pressure).all() else int(np.nanargmax(pressure))
+    if np.isnan(pressure).all():
+        return None
+    failed = np.nan_to_num(np.fmax(budgets.failed_60s, budgets.failed_shared_60s))
+    return int(np.argmax(np.where(pressure == np.nanmax(pressure), failed, -1.0)))
 
 
 def worst_binder(binders: BindFirst | None) -> int | None:

@@ -1,5 +1,7 @@
 """Failed connects of a run: in all, in the last second and minute, by remote address."""
 
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +14,9 @@ from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
 
 SECONDS = 60
 
+REMEMBERED = 240
+"""Seconds of a run that are remembered one by one: as far back as a timeline goes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failures:
@@ -22,6 +27,8 @@ class Failures:
     - `count` is how many failed since twtop began to count, `last_tick` since the snapshot before.
     - `last_s` and `last_60s` are those of the last second and minute, and `per_second` (60,) those of each second of
       that minute, oldest first. Windows end with the last whole tenth of a second.
+    - `by_second` (240,) are those of whole seconds of the clock, oldest first, NaN where a second was not counted from
+      end to end. The last one ended at `ended`, on the clock of Snapshot.mono.
     - `addresses` are the remote addresses of the last minute; `by_address` (addresses, 60) is `per_second` of each.
     - `lost` is how many of the last minute have no known address. All sums have them, `by_address` has not.
     - `at_least` says that some of the last minute may be missing in `by_address`, `count_at_least` that some may of the
@@ -33,6 +40,8 @@ class Failures:
     count: int
     last_tick: int
     per_second: Counts
+    by_second: Floats
+    ended: int
     addresses: Addresses
     by_address: Counts
     lost: int
@@ -40,7 +49,7 @@ class Failures:
     count_at_least: bool
 
     def __post_init__(self) -> None:
-        freeze(self.per_second, self.by_address)
+        freeze(self.per_second, self.by_second, self.by_address)
 
     @property
     def last_s(self) -> int:
@@ -57,6 +66,50 @@ class Failures:
         return counts
 
 
+def differ(one: Failures | None, other: Failures | None) -> bool:
+    """Whether figures that are made of one may be others than those of the other."""
+    if one is None or other is None:
+        return one is not other
+    return one.counting is not other.counting or one.last_60s > 0 or other.last_60s > 0
+
+
+@dataclass(slots=True)
+class Seconds:
+    """The failures of each second of the clock, whatever their address, and which seconds were counted from end to end.
+
+    `_counts` has an entry for each second in which something failed. `_spans` are (begin, end) of the times in which
+    somebody counted, in seconds of the clock.
+    """
+
+    _counts: Counter[int] = field(default_factory=Counter)
+    _spans: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, counted: FailedConnects) -> None:
+        """Add what was counted since the last call. What is older than a minute has no time of its own (Tally)."""
+        seconds, at = np.unique(counted.tenth // TENTHS, return_inverse=True)
+        counts = np.bincount(at, counted.count, len(seconds)).astype(np.int64)
+        self._counts.update(dict(zip(seconds.tolist(), counts.tolist(), strict=True)))
+        if counted.lost:
+            self._counts[int(counted.until)] += counted.lost
+        if self._spans and self._spans[-1][1] >= max(counted.since, counted.until - SECONDS):
+            self._spans[-1] = self._spans[-1][0], counted.until
+        else:
+            self._spans.append((max(counted.since, counted.until - SECONDS), counted.until))
+
+    def until(self, end: int) -> Floats:
+        """Those of the REMEMBERED seconds before `end`, which is whole: oldest first, NaN where it is not known."""
+        begin = end - REMEMBERED
+        self._spans = [span for span in self._spans if span[1] > begin]
+        self._counts = Counter({second: count for second, count in self._counts.items() if second >= begin})
+        seconds = np.full(REMEMBERED, np.nan)
+        for first, last in self._spans:
+            seconds[max(math.ceil(first) - begin, 0) : max(int(last) - begin, 0)] = 0
+        for second, count in self._counts.items():
+            if second < end:
+                seconds[second - begin] += count
+        return seconds
+
+
 @dataclass(slots=True)
 class FailureHistory:
     """Adds up the failed connects of a run's snapshots in turn."""
@@ -70,6 +123,7 @@ class FailureHistory:
     _tenth: Counts = field(default_factory=lambda: np.empty(0, np.int64))
     _found: Counts = field(default_factory=lambda: np.empty(0, np.int64))
     _lost: list[tuple[int, int]] = field(default_factory=list)
+    _seconds: Seconds = field(default_factory=Seconds)
 
     def advance(self, counted: FailedConnects | None, mono: float) -> Failures | None:
         """Add those of the next snapshot, taken at `mono`. None as long as nobody has ever counted."""
@@ -86,6 +140,7 @@ class FailureHistory:
             if counted.at_least:
                 self._ever_lost = True
                 self._lost.append((now - 1, counted.lost))  # so that they are in the last second
+            self._seconds.add(counted)
         self._forget(now - SECONDS * TENTHS)
         return self._sums(now, last_tick, counted is not None)
 
@@ -111,6 +166,8 @@ class FailureHistory:
             count=self._count,
             last_tick=last_tick,
             per_second=per_second,
+            by_second=self._seconds.until(now // TENTHS),
+            ended=now // TENTHS,
             addresses=Addresses(self._hi[rows], self._lo[rows]),
             by_address=by_address,
             lost=sum(count for _, count in self._lost),
@@ -124,12 +181,12 @@ class Refused:
     """The failed connects of each destination: (destinations,), or (destinations, 60) by second, oldest first.
 
     The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget was
-    full lately, or where none was, all of them. `is_shared` marks those that share an address with another one that is
-    meant: there `per_second` is an equal part of what the address has. `seen_s` is as in Failures.
+    full lately, or where none was, all of them. `shared_by` is how many are meant together: `per_second` is an equal
+    part of what their address has. It is 1 for a destination that is not meant. `seen_s` is as in Failures.
     """
 
     per_second: Floats
-    is_shared: Mask
+    shared_by: Counts
     seen_s: float
 
     def per_s(self, span_s: int) -> Floats:
@@ -141,6 +198,11 @@ class Refused:
     def last_60s(self) -> Floats:
         count: Floats = self.per_second.sum(axis=1)
         return count
+
+    @property
+    def is_shared(self) -> Mask:
+        shared: Mask = self.shared_by > 1
+        return shared
 
 
 def refused(failures: Failures, destinations: Destinations, addresses: Addresses, was_full: Mask) -> Refused:
@@ -154,7 +216,7 @@ def refused(failures: Failures, destinations: Destinations, addresses: Addresses
     has_full = np.zeros(len(failed_to) + 1, np.bool_)
     has_full[number[outbound & was_full]] = True
     meant = outbound & (was_full | ~has_full[number])
-    shared_by = np.bincount(number[meant], minlength=len(failed_to) + 1)[number]
+    shared_by = np.where(meant, np.bincount(number[meant], minlength=len(failed_to) + 1)[number], 1)
     per_second = np.zeros((count, SECONDS))
     per_second[meant] = failures.by_address[number[meant]] / shared_by[meant, None]
-    return Refused(per_second, meant & (shared_by > 1), failures.seen_s)
+    return Refused(per_second, shared_by, failures.seen_s)

@@ -7,6 +7,7 @@ TIME_WAIT.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,10 +47,13 @@ class PortBudgets:
 
     `pressure` is (used − reusable) / capacity, where an unknown `reusable` counts as none: at 1, connect() fails with
     EADDRNOTAVAIL. `failed_per_s` and `failed_60s` are those that did, now and in the last minute; NaN where they are
-    not counted, or where the kernel tells of several destinations together. `new_per_s` is how many connections are
-    asked for per second: those that are opened, less those that the other side closes first, and those that fail. At
-    more than `max_per_s` the budget fills sooner or later, if the connections that are open stay open. `full_in_s` is
-    the seconds until the budget is full, infinity for never.
+    not counted, or where the kernel tells of several destinations together. There `failed_shared_per_s` and
+    `failed_shared_60s` are those of all of these, which have the same remote address; else NaN. `failed_at_least` says
+    that more may have failed than were counted.
+
+    `new_per_s` is how many connections are asked for per second: those that are opened, less those that the other side
+    closes first, and those that fail. At more than `max_per_s` the budget fills sooner or later, if the connections
+    that are open stay open. `full_in_s` is the seconds until the budget is full, infinity for never.
 
     `limit` says when each was full. `is_now` masks those without a port to spare (limit.is_full_now), and `waits` those
     that are full and get no port back at the next move of the timer wheel. `next_free_s` is the seconds until a full
@@ -70,6 +74,9 @@ class PortBudgets:
     past_cliff: Mask
     failed_per_s: Floats
     failed_60s: Floats
+    failed_shared_per_s: Floats
+    failed_shared_60s: Floats
+    failed_at_least: Mask
     is_now: Mask
     waits: Mask
     limit: Limit
@@ -127,7 +134,7 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     free, doubtful = tally(in_budget & reusable), tally(in_budget & in_doubt)
     room_left = ceiling - tally(in_budget)
     is_full = outbound & (room_left + free <= reading.skipped_ports)
-    failed, failed_per_s, failed_60s = _failed(reading, is_full)
+    failed, figures = _failed(reading, is_full)
     gone, replaced = np.flatnonzero(ending), inbound | reuse.allowed | reuse.unclear
     rates = measure_rates(reading, code[gone], age_ms[gone], reading.names, live, failed, replaced)
     binds = np.zeros(count, np.bool_) if binders is None else binders.certain
@@ -159,8 +166,11 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
         max_per_s=max_per_s(ceiling, live, hold_s),
         full_in_s=full_in,
         past_cliff=past_cliff,
-        failed_per_s=failed_per_s,
-        failed_60s=failed_60s,
+        failed_per_s=figures.per_s,
+        failed_60s=figures.last_60s,
+        failed_shared_per_s=figures.shared_per_s,
+        failed_shared_60s=figures.shared_60s,
+        failed_at_least=np.full(count, reading.failures is not None and reading.failures.at_least),
         is_now=outbound & is_full_now(limit, reading.snapshot.mono, full_in, wheel.step_s),
         waits=is_full & ~(next_free_s <= wheel.step_s),
         limit=limit,
@@ -183,17 +193,28 @@ def _unclear(
     return np.count_nonzero(ports.unclear) - tally(held & ports.unclear[sockets.lport])
 
 
-def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:
-    """(the failed connects of each destination, those per second now, those of the last minute); see PortBudgets."""
+class _FailedFigures(NamedTuple):
+    """Each is (destinations,); see PortBudgets."""
+
+    per_s: Floats
+    last_60s: Floats
+    shared_per_s: Floats
+    shared_60s: Floats
+
+
+def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, _FailedFigures]:
+    """The failed connects of each destination, and the figures that are told of them."""
     failures, destinations = reading.failures, reading.destinations
     if failures is None:
-        unknown = np.full(len(destinations), np.nan)
-        return None, unknown, unknown
+        return None, _FailedFigures(*[np.full(len(destinations), np.nan)] * 4)
     found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full | full_lately(reading))
-    unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
-    mean, now = found.per_s(SHORT_S), found.per_s(1)
-    per_s = np.where(disagree(mean, now, 1), now, mean)
-    return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
+    mean, now = (found.per_s(span) * found.shared_by for span in (SHORT_S, 1))
+    per_s = np.where(disagree(mean, now, 1), now, mean) if failures.counting else np.full(len(destinations), np.nan)
+    last_60s = np.rint(found.last_60s * found.shared_by)
+    shared = found.is_shared | (reading.snapshot.part & (last_60s > 0))  # others may not have been read
+    sole = ~shared & (destinations.direction == Direction.OUTBOUND)
+    columns = [np.where(known, column, np.nan) for known in (sole, shared) for column in (per_s, last_60s)]
+    return found, _FailedFigures(*columns)
 
 
 def _most_waiting(reading: Reading, rates: Rates) -> Floats:

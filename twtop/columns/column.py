@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from twtop.columns.field import Field, In
 from twtop.columns.tones import Line
+from twtop.frame.frame import Frame
 from twtop.frame.view import GroupSort, SocketSort
 
 Row = TypeVar("Row")
@@ -49,7 +50,7 @@ class Text(Generic[Many]):
 class Entry(Generic[Row, Many]):
     """One figure of a table, in each form that shows it. `records` have its `field`.
 
-    `beside_baseline` is for what the screen shows only while counts are compared with a baseline.
+    `shown` says of a frame whether the screen and batch text have the figure; None is always.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class Entry(Generic[Row, Many]):
         field: Field[Many, Iterable[object]] | None = None,
         records: In = In.NOWHERE,
         *,
-        beside_baseline: bool = False,
+        shown: Callable[[Frame], bool] | None = None,
     ) -> None:
         self.screen = screen
         self.text = text
         self.field = field
         self.records = records
-        self.beside_baseline = beside_baseline
+        self.shown = shown
 
 
 class Registry(Generic[Row, Many]):
@@ -74,18 +75,24 @@ class Registry(Generic[Row, Many]):
     def __init__(self, *entries: Entry[Row, Many]) -> None:
         self.entries: tuple[Entry[Row, Many], ...] = entries
 
-    def columns(self, with_baseline: bool = False) -> tuple[Column[Row], ...]:
-        """The columns of the screen."""
-        shown = (entry for entry in self.entries if with_baseline or not entry.beside_baseline)
-        return tuple(entry.screen for entry in shown if entry.screen is not None)
+    def columns(self, frame: Frame | None = None) -> tuple[Column[Row], ...]:
+        """The columns of the screen that this frame has; without one, those that every frame has."""
+        return tuple(entry.screen for entry in self._of(frame) if entry.screen is not None)
+
+    def all_columns(self) -> tuple[Column[Row], ...]:
+        """The columns of the screen that any frame may have."""
+        return tuple(entry.screen for entry in self.entries if entry.screen is not None)
 
     def sorted_by(self, sort: GroupSort | SocketSort) -> Column[Row]:
         """The column of the screen that asks for this order."""
-        return next(column for column in self.columns() if column.sort is sort)
+        return next(column for column in self.all_columns() if column.sort is sort)
 
-    def texts(self) -> list[tuple[Column[Row], Text[Many]]]:
-        """The columns of batch text, each with the one of the screen whose head it has."""
-        return [(entry.screen, entry.text) for entry in self.entries if entry.screen and entry.text]
+    def texts(self, frame: Frame) -> list[tuple[Column[Row], Text[Many]]]:
+        """The columns of batch text that this frame has, each with the one of the screen whose head it has."""
+        return [(entry.screen, entry.text) for entry in self._of(frame) if entry.screen and entry.text]
+
+    def _of(self, frame: Frame | None) -> list[Entry[Row, Many]]:
+        return [entry for entry in self.entries if entry.shown is None or (frame is not None and entry.shown(frame))]
 
     def fields(self, record: In) -> list[Field[Many, Iterable[object]]]:
         """The fields of this kind of record, or of any of these."""

@@ -5,12 +5,15 @@ from collections.abc import Callable
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.analysis.port_budgets import PortBudgets
+from twtop.columns.failed import last_60s_among
+from twtop.columns.failed import per_s as failed_per_s
 from twtop.columns.gauge import gauge
 from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
 from twtop.frame.groups import SPARK_STEPS, has_timers
 from twtop.frame.view import Key, label
-from twtop.model import Counts, Direction
+from twtop.model import Counts, Direction, Mask
 from twtop.verdicts.ports import ports_level
 from twtop.verdicts.verdict import SOON_S, Level
 
@@ -85,10 +88,25 @@ def ports(row: PeerRow, width: int) -> Line:
     )
 
 
+def is_inferred(budgets: PortBudgets) -> Mask:
+    """Mask of the destinations of which nobody sees all that is asked: what fails is not counted, or is an equal part
+    of what several share."""
+    return budgets.limit.unseen | (budgets.failed_shared_60s > 0)
+
+
+def asked(new_per_s: float, inferred: bool) -> str:
+    """A rate in at most seven cells, behind ~ where it is inferred.
+
+    >>> asked(150.0, False), asked(150.0, True), asked(1204.0, True), asked(0.0, True)
+    ('150  ', '~150  ', '~1,204 ', '0  ')
+    """
+    shown = fmt.rate_on_point(new_per_s)
+    return f"~{shown}"[:7] if inferred and new_per_s > 0 else shown
+
+
 def new(row: PeerRow, _width: int) -> Line:
     budgets, at = row.groups.budgets, row.destination
-    mark = "~" * bool(budgets.limit.unseen[at] and not np.isnan(budgets.new_per_s[at]))
-    return ((mark + fmt.rate_on_point(budgets.new_per_s[at]), Tone.PLAIN),)
+    return ((asked(float(budgets.new_per_s[at]), bool(is_inferred(budgets)[at])), Tone.PLAIN),)
 
 
 def most(row: PeerRow, _width: int) -> Line:
@@ -109,6 +127,18 @@ def full_in(row: PeerRow, _width: int) -> Line:
     left_s, lately = float(budgets.full_in_s[at]), bool(budgets.limit.lately[at])
     tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if lately or np.isfinite(left_s) else Tone.DIM
     return ((time_to_full(left_s, bool(budgets.waits[at]), lately), tone),)
+
+
+def failed(row: PeerRow, _width: int) -> Line:
+    found = row.failed
+    tone = Tone.CRITICAL if found.per_s > 0 else Tone.DIM
+    return ((failed_per_s(found), tone),)
+
+
+def failed_60s(row: PeerRow, width: int) -> Line:
+    found = row.failed
+    tone = Tone.CRITICAL if found.per_s > 0 else Tone.WARN if found.last_60s > 0 else Tone.DIM
+    return ((last_60s_among(found, row.groups, width), tone),)
 
 
 def spark(row: PeerRow, width: int) -> Line:

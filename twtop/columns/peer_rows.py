@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from twtop.frame.frame import Frame
 from twtop.frame.groups import Groups
+from twtop.frame.row_failures import Failed, RowFailures, of_groups, of_leaves
 from twtop.frame.view import Key
 from twtop.model import Counts, Rows
 
@@ -48,10 +49,16 @@ class PeerRow(NamedTuple):
         row: Counts = self.groups.entered[self.group] if self.leaf is None else self.groups.leaf_entered[self.leaf]
         return row
 
+    @property
+    def failed(self) -> Failed:
+        """The failed connects of all its destinations."""
+        return self.frame.failures.row(self.group) if self.leaf is None else self.frame.leaf_failures.row(self.leaf)
+
 
 class ManyPeers(NamedTuple):
     """Many rows: `destination` (n,) is the one that each row's figures are about, `states` (n, 12) and `entered`
-    (n, 20) count its sockets, and `key_of` names the group or leaf with a number of `numbers` (n,)."""
+    (n, 20) count its sockets, and `key_of` names the group or leaf with a number of `numbers` (n,). `failures_of` finds
+    the failed connects of all groups or leaves, by these numbers."""
 
     groups: Groups
     destination: Rows
@@ -59,17 +66,21 @@ class ManyPeers(NamedTuple):
     entered: Counts
     numbers: Rows
     key_of: Callable[[int], Key]
+    failures_of: Callable[[Groups], RowFailures]
 
     @classmethod
     def of_groups(cls, groups: Groups, order: Rows) -> "ManyPeers":
         """These groups, each with its worst destination."""
-        return cls(groups, groups.worst[order], groups.states[order], groups.entered[order], order, groups.key)
+        return cls(
+            groups, groups.worst[order], groups.states[order], groups.entered[order], order, groups.key, of_groups
+        )
 
     @classmethod
     def of_leaves(cls, groups: Groups, leaves: Rows) -> "ManyPeers":
         """These leaves, each with its own destination."""
         destination, states, entered = groups.destination, groups.leaf_states, groups.leaf_entered
-        return cls(groups, destination[leaves], states[leaves], entered[leaves], leaves, groups.leaf_key)
+        own = states[leaves], entered[leaves], leaves
+        return cls(groups, destination[leaves], *own, groups.leaf_key, of_leaves)
 
     @classmethod
     def of_row(cls, row: PeerRow) -> "ManyPeers":
@@ -81,6 +92,12 @@ class ManyPeers(NamedTuple):
     @property
     def keys(self) -> list[Key]:
         return [self.key_of(number) for number in self.numbers.tolist()]
+
+    @property
+    def failed(self) -> list[Failed]:
+        """The failed connects of each row."""
+        found = self.failures_of(self.groups)
+        return [found.row(number) for number in self.numbers.tolist()]
 
     @property
     def direction(self) -> NDArray[np.uint8]:

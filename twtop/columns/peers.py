@@ -1,6 +1,5 @@
 """The columns of the peers table: one entry for each figure, whoever shows it."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -10,11 +9,13 @@ from twtop import formatting as fmt
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.port_budgets import PortBudgets
 from twtop.columns import peer_cells as cells
+from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
 from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
 from twtop.columns.values import integers, names, numbers
+from twtop.frame.frame import Frame
 from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, Mask, TcpState
@@ -51,21 +52,6 @@ def _counts(count: Callable[[Counts], Counts]) -> Callable[[ManyPeers], Iterator
     return lambda peers: map(fmt.count, count(peers.states).tolist())
 
 
-def _ports_in_words(peers: ManyPeers) -> Iterator[str]:
-    """The gauge in words: `:443 23,432/28,232 83 %`, or `:8080 64,203/64,512 client ports` behind a listener."""
-    budget = peers.groups.budgets
-    columns = (peers.groups.destinations.port, budget.used, budget.capacity, budget.pressure)
-    each = (column[peers.destination].tolist() for column in columns)
-    for direction, port, used, capacity, pressure in zip(peers.direction.tolist(), *each, strict=True):
-        held = f":{port} {fmt.count(used)}"
-        if direction == Direction.INBOUND:
-            yield f"{held}/{fmt.count(capacity)} client ports"
-        elif math.isnan(capacity):
-            yield f"{held}, budget unknown"
-        else:
-            yield f"{held}/{fmt.count(capacity)} {fmt.percent(pressure)}"
-
-
 def _states(peers: ManyPeers) -> list[dict[str, int]]:
     found = [(state.name, int(state)) for state in TcpState]
     return [{name: counts[state] for name, state in found} for counts in peers.states.tolist()]
@@ -89,18 +75,6 @@ def _figure(
     return lambda peers: map(write, peers.each(column(peers.groups.budgets)).tolist())
 
 
-def _times_to_full(peers: ManyPeers) -> Iterator[str]:
-    budgets = peers.groups.budgets
-    columns = (budgets.full_in_s, budgets.waits, budgets.limit.lately)
-    return map(cells.time_to_full, *(peers.each(column).tolist() for column in columns))
-
-
-def _new(peers: ManyPeers) -> Iterator[str]:
-    budgets = peers.groups.budgets
-    rates, unseen = peers.each(budgets.new_per_s), peers.each(budgets.limit.unseen & ~np.isnan(budgets.new_per_s))
-    return (f"{'~' * mark}{fmt.rate(rate)}" for rate, mark in zip(rates.tolist(), unseen.tolist(), strict=True))
-
-
 def _fullness(peers: ManyPeers) -> list[str]:
     budgets = peers.groups.budgets
     full_in_s, is_now = peers.each(budgets.full_in_s), peers.each(budgets.is_now)
@@ -117,9 +91,22 @@ def _flag(column: Callable[[PortBudgets], Mask]) -> Callable[[ManyPeers], list[b
     return flags
 
 
+def _is_beside_baseline(frame: Frame) -> bool:
+    return frame.base is not None
+
+
+def _has_failed(frame: Frame) -> bool:
+    """Whether any connect() has failed in this run: until then it takes no room."""
+    failures = frame.analysis.reading.failures
+    return failures is not None and failures.count > 0
+
+
 PeerColumn = Column[PeerRow]
 PeerText = Text[ManyPeers]
 PeerField = Field[ManyPeers, Iterable[object]]
+
+FAILED_60S = 30
+"""Cells for `2,310 to 443 or 8443`."""
 
 OF_INBOUND = f"of one client address that is {EPHEMERAL_CLIENT_PORTS:,} client ports towards one server port"
 REMOTE = PeerField("remote", TEXT, "Remote address.", _address(lambda destinations: destinations.remote))
@@ -162,7 +149,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("time_wait_change", "CHANGE", 8, cells.change(_time_wait), "TIME_WAIT more than at the baseline",
             priority=8),
-        beside_baseline=True,
+        shown=_is_beside_baseline,
     ),
     Entry(field=PeerField("states", STATES, "Sockets by TCP state.", _states), records=In.GROUP),
     Entry(
@@ -173,7 +160,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("other_change", "CHANGE", 8, cells.change(_others), "Other sockets more than at the baseline",
             priority=3),
-        beside_baseline=True,
+        shown=_is_beside_baseline,
     ),
     Entry(
         field=PeerField("entered_per_s", nullable(POSITIVE),
@@ -223,7 +210,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerColumn("ports", "PORTS (worst destination)", 39, cells.ports,
             "Local ports in use of those that connect() may pick", most=100, least=25, right=False, priority=9,
             sort=GroupSort.PORTS),
-        PeerText(38, _ports_in_words),
+        PeerText(38, texts.ports_in_words),
         PeerField("pressure", nullable(NUMBER),
             "(used − reusable) / capacity, a share of one: at 1 connect() fails. An unknown reusable counts as none. "
             "Null where the capacity is null.",
@@ -251,8 +238,10 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.OUTBOUND,
     ),
     Entry(
-        PeerColumn("new", "NEW/s", 7, cells.new, "Connections asked for per second", priority=5, sort=GroupSort.NEW),
-        PeerText(7, _new),
+        PeerColumn("new", "NEW/s", 7, cells.new,
+            "Connections asked for per second; ~ where what fails is not counted, or shared by several destinations",
+            priority=5, sort=GroupSort.NEW),
+        PeerText(7, texts.asked_per_s),
         PeerField("new_per_s", nullable(NUMBER),
             "New connections per second, less those that end without a TIME_WAIT, and those that fail, as in "
             "asked_per_s; null where timers are unknown.",
@@ -271,7 +260,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         PeerColumn("full_in", "FULL IN", 8, cells.full_in, "Until connect() fails, at this rate", priority=7,
             sort=GroupSort.FULL_IN),
-        PeerText(8, _times_to_full),
+        PeerText(8, texts.times_to_full),
         PeerField("full_in_s", nullable(POSITIVE),
             "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
             _number(lambda budgets: budgets.full_in_s)),
@@ -285,8 +274,9 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("asked_inferred", FLAG,
-            "Whether asked_per_s is from before the budget was full, since nobody counts what fails.",
-            _flag(lambda budgets: budgets.limit.unseen & ~np.isnan(budgets.new_per_s))),
+            "Whether asked_per_s is from before the budget was full, since nobody counts what fails, or has an equal "
+            "part of what fails at several destinations.",
+            _flag(lambda budgets: cells.is_inferred(budgets) & ~np.isnan(budgets.new_per_s))),
         records=In.OUTBOUND,
     ),
     Entry(
@@ -307,17 +297,39 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.OUTBOUND,
     ),
     Entry(
-        field=PeerField("failed_per_s", nullable(POSITIVE),
+        PeerColumn("failed", "FAIL/s", 8, cells.failed,
+            "connect() calls per second that find no port, to all destinations of the row; ≤ where some may be to "
+            "others of the address that are full, ≥ where not all are counted, ~ for both",
+            priority=8, sort=GroupSort.FAILED),
+        PeerText(8, texts.failed_per_s),
+        PeerField("failed_per_s", nullable(POSITIVE),
             "connect() calls per second that find no port: mean of the last 3 s, or of the last second where that "
             "differs by more than chance; null where they are not counted, or several full destinations share them.",
             _number(lambda budgets: budgets.failed_per_s)),
-        records=In.OUTBOUND | In.CSV_OUTBOUND,
+        In.OUTBOUND | In.CSV_OUTBOUND,
+        shown=_has_failed,
     ),
     Entry(
-        field=PeerField("failed_60s", nullable(COUNT),
+        PeerColumn("failed_60s", "FAIL 60 s", 9, cells.failed_60s, "Those of the last 60 s", most=FAILED_60S,
+            right=False, priority=1),
+        PeerText(FAILED_60S, texts.failed_60s),
+        PeerField("failed_60s", nullable(COUNT),
             "connect() calls of the last 60 s that found no port; null like failed_per_s.",
             _count(lambda budgets: budgets.failed_60s)),
-        records=In.OUTBOUND | In.CSV_OUTBOUND,
+        In.OUTBOUND | In.CSV_OUTBOUND,
+        shown=_has_failed,
+    ),
+    Entry(
+        field=PeerField("failed_shared_per_s", nullable(POSITIVE),
+            "What failed_per_s is of all destinations of this remote address together that are full, where several "
+            "share it; else null.",
+            _number(lambda budgets: budgets.failed_shared_per_s)),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("failed_shared_60s", nullable(COUNT), "What failed_60s is of these; null like that.",
+            _count(lambda budgets: budgets.failed_shared_60s)),
+        records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("left_at_least", nullable(COUNT),

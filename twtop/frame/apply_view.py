@@ -43,8 +43,11 @@ def apply_view(analysis: Analysis, view: View, owners: Owners, before: AppliedVi
     """Pick what the view shows. Whatever `before`, the last answer, already has is taken from there."""
     if before is None or not before.groups_for(analysis, view, owners):
         before = _grouped(analysis, view, owners)
-    elif before.view == view:
-        return before
+    else:
+        if before.groups.budgets is not analysis.budgets:  # failed connects are counted between two dumps too
+            before = replace(before, groups=replace(before.groups, budgets=analysis.budgets))
+        if before.view == view:
+            return before
     snapshot, destinations = analysis.snapshot, analysis.destinations
     drill = np.empty(0, np.intp)
     if view.drill:

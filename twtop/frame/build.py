@@ -9,6 +9,7 @@ from twtop.filter.query import Everything
 from twtop.frame.frame import Frame, StateRows, TimeWait
 from twtop.frame.groups import STATES
 from twtop.frame.history import History
+from twtop.frame.row_failures import of_groups, of_leaves
 from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 from twtop.verdicts.verdicts import verdicts
@@ -37,6 +38,8 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
         analysis=analysis,
         owners=owners,
         groups=applied.groups,
+        failures=of_groups(applied.groups),
+        leaf_failures=of_leaves(applied.groups),
         states=_states(times, series),
         total=total,
         matching=matching,

@@ -10,6 +10,7 @@ from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything
 from twtop.frame.groups import Groups
 from twtop.frame.port_map import PortMap
+from twtop.frame.row_failures import RowFailures
 from twtop.frame.view import Key, View
 from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
 from twtop.verdicts.verdict import Verdict
@@ -87,10 +88,10 @@ class Frame:
     """All that a view draws. `total` are the TIME_WAIT of the network namespace, `matching` those of the filter.
 
     `shown` masks the sockets that the filter keeps. `drill` are the rows of the single sockets, in the order of the
-    view. `port_map` is that of the most pressed outbound destination among the single sockets, or without a drill among
-    the sockets that the filter keeps. `rates` are the changes of the counters per second, None for unknown. `cpu` is
-    twtop's own share of one CPU since the last tick. `every_s` is how many seconds lie between two dumps. `base` is
-    None while there is no baseline.
+    view. `failures` and `leaf_failures` are the failed connects of each group and of each leaf. `port_map` is that of
+    the most pressed outbound destination among the single sockets, or without a drill among the sockets that the filter
+    keeps. `rates` are the changes of the counters per second, None for unknown. `cpu` is twtop's own share of one CPU
+    since the last tick. `every_s` is how many seconds lie between two dumps. `base` is None while there is no baseline.
     """
 
     tick: int
@@ -98,6 +99,8 @@ class Frame:
     analysis: Analysis
     owners: Owners
     groups: Groups
+    failures: RowFailures
+    leaf_failures: RowFailures
     states: StateRows
     total: TimeWait
     matching: TimeWait

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.frame.groups import Groups
+from twtop.frame.row_failures import of_groups
 from twtop.frame.view import GroupBy, GroupSort
 from twtop.model import Rows, TcpState
 
@@ -55,5 +56,7 @@ def _keys(groups: Groups, by: GroupSort) -> NDArray[np.number]:
             return budgets.max_per_s[worst]
         case GroupSort.FULL_IN:
             return -budgets.full_in_s[worst]
+        case GroupSort.FAILED:
+            return of_groups(groups).per_s
         case GroupSort.LAST_MINUTE:
             return groups.entered_per_s

@@ -31,6 +31,7 @@ class GroupSort(enum.StrEnum):
     NEW = "new"
     MAX = "max"
     FULL_IN = "full_in"
+    FAILED = "failed"
     LAST_MINUTE = "last"
 
 

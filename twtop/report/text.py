@@ -59,7 +59,7 @@ def _peer_lines(frame: Frame) -> Iterator[str]:
     groups = frame.groups
     order = ordered(groups, frame.view.group_sort)
     shown = ManyPeers.of_groups(groups, order[:TEXT_PEERS])
-    yield from _table(PEERS, shown, partial(title_of, by=frame.view.group_by))
+    yield from _table(frame, PEERS, shown, partial(title_of, by=frame.view.group_by))
     if len(order) > TEXT_PEERS:
         yield f"… and {len(order) - TEXT_PEERS:,} more"
     if not len(order):
@@ -73,14 +73,16 @@ def _socket_lines(frame: Frame) -> Iterator[str]:
 
     timer_ms = frame.snapshot.sockets.timer_ms
     order = np.argsort(np.where(timer_ms < 0, 1 << 30, timer_ms)[frame.shown], kind="stable")
-    return _table(SOCKETS, ManySockets(frame, np.flatnonzero(frame.shown)[order]), lambda column: column.title)
+    return _table(frame, SOCKETS, ManySockets(frame, np.flatnonzero(frame.shown)[order]), lambda column: column.title)
 
 
-def _table(registry: Registry[Row, Many], many: Many, title: Callable[[Column[Row]], str]) -> Iterator[str]:
+def _table(
+    frame: Frame, registry: Registry[Row, Many], many: Many, title: Callable[[Column[Row]], str]
+) -> Iterator[str]:
     """Heads and rows. Columns are a blank apart, but two where figures would touch words."""
     columns: list[list[str]] = []
     after_figures = False
-    for column, text in registry.texts():
+    for column, text in registry.texts(frame):
         gap = "  " if after_figures and not column.right else " " if columns else ""
         cells = (title(column), *text.lines(many))
         columns.append([gap + padded(cell, text.width, column.right) for cell in cells])

@@ -16,17 +16,22 @@ from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.model import TcpState
 from twtop.report.formats import to_json
-from twtop.sources.probe import Request, Sample
+from twtop.sources.decode_failed_connects import ROW
+from twtop.sources.probe import FailureTable, Request, Sample
 from twtop.sources.source import ReadBy
 
 ENTERED_PER_S, HELD = 40, 2000
 
 
 class Kernel:
-    """A source whose dumps cost as much CPU time as the test says, and whose TIME_WAIT grow at a steady rate."""
+    """A source whose dumps cost as much CPU time as the test says, and whose TIME_WAIT grow at a steady rate.
+
+    With `failing`, all its ports are taken from the first dump on, and so many more connects fail in each second.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cost_s = 0.0
+        self.failing = 0
         self.second = -1
         self.dumped: list[int] = []
         self._spent = 0.0
@@ -42,12 +47,27 @@ class Kernel:
         waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(2000, 2000 + HELD), remaining=left)
         counters = {"TW": 10_000 + ENTERED_PER_S * self.second, "TWKilled": 0}
         sockstat = f"TCP: inuse 0 orphan 0 tw {here} alloc 0 mem 0\n"
-        sample = make_sample(waiting, at=self.second, counters=counters, files={"net/sockstat": sockstat})
+        sample = make_sample(
+            waiting,
+            at=self.second,
+            counters=counters,
+            files={"net/sockstat": sockstat},
+            port_range=(2000, 2000 + HELD - 1) if self.failing else (2000, 60000),
+            tw_reuse=0,
+        )
+        if self.failing:
+            sample = replace(sample, failures=self._failed(sample.mono))
         if not request.states:
             return replace(sample, dump=None)
         self.dumped.append(self.second)
         self._spent += self.cost_s
         return sample
+
+    def _failed(self, now: float) -> FailureTable:
+        """What failed in the second before `now`, `failing` times as many as in the one before."""
+        rows = np.zeros(1, ROW)
+        rows["tenth"], rows["count"], rows["address"] = now * 10 - 1, self.failing * self.second, (0, 0xFFFF_0A00_0005)
+        return FailureTable(1000.0, now, rows.tobytes())
 
 
 @pytest.fixture
@@ -138,6 +158,42 @@ def test_between_dumps_single_sockets_count_down(kernel: Kernel) -> None:
     for old, new in zip(before, after, strict=True):
         assert new["remaining_s"] == pytest.approx(max(old["remaining_s"] - 2, 0), abs=0.002)
         assert new["age_s"] == pytest.approx(old["age_s"] + 2, abs=0.002)
+
+
+def test_between_dumps_what_fails_is_that_of_now(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 more in each second: as if the sockets had been read at each, in rows, bottleneck and JSON."""
+    kernel.cost_s, kernel.failing = 0.25, 100
+    found = run(kernel, 5, View())
+    assert kernel.dumped == [0, 1, 4]
+    always = Kernel(monkeypatch)
+    always.failing = 100
+    for second, (frame, dumped) in enumerate(zip(found, run(always, 5, View()), strict=True)):
+        (now,), (expected,) = failures(frame), failures(dumped)
+        assert now == expected
+        assert now[:2] == (100 * second, 100 * sum(range(second + 1)))
+        worst = frame.analysis.bottleneck
+        assert worst
+        assert now == (worst.failed_per_s, worst.failed_60s, round(worst.new_per_s, 2))
+        assert (frame.failures.per_s[0], frame.failures.last_60s[0]) == now[:2]
+    free_in_s = [frame.groups.budgets.next_free_s[0] for frame in found]
+    assert free_in_s[2:4] == [pytest.approx(free_in_s[1] - 1), pytest.approx(free_in_s[1] - 2)]
+    rates = [frame.groups.budgets.new_per_s[0] for frame in found]
+    assert rates == sorted({*rates})
+
+
+def failures(frame: Frame) -> list[tuple[float, float, float]]:
+    """(failed per second, in 60 s, asked per second) of each destination, as JSON has them."""
+    peers = json.loads(to_json(frame, False))["peers"]
+    return [
+        (each["failed_per_s"], each["failed_60s"], each["new_per_s"]) for peer in peers for each in peer["destinations"]
+    ]
+
+
+def test_between_dumps_nothing_is_found_anew_while_nothing_fails(kernel: Kernel) -> None:
+    kernel.cost_s = 0.25
+    found = run(kernel, 4, View())
+    assert found[1].groups is found[3].groups
+    assert found[1].analysis.budgets is found[3].analysis.budgets
 
 
 def burn(seconds: float) -> None:

@@ -1,11 +1,14 @@
 """The order of the peers: by each column, in reverse, and among equal keys."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.built_frames import filtered, frame, frames
+from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.frame.groups import Groups
 from twtop.frame.sorting import ordered
@@ -45,6 +48,7 @@ EXPECTED = {  # the last number of each address; after the bar those with an unk
     GroupSort.NEW: "5 9 7 6 8",
     GroupSort.MAX: "8 9 7 | 5 6",
     GroupSort.FULL_IN: "9 7 8 | 5 6",
+    GroupSort.FAILED: "| 5 7 9 6 8",
     GroupSort.LAST_MINUTE: "5 9 7 6 8",
 }
 
@@ -63,6 +67,17 @@ def test_reverse_reverses_all_but_unknown_keys_which_stay_last(by: GroupSort) ->
     known, _, unknown = EXPECTED[by].partition("|")
     expected = known.split()[::-1] + unknown.split()[::-1]
     assert order_of(peers(*SCENE), by, reverse=True) == [f"10.0.0.{last}" for last in expected]
+
+
+def test_what_fails_most_is_first() -> None:
+    """Of 10.0.0.8 two full destinations fail together."""
+    ends = ("10.0.0.7:443", "10.0.0.8:80", "10.0.0.8:443", "10.0.0.9:443")
+    full = [many("10.0.0.1", end, "TIME_WAIT", lports=range(40000, 40010), remaining=9) for end in ends]
+    sample = make_sample(*full, port_range=(40000, 40009), tw_reuse=0)
+    failing = replace(sample, failures=failed(sample.mono, {"10.0.0.8": 9, "10.0.0.9": 5, "10.0.0.7": 3}))
+    groups = frames(failing)[0].groups
+    assert order_of(groups, GroupSort.FAILED) == ["10.0.0.8", "10.0.0.9", "10.0.0.7"]
+    assert order_of(groups, GroupSort.FAILED, reverse=True) == ["10.0.0.7", "10.0.0.9", "10.0.0.8"]
 
 
 def test_ports_are_compared_by_the_most_pressed_destination() -> None:

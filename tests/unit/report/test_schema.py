@@ -198,6 +198,7 @@ def test_an_outbound_peer() -> None:
     cost = {"past_cliff": False, "probes_per_connect": 1.24, "new_per_s": 0, "full_in_s": None}  # None is never
     asked = {"asked_per_s": 0, "asked_inferred": False}
     failed = {"failed_per_s": None, "failed_60s": None}  # nobody counted
+    failed |= {"failed_shared_per_s": None, "failed_shared_60s": None}
     full = {"full": "never", "at_limit": False, "free_in_s": None}
     left = {"left_at_least": 50, "left_at_most": 80}  # the ports are of both parities: bind() may have chosen them
     ends = {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443, "device": None}

@@ -1,6 +1,7 @@
 """What batch output says: text like that of `top -b`, and CSV that any reader understands."""
 
 import csv
+import json
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ import pytest
 from tests.support.built_frames import PLAIN, filtered, frame, frames
 from tests.support.known_owners import ByInode
 from tests.support.proc_files import Sysctls
+from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import make_sample, many, sock
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, GroupSort, View
 from twtop.model import Process
-from twtop.report.formats import to_csv
+from twtop.report.formats import to_csv, to_json
 from twtop.report.text import to_text
 
 SCENE = [
@@ -96,6 +98,38 @@ def test_the_peers_are_a_table() -> None:
         "10.0.0.7                     ?            0       1  :9 1, budget unknown"
         "                         0       –        –",
     ]
+
+
+def test_what_fails_has_columns_once_anything_failed() -> None:
+    """Of 10.0.0.5 two destinations are full; which of them was meant, nobody knows."""
+    ends = ("10.0.0.5:443", "10.0.0.5:8443", "10.0.0.6:443")
+    full = [many("10.0.0.1", end, "TIME_WAIT", lports=range(40000, 40100), remaining=30) for end in ends]
+    sample = make_sample(*full, **RANGE)
+    failing = failed(sample.mono, {"10.0.0.5": 120, "10.0.0.6": 7}, seconds=20)
+    for per_s, columns in ((failed(sample.mono, {}), 8), (failing, 12)):
+        (head, *rows) = parts(frames(replace(sample, failures=per_s))[0])[2]
+        assert len(head.split()) - len("(worst destination) IN".split()) == columns
+    assert head.endswith("  FULL IN   FAIL/s  FAIL 60 s")
+    assert [row[head.index("  FULL IN") :].split(maxsplit=2) for row in rows] == [
+        ["now", "120", "2,400 to 443 or 8443"],
+        ["now", "7.0", "140"],
+    ]
+    assert [row[: head.index("/s") + 2].split()[-1] for row in rows] == ["~60", "7.0"]  # asked of 443 alone
+
+
+def test_what_failed_at_several_in_the_last_minute_is_at_its_limit() -> None:
+    """Ports have come free since. 80 was never full."""
+    ends, free = ("10.0.0.5:443", "10.0.0.5:8443"), sock("10.0.0.1:40000", "10.0.0.5:80")
+    ticks = [
+        make_sample(free, *(many("10.0.0.1", end, lports=range(40000, 40000 + used)) for end in ends), at=at, **RANGE)
+        for at, used in ((0, 100), (20, 50))
+    ]
+    failing = replace(ticks[0], failures=failed(ticks[0].mono, {"10.0.0.5": 9}))
+    found = frames(failing, replace(ticks[1], failures=failed(ticks[1].mono, {})))[1]
+    (row,) = parts(found)[2][1:]
+    assert row.endswith(" at limit        0  9 to 443 or 8443")
+    (peer,) = json.loads(to_json(found, False))["peers"]
+    assert {each["port"]: each["at_limit"] for each in peer["destinations"]} == {443: True, 8443: True, 80: False}
 
 
 def test_single_sockets_are_a_table_soonest_first() -> None:

@@ -48,7 +48,7 @@ class HelpScreen(Dialog[None]):
             yield Pairs((key.cap, key.help) for key in ALL_KEYS)
             yield Static(Content.styled("\nThe filter language", "bold"))
             yield Pairs(FILTERS)
-            for title, columns in (("The peers", PEERS.columns()), ("Single sockets", SOCKETS.columns())):
+            for title, columns in (("The peers", PEERS.all_columns()), ("Single sockets", SOCKETS.all_columns())):
                 yield Static(Content.styled(f"\n{title}", "bold"))
                 yield Pairs((column.title, column.help) for column in columns)
             yield Static(_notes())
@@ -80,5 +80,6 @@ def _notes() -> Content:
     return Content(
         "\nGauge: █ live, ▓ TIME_WAIT, ▒ TIME_WAIT that connect() may reuse, ░ free; │ is half the range: past it "
         "each connect() searches thousands of ports; ╎ is the highest pressure so far. ▲ is critical, △ a warning, "
-        "“–” is unknown, “?” an unknown direction."
+        "“–” is unknown, “?” an unknown direction. ✖ are connect() calls that find no port; in the timeline a "
+        "gap is a time in which nobody counted them."
     )

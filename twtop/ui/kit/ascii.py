@@ -18,6 +18,7 @@ TABLE = {
     **{ord("█"): "#", ord("▓"): "=", ord("▒"): "~", ord("░"): ".", ord("×"): "x"},
     **{ord("▲"): "!", ord("△"): "^", ord("▾"): "v", ord("▸"): ">", ord("●"): "*", ord("⏸"): "="},
     **{ord("✖"): "x", ord("…"): "~", ord("·"): ".", ord("→"): ">", ord("↑"): "^", ord("↓"): "v", ord("⏎"): "<"},
+    **{ord("≤"): "<", ord("≥"): ">"},
     **{ord("“"): '"', ord("”"): '"', ord("⭘"): "o", ord("🔎"): "/ ", ord("\N{NO-BREAK SPACE}"): " "},
     **{0x2800 + dots: DOTS[dots.bit_count()] for dots in range(256)},
 }

@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
+from textual.style import Style as Look
 
 from twtop.columns.tones import Line, Tone, merged
 from twtop.sanitize import cells, harmless
@@ -29,16 +30,22 @@ class TonePainter(Tips):
         self._entitled = ""
         self._component_cache: dict[str, Style] = {}
 
-    def entitle(self, *titles: str) -> None:
+    def entitle(self, *titles: str, alarm: str = "") -> None:
         """Write a title on the upper edge. A new title repaints the whole widget; it may hold outside names.
 
-        Several titles say the same in fewer and fewer words: the first one that fits is taken.
+        Several titles say the same in fewer and fewer words: the first one that fits is taken. An alarm stands behind
+        it, in the tone of what is critical.
         """
         room = self.outer_size.width - TITLE_EDGES
-        title = next((title for title in titles if cells(title) <= room), titles[-1])
-        if title != self._entitled:
-            self._entitled = title
-            self.border_title = Content(f" {harmless(title)} ")
+        end = f" ── {alarm}" if alarm else ""
+        title = next((title for title in titles if cells(title + end) <= room), titles[-1])
+        if title + end != self._entitled:
+            self._entitled = title + end
+            written = Content(f" {harmless(title + end)} ")
+            if alarm:
+                look = Look.from_styles(self.app.get_component_styles(f"tone--{Tone.CRITICAL}"))
+                written = written.stylize(look, len(written) - len(alarm) - 1, -1)
+            self.border_title = written
 
     def paint(self, line: Line, width: int, base: Style) -> Strip:
         """One strip of exactly `width` cells, whatever the line holds."""
@@ -76,3 +83,4 @@ class TonePainter(Tips):
         """Textual calls this when the theme or the focus changes."""
         super().notify_style_update()
         self._component_cache.clear()
+        self._entitled = ""  # an alarm has the colour of a tone

@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.color import Color
 
 from twtop import formatting as fmt
 from twtop.columns.tones import Line, Tone, merged
-from twtop.ui.kit.overlay import uprights
+from twtop.sanitize import cells
+from twtop.ui.kit.overlay import over, uprights
 
 Y_TICKS = 4
+LEAST_WITH_TICKS = 8
+"""Lines from which the y axis has more labels than 0 and its upper end."""
+
+LEAST_BAND, LEAST_WITH_BAND = 3, 6
+"""Lines that a band has at least, its axis included, and the whole plot with one."""
+
 STYLED = re.compile(r"\x1b\[([\d;]*)m([^\x1b]*)")
 """(colour code, the characters that have it). Codes of backgrounds are dropped: plotext paints on white."""
 
@@ -23,6 +30,18 @@ class Curve:
     y: Sequence[float]
     tone: Tone
     filled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Curves of another scale below those of a plot, over the same x axis.
+
+    The label stands right of x = 0, where nothing is drawn, or at the left end where it has no room there.
+    """
+
+    curves: tuple[Curve, ...]
+    label: str
+    tone: Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +59,7 @@ class Plot:
     across: tuple[tuple[float, Tone], ...] = ()
     down: tuple[tuple[float, Tone], ...] = ()
     marks: tuple[tuple[float, str], ...] = ()
+    band: Band | None = None
 
 
 def load() -> None:
@@ -48,7 +68,53 @@ def load() -> None:
 
 
 def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | None]) -> tuple[Line, ...]:
-    """The plot in `width` × `height` cells. Tones that have the same colour become one of these tones."""
+    """The plot in `width` × `height` cells. Tones that have the same colour become one of these tones.
+
+    A band takes two fifths of the height, at least two lines and the axis. Where that is too much it is left out.
+    """
+    band = plot.band if height >= LEAST_WITH_BAND else None
+    below = max(LEAST_BAND, height * 2 // 5) if band else 0
+    top, top_below = _top(plot.curves, plot.across), _top(band.curves if band else ())
+    labels, labels_below = _y_labels(top, height - below), _y_labels(top_below, below)
+    widest = max(len(label) for label in (*labels.values(), *(labels_below.values() if band else ()))) + 1
+    tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
+
+    def drawn(part: Plot, labels: Mapping[float, str], rows: int) -> list[Line]:
+        figure = _figure(
+            part, {at: label.rjust(widest - 1) + " " for at, label in labels.items()}, width, rows, colours
+        )
+        return [_line(text, tones) for text in figure.splitlines()[:rows]]
+
+    def cell(at: float) -> int:
+        return widest + round((at - plot.start) * (width - widest - 1) / (plot.end - plot.start))
+
+    if band:
+        lines = drawn(replace(plot, x_ticks=()), labels, height - below)
+        under = drawn(replace(plot, curves=band.curves, across=()), labels_below, below)
+        beside = cell(0) + 2
+        at = beside if beside + cells(band.label) <= width else widest
+        lines += [over(under[0], at, band.label, band.tone), *under[1:]]
+    else:
+        lines = drawn(plot, labels, height)
+    marks = [(cell(at), label) for at, label in sorted(plot.marks)]
+    return uprights(lines, marks, range(widest, width), [cell(at) for at, _ in plot.down])
+
+
+def _top(curves: Sequence[Curve], across: Sequence[tuple[float, Tone]] = ()) -> float:
+    """The upper end of the y axis."""
+    return _round_up(max([1.0, *(value for curve in curves for value in curve.y), *(value for value, _ in across)]))
+
+
+def _y_labels(top: float, rows: int) -> dict[float, str]:
+    """The ticks of the y axis with their labels: whole numbers."""
+    ticks = [top * i / Y_TICKS for i in range(Y_TICKS + 1)] if rows >= LEAST_WITH_TICKS else [0.0, top]
+    return {tick: fmt.count(tick) for tick in ticks if tick.is_integer()}
+
+
+def _figure(
+    plot: Plot, y_labels: Mapping[float, str], width: int, height: int, colours: Mapping[Tone, Color | None]
+) -> str:
+    """The curves and lines of a plot as plotext draws them, without its marks and its band."""
     import plotext
 
     figure = plotext.figure
@@ -58,14 +124,9 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
     figure.theme("colorless")
     figure.canvas("default")
     figure.axes(False)
-    top = max([1.0, *(value for curve in plot.curves for value in curve.y), *(value for value, _ in plot.across)])
-    top = _round_up(top)
-    ticks = [top * i / Y_TICKS for i in range(Y_TICKS + 1)] if height >= 8 else [0.0, top]
-    labels = [fmt.count(tick) for tick in ticks]
-    widest = max(map(len, labels)) + 1
     y, x = figure.ruler("y"), figure.ruler("x")
-    y.lim(0, top)
-    y.ticks(ticks, [label.rjust(widest - 1) + " " for label in labels])
+    y.lim(0, max(y_labels))
+    y.ticks([*y_labels], [*y_labels.values()])
     x.lim(plot.start, plot.end)
     x.ticks([at for at, _ in plot.x_ticks], [label for _, label in plot.x_ticks])
     for value, tone in plot.across:
@@ -85,14 +146,7 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
             figure.draw(signal)
     for at, tone in plot.down:
         figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
-    tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
-    lines = [_line(drawn, tones) for drawn in figure.build().string().splitlines()[:height]]
-
-    def cell(at: float) -> int:
-        return widest + round((at - plot.start) * (width - widest - 1) / (plot.end - plot.start))
-
-    marks = [(cell(at), label) for at, label in sorted(plot.marks)]
-    return uprights(lines, marks, range(widest, width), [cell(at) for at, _ in plot.down])
+    return str(figure.build().string())
 
 
 def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:

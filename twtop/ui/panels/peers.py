@@ -7,7 +7,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.analysis.shared_failures import worst_shared
 from twtop.columns.column import Column
+from twtop.columns.failed import FAILED
 from twtop.columns.peer_rows import PeerRow
 from twtop.columns.peers import PEERS, title_of
 from twtop.frame.frame import Frame
@@ -108,7 +110,7 @@ class PeersTable(Table[PeerRow]):
         before, self._frame = self._frame, frame
         if before is None or before.view.group_by is not frame.view.group_by:
             self.rearrange()
-        self.show_columns(PEERS.columns(with_baseline=frame.base is not None))
+        self.show_columns(PEERS.columns(frame))
         self._entitle()
         told, self.empty = self.empty, _without_rows(frame)
         if before is None or told != self.empty or not _looks_like(before, frame):
@@ -132,15 +134,21 @@ class PeersTable(Table[PeerRow]):
         self._entitle()
 
     def _entitle(self) -> None:
-        """What the rows are, the column that they are sorted by where it is out of sight, and the filter."""
-        parts = []
+        """What the rows are, the column that they are sorted by where it is out of sight, and the filter.
+
+        Behind them stands what fails at an address where nobody knows to which destination.
+        """
+        parts, failing = [], ""
         if self._frame is not None:
-            parts.append(PLURALS[self._frame.view.group_by])
+            groups = self._frame.groups
+            parts.append(PLURALS[groups.by])
             if (by := self.sorted_by) is not None and not self.is_visible(by):
                 parts.append(f"by {by.title.split(' (')[0]}{self.arrow}")
+            if told := worst_shared(groups.destinations, groups.budgets, groups.addresses):
+                failing = f"{FAILED} {told}"
         if self._filter:
             parts.append(f"filter: {self._filter}")
-        self.entitle(" ── ".join(parts))
+        self.entitle(" ── ".join(parts), *parts[:1], alarm=failing)
 
     def toggle(self) -> None:
         """Expand or fold the group under the cursor."""

@@ -6,9 +6,11 @@ import numpy as np
 from textual.geometry import Size
 
 from twtop import formatting as fmt
+from twtop.columns.failed import FAILED, phrase
 from twtop.columns.tones import Line, Tone, merged
 from twtop.frame.frame import Frame
 from twtop.frame.port_map import PortKind, PortMap, cells
+from twtop.frame.row_failures import of_destinations
 from twtop.frame.view import label
 from twtop.ui.kit.lines import Part, fit
 from twtop.ui.kit.panel import LinePanel
@@ -29,11 +31,13 @@ class PortMapPanel(LinePanel, can_focus=True):
     def __init__(self) -> None:
         super().__init__(id="port-map")
         self._frame: Frame | None = None
+        self._failing: Line = ()
 
     def show_frame(self, frame: Frame) -> None:
         """Draw this frame's port map, or hide if there is none."""
         before, self._frame = self._frame, frame
-        if before is None or before.port_map is not frame.port_map:
+        told, self._failing = self._failing, _failing(frame)
+        if before is None or before.port_map is not frame.port_map or told != self._failing:
             self.set_class(frame.port_map is not None, "known")
             self.draw()
 
@@ -54,7 +58,7 @@ class PortMapPanel(LinePanel, can_focus=True):
         return (
             *_strips(f"{parities[0]} first", found.first, *_strip_size(size)),
             *_strips(f"{parities[1]} then", found.second, *_strip_size(size)),
-            _legend(found, size.width),
+            _legend(found, self._failing, size.width),
         )
 
 
@@ -70,7 +74,18 @@ def _strips(name: str, kinds: np.ndarray, width: int, rows: int) -> Iterator[Lin
         yield ((f"{name if not start else '':<{NAME}}", Tone.DIM), *merged(drawn[start : start + width]))
 
 
-def _legend(found: PortMap, width: int) -> Line:
+def _failing(frame: Frame) -> Line:
+    """The failed connects of the port map's destination; empty for none and for unknown."""
+    if frame.port_map is None:
+        return ()
+    analysis, chosen = frame.analysis, np.array([frame.port_map.destination])
+    failed = of_destinations(analysis.destinations, analysis.budgets, chosen).row(0)
+    tone = Tone.CRITICAL if failed.per_s > 0 else Tone.WARN
+    return ((f"{FAILED} {told}", tone),) if (told := phrase(failed, frame.groups)) else ()
+
+
+def _legend(found: PortMap, failing: Line, width: int) -> Line:
+    """What each glyph is and how many there are. What fails is left out last."""
     counts = np.bincount(np.concatenate((found.first, found.second)), minlength=len(PortKind))
     parts = [
         Part(
@@ -78,4 +93,4 @@ def _legend(found: PortMap, width: int) -> Line:
         )
         for kind, (glyph, tone, name) in LOOKS.items()
     ]
-    return fit(parts, width)
+    return fit([*parts, Part(failing, 2)] if failing else parts, width)

@@ -8,11 +8,13 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.columns.failed import FAILED, phrase
 from twtop.columns.socket_rows import SocketRow
 from twtop.columns.sockets import SOCKETS
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame
 from twtop.frame.groups import members
+from twtop.frame.row_failures import of_destinations
 from twtop.frame.view import GroupBy, Key, SocketSort, label
 from twtop.model import Direction, TcpState
 from twtop.report.csv_rows import socket_line, sockets_csv
@@ -114,6 +116,28 @@ def _filtered_out(frame: Frame, drill: Key) -> bool:
     return frame.snapshot.part or bool(members(frame.snapshot, frame.groups.destinations, frame.owners, drill).any())
 
 
+def _titles(frame: Frame) -> tuple[str, ...]:
+    """Whose sockets these are, how many, and in which order; then the same in fewer words."""
+    assert frame.view.drill is not None
+    view, count, change = frame.view, len(frame.drill), ""
+    if frame.base is not None:
+        change = f" ({fmt.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
+    soonest = view.socket_sort is SocketSort.REMAINING and not view.reverse
+    order = "soonest first" if soonest else f"by {view.socket_sort}{'↑' * view.reverse}"
+    who, many = whose(frame.view.drill), f"{fmt.count(count)} socket{'s' * (count != 1)}{change}"
+    return f"{who} ── {many} ── {order}", f"{who} ── {many}", who, many
+
+
+def _failing(frame: Frame) -> str:
+    """The failed connects of all destinations that the single sockets have; empty for none and for unknown."""
+    analysis, failures = frame.analysis, frame.analysis.reading.failures
+    if failures is None or not failures.last_60s:
+        return ""
+    chosen = np.flatnonzero(np.bincount(analysis.destinations.code[frame.drill]))  # all of them are connections
+    failed = of_destinations(analysis.destinations, analysis.budgets, chosen).row(0)
+    return f"{FAILED} {told}" if (told := phrase(failed, frame.groups)) else ""
+
+
 class SocketsTable(Table[SocketRow]):
     """The sockets that the frame's view drills into."""
 
@@ -121,6 +145,8 @@ class SocketsTable(Table[SocketRow]):
         super().__init__(SOCKETS.columns(), NONE_LEFT, id="sockets")
         self.sorted_by = SOCKETS.sorted_by(SocketSort.REMAINING)
         self._drill: Key | None = None
+        self._titles: tuple[str, ...] = ("",)
+        self._failing = ""
 
     def show_frame(self, frame: Frame) -> None:
         """Draw the drilled sockets of this frame."""
@@ -131,13 +157,17 @@ class SocketsTable(Table[SocketRow]):
             return
         by = frame.view.socket_sort
         self.order_by(SOCKETS.sorted_by(by), frame.view.reverse)
-        order = "soonest first" if by is SocketSort.REMAINING and not self.reverse else f"by {by}{'↑' * self.reverse}"
-        count, change = len(frame.drill), ""
-        if frame.base is not None:
-            change = f" ({fmt.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
-        self.entitle(f"{whose(frame.view.drill)} ── {fmt.count(count)} socket{'s' * (count != 1)}{change} ── {order}")
+        self._titles, self._failing = _titles(frame), _failing(frame)
+        self._entitle()
+        count = len(frame.drill)
         self.empty = NO_MATCH if not count and _filtered_out(frame, frame.view.drill) else NONE_LEFT
         self.show(SocketRows(frame))
+
+    def on_resize(self) -> None:
+        self._entitle()
+
+    def _entitle(self) -> None:
+        self.entitle(*self._titles, alarm=self._failing)
 
     def row_text(self) -> str:
         """The selected socket in plain values; empty without sockets."""

@@ -1,20 +1,22 @@
-"""TIME_WAIT over time: the count with its forecast, entries per second, or the next releases per second."""
+"""TIME_WAIT over time: the count with its forecast, entries or the next releases per second; and failed connects."""
 
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 from textual.geometry import Size
 from textual.worker import Worker, WorkerState
 
 from twtop import formatting as fmt
 from twtop.analysis.timer_wheel import MINUTE_S
+from twtop.columns.failed import FAILED
 from twtop.columns.tones import Line, Tone
 from twtop.frame.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.sanitize import printable
 from twtop.ui.kit.panel import LinePanel
-from twtop.ui.kit.plot import Curve, Plot, draw, load
+from twtop.ui.kit.plot import Band, Curve, Plot, draw, load
 from twtop.ui.mark import Mark
 
 PASTS_S = (60, 120, 240)
@@ -30,6 +32,7 @@ class Mode(enum.StrEnum):
     COUNT = "count"
     ENTRIES = "entries per second"
     RELEASES = "releases per second"
+    FAILED = "failed connects per second"
 
 
 class Timeline(LinePanel, can_focus=True):
@@ -83,11 +86,14 @@ class Timeline(LinePanel, can_focus=True):
         waiting, limit = frame.matching, frame.snapshot.limits.max_tw_buckets
         match self.mode:
             case Mode.COUNT:
-                plot = _counts(waiting, limit)
+                plot = replace(_counts(waiting, limit), band=_failed_band(frame))
             case Mode.ENTRIES:
                 plot = _seconds(waiting.entered, -MINUTE_S, Tone.TIME_WAIT)
             case Mode.RELEASES:
                 plot = _seconds(waiting.releases, 0, Tone.FORECAST)
+            case Mode.FAILED:
+                start = -past_s(waiting)
+                plot = Plot(_failed(frame, start), start, 0, (*_minutes(start), (0, "now")))
         return replace(plot, marks=tuple(mark for mark in self._marked(frame) if mark[0] >= plot.start))
 
     def _marked(self, frame: Frame) -> Iterator[tuple[float, str]]:
@@ -117,10 +123,35 @@ def _counts(waiting: TimeWait, limit: int | None) -> Plot:
         ),
         start=start,
         end=MINUTE_S,
-        x_ticks=(*((at, f"−{fmt.span(-at)}") for at in range(start, 0, 60)), (0, "now"), (60, "+60 s")),
+        x_ticks=(*_minutes(start), (0, "now"), (60, "+60 s")),
         across=((float(limit), Tone.CRITICAL),) if limit and near else (),
         down=((0.0, Tone.DIM),),
     )
+
+
+def _minutes(start: int) -> Iterator[tuple[int, str]]:
+    """A tick for each minute of the past."""
+    return ((at, f"−{fmt.span(-at)}") for at in range(start, 0, 60))
+
+
+def _failed_band(frame: Frame) -> Band | None:
+    """Failed connects of the seconds in sight; None where none failed in them, or nobody knows."""
+    curves = _failed(frame, -past_s(frame.matching))
+    if not any(count > 0 for curve in curves for count in curve.y):
+        return None
+    every = "" if frame.matching is frame.total else " of all"
+    return Band(curves, f"{FAILED} fail/s{every}", Tone.CRITICAL)
+
+
+def _failed(frame: Frame, start: int) -> tuple[Curve, ...]:
+    """The failed connects of each whole second from `start` on. Where they were not counted there is a gap."""
+    failures = frame.analysis.reading.failures
+    if failures is None:
+        return ()
+    x = failures.ended - frame.snapshot.mono - len(failures.by_second) + 0.5 + np.arange(len(failures.by_second))
+    known = np.flatnonzero(~np.isnan(failures.by_second) & (x >= start))
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)
+    return tuple(Curve(x[run].tolist(), failures.by_second[run].tolist(), Tone.CRITICAL) for run in runs if len(run))
 
 
 def _seconds(counts: Counts | None, start: int, tone: Tone) -> Plot:
@@ -138,6 +169,12 @@ def _titles(mode: Mode, frame: Frame) -> tuple[str, ...]:
     what = "TIME_WAIT" if frame.matching is frame.total else "TIME_WAIT (filtered)"
     last, following = f"last {fmt.span(past_s(frame.matching))}", f"next {fmt.span(MINUTE_S)}"
     short = str(mode).replace(" per second", "/s")
+    if mode is Mode.FAILED:
+        failures, name = frame.analysis.reading.failures, str(mode).capitalize()
+        if failures is None:
+            why = "since no budget is near its end or the source cannot"
+            return f"{name}: not counted, {why}", f"{name}: not counted", "Failed connects/s", "Failed/s"
+        return f"{name}, {last}", name, "Failed connects/s", "Failed/s"
     if frame.matching.releases is None:
         said = f"{last}, the next unknown" if mode is Mode.COUNT else f"{mode} unknown"
         why = f", since {frame.snapshot.source} shows no timers"
