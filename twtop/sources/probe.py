@@ -31,11 +31,12 @@ RECEIVE_TIMEOUT_S = 5
 HEADER = struct.Struct("=IHHII")
 DONE_SIZE = HEADER.size + 4
 
-COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6")
+COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6", "net/stat/nf_conntrack")
 SYSCTLS = (
     "net/ipv4/ip_local_port_range",
     "net/ipv4/ip_local_reserved_ports",
     "net/ipv4/tcp_ehash_entries",
+    "net/ipv4/tcp_max_orphans",
     "net/ipv4/tcp_max_tw_buckets",
     "net/ipv4/tcp_rfc1337",
     "net/ipv4/tcp_timestamps",
