@@ -15,6 +15,7 @@ from twtop.analysis.kernel_costs import Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
 from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
+from twtop.analysis.unanswered import Unanswered, UnansweredWatch
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
@@ -27,7 +28,7 @@ class Analysis:
 
     `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is the number of timewait
     objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
-    CLOSE_WAIT stay (close_wait).
+    CLOSE_WAIT stay (close_wait). `unanswered` are the SYN_SENT that wait for an answer.
     """
 
     reading: Reading
@@ -41,6 +42,7 @@ class Analysis:
     forecast: Forecast
     minute: Minute
     staying_close_wait: int
+    unanswered: Unanswered
     counted: int | None
 
     def __post_init__(self) -> None:
@@ -69,13 +71,14 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn. Remembers recent dumps, peaks, CLOSE_WAIT and silent endpoints."""
 
     def __init__(self) -> None:
         self._last: Analysis | None = None
         self._recent = RecentDumps()
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
+        self._unanswered = UnansweredWatch()
         self._failures = FailureHistory()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
@@ -92,6 +95,7 @@ class Analyst:
                 found,
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
+                unanswered=self._unanswered.find(snapshot),
             )
         return self._last
 
@@ -115,6 +119,7 @@ def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: 
         forecast=outcome,
         minute=outcome.minute(reading, time_wait),
         staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
+        unanswered=UnansweredWatch().find(snapshot),
         counted=snapshot.gauges.get("tw"),
     )
 

@@ -84,5 +84,5 @@ def _columns(messages: NDArray[np.void]) -> Sockets:
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
-        **{name: messages[name].copy() for name in ("device", "rqueue", "wqueue", "uid", "inode")},
+        **{name: messages[name].copy() for name in ("retransmits", "device", "rqueue", "wqueue", "uid", "inode")},
     )
