@@ -11,6 +11,7 @@ from twtop.frame.groups import STATES
 from twtop.frame.history import History
 from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
+from twtop.verdicts.verdict import Evidence
 from twtop.verdicts.verdicts import verdicts
 
 
@@ -41,7 +42,7 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
         total=total,
         matching=matching,
         rates=rates.per_s,
-        verdicts=verdicts(analysis, rates),
+        verdicts=verdicts(Evidence(analysis, rates, owners)),
         shown=applied.shown,
         drill=applied.drill,
         port_map=applied.port_map,

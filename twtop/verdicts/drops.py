@@ -1,28 +1,161 @@
-"""DROPS: connections that the kernel drops, and what is near to it."""
+"""DROPS: what the kernel drops here, and where, and what is near to it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from twtop import formatting as fmt
-from twtop.analysis.analysis import Analysis
-from twtop.analysis.kernel_costs import accept_queue
-from twtop.verdicts.verdict import SHARE_CRITICAL, CounterRates, Level, Verdict, level_of, unknown
+from twtop.analysis.kernel_costs import Listener, fullest_listener
+from twtop.sanitize import printable
+from twtop.verdicts.verdict import (
+    SHARE_CRITICAL,
+    SHARE_WARN,
+    Evidence,
+    Level,
+    Verdict,
+    level_of,
+    noting_part,
+    unknown,
+)
+
+URGENCY = [Level.OK, Level.UNKNOWN, Level.WARN, Level.CRITICAL]
+
+ORPHANS_SHOWN = 0.01
+"""A machine has a few orphans at any time. From this share of their limit on they are told."""
+
+Near = tuple[str, Level]
+"""What a limited room holds, and how near that is to its limit."""
 
 
-def drops(analysis: Analysis, rates: CounterRates) -> Verdict:
-    snapshot = analysis.snapshot
-    total = snapshot.counters.get("ListenDrops")
-    if total is None:
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a counter has counted since the network namespace began, and its rate per second, None for unknown."""
+
+    total: int
+    per_s: float | None
+
+    def minus(self, *parts: "Count") -> "Count":
+        """The same without what these count too."""
+        total = self.total - sum(part.total for part in parts)
+        rates = [part.per_s for part in parts if part.per_s is not None]
+        if total <= 0:
+            return Count(0, 0.0)
+        return Count(total, None if self.per_s is None else max(0.0, self.per_s - sum(rates)))
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`what` is lost, and how much. `worst` is the level of any such loss."""
+
+    what: str
+    count: Count
+    worst: Level = Level.CRITICAL
+
+    @property
+    def level(self) -> Level:
+        return Level.UNKNOWN if self.count.per_s is None else self.worst if self.count.per_s else Level.OK
+
+
+def drops(evidence: Evidence) -> Verdict:
+    """The value is how many connections and packets are dropped per second."""
+    if "ListenDrops" not in evidence.analysis.snapshot.counters:
         return unknown("drops", "The kernel's drop counters")
-    queue = accept_queue(snapshot.sockets)
-    tracked, room = snapshot.gauges.get("conntrack"), snapshot.gauges.get("conntrack_max")
-    near = [f"the fullest accept queue is at {fmt.percent(queue)}"] if queue is not None else []
-    shares = [queue or 0.0]
-    if tracked is not None and room:
-        shares.append(tracked / room)
-        near.append(f"conntrack at {fmt.percent(tracked / room)}")
-    detail = "; " + ", ".join(near) if near else ""
-    per_s = 0.0 if total == 0 else rates.per_s.get("ListenDrops")
-    if per_s is None:
-        since = f"{fmt.count(total)} connections dropped since this network namespace began, the rate is not known yet"
-        return Verdict("drops", Level.UNKNOWN, None, "–", f"{since}{detail}.")
-    level = Level.CRITICAL if per_s else level_of(max(shares), SHARE_CRITICAL, 1.0)
-    what = f"Listeners drop {fmt.rate(per_s)} connections per second" if per_s else "No listener drops connections"
-    return Verdict("drops", level, per_s, fmt.per_s(per_s), f"{what}{detail}.")
+    dropped, hindered = _dropped(evidence), _hindered(evidence)
+    rates = [each.count.per_s for each in dropped]
+    per_s = None if None in rates else sum(rate for rate in rates if rate is not None)
+    near = [*_accept_queue(evidence), *_conntrack(evidence), *_orphans(evidence)]
+    levels = [each.level for each in (*dropped, *hindered)] + [level for _, level in near]
+    text = "; ".join([_told([*dropped, *hindered]) or _quiet(evidence), *(what for what, _ in near)])
+    verdict = Verdict("drops", max(levels, key=URGENCY.index), per_s, fmt.per_s(per_s), f"{text}.")
+    return noting_part(evidence.analysis, verdict)
+
+
+def _count(evidence: Evidence, counter: str) -> Count:
+    """A counter that this kernel lacks has counted nothing."""
+    total = evidence.analysis.snapshot.counters.get(counter, 0)
+    return Count(total, evidence.rates.per_s.get(counter) if total else 0.0)
+
+
+def _dropped(evidence: Evidence) -> list[Loss]:
+    """ListenDrops has ListenOverflows and TCPReqQFullDrop (tcp_conn_request, tcp_v4_syn_recv_sock).
+
+    conntrack_drop counts what finds the table full, and what clashes (nf_conntrack_in, nf_ct_resolve_clash).
+    """
+    full, no_cookie = _count(evidence, "ListenOverflows"), _count(evidence, "TCPReqQFullDrop")
+    return [
+        Loss("connections at a full accept queue", full),
+        Loss("SYN at a full SYN queue, since tcp_syncookies is 0", no_cookie),
+        Loss("connections at a listener for another reason", _count(evidence, "ListenDrops").minus(full, no_cookie)),
+        Loss("packets in conntrack", _count(evidence, "conntrack_drop")),
+        Loss("connections by RST, for too many orphans or too little memory", _count(evidence, "TCPAbortOnMemory")),
+    ]
+
+
+def _hindered(evidence: Evidence) -> list[Loss]:
+    """What is not in the sum: it is counted among the drops of conntrack too, or no connection is lost."""
+    return [
+        Loss("failed inserts into conntrack", _count(evidence, "conntrack_insert_failed"), Level.WARN),
+        Loss("conntrack entries that gave way to new ones", _count(evidence, "conntrack_early_drop"), Level.WARN),
+        Loss("SYN cookies, since a SYN queue is full", _count(evidence, "TCPReqQFullDoCookies"), Level.WARN),
+    ]
+
+
+def _told(losses: Iterable[Loss]) -> str:
+    """All that is lost now, the worst first; otherwise what was lost before, if its rate is unknown; else nothing."""
+    now = [loss for loss in losses if loss.count.per_s]
+    now.sort(key=lambda loss: (URGENCY.index(loss.level), loss.count.per_s), reverse=True)
+    if now:
+        return "Dropped per second: " + ", ".join(f"{fmt.rate(loss.count.per_s)} {loss.what}" for loss in now)
+    before = [loss for loss in losses if loss.count.per_s is None]
+    if not before:
+        return ""
+    told = ", ".join(f"{fmt.count(loss.count.total)} {loss.what}" for loss in before)
+    return f"Dropped since this network namespace began: {told}; the rate is not known yet"
+
+
+def _quiet(evidence: Evidence) -> str:
+    """A kernel may have conntrack without its statistics (CONFIG_NF_CONNTRACK_PROCFS)."""
+    snapshot = evidence.analysis.snapshot
+    if "conntrack_drop" in snapshot.counters:
+        return "Neither listeners nor conntrack drop connections"
+    unknown_too = ", what conntrack drops cannot be read here" if "conntrack" in snapshot.gauges else ""
+    return f"No listener drops connections{unknown_too}"
+
+
+def _accept_queue(evidence: Evidence) -> list[Near]:
+    sockets = evidence.analysis.snapshot.sockets
+    listener = fullest_listener(sockets)
+    if listener is None:
+        return []
+    level = level_of(listener.share, SHARE_CRITICAL, 1.0)
+    if not listener.waiting:
+        return [("all accept queues are empty", level)]
+    return [(f"the fullest accept queue is that of {_name(evidence, listener)}: {listener.fill}", level)]
+
+
+def _name(evidence: Evidence, listener: Listener) -> str:
+    """Its end, and its process if that is known."""
+    sockets, owner = evidence.analysis.snapshot.sockets, int(evidence.owners.process[listener.row])
+    address = sockets.addresses.integer(sockets.local[listener.row])
+    end = fmt.endpoint(address, int(sockets.lport[listener.row]))
+    if owner < 0:
+        return end
+    process = evidence.owners.processes[owner]
+    return f"{end} ({printable(process.name)} {process.pid})"
+
+
+def _conntrack(evidence: Evidence) -> list[Near]:
+    gauges = evidence.analysis.snapshot.gauges
+    tracked, room = gauges.get("conntrack"), gauges.get("conntrack_max")
+    if tracked is None or not room:
+        return []
+    return [(f"conntrack is at {fmt.percent(tracked / room)}", level_of(tracked / room, SHARE_CRITICAL, 1.0))]
+
+
+def _orphans(evidence: Evidence) -> list[Near]:
+    """From half of the limit on, the kernel resets an orphan that does not get on (tcp_out_of_resources)."""
+    gauges = evidence.analysis.snapshot.gauges
+    orphans, limit = gauges.get("orphan"), gauges.get("orphan_max")
+    if not orphans or not limit or orphans / limit < ORPHANS_SHOWN:
+        return []
+    share = f"the machine has {fmt.count(orphans)} of {fmt.count(limit)} orphans"
+    return [(share, level_of(orphans / limit, SHARE_WARN, 1.0))]

@@ -1,0 +1,132 @@
+"""SYN: endpoints that do not answer. The kernel says how often each client has sent its SYN again."""
+
+import contextlib
+import errno
+import socket
+import time
+from collections import deque
+
+from tests.support.in_namespace import in_namespace, wait_until
+from tests.support.not_none import known
+from tests.support.silent_network import begin, begun, retransmits, silent_network
+from tests.support.watch import Watch, verdict_of
+from twtop.analysis.unanswered import SilentEndpoint
+from twtop.demo.load import listener
+from twtop.frame.frame import Frame
+from twtop.model import TcpState
+from twtop.sources.decode import decode
+from twtop.sources.probe import read_procfs, read_sample
+from twtop.verdicts.verdict import Level, Verdict
+
+SILENT, OTHER = ("198.18.0.1", 443), ("198.18.0.2", 80)
+
+
+def syn(frame: Frame) -> Verdict:
+    return verdict_of(frame, "unanswered")
+
+
+def worst(frame: Frame) -> SilentEndpoint:
+    return known(frame.analysis.unanswered.worst)
+
+
+@in_namespace
+def test_the_endpoint_is_named_for_which_most_wait_and_since_when() -> None:
+    silent_network()
+    watch = Watch()
+    with contextlib.ExitStack() as ends:
+        began = time.monotonic()
+        clients, others = begun(SILENT, 20, ends), begun(OTHER, 3, ends)
+        wait_until(lambda: all(map(retransmits, clients + others)), what="a retransmit of each")
+        fewest = max(map(retransmits, clients))
+        frame = watch.frame()
+        assert fewest <= worst(frame).retransmits <= max(map(retransmits, clients))
+        assert (syn(frame).level, syn(frame).short, syn(frame).value) == (Level.CRITICAL, "23 unanswered", 23)
+        assert syn(frame).text.startswith("198.18.0.1:443 leaves 20 SYN unanswered, for ")
+        assert "3 more wait for 1 other endpoint" in syn(frame).text
+        assert began <= worst(frame).since <= frame.snapshot.mono - 1
+        again = max(map(retransmits, clients)) + 1
+        wait_until(lambda: min(map(retransmits, clients)) >= again, what="one more retransmit of each")
+        assert began <= worst(watch.frame()).since <= worst(frame).since
+    assert syn(watch.frame()).text == "No connect() waits for an answer."
+
+
+@in_namespace
+def test_syn_sent_that_come_and_go_are_no_alarm() -> None:
+    """Each waits for a third of a second, as for a far host. A frame counts if no SYN was sent again before it."""
+    silent_network()
+    watch, waiting, judged = Watch(), deque[tuple[float, socket.socket]](), 0
+    while judged < 5:
+        waiting.append((time.monotonic() + 0.3, begin(SILENT)))
+        while waiting[0][0] <= time.monotonic():
+            waiting.popleft()[1].close()
+        if len(waiting) % 15 == 0:
+            frame = watch.frame()
+            if not any(retransmits(client) for _, client in waiting):
+                assert frame.states.count[TcpState.SYN_SENT] >= 15
+                assert (syn(frame).level, syn(frame).short) == (Level.OK, "ok")
+                assert "SYN_SENT wait for an answer, less than a second each" in syn(frame).text
+                judged += 1
+        time.sleep(0.005)
+    for _, client in waiting:
+        client.close()
+
+
+@in_namespace
+def test_a_single_client_may_have_lost_packets_until_its_third_retransmit() -> None:
+    """Both sources that know of retransmits say the same as the kernel does to the client."""
+    silent_network()
+    watch = Watch()
+    with begin(SILENT) as client:
+        while retransmits(client) < 3:
+            sent, frame = retransmits(client), watch.frame()
+            if retransmits(client) < 3:
+                assert syn(frame).level is Level.OK
+                assert ("so few may be lost packets" in syn(frame).text) or not sent
+            time.sleep(0.05)
+        assert worst(watch.until("unanswered", Level.WARN)).retransmits >= 3
+        steady = retransmits(client)
+        seen = [int(decode(read()).sockets.retransmits.max()) for read in (read_sample, read_procfs)]
+        assert seen in ([steady] * 2, [retransmits(client)] * 2, [steady, retransmits(client)])
+
+
+@in_namespace
+def test_a_listener_here_whose_accept_queue_is_full_is_named_as_the_reason() -> None:
+    """The kernel drops each SYN to it and counts that. Once the queue is longer, all get in."""
+    watch = Watch()
+    with listener(("127.0.0.1", 81)) as server, contextlib.ExitStack() as ends:
+        server.listen(0)  # room for one
+        watch.frame()
+        clients = begun(server.getsockname(), 20, ends)
+        wait_until(lambda: sum(map(bool, map(retransmits, clients))) == 19, what="retransmits")
+        fewest = sum(map(retransmits, clients))
+        frame = watch.frame()
+        dropped = frame.snapshot.counters["ListenDrops"]
+        assert 19 + fewest <= dropped <= 19 + sum(map(retransmits, clients))
+        assert syn(frame).level is Level.CRITICAL
+        assert "it listens here, and its accept queue is full: 1 of 1" in syn(frame).text
+        assert (worst(frame).waiting, worst(frame).answered) == (19, 1)
+        drops = verdict_of(frame, "drops")
+        assert drops.level is Level.CRITICAL
+        assert drops.text.startswith("Dropped per second: ")
+        assert "connections at a full accept queue; the fullest accept queue is that of 127.0.0.1:81:" in drops.text
+        assert known(drops.value) > 0
+        server.listen(100)
+        watch.until("unanswered", Level.OK)
+        assert [client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for client in clients] == [0] * 20
+        assert all(client.getpeername() for client in clients)
+
+
+@in_namespace
+def test_attempts_that_are_refused_are_counted() -> None:
+    watch = Watch()
+    before = watch.frame()
+    for _ in range(50):
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", 81)) == errno.ECONNREFUSED
+    frame = watch.frame()
+    spent = frame.snapshot.mono - before.snapshot.mono
+    assert known(frame.rates["AttemptFails"]) * spent == 50
+    if spent < 4:
+        assert syn(frame).level is Level.WARN
+        assert "attempts per second fail, refused or given up" in syn(frame).text
+    assert syn(watch.frame()).level is Level.OK

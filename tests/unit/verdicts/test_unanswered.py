@@ -1,0 +1,93 @@
+"""SYN: from how many SYN without an answer it warns, and what it then says."""
+
+import numpy as np
+import pytest
+
+from tests.support.built_frames import frame, frames
+from tests.support.not_none import known
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.frame.frame import Frame
+from twtop.verdicts.verdict import Level, Verdict
+
+
+def syn_sent(count: int, retransmits: int = 1, to: str = "10.0.0.9:443", first: int = 33_000) -> Block:
+    """SYN_SENT that have sent their SYN so often again, and will once more within a second."""
+    lports = first + np.arange(count)
+    return many("10.0.0.1", to, "SYN_SENT", lports=lports, retransmits=retransmits, remaining=0.4)
+
+
+def answered(count: int) -> Block:
+    return many("10.0.0.1", "10.0.0.9:443", lports=50_000 + np.arange(count))
+
+
+def syn(found: Frame) -> Verdict:
+    return next(each for each in found.verdicts if each.id == "unanswered")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "retransmits", "established", "level"),
+    [
+        (500, 0, 0, Level.OK),
+        (9, 1, 0, Level.OK),
+        (9, 2, 0, Level.OK),
+        (1, 3, 0, Level.WARN),
+        (9, 3, 0, Level.WARN),
+        (10, 1, 0, Level.CRITICAL),
+        (10, 1, 10, Level.WARN),
+        (10, 3, 5000, Level.CRITICAL),
+        (100, 1, 5000, Level.WARN),
+    ],
+)
+def test_levels(waiting: int, retransmits: int, established: int, level: Level) -> None:
+    """Many that wait beside more that are answered have lost packets; if all wait, nobody is there."""
+    blocks = [syn_sent(waiting, retransmits), *([answered(established)] if established else [])]
+    assert syn(frame(*blocks)).level is level
+
+
+def test_the_endpoint_that_answers_fewer_than_it_leaves_waiting_comes_first() -> None:
+    found = syn(frame(syn_sent(40), answered(60), syn_sent(12, to="10.0.0.7:80", first=40_000)))
+    assert (found.level, found.value) == (Level.CRITICAL, 52)
+    assert found.text == (
+        "10.0.0.7:80 leaves 12 SYN unanswered, for 1 s at least, retransmitted once; 40 more wait for 1 other endpoint."
+    )
+
+
+def test_it_is_silent_since_its_first_syn_and_for_as_long_as_somebody_waits() -> None:
+    """Clients that give up and begin anew leave gaps of some seconds; after a longer one it begins anew."""
+    waits = {0: 2, 1: 3, 2: 0, 3: 0, 4: 1, 10: 0, 11: 1}
+    ticks = [make_sample(*([syn_sent(12, sent)] if sent else []), at=at) for at, sent in waits.items()]
+    since = [each.since if (each := found.analysis.unanswered.worst) else None for found in frames(*ticks)]
+    assert since == [998, 998, None, None, 998, None, 1010]
+
+
+def test_a_later_look_at_the_same_sockets_has_waited_longer() -> None:
+    [first] = frames(make_sample(syn_sent(12, 4)))
+    later = first.analysis.at(next(iter(frames(make_sample(at=7)))).snapshot)
+    assert known(later.unanswered.worst).since == later.snapshot.mono - 11
+
+
+@pytest.mark.parametrize("queued", [128, 129])
+@pytest.mark.parametrize("bound", ["10.0.0.9:443", "0.0.0.0:443", "[::]:443"])
+def test_a_full_accept_queue_here_is_the_reason(bound: str, queued: int) -> None:
+    """A listener on all addresses is meant if some connection here has the address."""
+    listener = sock(bound, state="LISTEN", rqueue=queued, wqueue=128)
+    accepted = sock("10.0.0.9:443", "10.0.0.1:50000")
+    text = syn(frame(listener, accepted, syn_sent(12))).text
+    assert ("it listens here, and its accept queue is full: 129 of 129" in text) == (queued == 129)
+
+
+def test_a_listener_on_all_addresses_is_not_that_of_another_machine() -> None:
+    listener = sock("0.0.0.0:443", state="LISTEN", rqueue=129, wqueue=128)
+    assert "listens here" not in syn(frame(listener, syn_sent(12))).text
+
+
+@pytest.mark.parametrize(("failed", "opened", "level"), [(9, 9, "ok"), (10, 20, "warn"), (10, 21, "ok")])
+def test_attempts_that_fail_at_once_warn_if_they_are_half_of_all(failed: int, opened: int, level: str) -> None:
+    counters = {"AttemptFails": failed, "ActiveOpens": opened}
+    found = frames(make_sample(counters=dict.fromkeys(counters, 0)), make_sample(counters=counters, at=1))[-1]
+    assert syn(found).level == level
+    assert (f"{failed} attempts per second fail" in syn(found).text) == (level == "warn")
+
+
+def test_without_their_rate_attempts_that_fail_are_not_told() -> None:
+    assert syn(frames(make_sample(counters={"AttemptFails": 900, "ActiveOpens": 900}))[0]).level is Level.OK

@@ -1,0 +1,83 @@
+"""SYN: connect() calls that nobody answers, or that fail in another way than for want of a port."""
+
+from twtop import formatting as fmt
+from twtop.analysis.analysis import Analysis
+from twtop.analysis.kernel_costs import listener_at
+from twtop.analysis.unanswered import SilentEndpoint
+from twtop.verdicts.verdict import Evidence, Level, Verdict, noting_part
+
+FEW = 10
+"""So many SYN without an answer are no longer taken for a few lost packets."""
+
+NO_CHANCE = 3
+"""So many retransmits of one SYN are none either: at 1 % of loss, one SYN in a hundred million has them."""
+
+FAILING_PER_S, FAILING_SHARE = 10, 0.5
+"""From this rate on, and from this share of all attempts, warn of attempts that fail at once."""
+
+
+def unanswered(evidence: Evidence) -> Verdict:
+    """Critical where at least FEW wait for an endpoint that answers fewer, or none of NO_CHANCE attempts."""
+    analysis, found = evidence.analysis, evidence.analysis.unanswered
+    if found.waiting is None:
+        text = f"{_syn_sent(found.syn_sent)} for an answer; for how long cannot be read here."
+        return noting_part(analysis, Verdict("unanswered", Level.UNKNOWN, None, "–", text))
+    failing = _failing(evidence)
+    level = Level.WARN if failing else Level.OK
+    short = f"{fmt.per_s(failing)} fail" if failing else "ok"
+    worst = found.worst
+    if worst is None:
+        text = "No connect() waits for an answer"
+        if found.syn_sent:
+            text = f"{_syn_sent(found.syn_sent)} for an answer, less than a second each"
+    else:
+        text = _silence(analysis, worst) + _reason(evidence, worst)
+        if found.waiting > worst.waiting:
+            text += f"; {fmt.count(found.waiting - worst.waiting)} more wait for {_others(found.endpoints - 1)}"
+        if found.waiting >= FEW or worst.retransmits >= NO_CHANCE:
+            short = f"{fmt.count(found.waiting)} unanswered"
+            dead = worst.waiting > worst.answered or worst.retransmits >= NO_CHANCE
+            level = Level.CRITICAL if worst.waiting >= FEW and dead else Level.WARN
+        else:
+            text += "; so few may be lost packets"
+    if failing:
+        text += f"; {fmt.rate(failing)} attempts per second fail, refused or given up"
+    return noting_part(analysis, Verdict("unanswered", level, float(found.waiting), short, f"{text}."))
+
+
+def _syn_sent(count: int) -> str:
+    return "1 SYN_SENT waits" if count == 1 else f"{fmt.count(count)} SYN_SENT wait"
+
+
+def _others(count: int) -> str:
+    return f"{fmt.count(count)} other endpoint{'s' * (count != 1)}"
+
+
+def _silence(analysis: Analysis, worst: SilentEndpoint) -> str:
+    """Who does not answer, how many SYN, and for how long."""
+    for_s = analysis.snapshot.mono - worst.since
+    again = "once" if worst.retransmits == 1 else f"up to {worst.retransmits} times"
+    text = f"{fmt.endpoint(worst.address, worst.port)} leaves {fmt.count(worst.waiting)} SYN unanswered, "
+    text += f"for {fmt.span(for_s)} at least, retransmitted {again}"
+    if worst.answered:
+        text += f", beside {fmt.count(worst.answered)} connections that it has answered"
+    return text
+
+
+def _reason(evidence: Evidence, worst: SilentEndpoint) -> str:
+    """Why nobody answers, as far as it is to be seen here."""
+    listener = listener_at(evidence.analysis.snapshot.sockets, worst.address, worst.port)
+    if listener is not None and listener.share >= 1:
+        return f"; it listens here, and its accept queue is full: {listener.fill}"
+    return "; conntrack drops packets here" if evidence.rates.per_s.get("conntrack_drop") else ""
+
+
+def _failing(evidence: Evidence) -> float | None:
+    """Attempts that fail per second (AttemptFails), if they are many; None otherwise, or where that is unknown.
+
+    The kernel counts those that were refused or given up, and those of peers that broke off a handshake.
+    """
+    failed, opened = evidence.rates.per_s.get("AttemptFails"), evidence.rates.per_s.get("ActiveOpens")
+    if not failed or failed < FAILING_PER_S or opened is None or failed < FAILING_SHARE * opened:
+        return None
+    return failed
