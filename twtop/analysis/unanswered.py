@@ -26,8 +26,8 @@ class SilentEndpoint:
     """A remote endpoint that does not answer: a 128-bit `address` and a `port`.
 
     `waiting` counts the SYN_SENT to it that have sent their SYN again, and `retransmits` is how often one of them has
-    at most. `answered` counts the connections with it that are past SYN_SENT. `since` is when the first of them began
-    to wait, on the clock of `Snapshot.mono`: then or earlier.
+    at most. `answered` counts the connections with it that are past SYN_SENT. `silent_s` is for how many seconds it had
+    been silent when the sockets were read, at least.
     """
 
     address: int
@@ -35,7 +35,7 @@ class SilentEndpoint:
     waiting: int
     retransmits: int
     answered: int
-    since: float
+    silent_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class UnansweredWatch:
                 waiting=int(waiting[worst]),
                 retransmits=int(longest[worst]),
                 answered=int(answered[worst]),
-                since=float(since[worst]),
+                silent_s=snapshot.dumped - float(since[worst]),
             ),
         )
 

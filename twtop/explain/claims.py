@@ -124,8 +124,8 @@ def _chains(load: HashLoad | None) -> str:
     if load.most == load.least:
         return f"{load.least:.2f} sockets per hash bucket"
     if load.most is None:
-        return f"at least {load.least:.2f} sockets per hash bucket, which other network namespaces share"
-    return f"{load.least:.2f} to {load.most:.2f} sockets per hash bucket, which other network namespaces share"
+        return f"at least {load.least:.2f} sockets per hash bucket, as other network namespaces use the table too"
+    return f"{load.least:.2f} to {load.most:.2f} sockets per hash bucket, as other network namespaces use the table too"
 
 
 def _one_client(frame: Frame) -> Claim:

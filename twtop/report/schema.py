@@ -99,6 +99,9 @@ SILENT = (
     EndpointField("answered", COUNT, "Connections with it that are past SYN_SENT.", lambda it: it.answered),
     EndpointField("retransmits", COUNT, "How often one of them has sent its SYN again, at most.",
         lambda it: it.retransmits),
+    EndpointField("silent_s", POSITIVE,
+        "For how many seconds it had been silent when the sockets were read, at least.",
+        lambda it: round(it.silent_s, 3)),
 )  # fmt: skip
 
 UNANSWERED = (

@@ -31,10 +31,11 @@ def unanswered(evidence: Evidence) -> Verdict:
         if found.syn_sent:
             text = f"{_syn_sent(found.syn_sent)} for an answer, less than a second each"
     else:
-        text = _silence(analysis, worst) + _reason(evidence, worst)
+        reason = _reason(evidence, worst)
+        text = _silence(analysis, worst) + reason
         if found.waiting > worst.waiting:
             text += f"; {fmt.count(found.waiting - worst.waiting)} more wait for {_others(found.endpoints - 1)}"
-        if found.waiting >= FEW or worst.retransmits >= NO_CHANCE:
+        if found.waiting >= FEW or worst.retransmits >= NO_CHANCE or reason:
             short = f"{fmt.count(found.waiting)} unanswered"
             dead = worst.waiting > worst.answered or worst.retransmits >= NO_CHANCE
             level = Level.CRITICAL if worst.waiting >= FEW and dead else Level.WARN
@@ -55,7 +56,7 @@ def _others(count: int) -> str:
 
 def _silence(analysis: Analysis, worst: SilentEndpoint) -> str:
     """Who does not answer, how many SYN, and for how long."""
-    for_s = analysis.snapshot.mono - worst.since
+    for_s = worst.silent_s + analysis.snapshot.age_s
     again = "once" if worst.retransmits == 1 else f"up to {worst.retransmits} times"
     text = f"{fmt.endpoint(worst.address, worst.port)} leaves {fmt.count(worst.waiting)} SYN unanswered, "
     text += f"for {fmt.span(for_s)} at least, retransmitted {again}"

@@ -1,12 +1,14 @@
 """SYN: from how many SYN without an answer it warns, and what it then says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.support.built_frames import frame, frames
-from tests.support.not_none import known
+from tests.support.built_frames import Run, frame, frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.frame.frame import Frame
+from twtop.sources.probe import COUNTERS_ONLY
 from twtop.verdicts.verdict import Level, Verdict
 
 
@@ -56,14 +58,16 @@ def test_it_is_silent_since_its_first_syn_and_for_as_long_as_somebody_waits() ->
     """Clients that give up and begin anew leave gaps of some seconds; after a longer one it begins anew."""
     waits = {0: 2, 1: 3, 2: 0, 3: 0, 4: 1, 10: 0, 11: 1}
     ticks = [make_sample(*([syn_sent(12, sent)] if sent else []), at=at) for at, sent in waits.items()]
-    since = [each.since if (each := found.analysis.unanswered.worst) else None for found in frames(*ticks)]
-    assert since == [998, 998, None, None, 998, None, 1010]
+    silent = [each.silent_s if (each := found.analysis.unanswered.worst) else None for found in frames(*ticks)]
+    assert silent == [2, 3, None, None, 6, None, 1]
 
 
 def test_a_later_look_at_the_same_sockets_has_waited_longer() -> None:
-    [first] = frames(make_sample(syn_sent(12, 4)))
-    later = first.analysis.at(next(iter(frames(make_sample(at=7)))).snapshot)
-    assert known(later.unanswered.worst).since == later.snapshot.mono - 11
+    """Between two dumps the time goes on."""
+    run = Run()
+    run.tick(make_sample(syn_sent(12, 4)))
+    run.tick(replace(make_sample(at=7), dump=None, request=COUNTERS_ONLY))
+    assert syn(run.show()).text.startswith("10.0.0.9:443 leaves 12 SYN unanswered, for 11 s at least")
 
 
 @pytest.mark.parametrize("queued", [128, 129])
@@ -72,8 +76,10 @@ def test_a_full_accept_queue_here_is_the_reason(bound: str, queued: int) -> None
     """A listener on all addresses is meant if some connection here has the address."""
     listener = sock(bound, state="LISTEN", rqueue=queued, wqueue=128)
     accepted = sock("10.0.0.9:443", "10.0.0.1:50000")
-    text = syn(frame(listener, accepted, syn_sent(12))).text
-    assert ("it listens here, and its accept queue is full: 129 of 129" in text) == (queued == 129)
+    found = syn(frame(listener, accepted, syn_sent(2)))
+    assert (found.level is Level.WARN) == (queued == 129)
+    assert ("it listens here, and its accept queue is full: 129 of 129" in found.text) == (queued == 129)
+    assert ("so few may be lost packets" in found.text) == (queued == 128)
 
 
 def test_a_listener_on_all_addresses_is_not_that_of_another_machine() -> None:
