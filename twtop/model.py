@@ -228,6 +228,7 @@ class Snapshot:
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
       runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
+    - `listener_drops` maps the inode of each listener to the connections that it has dropped so far; None for unknown.
     - `failed_connects` are those since the snapshot before, None while nobody counts them: that is unknown, not none.
     """
 
@@ -251,6 +252,7 @@ class Snapshot:
     part: bool = False
     holders: "Mapping[int, Process] | None" = None
     is_this_machine: bool = True
+    listener_drops: Mapping[int, int] | None = None
     failed_connects: FailedConnects | None = None
 
     @property

@@ -1,6 +1,7 @@
 """DROPS: what conntrack drops, and whose counters the kernel shows to whom."""
 
 import contextlib
+import socket
 
 from tests.support.conntrack import STATISTICS, entries, fill, most_entries, track
 from tests.support.in_namespace import in_namespace, run_in_namespace, wait_until
@@ -8,6 +9,7 @@ from tests.support.not_none import known
 from tests.support.silent_network import begun, retransmits
 from tests.support.watch import Watch, verdict_of
 from twtop.demo.load import listener, open_client
+from twtop.model import TcpState
 from twtop.sources.decode_counters import decode_counters
 from twtop.sources.probe import read_files
 from twtop.verdicts.verdict import Level
@@ -63,3 +65,32 @@ def test_each_namespace_has_its_own_counters_of_conntrack_and_everyone_may_read_
 
     dropped, room = run_in_namespace(body)
     assert (dropped, room > 0) == (0, True)
+
+
+@in_namespace
+def test_the_listener_that_drops_is_named_whose_queue_is_empty_again() -> None:
+    """Another one has dropped more, but before. All queues are empty whenever sockets are read."""
+    watch = Watch()
+    with listener(("127.0.0.1", 81)) as former, listener(("127.0.0.1", 82)) as now:
+        watch.frame()
+        assert overflowed(former, 9) == 8
+        assert "127.0.0.1:81 drops most" in verdict_of(watch.frame(), "drops").text
+        assert overflowed(now, 5) == 4
+        frame = watch.frame()
+        text = verdict_of(frame, "drops").text
+        assert "connections at a full accept queue; 127.0.0.1:82 drops most, " in text
+        assert text.count("all accept queues are empty") == 1
+        assert (frame.snapshot.counters["ListenDrops"], sum(known(frame.snapshot.listener_drops).values())) == (12, 12)
+
+
+def overflowed(server: socket.socket, clients: int) -> int:
+    """Let so many connect to a listener that has room for one, and then accept that one; how many are not answered."""
+    server.listen(0)
+    with contextlib.ExitStack() as ends:
+        states = [state(client) for client in begun(server.getsockname(), clients, ends)]
+        server.accept()[0].close()
+    return states.count(TcpState.SYN_SENT)
+
+
+def state(client: socket.socket) -> int:
+    return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

@@ -11,7 +11,7 @@ from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.failures import FailureHistory, Failures
 from twtop.analysis.forecast import Forecast, Minute, forecast
-from twtop.analysis.kernel_costs import Memory, memory
+from twtop.analysis.kernel_costs import Dropper, DropperWatch, Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
 from twtop.analysis.reading import DumpSummary, Reading, RecentDumps, take_reading
@@ -29,6 +29,7 @@ class Analysis:
     `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is the number of timewait
     objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
     CLOSE_WAIT stay (close_wait). `unanswered` are the SYN_SENT that wait for an answer.
+    `dropper` is the listener that has dropped most since the dump before, None for none or unknown.
     """
 
     reading: Reading
@@ -44,6 +45,7 @@ class Analysis:
     staying_close_wait: int
     unanswered: Unanswered
     counted: int | None
+    dropper: Dropper | None = None
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.time_wait)
@@ -79,6 +81,7 @@ class Analyst:
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
         self._unanswered = UnansweredWatch()
+        self._droppers = DropperWatch()
         self._failures = FailureHistory()
 
     def analyse(self, snapshot: Snapshot) -> Analysis:
@@ -96,6 +99,7 @@ class Analyst:
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
                 unanswered=self._unanswered.find(snapshot),
+                dropper=self._droppers.find(snapshot),
             )
         return self._last
 

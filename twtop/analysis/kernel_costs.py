@@ -1,5 +1,6 @@
 """What sockets cost the kernel: memory, hash chains, accept queues."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,34 @@ class Listener:
         if self.room is None:
             return f"{fmt.count(self.waiting)} connections wait, its backlog is unknown"
         return f"{fmt.count(self.waiting)} of {fmt.count(self.room)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropper:
+    """The listener that drops most: its row, and how many connections per second."""
+
+    row: int
+    per_s: float
+
+
+class DropperWatch:
+    """Finds the listener that drops most between one dump and the next of a run."""
+
+    def __init__(self) -> None:
+        self._before: Mapping[int, int] = {}
+        self._dumped = np.inf
+
+    def find(self, snapshot: Snapshot) -> Dropper | None:
+        """None where none drops, and where that is unknown. A listener that is new has dropped nothing before."""
+        drops, before, span = snapshot.listener_drops or {}, self._before, snapshot.dumped - self._dumped
+        self._before, self._dumped = drops, snapshot.dumped
+        more = {inode: count - before.get(inode, 0) for inode, count in drops.items()}
+        most = max(more, key=more.__getitem__, default=0)
+        sockets = snapshot.sockets
+        rows = np.flatnonzero((sockets.state == TcpState.LISTEN) & (sockets.inode == most))
+        if span <= 0 or not len(rows) or more.get(most, 0) <= 0:
+            return None
+        return Dropper(int(rows[0]), more[most] / span)
 
 
 def fullest_listener(sockets: Sockets) -> Listener | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from twtop import formatting as fmt
-from twtop.analysis.kernel_costs import Listener, fullest_listener
+from twtop.analysis.kernel_costs import fullest_listener
 from twtop.sanitize import printable
 from twtop.verdicts.verdict import (
     SHARE_CRITICAL,
@@ -62,7 +62,7 @@ def drops(evidence: Evidence) -> Verdict:
     dropped, hindered = _dropped(evidence), _hindered(evidence)
     rates = [each.count.per_s for each in dropped]
     per_s = None if None in rates else sum(rate for rate in rates if rate is not None)
-    near = [*_accept_queue(evidence), *_conntrack(evidence), *_orphans(evidence)]
+    near = [*_dropper(evidence), *_accept_queue(evidence), *_conntrack(evidence), *_orphans(evidence)]
     levels = [each.level for each in (*dropped, *hindered)] + [level for _, level in near]
     text = "; ".join([_told([*dropped, *hindered]) or _quiet(evidence), *(what for what, _ in near)])
     verdict = Verdict("drops", max(levels, key=URGENCY.index), per_s, fmt.per_s(per_s), f"{text}.")
@@ -121,6 +121,14 @@ def _quiet(evidence: Evidence) -> str:
     return f"No listener drops connections{unknown_too}"
 
 
+def _dropper(evidence: Evidence) -> list[Near]:
+    """The listener that drops most. Its accept queue may be empty again when the sockets are read."""
+    found = evidence.analysis.dropper
+    if found is None or not _count(evidence, "ListenDrops").per_s:
+        return []
+    return [(f"{_name(evidence, found.row)} drops most, {fmt.per_s(found.per_s)}", Level.OK)]
+
+
 def _accept_queue(evidence: Evidence) -> list[Near]:
     sockets = evidence.analysis.snapshot.sockets
     listener = fullest_listener(sockets)
@@ -129,14 +137,13 @@ def _accept_queue(evidence: Evidence) -> list[Near]:
     level = level_of(listener.share, SHARE_CRITICAL, 1.0)
     if not listener.waiting:
         return [("all accept queues are empty", level)]
-    return [(f"the fullest accept queue is that of {_name(evidence, listener)}: {listener.fill}", level)]
+    return [(f"the fullest accept queue is that of {_name(evidence, listener.row)}: {listener.fill}", level)]
 
 
-def _name(evidence: Evidence, listener: Listener) -> str:
-    """Its end, and its process if that is known."""
-    sockets, owner = evidence.analysis.snapshot.sockets, int(evidence.owners.process[listener.row])
-    address = sockets.addresses.integer(sockets.local[listener.row])
-    end = fmt.endpoint(address, int(sockets.lport[listener.row]))
+def _name(evidence: Evidence, row: int) -> str:
+    """The end of a listener, and its process if that is known."""
+    sockets, owner = evidence.analysis.snapshot.sockets, int(evidence.owners.process[row])
+    end = fmt.endpoint(sockets.addresses.integer(sockets.local[row]), int(sockets.lport[row]))
     if owner < 0:
         return end
     process = evidence.owners.processes[owner]
