@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+import struct
 import time
 from collections import deque
 
@@ -110,7 +111,8 @@ def test_a_listener_here_whose_accept_queue_is_full_is_named_as_the_reason() -> 
         drops = verdict_of(frame, "drops")
         assert drops.level is Level.CRITICAL
         assert drops.text.startswith("Dropped per second: ")
-        assert "connections at a full accept queue; the fullest accept queue is that of 127.0.0.1:81:" in drops.text
+        assert "connections at a full accept queue; 127.0.0.1:81 drops most, " in drops.text
+        assert "/s, and has the fullest accept queue: 1 of 1" in drops.text
         assert known(drops.value) > 0
         server.listen(100)
         watch.until("unanswered", Level.OK)
@@ -119,16 +121,35 @@ def test_a_listener_here_whose_accept_queue_is_full_is_named_as_the_reason() -> 
 
 
 @in_namespace
-def test_attempts_that_are_refused_are_counted() -> None:
+def test_connects_that_are_refused_are_counted_and_handshakes_that_peers_break_off_are_not() -> None:
     watch = Watch()
-    before = watch.frame()
-    for _ in range(50):
-        with socket.socket() as client:
-            assert client.connect_ex(("127.0.0.1", 81)) == errno.ECONNREFUSED
-    frame = watch.frame()
-    spent = frame.snapshot.mono - before.snapshot.mono
-    assert known(frame.rates["AttemptFails"]) * spent == 50
-    if spent < 4:
-        assert syn(frame).level is Level.WARN
-        assert "attempts per second fail, refused or given up" in syn(frame).text
-    assert syn(watch.frame()).level is Level.OK
+    with listener(("127.0.0.1", 82)):
+        before = watch.frame()
+        for port in range(200):
+            break_off(20_000 + port, 82)
+        broken = watch.frame()
+        for _ in range(50):
+            with socket.socket() as client:
+                assert client.connect_ex(("127.0.0.1", 81)) == errno.ECONNREFUSED
+        refused = watch.frame()
+    assert counted(before, broken, "AttemptFails") == counted(before, broken, "EmbryonicRsts") == 200
+    assert syn(broken).level is Level.OK
+    assert (counted(broken, refused, "AttemptFails"), counted(broken, refused, "EmbryonicRsts")) == (50, 0)
+    if refused.snapshot.mono - broken.snapshot.mono < 4:
+        assert syn(refused).level is Level.WARN
+        assert "connects per second are refused or given up" in syn(refused).text
+
+
+def counted(before: Frame, after: Frame, counter: str) -> int:
+    return after.snapshot.counters[counter] - before.snapshot.counters[counter]
+
+
+def break_off(source: int, target: int) -> None:
+    """Send a SYN without a socket: the kernel answers the SYN-ACK with a RST."""
+    address = socket.inet_aton("127.0.0.1")
+    head = struct.pack(">HHIIBBHHH", source, target, 1, 0, 5 << 4, 1 << 1, 1024, 0, 0)
+    words = struct.unpack(">16H", address + address + struct.pack(">HH", socket.IPPROTO_TCP, len(head)) + head)
+    total = sum(words)
+    checksum = ~(total % 0xFFFF) & 0xFFFF
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+        raw.sendto(head[:16] + struct.pack(">H", checksum) + head[18:], ("127.0.0.1", 0))

@@ -10,7 +10,7 @@ EXT_COUNTERS = frozenset(
         "TW", "TWKilled", "TWRecycled", "TCPTimeWaitOverflow",
         "PAWSActive", "PAWSEstab", "PAWSTimewait", "TCPACKSkippedTimeWait", "TCPACKSkippedFinWait2",
         "ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPReqQFullDoCookies", "TCPSynRetrans",
-        "TCPAbortOnMemory",
+        "TCPAbortOnMemory", "EmbryonicRsts",
     }
 )  # fmt: skip
 """Those that are read of the line `TcpExt:` of net/netstat, by the names of net/ipv4/proc.c."""

@@ -62,7 +62,7 @@ def drops(evidence: Evidence) -> Verdict:
     dropped, hindered = _dropped(evidence), _hindered(evidence)
     rates = [each.count.per_s for each in dropped]
     per_s = None if None in rates else sum(rate for rate in rates if rate is not None)
-    near = [*_dropper(evidence), *_accept_queue(evidence), *_conntrack(evidence), *_orphans(evidence)]
+    near = [*_listeners(evidence), *_conntrack(evidence), *_orphans(evidence)]
     levels = [each.level for each in (*dropped, *hindered)] + [level for _, level in near]
     text = "; ".join([_told([*dropped, *hindered]) or _quiet(evidence), *(what for what, _ in near)])
     verdict = Verdict("drops", max(levels, key=URGENCY.index), per_s, fmt.per_s(per_s), f"{text}.")
@@ -121,23 +121,21 @@ def _quiet(evidence: Evidence) -> str:
     return f"No listener drops connections{unknown_too}"
 
 
-def _dropper(evidence: Evidence) -> list[Near]:
-    """The listener that drops most. Its accept queue may be empty again when the sockets are read."""
-    found = evidence.analysis.dropper
-    if found is None or not _count(evidence, "ListenDrops").per_s:
+def _listeners(evidence: Evidence) -> list[Near]:
+    """The listener that drops most, whose accept queue may be empty again, and the one whose queue is fullest."""
+    fullest, dropper = fullest_listener(evidence.analysis.snapshot.sockets), evidence.analysis.dropper
+    if fullest is None:
         return []
-    return [(f"{_name(evidence, found.row)} drops most, {fmt.per_s(found.per_s)}", Level.OK)]
-
-
-def _accept_queue(evidence: Evidence) -> list[Near]:
-    sockets = evidence.analysis.snapshot.sockets
-    listener = fullest_listener(sockets)
-    if listener is None:
-        return []
-    level = level_of(listener.share, SHARE_CRITICAL, 1.0)
-    if not listener.waiting:
-        return [("all accept queues are empty", level)]
-    return [(f"the fullest accept queue is that of {_name(evidence, listener.row)}: {listener.fill}", level)]
+    level = level_of(fullest.share, SHARE_CRITICAL, 1.0)
+    drops_most = ""
+    if dropper is not None and _count(evidence, "ListenDrops").per_s:
+        drops_most = f"{_name(evidence, dropper.row)} drops most, {fmt.per_s(dropper.per_s)}"
+        if fullest.waiting and fullest.row == dropper.row:
+            return [(f"{drops_most}, and has the fullest accept queue: {fullest.fill}", level)]
+    queue = "all accept queues are empty"
+    if fullest.waiting:
+        queue = f"the fullest accept queue is that of {_name(evidence, fullest.row)}: {fullest.fill}"
+    return [(each, level) for each in (drops_most, queue) if each]
 
 
 def _name(evidence: Evidence, row: int) -> str:

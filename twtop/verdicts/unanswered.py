@@ -13,7 +13,7 @@ NO_CHANCE = 3
 """So many retransmits of one SYN are none either: at 1 % of loss, one SYN in a hundred million has them."""
 
 FAILING_PER_S, FAILING_SHARE = 10, 0.5
-"""From this rate on, and from this share of all attempts, warn of attempts that fail at once."""
+"""From this rate on, and from this share of all connect() calls, warn of those that are refused or given up."""
 
 
 def unanswered(evidence: Evidence) -> Verdict:
@@ -42,7 +42,7 @@ def unanswered(evidence: Evidence) -> Verdict:
         else:
             text += "; so few may be lost packets"
     if failing:
-        text += f"; {fmt.rate(failing)} attempts per second fail, refused or given up"
+        text += f"; {fmt.rate(failing)} connects per second are refused or given up"
     return noting_part(analysis, Verdict("unanswered", level, float(found.waiting), short, f"{text}."))
 
 
@@ -74,11 +74,14 @@ def _reason(evidence: Evidence, worst: SilentEndpoint) -> str:
 
 
 def _failing(evidence: Evidence) -> float | None:
-    """Attempts that fail per second (AttemptFails), if they are many; None otherwise, or where that is unknown.
+    """connect() calls per second that are refused or given up, if they are many; None otherwise and for unknown.
 
-    The kernel counts those that were refused or given up, and those of peers that broke off a handshake.
+    AttemptFails also counts peers that break off a handshake with a listener here; EmbryonicRsts counts these alone
+    (tcp_check_req).
     """
-    failed, opened = evidence.rates.per_s.get("AttemptFails"), evidence.rates.per_s.get("ActiveOpens")
-    if not failed or failed < FAILING_PER_S or opened is None or failed < FAILING_SHARE * opened:
+    rates = evidence.rates.per_s
+    failed, opened, inbound = (rates.get(name) for name in ("AttemptFails", "ActiveOpens", "EmbryonicRsts"))
+    if failed is None or opened is None or inbound is None:
         return None
-    return failed
+    ours = failed - inbound
+    return ours if ours >= max(FAILING_PER_S, FAILING_SHARE * opened) else None

@@ -88,12 +88,12 @@ def test_a_listener_on_all_addresses_is_not_that_of_another_machine() -> None:
 
 
 @pytest.mark.parametrize(("failed", "opened", "level"), [(9, 9, "ok"), (10, 20, "warn"), (10, 21, "ok")])
-def test_attempts_that_fail_at_once_warn_if_they_are_half_of_all(failed: int, opened: int, level: str) -> None:
+def test_refused_connects_warn_if_they_are_half_of_all(failed: int, opened: int, level: str) -> None:
     counters = {"AttemptFails": failed, "ActiveOpens": opened}
     found = frames(make_sample(counters=dict.fromkeys(counters, 0)), make_sample(counters=counters, at=1))[-1]
     assert syn(found).level == level
-    assert (f"{failed} attempts per second fail" in syn(found).text) == (level == "warn")
+    assert (f"{failed} connects per second are refused or given up" in syn(found).text) == (level == "warn")
 
 
-def test_without_their_rate_attempts_that_fail_are_not_told() -> None:
+def test_without_their_rate_refused_connects_are_not_told() -> None:
     assert syn(frames(make_sample(counters={"AttemptFails": 900, "ActiveOpens": 900}))[0]).level is Level.OK
