@@ -4,9 +4,10 @@ import contextlib
 import socket
 
 from tests.support.conntrack import STATISTICS, entries, fill, most_entries, track
-from tests.support.in_namespace import in_namespace, run_in_namespace, wait_until
+from tests.support.in_namespace import in_namespace, run_in_namespace, sysctl, wait_until
 from tests.support.not_none import known
-from tests.support.silent_network import begun, retransmits
+from tests.support.raw_syn import raw_syn
+from tests.support.silent_network import begun, retransmits, silent_network
 from tests.support.watch import Watch, verdict_of
 from twtop.demo.load import listener, open_client
 from twtop.model import TcpState
@@ -81,6 +82,27 @@ def test_the_listener_that_drops_is_named_whose_queue_is_empty_again() -> None:
         assert "connections at a full accept queue; 127.0.0.1:82 drops most, " in text
         assert text.count("all accept queues are empty") == 1
         assert (frame.snapshot.counters["ListenDrops"], sum(known(frame.snapshot.listener_drops).values())) == (12, 12)
+
+
+@in_namespace
+def test_a_full_syn_queue_gives_cookies_or_drops_as_tcp_syncookies_says() -> None:
+    silent_network()
+    watch = Watch()
+    with socket.create_server(("127.0.0.1", 80), backlog=4) as server:
+        frames = [watch.frame()]
+        for cookies in (1, 0):
+            sysctl("net.ipv4.tcp_syncookies", cookies)
+            for host in range(20):
+                raw_syn((f"198.18.{cookies}.{host}", 9), server.getsockname())
+            frames.append(watch.frame())
+    _, with_cookies, without = (verdict_of(frame, "drops") for frame in frames)
+    counters = frames[-1].snapshot.counters
+    assert counters["TCPReqQFullDrop"] == counters["ListenDrops"] == 20
+    assert 0 < counters["TCPReqQFullDoCookies"] < 20
+    assert (with_cookies.level, with_cookies.value) == (Level.WARN, 0)
+    assert "SYN cookies, since a SYN queue is full" in with_cookies.text
+    assert without.level is Level.CRITICAL
+    assert "SYN at a full SYN queue, since tcp_syncookies is 0; 127.0.0.1:80 drops most" in without.text
 
 
 def overflowed(server: socket.socket, clients: int) -> int:

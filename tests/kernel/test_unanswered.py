@@ -3,12 +3,12 @@
 import contextlib
 import errno
 import socket
-import struct
 import time
 from collections import deque
 
 from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.not_none import known
+from tests.support.raw_syn import raw_syn
 from tests.support.silent_network import begin, begun, retransmits, silent_network
 from tests.support.watch import Watch, verdict_of
 from twtop.analysis.unanswered import SilentEndpoint
@@ -126,7 +126,7 @@ def test_connects_that_are_refused_are_counted_and_handshakes_that_peers_break_o
     with listener(("127.0.0.1", 82)):
         before = watch.frame()
         for port in range(200):
-            break_off(20_000 + port, 82)
+            raw_syn(("127.0.0.1", 20_000 + port), ("127.0.0.1", 82))
         broken = watch.frame()
         for _ in range(50):
             with socket.socket() as client:
@@ -142,14 +142,3 @@ def test_connects_that_are_refused_are_counted_and_handshakes_that_peers_break_o
 
 def counted(before: Frame, after: Frame, counter: str) -> int:
     return after.snapshot.counters[counter] - before.snapshot.counters[counter]
-
-
-def break_off(source: int, target: int) -> None:
-    """Send a SYN without a socket: the kernel answers the SYN-ACK with a RST."""
-    address = socket.inet_aton("127.0.0.1")
-    head = struct.pack(">HHIIBBHHH", source, target, 1, 0, 5 << 4, 1 << 1, 1024, 0, 0)
-    words = struct.unpack(">16H", address + address + struct.pack(">HH", socket.IPPROTO_TCP, len(head)) + head)
-    total = sum(words)
-    checksum = ~(total % 0xFFFF) & 0xFFFF
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
-        raw.sendto(head[:16] + struct.pack(">H", checksum) + head[18:], ("127.0.0.1", 0))

@@ -35,11 +35,11 @@ class Count:
 
     def minus(self, *parts: "Count") -> "Count":
         """The same without what these count too."""
-        total = self.total - sum(part.total for part in parts)
+        total = max(0, self.total - sum(part.total for part in parts))
         rates = [part.per_s for part in parts if part.per_s is not None]
-        if total <= 0:
-            return Count(0, 0.0)
-        return Count(total, None if self.per_s is None else max(0.0, self.per_s - sum(rates)))
+        if self.per_s is None or len(rates) < len(parts):
+            return Count(total, None if total else 0.0)
+        return Count(total, max(0.0, self.per_s - sum(rates)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def drops(evidence: Evidence) -> Verdict:
     per_s = None if None in rates else sum(rate for rate in rates if rate is not None)
     near = [*_listeners(evidence), *_conntrack(evidence), *_orphans(evidence)]
     levels = [each.level for each in (*dropped, *hindered)] + [level for _, level in near]
-    text = "; ".join([_told([*dropped, *hindered]) or _quiet(evidence), *(what for what, _ in near)])
+    text = "; ".join([*_told(evidence, dropped, hindered), *(what for what, _ in near)])
     verdict = Verdict("drops", max(levels, key=URGENCY.index), per_s, fmt.per_s(per_s), f"{text}.")
     return noting_part(evidence.analysis, verdict)
 
@@ -78,38 +78,44 @@ def _count(evidence: Evidence, counter: str) -> Count:
 def _dropped(evidence: Evidence) -> list[Loss]:
     """ListenDrops has ListenOverflows and TCPReqQFullDrop (tcp_conn_request, tcp_v4_syn_recv_sock).
 
-    conntrack_drop counts what finds the table full, and what clashes (nf_conntrack_in, nf_ct_resolve_clash).
+    conntrack_drop counts what finds the table full, and most of what cannot be inserted (nf_conntrack_in,
+    nf_ct_resolve_clash).
     """
     full, no_cookie = _count(evidence, "ListenOverflows"), _count(evidence, "TCPReqQFullDrop")
+    no_room, not_in = _count(evidence, "conntrack_drop"), _count(evidence, "conntrack_insert_failed")
     return [
         Loss("connections at a full accept queue", full),
         Loss("SYN at a full SYN queue, since tcp_syncookies is 0", no_cookie),
         Loss("connections at a listener for another reason", _count(evidence, "ListenDrops").minus(full, no_cookie)),
-        Loss("packets in conntrack", _count(evidence, "conntrack_drop")),
+        Loss("packets in conntrack", no_room),
+        Loss("packets that conntrack could not insert", not_in.minus(no_room), Level.WARN),
         Loss("connections by RST, for too many orphans or too little memory", _count(evidence, "TCPAbortOnMemory")),
     ]
 
 
 def _hindered(evidence: Evidence) -> list[Loss]:
-    """What is not in the sum: it is counted among the drops of conntrack too, or no connection is lost."""
+    """What shows that room is short, though nothing is lost yet."""
     return [
-        Loss("failed inserts into conntrack", _count(evidence, "conntrack_insert_failed"), Level.WARN),
         Loss("conntrack entries that gave way to new ones", _count(evidence, "conntrack_early_drop"), Level.WARN),
         Loss("SYN cookies, since a SYN queue is full", _count(evidence, "TCPReqQFullDoCookies"), Level.WARN),
     ]
 
 
-def _told(losses: Iterable[Loss]) -> str:
-    """All that is lost now, the worst first; otherwise what was lost before, if its rate is unknown; else nothing."""
+def _told(evidence: Evidence, dropped: list[Loss], hindered: list[Loss]) -> list[str]:
+    """All that goes on now, the worst first. In the first frame it is what went on before, since no rate is known."""
+    before = [loss for loss in (*dropped, *hindered) if loss.count.per_s is None]
+    if before:
+        counted = ", ".join(f"{fmt.count(loss.count.total)} {loss.what}" for loss in before)
+        return [f"Counted since this network namespace began: {counted}; the rate is not known yet"]
+    now = ", ".join(f"{fmt.rate(loss.count.per_s)} {loss.what}" for loss in _worst_first(dropped))
+    also = [f"{fmt.per_s(loss.count.per_s)} {loss.what}" for loss in _worst_first(hindered)]
+    return [f"Dropped per second: {now}" if now else _quiet(evidence), *also]
+
+
+def _worst_first(losses: Iterable[Loss]) -> list[Loss]:
+    """Those that go on now."""
     now = [loss for loss in losses if loss.count.per_s]
-    now.sort(key=lambda loss: (URGENCY.index(loss.level), loss.count.per_s), reverse=True)
-    if now:
-        return "Dropped per second: " + ", ".join(f"{fmt.rate(loss.count.per_s)} {loss.what}" for loss in now)
-    before = [loss for loss in losses if loss.count.per_s is None]
-    if not before:
-        return ""
-    told = ", ".join(f"{fmt.count(loss.count.total)} {loss.what}" for loss in before)
-    return f"Dropped since this network namespace began: {told}; the rate is not known yet"
+    return sorted(now, key=lambda loss: (URGENCY.index(loss.level), loss.count.per_s), reverse=True)
 
 
 def _quiet(evidence: Evidence) -> str:

@@ -39,12 +39,12 @@ def test_earlier_drops_have_no_rate_in_the_first_frame() -> None:
     found = drops(frames(make_sample(counters={"ListenDrops": 7, "ListenOverflows": 5}))[0])
     assert (found.level, found.value, found.short) == (Level.UNKNOWN, None, "–")
     told = "5 connections at a full accept queue, 2 connections at a listener for another reason"
-    assert found.text == f"Dropped since this network namespace began: {told}; the rate is not known yet."
+    assert found.text == f"Counted since this network namespace began: {told}; the rate is not known yet."
 
 
 def test_a_cause_that_has_dropped_nothing_is_not_unknown() -> None:
     found = drops(frames(make_sample(counters={"ListenDrops": 7, "ListenOverflows": 7}))[0])
-    assert found.text.startswith("Dropped since this network namespace began: 7 connections at a full accept queue; ")
+    assert found.text.startswith("Counted since this network namespace began: 7 connections at a full accept queue; ")
 
 
 def test_what_listeners_drop_is_told_by_its_cause_and_counted_once() -> None:
@@ -59,17 +59,24 @@ def test_what_listeners_drop_is_told_by_its_cause_and_counted_once() -> None:
 @pytest.mark.parametrize(
     ("files", "counters", "level", "value", "text"),
     [
-        (conntrack(drop=12), {}, Level.CRITICAL, 12, "12 packets in conntrack"),
-        (conntrack(insert_failed=3), {}, Level.WARN, 0, "3.0 failed inserts into conntrack"),
-        (conntrack(early_drop=40), {}, Level.WARN, 0, "40 conntrack entries that gave way to new ones"),
+        (conntrack(drop=12), {}, Level.CRITICAL, 12, "Dropped per second: 12 packets in conntrack"),
         (
-            None,
-            {"TCPAbortOnMemory": 20},
-            Level.CRITICAL,
-            20,
-            "20 connections by RST, for too many orphans",
+            conntrack(insert_failed=3),
+            {},
+            Level.WARN,
+            3,
+            "Dropped per second: 3.0 packets that conntrack could not",
         ),
-        (None, {"TCPReqQFullDoCookies": 20}, Level.WARN, 0, "20 SYN cookies, since a SYN queue is full"),
+        (conntrack(drop=3, insert_failed=3), {}, Level.CRITICAL, 3, "Dropped per second: 3.0 packets in conntrack"),
+        (
+            conntrack(early_drop=40),
+            {},
+            Level.WARN,
+            0,
+            "Neither listeners nor conntrack drop connections; 40/s",
+        ),
+        (None, {"TCPAbortOnMemory": 20}, Level.CRITICAL, 20, "Dropped per second: 20 connections by RST, for too many"),
+        (None, {"TCPReqQFullDoCookies": 20}, Level.WARN, 0, "No listener drops connections; 20/s SYN cookies, since"),
     ],
 )
 def test_every_other_cause_has_its_level(
@@ -77,14 +84,19 @@ def test_every_other_cause_has_its_level(
 ) -> None:
     found = drops(after(files, **counters))
     assert (found.level, found.value) == (level, value)
-    assert found.text.startswith(f"Dropped per second: {text}")
+    assert found.text.startswith(text)
+
+
+def test_what_was_dropped_before_hides_nothing_of_what_is_dropped_now() -> None:
+    ticks = (make_sample(files=conntrack(drop=900)), make_sample(at=1, files=conntrack(drop=900, insert_failed=5)))
+    assert drops(frames(*ticks)[-1]).text.startswith("Dropped per second: 5.0 packets that conntrack could not insert")
 
 
 def test_the_worst_comes_first() -> None:
     found = drops(after(conntrack(drop=2, early_drop=500), ListenDrops=9, ListenOverflows=9))
     assert found.value == 11
     assert found.text.startswith(
-        "Dropped per second: 9.0 connections at a full accept queue, 2.0 packets in conntrack, 500 conntrack entries"
+        "Dropped per second: 9.0 connections at a full accept queue, 2.0 packets in conntrack; 500/s conntrack entries"
     )
 
 
