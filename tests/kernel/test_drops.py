@@ -7,7 +7,7 @@ from tests.support.conntrack import STATISTICS, entries, fill, most_entries, tra
 from tests.support.in_namespace import in_namespace, run_in_namespace, sysctl, wait_until
 from tests.support.not_none import known
 from tests.support.raw_syn import raw_syn
-from tests.support.silent_network import begun, retransmits, silent_network
+from tests.support.silent_network import begun, retransmits, silent_network, state
 from tests.support.watch import Watch, verdict_of
 from twtop.demo.load import listener, open_client
 from twtop.model import TcpState
@@ -112,7 +112,3 @@ def overflowed(server: socket.socket, clients: int) -> int:
         states = [state(client) for client in begun(server.getsockname(), clients, ends)]
         server.accept()[0].close()
     return states.count(TcpState.SYN_SENT)
-
-
-def state(client: socket.socket) -> int:
-    return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]

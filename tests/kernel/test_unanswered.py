@@ -4,14 +4,15 @@ import contextlib
 import errno
 import socket
 import time
-from collections import deque
+from collections.abc import Iterator
 
+from tests.support.far_network import HERE, far_network
 from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.not_none import known
 from tests.support.raw_syn import raw_syn
-from tests.support.silent_network import begin, begun, retransmits, silent_network
+from tests.support.silent_network import begin, begun, retransmits, silent_network, state
 from tests.support.watch import Watch, verdict_of
-from twtop.analysis.unanswered import SilentEndpoint
+from twtop.analysis.unanswered import MUTE_LEAST, MUTE_S, SilentEndpoint
 from twtop.demo.load import listener
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
@@ -54,24 +55,57 @@ def test_the_endpoint_is_named_for_which_most_wait_and_since_when() -> None:
 
 
 @in_namespace
-def test_syn_sent_that_come_and_go_are_no_alarm() -> None:
-    """Each waits for a third of a second, as for a far host. A frame counts if no SYN was sent again before it."""
-    silent_network()
-    watch, waiting, judged = Watch(), deque[tuple[float, socket.socket]](), 0
-    while judged < 5:
-        waiting.append((time.monotonic() + 0.3, begin(SILENT)))
-        while waiting[0][0] <= time.monotonic():
-            waiting.popleft()[1].close()
-        if len(waiting) % 15 == 0:
+def test_a_load_on_a_far_host_is_no_alarm() -> None:
+    """Each connect() waits for a round trip of 0.3 s and succeeds. A frame counts if no SYN was sent again by then."""
+    watch, judged = Watch(), list[float]()
+    with far_network(one_way_s=0.15), listener((HERE, 443)) as server:
+        server.setblocking(False)
+        for waiting in connecting(SILENT, patience_s=60):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    server.accept()[0].close()
             frame = watch.frame()
-            if not any(retransmits(client) for _, client in waiting):
-                assert frame.states.count[TcpState.SYN_SENT] >= 15
+            if not any(map(retransmits, waiting)) and frame.states.count[TcpState.SYN_SENT] >= MUTE_LEAST:
+                judged.append(frame.snapshot.mono)
                 assert (syn(frame).level, syn(frame).short) == (Level.OK, "ok")
                 assert "SYN_SENT wait for an answer, less than a second each" in syn(frame).text
-                judged += 1
-        time.sleep(0.005)
-    for _, client in waiting:
-        client.close()
+            if judged and judged[-1] - judged[0] > MUTE_S + 1:
+                break
+    assert len(judged) > 10
+    assert frame.snapshot.counters["PassiveOpens"] > 10
+
+
+@in_namespace
+def test_an_endpoint_with_nothing_but_syn_sent_is_told_where_clients_give_up_soon() -> None:
+    silent_network()
+    watch, began = Watch(), time.monotonic()
+    for waiting in connecting(SILENT, patience_s=0.5):
+        frame = watch.frame()
+        if not any(map(retransmits, waiting)) and syn(frame).level is not Level.OK:
+            break
+        assert time.monotonic() - began < 30
+    mute = known(frame.analysis.unanswered.mute)
+    assert MUTE_S <= mute.mute_s <= frame.snapshot.mono - began
+    assert mute.syn_sent == frame.states.count[TcpState.SYN_SENT] >= MUTE_LEAST
+    assert (syn(frame).level, syn(frame).short) == (Level.WARN, f"{mute.syn_sent} SYN_SENT")
+    assert "nobody answers and clients give up within a second" in syn(frame).text
+
+
+def connecting(address: tuple[str, int], patience_s: float) -> Iterator[list[socket.socket]]:
+    """Begin eight connect() at a time, and close each that is answered or has waited for so long; those that wait."""
+    waiting: dict[socket.socket, float] = {}
+    try:
+        while True:
+            waiting |= {begin(address): time.monotonic() + patience_s for _ in range(8)}
+            for client, until in list(waiting.items()):
+                if until <= time.monotonic() or state(client) != TcpState.SYN_SENT:
+                    del waiting[client]
+                    client.close()
+            yield list(waiting)
+            time.sleep(0.05)
+    finally:
+        for client in waiting:
+            client.close()
 
 
 @in_namespace

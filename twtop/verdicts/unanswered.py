@@ -3,7 +3,7 @@
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.kernel_costs import listener_at
-from twtop.analysis.unanswered import SilentEndpoint
+from twtop.analysis.unanswered import MuteEndpoint, SilentEndpoint
 from twtop.verdicts.verdict import Evidence, Level, Verdict, noting_part
 
 FEW = 10
@@ -22,28 +22,33 @@ def unanswered(evidence: Evidence) -> Verdict:
     if found.waiting is None:
         text = f"{_syn_sent(found.syn_sent)} for an answer; for how long cannot be read here."
         return noting_part(analysis, Verdict("unanswered", Level.UNKNOWN, None, "–", text))
-    failing = _failing(evidence)
-    level = Level.WARN if failing else Level.OK
-    short = f"{fmt.per_s(failing)} fail" if failing else "ok"
-    worst = found.worst
-    if worst is None:
-        text = "No connect() waits for an answer"
-        if found.syn_sent:
-            text = f"{_syn_sent(found.syn_sent)} for an answer, less than a second each"
-    else:
+    level, short, told = Level.OK, "ok", []
+    if failing := _failing(evidence):
+        level, short = Level.WARN, f"{fmt.per_s(failing)} fail"
+        told = [f"{fmt.rate(failing)} connects per second are refused or given up"]
+    elif found.mute is not None:
+        level, short, told = Level.WARN, f"{fmt.count(found.mute.syn_sent)} SYN_SENT", [_muteness(analysis, found.mute)]
+    if (worst := found.worst) is not None:
         reason = _reason(evidence, worst)
-        text = _silence(analysis, worst) + reason
+        silence = [_silence(analysis, worst), *reason]
         if found.waiting > worst.waiting:
-            text += f"; {fmt.count(found.waiting - worst.waiting)} more wait for {_others(found.endpoints - 1)}"
+            silence.append(f"{fmt.count(found.waiting - worst.waiting)} more wait for {_others(found.endpoints - 1)}")
         if found.waiting >= FEW or worst.retransmits >= NO_CHANCE or reason:
             short = f"{fmt.count(found.waiting)} unanswered"
-            dead = worst.waiting > worst.answered or worst.retransmits >= NO_CHANCE
-            level = Level.CRITICAL if worst.waiting >= FEW and dead else Level.WARN
+            level = Level.CRITICAL if worst.waiting >= FEW and _is_dead(analysis, worst) else Level.WARN
         else:
-            text += "; so few may be lost packets"
-    if failing:
-        text += f"; {fmt.rate(failing)} connects per second are refused or given up"
-    return noting_part(analysis, Verdict("unanswered", level, float(found.waiting), short, f"{text}."))
+            silence.append("so few may be lost packets")
+        told = [*silence, *told]
+    if not told:
+        told = ["No connect() waits for an answer"]
+        if found.syn_sent:
+            told = [f"{_syn_sent(found.syn_sent)} for an answer, less than a second each"]
+    return noting_part(analysis, Verdict("unanswered", level, float(found.waiting), short, "; ".join(told) + "."))
+
+
+def _is_dead(analysis: Analysis, worst: SilentEndpoint) -> bool:
+    """Whether it does not answer, rather than packets are lost. Of a part of the sockets, only retransmits tell."""
+    return worst.retransmits >= NO_CHANCE or (worst.waiting > worst.answered and not analysis.snapshot.part)
 
 
 def _syn_sent(count: int) -> str:
@@ -65,12 +70,18 @@ def _silence(analysis: Analysis, worst: SilentEndpoint) -> str:
     return text
 
 
-def _reason(evidence: Evidence, worst: SilentEndpoint) -> str:
+def _reason(evidence: Evidence, worst: SilentEndpoint) -> list[str]:
     """Why nobody answers, as far as it is to be seen here."""
     listener = listener_at(evidence.analysis.snapshot.sockets, worst.address, worst.port)
     if listener is not None and listener.share >= 1:
-        return f"; it listens here, and its accept queue is full: {listener.fill}"
-    return "; conntrack drops packets here" if evidence.rates.per_s.get("conntrack_drop") else ""
+        return [f"it listens here, and its accept queue is full: {listener.fill}"]
+    return ["conntrack drops packets here"] if evidence.rates.per_s.get("conntrack_drop") else []
+
+
+def _muteness(analysis: Analysis, mute: MuteEndpoint) -> str:
+    end, for_s = fmt.endpoint(mute.address, mute.port), mute.mute_s + analysis.snapshot.age_s
+    told = f"{end} has {fmt.count(mute.syn_sent)} SYN_SENT and no connection, for {fmt.span(for_s)} at least"
+    return f"{told}: nobody answers and clients give up within a second, or all connections end at once"
 
 
 def _failing(evidence: Evidence) -> float | None:

@@ -1,6 +1,7 @@
 """SYN: from how many SYN without an answer it warns, and what it then says."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.support.built_frames import Run, frame, frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.frame.frame import Frame
-from twtop.sources.probe import COUNTERS_ONLY
+from twtop.sources.probe import COUNTERS_ONLY, Request
 from twtop.verdicts.verdict import Level, Verdict
 
 
@@ -68,6 +69,44 @@ def test_a_later_look_at_the_same_sockets_has_waited_longer() -> None:
     run.tick(make_sample(syn_sent(12, 4)))
     run.tick(replace(make_sample(at=7), dump=None, request=COUNTERS_ONLY))
     assert syn(run.show()).text.startswith("10.0.0.9:443 leaves 12 SYN unanswered, for 11 s at least")
+
+
+def muteness(*blocks: Block, rounds: tuple[int, ...] = (0, 1, 2), **more: Any) -> list[Verdict]:
+    """The verdict of ticks with 12 SYN_SENT, none of which has sent its SYN again, and with these sockets."""
+    return [syn(found) for found in frames(*(make_sample(syn_sent(12, 0), *blocks, at=at, **more) for at in rounds))]
+
+
+def test_an_endpoint_with_nothing_but_syn_sent_for_two_seconds_is_told() -> None:
+    found = muteness()
+    assert [each.level for each in found] == [Level.OK, Level.OK, Level.WARN]
+    assert (found[-1].short, found[-1].value) == ("12 SYN_SENT", 0)
+    assert found[-1].text.startswith("10.0.0.9:443 has 12 SYN_SENT and no connection, for 2 s at least: nobody answers")
+
+
+def test_an_endpoint_with_a_connection_or_few_syn_sent_is_not_mute() -> None:
+    assert {each.level for each in muteness(answered(1))} == {Level.OK}
+    few = frames(*(make_sample(syn_sent(9, 0), at=at) for at in range(5)))
+    assert {syn(found).level for found in few} == {Level.OK}
+
+
+def test_an_endpoint_is_mute_in_every_dump_or_it_begins_anew() -> None:
+    ticks = [make_sample(*([] if at == 1 else [syn_sent(12, 0)]), at=at) for at in range(5)]
+    assert [syn(found).level for found in frames(*ticks)] == [Level.OK] * 4 + [Level.WARN]
+
+
+def test_of_a_part_of_the_sockets_none_is_mute() -> None:
+    """Its connections may not have been read."""
+    part = [replace(make_sample(syn_sent(12, 0), at=at), request=Request(states=1 << 2)) for at in range(4)]
+    assert {syn(found).level for found in frames(*part)} == {Level.OK}
+
+
+def test_where_connects_are_refused_the_endpoint_answers() -> None:
+    ticks = [
+        make_sample(syn_sent(12, 0), at=at, counters={"AttemptFails": at * 50, "ActiveOpens": at * 50})
+        for at in range(4)
+    ]
+    last = syn(frames(*ticks)[-1])
+    assert (last.level, last.text) == (Level.WARN, "50 connects per second are refused or given up.")
 
 
 @pytest.mark.parametrize("queued", [128, 129])
