@@ -1,7 +1,6 @@
 """SYN: from how many SYN without an answer it warns, and what it then says."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -71,9 +70,9 @@ def test_a_later_look_at_the_same_sockets_has_waited_longer() -> None:
     assert syn(run.show()).text.startswith("10.0.0.9:443 leaves 12 SYN unanswered, for 11 s at least")
 
 
-def muteness(*blocks: Block, rounds: tuple[int, ...] = (0, 1, 2), **more: Any) -> list[Verdict]:
-    """The verdict of ticks with 12 SYN_SENT, none of which has sent its SYN again, and with these sockets."""
-    return [syn(found) for found in frames(*(make_sample(syn_sent(12, 0), *blocks, at=at, **more) for at in rounds))]
+def muteness(*blocks: Block) -> list[Verdict]:
+    """The verdicts of three ticks with 12 SYN_SENT, none of which has sent its SYN again, and with these sockets."""
+    return [syn(found) for found in frames(*(make_sample(syn_sent(12, 0), *blocks, at=at) for at in range(3)))]
 
 
 def test_an_endpoint_with_nothing_but_syn_sent_for_two_seconds_is_told() -> None:
@@ -101,10 +100,8 @@ def test_of_a_part_of_the_sockets_none_is_mute() -> None:
 
 
 def test_where_connects_are_refused_the_endpoint_answers() -> None:
-    ticks = [
-        make_sample(syn_sent(12, 0), at=at, counters={"AttemptFails": at * 50, "ActiveOpens": at * 50})
-        for at in range(4)
-    ]
+    counters = [{"AttemptFails": 50 * at, "ActiveOpens": 50 * at} for at in range(4)]
+    ticks = [make_sample(syn_sent(12, 0), at=at, counters=counted) for at, counted in enumerate(counters)]
     last = syn(frames(*ticks)[-1])
     assert (last.level, last.text) == (Level.WARN, "50 connects per second are refused or given up.")
 
