@@ -82,6 +82,14 @@ def test_an_endpoint_with_nothing_but_syn_sent_for_two_seconds_is_told() -> None
     assert found[-1].text.startswith("10.0.0.9:443 has 12 SYN_SENT and no connection, for 2 s at least: nobody answers")
 
 
+def test_a_few_retransmits_do_not_hide_an_endpoint_that_is_mute() -> None:
+    """Clients give up after a second, when a SYN is sent again: some of them just have."""
+    waits = [syn_sent(40, 0), syn_sent(2, 1, first=50_000)]
+    found = syn(frames(*(make_sample(*waits, at=at) for at in range(3)))[-1])
+    assert (found.level, found.value) == (Level.WARN, 2)
+    assert found.text.startswith("10.0.0.9:443 has 42 SYN_SENT and no connection, for 2 s at least: ")
+
+
 def test_an_endpoint_with_a_connection_or_few_syn_sent_is_not_mute() -> None:
     assert {each.level for each in muteness(answered(1))} == {Level.OK}
     few = frames(*(make_sample(syn_sent(9, 0), at=at) for at in range(5)))
