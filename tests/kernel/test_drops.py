@@ -10,6 +10,7 @@ from tests.support.raw_syn import raw_syn
 from tests.support.silent_network import begun, retransmits, silent_network, state
 from tests.support.watch import Watch, verdict_of
 from twtop.demo.load import listener, open_client
+from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.sources.decode_counters import decode_counters
 from twtop.sources.probe import read_files
@@ -40,15 +41,19 @@ def test_a_full_conntrack_table_drops_each_syn_and_is_named() -> None:
 
 @in_namespace
 def test_entries_without_an_answer_give_way_to_a_new_connection() -> None:
-    """Nothing is dropped, and conntrack is full: DROPS is critical since the table is."""
+    """Nothing is dropped. The kernel may have swept the table just before (gc_worker): then it is filled once more."""
     track()
     with listener(("127.0.0.1", 80)) as server:
         watch = Watch()
-        fill(assured=False)
-        watch.frame()
-        with open_client(server.getsockname()), server.accept()[0]:
-            frame = watch.frame()
-        assert frame.snapshot.counters["conntrack_early_drop"] >= 1
+
+        def after_one_more() -> Frame | None:
+            fill(assured=False)
+            watch.frame()
+            with open_client(server.getsockname()), server.accept()[0]:
+                frame = watch.frame()
+            return frame if frame.rates["conntrack_early_drop"] else None
+
+        frame = wait_until(after_one_more, 60, "an entry that gave way")
         assert frame.snapshot.counters["conntrack_drop"] == verdict_of(frame, "drops").value == 0
         assert "conntrack entries that gave way to new ones" in verdict_of(frame, "drops").text
 

@@ -73,7 +73,7 @@ def fill(assured: bool) -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
         for first in range(0, most_entries() + BATCH, BATCH):
             netlink.send(_many(message, first))
-    assert entries() == most_entries()
+    assert entries() == most_entries() or not assured
 
 
 def _many(message: bytes, first: int) -> bytes:
