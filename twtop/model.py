@@ -26,6 +26,9 @@ MAPPED = 0xFFFF << 32
 UNKNOWN_QUEUE = 2**32 - 1
 """`wqueue` of a listener whose backlog, the most that its accept queue may hold, is unknown."""
 
+UNKNOWN_RETRANSMITS = 255
+"""`retransmits` where the source does not tell. The kernel gives up before (tcp_syn_retries is 127 at most)."""
+
 PORTS = 65536
 EPHEMERAL_CLIENT_PORTS = 64512
 """Ports 1024–65535: the most that one client address can use towards one server port."""
@@ -144,6 +147,7 @@ class Sockets:
     - `local` and `remote` are indexes into `addresses`; `lport` and `rport` are port numbers.
     - `state` is a TcpState and `timer` a Timer. `timer_ms` is the time left on that timer in ms, −1 where no timer runs
       or the time is unknown.
+    - `retransmits` is how often the segment that waits for its acknowledgement was sent again (icsk_retransmits).
     - `device` is the number of the interface that a socket is bound to, 0 for none.
     - `rqueue` and `wqueue` are bytes that wait to be read and to be acknowledged. A listener has its accept queue's
       length and its backlog there.
@@ -166,6 +170,7 @@ class Sockets:
     lport: NDArray[np.uint16]
     rport: NDArray[np.uint16]
     timer_ms: Codes
+    retransmits: NDArray[np.uint8]
     device: NDArray[np.uint32]
     rqueue: NDArray[np.uint32]
     wqueue: NDArray[np.uint32]
@@ -206,8 +211,8 @@ class Sockets:
 class Limits:
     """Sysctls of the network namespace. None means that this kernel lacks the file or that it cannot be read.
 
-    `port_range` and each pair of `reserved` include both ends. The kernel negates `tcp_ehash_entries` where a namespace
-    shares its parent's hash table; `ehash_entries` has no sign.
+    `port_range` and each pair of `reserved` include both ends. `ehash_entries` is below 0 where a namespace shares its
+    parent's hash table of so many entries (proc_tcp_ehash_entries).
     """
 
     port_range: tuple[int, int] | None
@@ -238,6 +243,7 @@ class Snapshot:
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
     - `netns_name` is what the user calls the network namespace, empty for twtop's own. `load` is what a load that twtop
       runs says of itself, `notice` why no better source was taken. Both are one line, or empty.
+    - `listener_drops` maps the inode of each listener to the connections that it has dropped so far; None for unknown.
     - `failed_connects` are those since the snapshot before, None while nobody counts them: that is unknown, not none.
     """
 
@@ -261,6 +267,7 @@ class Snapshot:
     part: bool = False
     holders: "Mapping[int, Process] | None" = None
     is_this_machine: bool = True
+    listener_drops: Mapping[int, int] | None = None
     failed_connects: FailedConnects | None = None
     device_names: Mapping[int, str] = field(default_factory=dict)
 

@@ -11,10 +11,10 @@ from tests.support.links import add_network, other_machine
 from tests.support.port_reading import PortReading, analyse
 from tests.support.real_connections import Peer, Route, settled
 from twtop.analysis.reading import NOTHING, Known
-from twtop.sources.probe import Request
+from twtop.sources.probe import WITH_OPTIONS, Request
 
 LOW, SIZE, WAITING = 40_000, 20, 12
-ASKING = Request(timestamps=True)
+ASKING = Request(extensions=WITH_OPTIONS)
 
 if not Path("/proc/sys/net/ipv4/tcp_tw_reuse_delay").exists():
     pytest.skip("before Linux 6.15 a TIME_WAIT cannot be reused at once", allow_module_level=True)

@@ -47,6 +47,7 @@ def kept(query: Query, rows: Sequence[Row]) -> Mask:
         lport=np.array([row.lport for row in rows], np.uint16),
         rport=np.array([row.rport for row in rows], np.uint16),
         timer_ms=np.array([row.timer_ms for row in rows], np.int32),
+        retransmits=zeros.astype(np.uint8),
         device=zeros,
         rqueue=zeros,
         wqueue=zeros,

@@ -36,6 +36,7 @@ class Sysctls(TypedDict, total=False):
     ehash_entries: int | None
     rfc1337: int | None
     conntrack: tuple[int, int] | None
+    max_orphans: int | None
 
 
 def kernel_files(
@@ -81,6 +82,7 @@ def _sysctl_files(changes: Sysctls) -> dict[str, str]:
         ehash_entries=262144,
         rfc1337=0,
         conntrack=None,
+        max_orphans=None,
     )
     values = defaults | changes
     low, high = values["port_range"] or (None, None)
@@ -94,6 +96,7 @@ def _sysctl_files(changes: Sysctls) -> dict[str, str]:
         "ipv4/tcp_max_tw_buckets": values["max_tw_buckets"],
         "ipv4/tcp_ehash_entries": values["ehash_entries"],
         "ipv4/tcp_rfc1337": values["rfc1337"],
+        "ipv4/tcp_max_orphans": values["max_orphans"],
         "netfilter/nf_conntrack_count": count,
         "netfilter/nf_conntrack_max": most,
     }

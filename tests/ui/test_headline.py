@@ -82,18 +82,21 @@ async def test_a_row_has_the_sign_of_the_headline(ports: int, sign: str, size: t
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-async def test_the_strip_names_all_six_or_how_many_more(width: int) -> None:
+async def test_the_strip_names_all_verdicts_or_how_many_more(width: int) -> None:
     bad = overflowing(0), overflowing(1)
     full = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(830), remaining=30)
     crowded = [make_sample(full, LISTENER, at=at, port_range=RANGE, tw_reuse=0, max_tw_buckets=900) for at in (0, 1)]
-    for ticks in (bad, crowded):
+    silent = many("10.0.0.1", "10.0.0.9:443", "SYN_SENT", lports=40_000 + np.arange(1200), retransmits=4, remaining=2)
+    unanswered = [make_sample(silent, full, LISTENER, at=at, port_range=RANGE, tw_reuse=0) for at in (0, 1)]
+    for ticks in (bad, crowded, unanswered):
         async with monitor(*ticks, size=(width, 24)) as stage:
             await stage.tick()
             region = stage.monitor.query_one(VerdictStrip).content_region
             said = stage.lines[region.y]
-            names = [name for name in ("PORTS", "CONNECT", "BUCKETS", "MEMORY", "FDS", "DROPS") if name in said]
-            calm = 6 - len(names)
+            names = [name for name in ("PORTS", "CONNECT", "SYN", "BUCKETS", "MEMORY", "FDS", "DROPS") if name in said]
+            calm = 7 - len(names)
             assert not calm or f"✓ {calm}" in said
+            assert ("▲ SYN 1,200 unanswered" in said) == (ticks is unanswered)
 
 
 FILLING = "client-closes: connect() 66/s done, 84/s EADDRNOTAVAIL, mean 2,308 µs"

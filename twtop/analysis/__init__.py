@@ -19,5 +19,6 @@ shared_failures  failed connects that several destinations of one address share
 peak_hold        the highest pressure of each destination in this run
 forecast         the count of TIME_WAIT in each second of the next minute
 close_wait       CLOSE_WAIT that stay: an application forgets to close
+unanswered       SYN_SENT that nobody answers, and for which endpoint they wait
 kernel_costs     what sockets cost the kernel: memory, hash chains, accept queues
 """

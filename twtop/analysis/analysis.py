@@ -11,10 +11,11 @@ from twtop.analysis.close_wait import CloseWaitWatch
 from twtop.analysis.destinations import Destinations
 from twtop.analysis.failures import FailureHistory, Failures, differ
 from twtop.analysis.forecast import Forecast, Minute, forecast
-from twtop.analysis.kernel_costs import Memory, memory
+from twtop.analysis.kernel_costs import Dropper, DropperWatch, Memory, memory
 from twtop.analysis.peak_hold import PeakHold
 from twtop.analysis.port_budgets import PortBudgets, port_budgets
 from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
+from twtop.analysis.unanswered import Unanswered, UnansweredWatch
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 
@@ -29,7 +30,8 @@ class Analysis:
 
     `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is the number of timewait
     objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
-    CLOSE_WAIT stay (close_wait).
+    CLOSE_WAIT stay (close_wait). `unanswered` are the SYN_SENT that wait for an answer.
+    `dropper` is the listener that has dropped most since the dump before, None for none or unknown.
     """
 
     reading: Reading
@@ -44,7 +46,9 @@ class Analysis:
     forecast: Forecast
     minute: Minute
     staying_close_wait: int
+    unanswered: Unanswered
     counted: int | None
+    dropper: Dropper | None = None
 
     def __post_init__(self) -> None:
         freeze(self.direction, self.peak, self.time_wait)
@@ -72,7 +76,10 @@ class Analysis:
 
 
 class Analyst:
-    """Analyses the snapshots of a run in turn. Remembers recent dumps, what they told, peaks and CLOSE_WAIT."""
+    """Analyses the snapshots of a run in turn.
+
+    Remembers recent dumps, what they told, peaks, CLOSE_WAIT and silent endpoints.
+    """
 
     def __init__(self) -> None:
         self._dump: Analysis | None = None
@@ -80,6 +87,8 @@ class Analyst:
         self._recent = RecentDumps()
         self._peaks = PeakHold()
         self._close_wait = CloseWaitWatch()
+        self._unanswered = UnansweredWatch()
+        self._droppers = DropperWatch()
         self._failures = FailureHistory()
         self._known = Known()
 
@@ -102,6 +111,8 @@ class Analyst:
                 found,
                 peak=self._peaks.hold(found.reading.names, found.budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
+                unanswered=self._unanswered.find(snapshot),
+                dropper=self._droppers.find(snapshot),
             )
         return self._last
 
@@ -131,6 +142,7 @@ def analyse(
         forecast=outcome,
         minute=outcome.minute(reading, time_wait),
         staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
+        unanswered=UnansweredWatch().find(snapshot),
         counted=snapshot.gauges.get("tw"),
     )
 

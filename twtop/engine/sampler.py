@@ -15,7 +15,7 @@ from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Que
 from twtop.model import Direction, Owners, Snapshot
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
-from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, Request
+from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, WITH_OPTIONS, Request
 from twtop.sources.source import Source
 
 MAX_CPU = 0.1
@@ -118,7 +118,8 @@ class Sampler:
 
     def _read(self, request: Request) -> Analysis:
         asks = bool(request.states) and self._timestamps.wanted
-        wanted = replace(request, failed_connects=self._failures.wanted, timestamps=asks)
+        options = WITH_OPTIONS if asks else 0
+        wanted = replace(request, failed_connects=self._failures.wanted, extensions=request.extensions | options)
         self._last = decode(self._source.read(wanted), self._last)
         analysis, failed = self._analyst.analyse(self._last), self._last.failed_connects
         self._timestamps.observe(analysis, asked=asks)

@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.bottleneck import worst_binder, worst_destination
-from twtop.analysis.kernel_costs import ESTABLISHED_BYTES, ehash_load
+from twtop.analysis.kernel_costs import ESTABLISHED_BYTES, HashLoad, ehash_load
 from twtop.explain.fixes import Fix, fixes
 from twtop.frame.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
@@ -96,10 +96,9 @@ def _of_process(detail: ProcessDetail | None) -> str:
 
 
 def _hash(frame: Frame) -> Claim:
-    load, budgets = ehash_load(frame.snapshot), frame.groups.budgets
+    chains, budgets = _chains(ehash_load(frame.snapshot)), frame.groups.budgets
     probes = budgets.probes_per_connect
     most = None if np.isnan(probes).all() else float(np.nanmax(probes))
-    chains = "hash load unknown" if load is None else f"{load:.2f} sockets per hash bucket"
     search = (
         "no outbound connection"
         if most is None
@@ -117,6 +116,16 @@ def _hash(frame: Frame) -> Claim:
             else "But past half of a port range connect() searches port by port; here none is past it.",
         ),
     )
+
+
+def _chains(load: HashLoad | None) -> str:
+    if load is None:
+        return "hash load unknown"
+    if load.most == load.least:
+        return f"{load.least:.2f} sockets per hash bucket"
+    if load.most is None:
+        return f"at least {load.least:.2f} sockets per hash bucket, as other network namespaces use the table too"
+    return f"{load.least:.2f} to {load.most:.2f} sockets per hash bucket, as other network namespaces use the table too"
 
 
 def _one_client(frame: Frame) -> Claim:

@@ -12,6 +12,7 @@ from twtop.frame.history import History
 from twtop.frame.row_failures import of_groups, of_leaves
 from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
+from twtop.verdicts.verdict import Evidence
 from twtop.verdicts.verdicts import verdicts
 
 
@@ -44,7 +45,7 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
         total=total,
         matching=matching,
         rates=rates.per_s,
-        verdicts=verdicts(analysis, rates),
+        verdicts=verdicts(Evidence(analysis, rates, owners)),
         shown=applied.shown,
         drill=applied.drill,
         port_map=applied.port_map,

@@ -5,9 +5,24 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from twtop import formatting as fmt
 from twtop.analysis.failures import Failures
+from twtop.analysis.unanswered import SilentEndpoint, Unanswered
 from twtop.columns.column import records
-from twtop.columns.field import COUNT, FLAG, NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable, object_of, plain
+from twtop.columns.field import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    PORT_NUMBER,
+    POSITIVE,
+    TEXT,
+    Field,
+    In,
+    Shape,
+    nullable,
+    object_of,
+    plain,
+)
 from twtop.columns.peer_rows import ManyPeers
 from twtop.columns.peers import PEERS, STATES
 from twtop.columns.values import number
@@ -26,6 +41,8 @@ BATCH = 1000
 LimitField = Field[Limits, object]
 FrameField = Field[Frame, object]
 FailuresField = Field[Failures, object]
+EndpointField = Field[SilentEndpoint, object]
+UnansweredField = Field[Unanswered, object]
 VerdictField = Field[Verdict, object]
 
 MOMENT: Shape = {
@@ -47,7 +64,7 @@ LIMITS = (
     LimitField("timestamps", nullable(COUNT), "tcp_timestamps: 0 is off.", lambda it: it.timestamps),
     LimitField("max_tw_buckets", nullable(COUNT), "tcp_max_tw_buckets.", lambda it: it.max_tw_buckets),
     LimitField("ehash_entries", nullable(COUNT), "Buckets of the hash table of connections.",
-        lambda it: it.ehash_entries),
+        lambda it: None if it.ehash_entries is None else abs(it.ehash_entries)),
     LimitField("rfc1337", nullable(COUNT), "tcp_rfc1337.", lambda it: it.rfc1337),
 )  # fmt: skip
 
@@ -73,6 +90,29 @@ FAILED = (
     FailuresField("per_s", POSITIVE, "Failed in the last second.", lambda it: it.last_s),
     FailuresField("last_60s", COUNT, "Failed in the last 60 seconds.", lambda it: it.last_60s),
     FailuresField("at_least", FLAG, "Whether more may have failed than were counted.", lambda it: it.count_at_least),
+)  # fmt: skip
+
+SILENT = (
+    EndpointField("remote", TEXT, "Its address.", lambda it: fmt.address(it.address)),
+    EndpointField("port", PORT_NUMBER, "Its port.", lambda it: it.port),
+    EndpointField("waiting", COUNT, "SYN_SENT that have sent their SYN to it again.", lambda it: it.waiting),
+    EndpointField("answered", COUNT, "Connections with it that are past SYN_SENT.", lambda it: it.answered),
+    EndpointField("retransmits", COUNT, "How often one of them has sent its SYN again, at most.",
+        lambda it: it.retransmits),
+    EndpointField("silent_s", POSITIVE,
+        "For how many seconds it had been silent when the sockets were read, at least.",
+        lambda it: round(it.silent_s, 3)),
+)  # fmt: skip
+
+UNANSWERED = (
+    UnansweredField("syn_sent", COUNT, "All SYN_SENT that were read.", lambda it: it.syn_sent),
+    UnansweredField("waiting", nullable(COUNT),
+        "Those that have sent their SYN again, because no answer came within a second; null where the source does not "
+        "tell.", lambda it: it.waiting),
+    UnansweredField("endpoints", COUNT, "For how many remote endpoints these wait.", lambda it: it.endpoints),
+    UnansweredField("worst", {"anyOf": [object_of(SILENT), {"type": "null"}]},
+        "The endpoint that answers least; null where none leaves a SYN unanswered.",
+        lambda it: it.worst and plain(SILENT, it.worst)),
 )  # fmt: skip
 
 HEAD = (
@@ -108,8 +148,11 @@ HEAD = (
         "connect() calls of the network namespace that found no port (EADDRNOTAVAIL), each counted when its socket is "
         "closed; null while they are not counted: no budget is near its end, or the source cannot.",
         lambda it: _failed_connects(it.analysis.reading.failures)),
+    FrameField("unanswered", object_of(UNANSWERED), "connect() calls that wait for an answer.",
+        lambda it: plain(UNANSWERED, it.analysis.unanswered)),
     FrameField("counters", {"type": "object", "additionalProperties": COUNT},
-        "Counters of the kernel since the network namespace began; one that cannot be read is absent.",
+        "Counters of the kernel since the network namespace began, by its names; those of nf_conntrack begin with "
+        "conntrack_. One that cannot be read is absent.",
         lambda it: dict(it.snapshot.counters)),
     FrameField("rates", {"type": "object", "additionalProperties": nullable(NUMBER)},
         "Their changes per second since the last tick, as NAME_per_s; null on the first tick.",
@@ -117,11 +160,12 @@ HEAD = (
 )  # fmt: skip
 
 VERDICT = (
-    VerdictField("id", TEXT, "What it is about: ports, connect_cost, buckets, memory, fds, drops.", lambda it: it.id),
+    VerdictField("id", TEXT, "What it is about: ports, connect_cost, unanswered, buckets, memory, fds, drops.",
+        lambda it: it.id),
     VerdictField("level", {"enum": [*Level]}, "How bad it is.", lambda it: it.level.value),
     VerdictField("value", nullable(NUMBER),
-        "The figure behind it: a share of one of ports, buckets and fds; ports that connect() tries; bytes of memory; "
-        "drops per second. Null where it is unknown.", lambda it: number(it.value, 4)),
+        "The figure behind it: a share of one of ports, buckets and fds; ports that connect() tries; SYN without "
+        "an answer; bytes of memory; drops per second. Null where it is unknown.", lambda it: number(it.value, 4)),
     VerdictField("text", TEXT, "The verdict in words.", lambda it: it.text),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ open_source         the best source that works here, or the one that the user na
 decode              Sample → Snapshot
 decode_sock_diag    netlink messages of sock_diag → columns
 decode_failed_connects  rows of failed connects → columns
+decode_listeners    netlink messages about listeners → what each has dropped
 decode_procfs       text of /proc/net/tcp and tcp6 → columns
 decode_counters     texts of /proc → counters, gauges, limits and names of interfaces
 socket_table        columns as a source gives them → Sockets

@@ -3,6 +3,7 @@
 from twtop.model import Snapshot
 from twtop.sources.decode_counters import decode_counters, decode_device_names, decode_gauges, decode_limits
 from twtop.sources.decode_failed_connects import decode_failed_connects
+from twtop.sources.decode_listeners import decode_listener_drops
 from twtop.sources.kinds import KINDS
 from twtop.sources.probe import Sample
 
@@ -35,6 +36,7 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         part=stale.part if stale else sample.request.is_part,
         holders=stale.holders if stale else kind.decode_holders and kind.decode_holders(sample.files),
         is_this_machine=sample.is_this_machine,
+        listener_drops=stale.listener_drops if stale else decode_listener_drops(sample.listeners),
         failed_connects=decode_failed_connects(sample.failures),
         device_names=decode_device_names(sample.files),
     )

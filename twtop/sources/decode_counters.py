@@ -1,6 +1,7 @@
 """Texts of /proc → counters, gauges, limits and names. What is missing or makes no sense is unknown, never 0."""
 
 import re
+from collections.abc import Sequence
 
 from twtop.model import PORTS, Limits
 
@@ -8,7 +9,8 @@ EXT_COUNTERS = frozenset(
     {
         "TW", "TWKilled", "TWRecycled", "TCPTimeWaitOverflow",
         "PAWSActive", "PAWSEstab", "PAWSTimewait", "TCPACKSkippedTimeWait", "TCPACKSkippedFinWait2",
-        "ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPSynRetrans", "TCPAbortOnMemory",
+        "ListenOverflows", "ListenDrops", "TCPReqQFullDrop", "TCPReqQFullDoCookies", "TCPSynRetrans",
+        "TCPAbortOnMemory", "EmbryonicRsts",
     }
 )  # fmt: skip
 """Those that are read of the line `TcpExt:` of net/netstat, by the names of net/ipv4/proc.c."""
@@ -16,13 +18,28 @@ EXT_COUNTERS = frozenset(
 TCP_COUNTERS = frozenset({"ActiveOpens", "PassiveOpens", "AttemptFails", "EstabResets", "OutRsts", "RetransSegs"})
 """Those that are read of the line `Tcp:` of net/snmp (RFC 4022)."""
 
+CONNTRACK_COUNTERS = ("drop", "early_drop", "insert_failed", "invalid")
+"""Columns of net/stat/nf_conntrack (ct_cpu_seq_show). They are kept as `conntrack_drop` and so on."""
+
 
 def decode_counters(files: dict[str, str]) -> dict[str, int]:
-    """The counters of EXT_COUNTERS and TCP_COUNTERS that this kernel has. `files` maps path below /proc → text."""
+    """The counters of EXT_COUNTERS, TCP_COUNTERS and CONNTRACK_COUNTERS that this kernel has.
+
+    `files` maps path below /proc → text.
+    """
     ext = _named_columns(files.get("net/netstat", ""), "TcpExt:")
     tcp = _named_columns(files.get("net/snmp", ""), "Tcp:")
     found = {name: value for name, value in ext.items() if name in EXT_COUNTERS}
-    return found | {name: value for name, value in tcp.items() if name in TCP_COUNTERS}
+    found |= {name: value for name, value in tcp.items() if name in TCP_COUNTERS}
+    return found | _conntrack(files.get("net/stat/nf_conntrack", ""))
+
+
+SINGLE_GAUGES = {
+    "orphan_max": "ipv4/tcp_max_orphans",
+    "conntrack": "netfilter/nf_conntrack_count",
+    "conntrack_max": "netfilter/nf_conntrack_max",
+}
+"""Gauges that are a file below sys/net each."""
 
 
 def decode_gauges(files: dict[str, str]) -> dict[str, int]:
@@ -30,8 +47,10 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
 
     - `tw`, `inuse`, `orphan`, `alloc` are sockets and `mem` is pages of memory, as in sockstat; `inuse` has IPv6 too.
     - `files` and `files_max` are open files of the machine and their limit.
+    - `orphan_max` is the machine's limit of orphans. Only its first network namespace has that (ipv4_table).
     - `conntrack` and `conntrack_max` are entries of nf_conntrack and their limit.
-    - `memory_bytes` is all memory of the machine, `tw_slab_bytes` what TIME_WAIT take, which only root can read.
+    - `memory_bytes` is all memory of the machine, `tw_slabs` how many TIME_WAIT the whole machine has room for at
+      present and `tw_slab_bytes` what these take. Only root can read the last two.
     """
     gauges: dict[str, int] = {}
     tcp = re.search(r"^TCP:(.*)$", files.get("net/sockstat", ""), re.MULTILINE)
@@ -42,13 +61,14 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     handles = _numbers(files.get("sys/fs/file-nr"))
     if len(handles) == 3:
         gauges |= {"files": handles[0] - handles[1], "files_max": handles[2]}
-    for name, key in (("conntrack", "nf_conntrack_count"), ("conntrack_max", "nf_conntrack_max")):
-        if values := _numbers(files.get(f"sys/net/netfilter/{key}")):
+    for name, path in SINGLE_GAUGES.items():
+        if values := _numbers(files.get(f"sys/net/{path}")):
             gauges[name] = values[0]
     if installed := re.search(r"^MemTotal:\s+(\d{1,15}) kB$", files.get("meminfo", ""), re.MULTILINE):
         gauges["memory_bytes"] = int(installed[1]) * 1024
     rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"
     if slabs := re.findall(rows, files.get("slabinfo", ""), re.MULTILINE):
+        gauges["tw_slabs"] = sum(int(active) for active, _ in slabs)
         gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
     return gauges
 
@@ -61,7 +81,6 @@ def decode_limits(files: dict[str, str]) -> Limits:
         return values[0] if len(values) == 1 else None
 
     bounds = _numbers(files.get("sys/net/ipv4/ip_local_port_range"))
-    entries = number("tcp_ehash_entries")
     return Limits(
         port_range=(bounds[0], bounds[1]) if len(bounds) == 2 and 0 < bounds[0] <= bounds[1] < PORTS else None,
         reserved=_port_list(files.get("sys/net/ipv4/ip_local_reserved_ports")),
@@ -69,7 +88,7 @@ def decode_limits(files: dict[str, str]) -> Limits:
         tw_reuse_delay_ms=number("tcp_tw_reuse_delay"),
         timestamps=number("tcp_timestamps"),
         max_tw_buckets=number("tcp_max_tw_buckets"),
-        ehash_entries=None if entries is None else abs(entries),
+        ehash_entries=number("tcp_ehash_entries"),
         rfc1337=number("tcp_rfc1337"),
         fin_timeout_s=number("tcp_fin_timeout"),
     )
@@ -96,6 +115,27 @@ def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
     found = [re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part) for part in parts]
     ranges = tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
     return ranges if all(found) and all(low <= high < PORTS for low, high in ranges) else None
+
+
+def _conntrack(text: str) -> dict[str, int]:
+    """The sums over all CPUs. Each line but the first is of one CPU, in hexadecimal and 32 bits wide.
+
+    >>> _conntrack("entries drop early_drop\\n00000005 0000000a 00000001\\n00000005 00000001 00000000\\n")
+    {'conntrack_drop': 11, 'conntrack_early_drop': 1}
+    """
+    names, *rows = [line.split() for line in text.splitlines()] or [[]]
+    columns = dict(zip(names, zip(*rows, strict=False), strict=False))
+    found = {name: _sum_of_hex(columns[name]) for name in CONNTRACK_COUNTERS if name in columns}
+    return {f"conntrack_{name}": total for name, total in found.items() if total is not None}
+
+
+def _sum_of_hex(figures: Sequence[str]) -> int | None:
+    """The sum of hexadecimal numbers of 32 bits; None if one of them is none."""
+    try:
+        numbers = [int(figure, 16) for figure in figures]
+    except ValueError:
+        return None
+    return sum(numbers) if min(numbers) >= 0 and max(numbers) < 1 << 32 else None
 
 
 def _named_columns(text: str, prefix: str) -> dict[str, int]:

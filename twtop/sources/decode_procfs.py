@@ -11,7 +11,7 @@ The tables have neither sockets that are merely bound nor the backlog of a liste
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import UNKNOWN_QUEUE, Mask, Rows, Sockets, TcpState, Timer
+from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Mask, Rows, Sockets, TcpState, Timer
 from twtop.sources.probe import CollectError, Dump
 from twtop.sources.socket_table import socket_table
 
@@ -62,6 +62,7 @@ def decode_tables(tables: Dump) -> Sockets:
         lport=field(3, 1, 4).astype(np.uint16),
         rport=field(9, 2, 4).astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left).astype(np.int32),
+        retransmits=np.minimum(field(47, 2, 8), UNKNOWN_RETRANSMITS).astype(np.uint8),
         device=np.zeros(len(colon), np.uint32),
         rqueue=field(26, 2, 8),
         wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), field(17, 2, 8)),

@@ -124,5 +124,5 @@ def _columns(messages: NDArray[np.void], timestamps: NDArray[np.uint8]) -> Socke
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
         timestamps=timestamps,
-        **{name: messages[name].copy() for name in ("device", "rqueue", "wqueue", "uid", "inode")},
+        **{name: messages[name].copy() for name in ("retransmits", "device", "rqueue", "wqueue", "uid", "inode")},
     )

@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SOCK_DIAG, PROCFS = "sock_diag", "procfs"
 """Names of the two sources that are read here."""
@@ -23,8 +23,9 @@ TCPDIAG_GETSOCK = 18
 NLM_F_REQUEST_DUMP = 0x301  # NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 ALL_STATES = 0x3FFF  # bits 1–12, and 1 << 13: bound but not connected
+TCP_LISTEN = 10
 INET_DIAG_REQ_BYTECODE = 1
-INET_DIAG_INFO = 2
+INET_DIAG_INFO, INET_DIAG_SKMEMINFO = 2, 7
 CHUNK = 1 << 16  # one recv() gets 32 KiB at most (netlink_dump in net/netlink/af_netlink.c)
 FIRST_ROOM = 1 << 25  # bytes of a new buffer: more than most dumps take
 ROOMY = 8  # a buffer of which so many times more was written than the last dump took is given back
@@ -32,7 +33,7 @@ RECEIVE_TIMEOUT_S = 5
 HEADER = struct.Struct("=IHHII")
 DONE_SIZE = HEADER.size + 4
 
-COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6")
+COUNTER_FILES = ("net/netstat", "net/snmp", "net/sockstat", "net/sockstat6", "net/stat/nf_conntrack")
 DEVICE_FILES = ("net/igmp", "net/if_inet6")
 """Names and numbers of the interfaces with IPv4 and with IPv6."""
 
@@ -41,6 +42,7 @@ SYSCTLS = (
     "net/ipv4/ip_local_reserved_ports",
     "net/ipv4/tcp_ehash_entries",
     "net/ipv4/tcp_fin_timeout",
+    "net/ipv4/tcp_max_orphans",
     "net/ipv4/tcp_max_tw_buckets",
     "net/ipv4/tcp_rfc1337",
     "net/ipv4/tcp_timestamps",
@@ -74,15 +76,15 @@ class Request:
     """Which sockets to read.
 
     `states` has the bit `1 << state` for each wanted state; without any, sockets are not read at all. `bytecode` is a
-    filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass. `failed_connects` says
-    whether to count failed connects from now on, where the source can. `timestamps` asks the kernel for the options of
-    live connections: 0.3 µs and 280 bytes more for each, none for a TIME_WAIT.
+    filter that the kernel applies (INET_DIAG_REQ_BYTECODE); an empty one lets all sockets pass. `extensions` has the
+    bit `1 << attribute - 1` for each wanted attribute of a live socket. `failed_connects` says whether to count failed
+    connects from now on, where the source can.
     """
 
     states: int = ALL_STATES
     bytecode: bytes = b""
+    extensions: int = 0
     failed_connects: bool = False
-    timestamps: bool = False
 
     @property
     def is_part(self) -> bool:
@@ -109,7 +111,11 @@ class FailureTable:
 
 Dump = bytes | memoryview
 ALL_SOCKETS = Request()
+WITH_OPTIONS = 1 << INET_DIAG_INFO - 1
+"""The extension that has the options of a live connection: 0.3 µs and 280 bytes more for each, none for a TIME_WAIT."""
+
 COUNTERS_ONLY = Request(states=0)
+LISTENERS = Request(states=1 << TCP_LISTEN, extensions=1 << INET_DIAG_SKMEMINFO - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,8 @@ class Sample:
     - `netns` is the kernel's name of the namespace, `netns_name` what the user calls it, empty for twtop's own.
     - `load` is what a load that twtop itself runs says of its connect() calls, `notice` why no better source was taken.
     - `is_this_machine` says whether the sockets are of this machine, so that its /proc knows who holds them.
-    - `failures` are the failed connects, None where they are not counted.
+    - `failures` are the failed connects, None where they are not counted. `listeners` is what sock_diag says of
+      LISTENERS.
     """
 
     time: float
@@ -144,6 +151,7 @@ class Sample:
     request: Request = ALL_SOCKETS
     is_this_machine: bool = True
     failures: FailureTable | None = None
+    listeners: bytes | None = field(repr=False, default=None)
 
 
 class DumpBuffer:
@@ -187,7 +195,8 @@ def read_sample(proc: str = "/proc", request: Request = ALL_SOCKETS, buffer: Dum
     With a `buffer` the dump lies there, until the next reading into it. Raises CollectError when the sockets cannot be
     read; a missing counter file is no error.
     """
-    return take_sample(SOCK_DIAG, lambda: dump_sockets(request, buffer), proc, request)
+    sample = take_sample(SOCK_DIAG, lambda: dump_sockets(request, buffer), proc, request)
+    return replace(sample, listeners=bytes(dump_sockets(LISTENERS))) if request.states else sample
 
 
 def read_procfs(proc: str = "/proc", request: Request = ALL_SOCKETS) -> Sample:
@@ -224,8 +233,7 @@ def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = Non
     if not hasattr(socket, "AF_NETLINK"):
         raise Unavailable("only Linux has sock_diag")
     sequence = new_sequence()
-    extensions = 1 << (INET_DIAG_INFO - 1) if request.timestamps else 0
-    body = struct.pack("=B2xB48xII", socket.AF_UNSPEC, extensions, request.states, 0)  # struct inet_diag_req
+    body = struct.pack("=B2xB48xII", socket.AF_UNSPEC, request.extensions, request.states, 0)  # struct inet_diag_req
     if request.bytecode:
         body += struct.pack("=HH", 4 + len(request.bytecode), INET_DIAG_REQ_BYTECODE) + request.bytecode
     message = HEADER.pack(HEADER.size + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, sequence, 0) + body

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twtop.model import UNKNOWN_QUEUE, Process, Sockets, TcpState, Timer
+from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Process, Sockets, TcpState, Timer
 from twtop.sources.probe import ALL_SOCKETS, CollectError, Dump, Request, Sample, Unavailable, namespace_id, take_sample
 from twtop.sources.socket_table import socket_table
 
@@ -120,6 +120,7 @@ def decode_rows(rows: Dump) -> Sockets:
         lport=table["ports"][:, 0].astype(np.uint16),
         rport=table["ports"][:, 1].astype(np.uint16),
         timer_ms=np.full(count, -1, np.int32),
+        retransmits=np.full(count, UNKNOWN_RETRANSMITS, np.uint8),
         device=nothing,
         rqueue=nothing.copy(),
         wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),

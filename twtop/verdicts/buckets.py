@@ -3,12 +3,12 @@
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.analysis import Analysis
-from twtop.verdicts.verdict import SHARE_WARN, SOON_S, CounterRates, Level, Verdict, level_of, unknown
+from twtop.verdicts.verdict import SHARE_WARN, SOON_S, Evidence, Level, Verdict, level_of, unknown
 
 
-def buckets(analysis: Analysis, rates: CounterRates) -> Verdict:
-    snapshot, growth_per_s = analysis.snapshot, rates.growth_per_s
+def buckets(evidence: Evidence) -> Verdict:
+    snapshot, rates = evidence.analysis.snapshot, evidence.rates
+    growth_per_s = rates.growth_per_s
     held, limit = snapshot.gauges.get("tw"), snapshot.limits.max_tw_buckets
     if held is None or limit is None:
         return unknown("buckets", "tcp_max_tw_buckets")

@@ -1,16 +1,15 @@
 """MEMORY: what TIME_WAIT hold of the kernel's memory."""
 
 from twtop import formatting as fmt
-from twtop.analysis.analysis import Analysis
-from twtop.verdicts.verdict import CounterRates, Level, Verdict, level_of
+from twtop.verdicts.verdict import Evidence, Level, Verdict, level_of
 
 MEMORY_WARN, MEMORY_CRITICAL = 0.01, 0.05
 """Shares of the machine's memory; a million TIME_WAIT is about a quarter of a gigabyte."""
 
 
-def memory(analysis: Analysis, _rates: CounterRates) -> Verdict:
+def memory(evidence: Evidence) -> Verdict:
     """By slabinfo where it can be read, otherwise by formula."""
-    snapshot, memory = analysis.snapshot, analysis.memory
+    snapshot, memory = evidence.analysis.snapshot, evidence.analysis.memory
     total = snapshot.gauges.get("memory_bytes")
     value = memory.here if memory.slabs is None else memory.slabs
     what = f"TIME_WAIT hold {fmt.size(memory.here)} of kernel memory here, by formula"

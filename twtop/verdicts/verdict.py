@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from twtop.analysis.analysis import Analysis
+from twtop.model import Owners
 
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
 SOON_S = 60
@@ -49,18 +50,31 @@ class CounterRates:
     growth_per_s: float | None = None
 
 
-Judge = Callable[[Analysis, CounterRates], Verdict]
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict may be found from."""
+
+    analysis: Analysis
+    rates: CounterRates
+    owners: Owners
+
+
+Judge = Callable[[Evidence], Verdict]
 """Finds one verdict; its title and room come from VERDICTS."""
 
 
 def by_sockets(judge: Callable[[Analysis], Verdict]) -> Judge:
     """A judge that needs only sockets. Its text says so where only a part of the sockets was read."""
 
-    def judge_and_note(analysis: Analysis, _rates: CounterRates) -> Verdict:
-        verdict = judge(analysis)
-        return replace(verdict, text=f"{verdict.text} {FILTER_NOTE}") if analysis.snapshot.part else verdict
+    def judge_and_note(evidence: Evidence) -> Verdict:
+        return noting_part(evidence.analysis, judge(evidence.analysis))
 
     return judge_and_note
+
+
+def noting_part(analysis: Analysis, verdict: Verdict) -> Verdict:
+    """The same verdict, whose text says so where only a part of the sockets was read."""
+    return replace(verdict, text=f"{verdict.text} {FILTER_NOTE}") if analysis.snapshot.part else verdict
 
 
 def unknown(id: str, what: str) -> Verdict:

@@ -60,7 +60,8 @@ def test_a_report_has_header_states_and_peers() -> None:
         "twtop - 08:53:20  lab-7  Linux 6.18.44  sock_diag 41 ms",
         "TIME_WAIT 1,647  in 274/s  out –  limit 131,072 (1 %)  412.5 KiB",
     ]
-    assert [line[:13].rstrip() for line in header[2:]] == ["PORTS", "CONNECT COST", "BUCKETS", "MEMORY", "FDS", "DROPS"]
+    names = ["PORTS", "CONNECT COST", "UNANSWERED", "BUCKETS", "MEMORY", "FDS", "DROPS"]
+    assert [line[:13].rstrip() for line in header[2:]] == names
     assert all(line[13:].split()[0] in ("OK", "WARN", "CRITICAL", "UNKNOWN") for line in header[2:])
     assert (states[0].split(), peers[0].split()[0]) == (["STATE", "COUNT", "CHANGE/s"], "PEER")
 
@@ -151,7 +152,7 @@ def test_a_listener_has_no_remote_end() -> None:
 def test_what_cannot_be_read_is_a_dash() -> None:
     header, _, peers = parts(frames(make_sample(*SCENE, files=NO_FILES))[0])
     assert "limit –  " in header[1]
-    assert all("UNKNOWN" in line for line in header[2:])
+    assert [line.split()[0] for line in header[2:] if "UNKNOWN" not in line] == ["UNANSWERED"]  # the sockets tell that
     assert {row.split()[1] for row in peers[1:]} == {"in", "?", "out"}
 
 

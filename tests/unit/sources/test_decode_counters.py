@@ -35,6 +35,11 @@ request_sock_TCPv6     12     24    312   26    2 : tunables    0    0    0 : sl
 tw_sock_TCPv6          16     32    256   16    1 : tunables    0    0    0 : slabdata      2      2      0
 tw_sock_TCP          1120   1760    256   16    1 : tunables    0    0    0 : slabdata    110    110      0
 """
+CONNTRACK = """\
+entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error
+00000005  00000000 00000001 00000000 00000002 00000000 00000000 00000000 00000000 00000003 0000000a ffffffff 00000000
+00000005  00000000 00000000 00000000 00000001 00000000 00000000 00000000 00000000 00000000 00000006 00000001 00000000
+"""
 HUGE = "9" * 5000
 
 
@@ -72,8 +77,8 @@ def test_a_missing_file_leaves_one_limit_unknown(name: str) -> None:
     assert decode_limits(kernel_files({}, absent)) == replace(FRESH, **{name: None})  # type: ignore[arg-type]
 
 
-def test_a_hash_table_shared_with_the_parent_namespace_has_its_size() -> None:
-    assert decode_limits(files(tcp_ehash_entries="-262144\n")).ehash_entries == 262144
+def test_a_hash_table_shared_with_the_parent_namespace_is_negative() -> None:
+    assert decode_limits(files(tcp_ehash_entries="-262144\n")).ehash_entries == -262144
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,23 @@ def test_every_counter_is_one_that_kernels_have() -> None:
     assert set(TCP) >= TCP_COUNTERS
 
 
+def test_conntrack_is_summed_over_all_cpus() -> None:
+    """A counter of one CPU has 32 bits; the number of entries is that of the namespace, said once for each CPU."""
+    sums = {"drop": 16, "early_drop": 2**32, "insert_failed": 3, "invalid": 3}
+    named = {f"conntrack_{name}": total for name, total in sums.items()}
+    assert decode_counters({"net/stat/nf_conntrack": CONNTRACK}) == named
+
+
+def test_older_kernels_have_other_columns_of_conntrack() -> None:
+    older = "entries searched found new invalid drop\n00000001 00000009 00000000 00000000 00000003 0000000f\n"
+    assert decode_counters({"net/stat/nf_conntrack": older}) == {"conntrack_drop": 15, "conntrack_invalid": 3}
+
+
+@pytest.mark.parametrize("row", ["", "1", "1 -0000001", "1 100000000", f"1 {HUGE}", "1 one"])
+def test_a_damaged_counter_of_conntrack_is_unknown(row: str) -> None:
+    assert decode_counters({"net/stat/nf_conntrack": f"entries drop\n{row}\n"}) == {}
+
+
 def test_a_counter_that_this_kernel_lacks_is_absent() -> None:
     older = "TcpExt: SyncookiesSent TW TWRecycled\nTcpExt: 3 4 5\nIpExt: TWKilled\nIpExt: 6\n"
     assert decode_counters({"net/netstat": older}) == {"TW": 4, "TWRecycled": 5}
@@ -151,6 +173,7 @@ def test_gauges() -> None:
         "conntrack": 77,
         "conntrack_max": 262144,
         "memory_bytes": 2**34,
+        "tw_slabs": 1120 + 16,
         "tw_slab_bytes": (1120 + 16) * 256,
     }
 
@@ -162,12 +185,13 @@ def test_gauges() -> None:
         ("sys/fs/file-nr", {"files", "files_max"}),
         ("sys/net/netfilter/nf_conntrack_count", {"conntrack"}),
         ("sys/net/netfilter/nf_conntrack_max", {"conntrack_max"}),
+        ("sys/net/ipv4/tcp_max_orphans", {"orphan_max"}),
         ("meminfo", {"memory_bytes"}),
-        ("slabinfo", {"tw_slab_bytes"}),
+        ("slabinfo", {"tw_slabs", "tw_slab_bytes"}),
     ],
 )
 def test_a_missing_file_leaves_its_gauges_unknown(path: str, gauges: set[str]) -> None:
-    texts = {**kernel_files({}, {"conntrack": (1, 2)}), "slabinfo": SLABINFO}
+    texts = {**kernel_files({}, {"conntrack": (1, 2), "max_orphans": 65536}), "slabinfo": SLABINFO}
     known = decode_gauges(texts)
     del texts[path]
     assert known.keys() - decode_gauges(texts).keys() == gauges
@@ -195,7 +219,11 @@ def test_a_number_beyond_all_bounds_is_unknown(path: str, text: str) -> None:
     assert all(value < 2**64 for value in decode_gauges(texts).values())
 
 
-TEXTS = {**kernel_files({"TW": 5}, {"conntrack": (1, 2), "reserved": "80,443-445"}, 7, 8, 9), "slabinfo": SLABINFO}
+TEXTS = {
+    **kernel_files({"TW": 5}, {"conntrack": (1, 2), "reserved": "80,443-445"}, 7, 8, 9),
+    "slabinfo": SLABINFO,
+    "net/stat/nf_conntrack": CONNTRACK,
+}
 
 
 @st.composite

@@ -7,16 +7,15 @@ import pytest
 from tests.support.built_frames import frame
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import CONNECTIONS, lab
-from twtop.analysis.analysis import Analysis
 from twtop.report.formats import to_json, to_text
 from twtop.verdicts import verdicts
-from twtop.verdicts.verdict import CounterRates, Level, Verdict
+from twtop.verdicts.verdict import Evidence, Level, Verdict
 
 TEXT = "The cat is on the table."
 
 
-def cats(analysis: Analysis, _rates: CounterRates) -> Verdict:
-    return Verdict("cat_count", Level.WARN, float(len(analysis.snapshot.sockets)), "9 cats", TEXT)
+def cats(evidence: Evidence) -> Verdict:
+    return Verdict("cat_count", Level.WARN, float(len(evidence.analysis.snapshot.sockets)), "9 cats", TEXT)
 
 
 @pytest.fixture(autouse=True)

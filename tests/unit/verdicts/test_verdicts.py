@@ -1,4 +1,4 @@
-"""The six verdicts: each level is reached by its figures, and is unknown where a file is missing."""
+"""The verdicts: each level is reached by its figures, and is unknown where a file is missing."""
 
 import math
 from dataclasses import replace
@@ -13,7 +13,7 @@ from twtop.analysis.kernel_costs import Memory
 from twtop.frame.frame import Frame
 from twtop.model import Timer
 from twtop.verdicts.ports import fullness, ports_level
-from twtop.verdicts.verdict import CounterRates, Level, Verdict
+from twtop.verdicts.verdict import CounterRates, Evidence, Level, Verdict
 from twtop.verdicts.verdicts import verdicts
 
 RANGE = (32768, 33767)
@@ -34,9 +34,9 @@ def after(*blocks: Block, counters: dict[str, int], **more: Any) -> Frame:
     return frames(before, make_sample(*blocks, at=1, counters=counters, **more))[-1]
 
 
-def test_there_are_six_in_the_order_of_the_strip() -> None:
+def test_they_are_in_the_order_of_the_strip() -> None:
     names = [each.id for each in frame().verdicts]
-    assert names == ["ports", "connect_cost", "buckets", "memory", "fds", "drops"]
+    assert names == ["ports", "connect_cost", "unanswered", "buckets", "memory", "fds", "drops"]
 
 
 @pytest.mark.parametrize(("ports", "level"), [(1, "ok"), (400, "ok"), (500, "warn"), (790, "warn"), (800, "critical")])
@@ -176,30 +176,6 @@ def test_close_wait_that_stay_are_a_leak_whether_they_grow_or_not() -> None:
     assert levels == [Level.OK] * 6 + [Level.WARN] * 15  # then fifty have been there for three seconds
 
 
-def test_drops_are_judged_by_their_rate() -> None:
-    assert verdict("drops", after(counters={"ListenDrops": 6})).level is Level.CRITICAL
-    assert verdict("drops", after(counters={"ListenDrops": 1})).level is Level.OK
-
-
-def test_earlier_drops_have_no_rate_in_the_first_frame() -> None:
-    found = verdict("drops", frames(make_sample(counters={"ListenDrops": 7}))[0])
-    assert (found.level, found.value) == (Level.UNKNOWN, None)
-    assert "7 connections dropped" in found.text
-
-
-@pytest.mark.parametrize(("queued", "level"), [(10, "ok"), (110, "warn"), (129, "critical")])
-def test_a_filling_accept_queue_warns_before_it_drops(queued: int, level: str) -> None:
-    listener = sock("10.0.0.1:80", state="LISTEN", rqueue=queued, wqueue=128)
-    assert verdict("drops", frame(listener)).level == level
-
-
-def test_conntrack_counts_when_it_is_there() -> None:
-    full = frames(make_sample(conntrack=(990, 1000)))[0]
-    assert verdict("drops", full).level is Level.WARN
-    assert "conntrack at 99 %" in verdict("drops", full).text
-    assert "conntrack" not in verdict("drops", frames(make_sample(conntrack=None))[0]).text
-
-
 @pytest.mark.parametrize(
     ("name", "missing"),
     [
@@ -225,8 +201,10 @@ def test_memory_is_the_same_figure_on_the_strip_and_in_its_text(count: int, size
 
 
 def test_unknown_memory_is_no_dash_in_a_sentence() -> None:
-    analysis = replace(frame(waiting(100)).analysis, memory=Memory(here=None, slabs=None))
-    found = next(each for each in verdicts(analysis, CounterRates({})) if each.id == "memory")
+    seen = frame(waiting(100))
+    analysis = replace(seen.analysis, memory=Memory(here=None, slabs=None))
+    evidence = Evidence(analysis, CounterRates({}), seen.owners)
+    found = next(each for each in verdicts(evidence) if each.id == "memory")
     assert (found.level, found.short) == (Level.UNKNOWN, "–")
     assert found.text == "How much kernel memory TIME_WAIT hold here is unknown."
 

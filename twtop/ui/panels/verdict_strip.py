@@ -1,4 +1,4 @@
-"""The six verdicts in one line: what this many TIME_WAIT cost here."""
+"""The verdicts in one line: what this many TIME_WAIT cost here."""
 
 from collections.abc import Sequence
 from functools import partial
