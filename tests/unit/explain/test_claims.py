@@ -7,8 +7,9 @@ import pytest
 
 from tests.support.built_frames import frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.explain.claims import as_text, explain
-from twtop.explain.fixes import Fix, fixes
+from twtop.explain.explanation import as_text, explain
+from twtop.explain.fix import Fix
+from twtop.explain.fixes import fixes
 
 RANGE = (32768, 33767)
 CLOSE, KEEP, WIDEN = "Let the other side close first", "Keep connections alive", "Widen the port range"

@@ -11,7 +11,7 @@ from tests.support.built_frames import filtered, frames
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import later
 from tests.support.sock_diag_dump import make_sample
-from twtop.explain.claims import as_text, explain
+from twtop.explain.explanation import as_text, explain
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.report.formats import to_csv, to_json

@@ -1,0 +1,86 @@
+"""What happens at N TIME_WAIT: what is critical, what would help, and the common claims; and all of it as text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twtop import formatting as fmt
+from twtop.explain.claims import Claim, claims
+from twtop.explain.fix import Fix
+from twtop.explain.fixes import fixes
+from twtop.frame.frame import Frame
+from twtop.processes.detail import ProcessDetail
+from twtop.sanitize import printable
+from twtop.verdicts.verdict import Level, Verdict
+
+HELP, NO_HELP = "What would help here", "Nothing is short here: there is nothing to fix."
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`critical` are the verdicts that are so: where there are any, these and the fixes come before the claims.
+
+    `fixes` are those that would help here, in the order in which to try them; none where nothing is short. `note` says
+    where and how long a sysctl is in force; empty where no fix sets one.
+    """
+
+    title: str
+    critical: tuple[Verdict, ...]
+    fixes: tuple[Fix, ...]
+    note: str
+    claims: tuple[Claim, ...]
+
+
+def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
+    """Explain a frame. `detail` is of the process that the user looks at, if any."""
+    found = fixes(frame)
+    return Explanation(
+        title=f"What happens at {fmt.count(frame.total.count)} TIME_WAIT?",
+        critical=tuple(verdict for verdict in frame.verdicts if verdict.level is Level.CRITICAL),
+        fixes=found,
+        note=_note(frame, found),
+        claims=claims(frame, detail),
+    )
+
+
+def _note(frame: Frame, found: tuple[Fix, ...]) -> str:
+    """Sysctls of TCP belong to a network namespace, and end with it or with the boot."""
+    if not any(line.startswith("sysctl") for fix in found for line in fix.lines):
+        return ""
+    name = frame.snapshot.netns_name
+    place = f" in the network namespace {printable(name, 32)} (nsenter --net, ip netns exec)" if name else ""
+    return f"Run sysctl as root{place}. It lasts until the next boot; a file in /etc/sysctl.d makes it last."
+
+
+def as_text(explanation: Explanation) -> str:
+    """The explanation as lines of plain text."""
+    parts = [_help(explanation), _claims(explanation)]
+    if not explanation.critical:
+        parts.reverse()
+    return "\n".join([explanation.title, *(line for part in parts for line in ("", *part))]) + "\n"
+
+
+def _help(explanation: Explanation) -> Iterator[str]:
+    for verdict in explanation.critical:
+        yield f"{verdict.title} {verdict.level.upper()}: {verdict.text}"
+    yield help_heading(explanation)
+    for number, fix in enumerate(explanation.fixes, 1):
+        yield f"{number}. {fix.what}"
+        yield f"    {fix.effect}."
+        yield from (f"        {line}" for line in fix.lines)
+    if explanation.note:
+        yield explanation.note
+
+
+def help_heading(explanation: Explanation) -> str:
+    """What stands above the fixes, in words; where something is critical, and twtop knows no fix, nothing."""
+    if explanation.fixes:
+        return HELP
+    return "" if explanation.critical else NO_HELP
+
+
+def _claims(explanation: Explanation) -> Iterator[str]:
+    for number, claim in enumerate(explanation.claims):
+        yield from ("",) if number else ()
+        yield f"{claim.claim}: {claim.truth.upper()}"
+        yield f"    {claim.number}"
+        yield from (f"    {line}" for line in claim.why)
