@@ -138,7 +138,7 @@ class Application:
         accepted.close()
 
     def run(self, per_s: float, seconds: float) -> Iterator[None]:
-        """Make requests at this rate, evenly. What is late is made up for, so that the mean is exact. Yields after each."""
+        """Make requests at this rate, evenly. What is late is made up for. Yields after each."""
         start = time.monotonic()
         for number in range(round(per_s * seconds)):
             time.sleep(max(0.0, start + number / per_s - time.monotonic()))

@@ -1,0 +1,51 @@
+"""`w` and `twtop explain` as a whole: what comes first, and as text."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support.built_frames import frames
+from tests.support.sock_diag_dump import Block, make_sample, many
+from twtop.explain.explanation import Explanation, as_text, explain
+
+NEARLY_FULL, HALF_FULL, QUIET = (
+    many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(count), remaining=30)
+    for count in (900, 600, 100)
+)
+
+
+def told(block: Block, netns_name: str = "") -> Explanation:
+    sample = make_sample(block, port_range=(32768, 33767), tw_reuse=0)
+    return explain(frames(replace(sample, netns_name=netns_name))[0])
+
+
+def test_the_text_has_every_claim_and_fix_with_its_lines() -> None:
+    whole = told(HALF_FULL)
+    text = as_text(whole)
+    assert text.startswith("What happens at 600 TIME_WAIT?\n")
+    assert all(claim.claim in text and claim.number in text for claim in whole.claims)
+    assert whole.fixes
+    lines = [line.strip() for line in text.splitlines()]
+    for number, fix in enumerate(whole.fixes, 1):
+        assert lines.index(f"{number}. {fix.what}") + 2 == lines.index(fix.lines[0])
+        assert set(fix.lines) <= set(lines)
+
+
+def test_where_nothing_is_short_it_says_so_at_the_end() -> None:
+    assert as_text(told(QUIET)).endswith("\nNothing is short here: there is nothing to fix.\n")
+
+
+@pytest.mark.parametrize(("block", "critical"), [(NEARLY_FULL, True), (HALF_FULL, False)])
+def test_what_is_critical_and_what_would_help_come_before_the_claims(block: Block, critical: bool) -> None:
+    whole = told(block)
+    text = as_text(whole)
+    assert [verdict.title for verdict in whole.critical] == ["PORTS"] * critical
+    assert ("PORTS CRITICAL: 10.0.0.5:443 holds 900 of 1,000" in text) is critical
+    assert (text.index(whole.fixes[0].what) < text.index(whole.claims[0].claim)) is critical
+
+
+def test_the_note_says_where_a_sysctl_is_in_force() -> None:
+    assert "Run sysctl as root. It lasts until the next boot" in as_text(told(HALF_FULL))
+    assert "in the network namespace b␛[1mlue (nsenter" in as_text(told(HALF_FULL, netns_name="b\x1b[1mlue"))
+    assert "sysctl" not in told(QUIET).note
