@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from tests.support.in_namespace import add_address, sysctl
 from twtop.demo.load import Connection, Server
 from twtop.explain.fix import Fix
+from twtop.explain.port_fixes import CONNECT_CHOOSES
 
 LOCAL, REMOTE, PORT = "10.9.0.1", "10.9.0.9", 443
 NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
@@ -30,7 +31,7 @@ class Client:
     serves so many `requests`.
     """
 
-    before: str = "sock.setsockopt(socket.SOL_IP, 24, 1)"
+    before: str = CONNECT_CHOOSES
     bind: str = 'sock.bind(("ADDRESS", 0))'
     connect: str = f'sock.connect(("{REMOTE}", {PORT}))'
     end: tuple[str, ...] = ("sock.close()",)
@@ -60,7 +61,8 @@ class Client:
                     add_address(address)
                 changed = replace(changed, sources=(*self.sources, *more))
             elif line.startswith("listen "):
-                changed = replace(changed, services=(*self.services, *map(int, re.findall(r"listen (\d+);", line))))
+                first, *last = map(int, re.findall(r"\d+", line))
+                changed = replace(changed, services=(*self.services, *range(first, max(last, default=first) + 1)))
             elif line.startswith("sock.setsockopt("):
                 changed = replace(changed, before=line)
             elif line.startswith("sock.bind("):

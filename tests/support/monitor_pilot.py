@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from textual import events
+from textual.containers import VerticalScroll
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -230,3 +231,14 @@ def selected(stage: Stage, table: Table[Any]) -> str:
         if any(segment.style and segment.style.bgcolor == colour for segment in line):
             return line.text
     return pytest.fail(f"no selected row on\n{stage.text}")
+
+
+async def scrolled_through(stage: Stage) -> str:
+    """Everything that the open panel shows from its top to its end."""
+    panel = stage.app.screen.query_one(VerticalScroll)
+    seen = stage.text
+    while panel.scroll_offset.y < panel.max_scroll_y:
+        await stage.press("pagedown")
+        await stage.until(lambda: panel.scroll_y == panel.scroll_target_y, "the end of the scrolling")
+        seen += "\n" + stage.text
+    return seen

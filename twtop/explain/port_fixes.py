@@ -13,9 +13,10 @@ from twtop.analysis.ephemeral_ports import ephemeral_ports
 from twtop.analysis.port_budgets import reuse_delay_ms
 from twtop.explain.fix import Fix, Promise
 from twtop.explain.short_budget import ShortBudget
+from twtop.model import PORTS
 from twtop.verdicts.verdict import SHARE_WARN
 
-WIDEST = (1024, 65535)
+WIDEST = (1024, PORTS - 1)
 """The widest range. Ports below 1024 are for privileged programs (ip_unprivileged_port_start)."""
 
 REQUESTS_KEPT = 100
@@ -27,14 +28,15 @@ SMALLEST_GAIN = 1.05
 MOST_COPIES = 16
 """More destination ports or source addresses than this are not offered: nobody sets up so many."""
 
-READ_TO_THE_END = ("while sock.recv(65536): pass  # until the other side has closed", "sock.close()")
+READ_TO_THE_END = ("while sock.recv(65536): pass  # until it has closed", "sock.close()")
 KEEP_ALIVE = (
     "session = requests.Session()  # Python: one for all requests",
-    "MaxIdleConnsPerHost: 64,  // Go, http.Transport: 2 unless set",
-    "keepalive 64;  # nginx, upstream; with proxy_http_version 1.1",
+    "MaxIdleConnsPerHost: 64,  // Go: http.Transport, default 2",
+    "keepalive 64;  # nginx: upstream; and where it passes on:",
+    'proxy_http_version 1.1; proxy_set_header Connection "";',
 )
-NO_PORT_YET = "sock.setsockopt(socket.SOL_IP, 24, 1)"
-BIND_ADDRESS_NO_PORT = f"{NO_PORT_YET}  # IP_BIND_ADDRESS_NO_PORT, before bind()"
+CONNECT_CHOOSES = "sock.setsockopt(0, socket.IP_BIND_ADDRESS_NO_PORT, 1)"
+"""Level 0 is SOL_IP, for IPv6 too."""
 
 
 def connect_chooses(short: ShortBudget) -> Fix | None:
@@ -48,7 +50,7 @@ def connect_chooses(short: ShortBudget) -> Fix | None:
         "Let connect() choose the port",
         f"{fmt.address(short.local)} calls bind() first, so that {short.name} share {fmt.count(short.capacity)} ports. "
         f"Then each has as many, {fmt.count(room)} in all: {short.demand.under(promise)}",
-        (BIND_ADDRESS_NO_PORT,),
+        (CONNECT_CHOOSES, 'sock.bind(("ADDRESS", 0))  # as before'),
         promise,
     )
 
@@ -120,16 +122,19 @@ def more_destinations(short: ShortBudget) -> Fix | None:
     if short.remote is None or short.port is None:
         return None
     number = _copies(short)
-    first = min(short.port, 65536 - number)
-    others = [port for port in range(first, first + number) if port != short.port]
+    if short.port + number <= PORTS:
+        others, sign = (short.port + 1, short.port + number - 1), "+"
+    else:
+        others, sign = (short.port - number + 1, short.port - 1), "-"
+    listen = "-".join(map(str, dict.fromkeys(others)))
     promise = short.with_ports(number * short.capacity)
     return Fix(
         "Spread over more destination ports or addresses",
         f"each has a budget of its own: {number} instead of 1 make {fmt.count(promise.room)} ports, "
         f"{short.demand.under(promise)}",
         (
-            f"listen {'; listen '.join(map(str, others))};  # nginx, on the other side",
-            f'sock.connect(("{fmt.address(short.remote)}", {first} + n % {number}))  # n = 0, 1, 2 …',
+            f"listen {listen};  # nginx, on the other side",
+            f'sock.connect(("{fmt.address(short.remote)}", {short.port} {sign} n % {number}))  # n = 0, 1, 2 …',
         ),
         promise,
     )
@@ -144,8 +149,8 @@ def more_sources(short: ShortBudget) -> Fix:
         f"{short.name}, {short.demand.under(promise)}",
         (
             "ip addr add ADDRESS dev DEVICE",
-            f"{NO_PORT_YET}  # IP_BIND_ADDRESS_NO_PORT",
-            'sock.bind(("ADDRESS", 0))  # before connect()',
+            CONNECT_CHOOSES,
+            'sock.bind(("ADDRESS", 0))  # in turn, before connect()',
         ),
         promise,
     )
