@@ -1,6 +1,9 @@
 """Each fix is tried: its lines are pasted, and the kernel shows whether it keeps its promise."""
 
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -119,6 +122,28 @@ def time_wait() -> int:
 def ages_ms() -> np.ndarray:
     sockets = decode(read_sample()).sockets
     return sockets.age_ms[sockets.is_time_wait]
+
+
+# What is asked of a full budget
+
+
+@pytest.mark.slow
+@in_namespace
+def test_twtop_explain_says_what_is_asked_of_a_full_budget() -> None:
+    """Everything fails, and twtop begins to count only once it runs."""
+    prepare(SMALL)
+    application = Application(Client())
+    for _ in range(50):
+        application.request()
+    told = subprocess.Popen([sys.executable, "-m", "twtop", "explain"], stdout=subprocess.PIPE, encoding="utf-8")
+    for _ in application.run(per_s=20, seconds=60):
+        if told.poll() is not None:
+            break
+    text, _ = told.communicate()
+    assert "50 of 50 local ports; 0 more connections can be made, full now: " in text
+    asked = re.search(r"requests a connection, (\d+)/s become", text)
+    assert asked
+    assert float(asked[1]) == pytest.approx(20, rel=0.1)
 
 
 # Promises of a rate: what the same demand holds in the long run, and up to which rate nothing fails

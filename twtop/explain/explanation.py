@@ -56,17 +56,17 @@ def as_text(explanation: Explanation) -> str:
     parts = [_help(explanation), _claims(explanation)]
     if not explanation.critical:
         parts.reverse()
-    return "\n".join([explanation.title, *(line for part in parts for line in ("", *part))]) + "\n"
+    return "\n".join([explanation.title, *(line for part in parts for line in ("", *part))]).rstrip() + "\n"
 
 
 def _help(explanation: Explanation) -> Iterator[str]:
     for verdict in explanation.critical:
-        yield f"{verdict.title} {verdict.level.upper()}: {verdict.text}"
+        yield from (f"{verdict.title} {verdict.level.upper()}: {verdict.text}", "")
     yield help_heading(explanation)
     for number, fix in enumerate(explanation.fixes, 1):
-        yield f"{number}. {fix.what}"
-        yield f"    {fix.effect}."
+        yield from (f"{number}. {fix.what}", f"    {fix.effect}.")
         yield from (f"        {line}" for line in fix.lines)
+        yield ""
     if explanation.note:
         yield explanation.note
 

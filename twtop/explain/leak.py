@@ -19,8 +19,8 @@ NAME_WIDTH = 32
 class Leak:
     """The CLOSE_WAIT that one process holds. `process` is None where it is unknown.
 
-    `read_to_end` of them were read to the end: the application got the end of the stream, and did not close. `unread`
-    have bytes that the application has not read. To all others it has paid no attention since the peer closed.
+    `read_to_end` of them were read to the last byte, and not closed. `unread` have bytes that the application has not
+    read. From all others it has read nothing since the peer closed.
     """
 
     process: Process | None
@@ -50,7 +50,7 @@ def leak_fix(frame: Frame) -> tuple[Fix, ...]:
 def find_leak(frame: Frame) -> Leak:
     """The process with the most CLOSE_WAIT; where owners of most are unknown, all CLOSE_WAIT.
 
-    `rqueue` counts the peer's FIN as one byte until recv() returns the end of the stream (tcp_diag_get_info,
+    `rqueue` counts the peer's FIN as one byte until recv() takes it, alone or with the last data (tcp_diag_get_info,
     tcp_recvmsg_locked).
     """
     sockets, owners = frame.snapshot.sockets, frame.owners

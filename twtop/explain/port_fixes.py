@@ -95,7 +95,7 @@ def wider_range(analysis: Analysis, short: ShortBudget) -> Fix | None:
     if capacity < short.capacity * SMALLEST_GAIN:
         return None
     promise, taken = short.with_ports(capacity), high - low + 1 - wide.capacity
-    note = f" ({fmt.count(taken)} more are reserved, listening or bound)" if taken else ""
+    note = f", without {fmt.count(taken)} reserved, listening or bound" if taken else ""
     most = "at most " if limits.reserved is None else ""
     return Fix(
         "Widen the port range",

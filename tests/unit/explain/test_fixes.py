@@ -116,7 +116,7 @@ def test_what_is_reserved_listened_on_or_bound_stays_out_of_the_wider_range() ->
     fix = one(WIDEN, PRESSED, *held, reserved="900-1033,32900-32909")
     assert fix.promise
     assert fix.promise.room == 64_512 - 20 - 3
-    assert "64,489 ports instead of 990 (23 more are reserved, listening or bound)" in fix.effect
+    assert "64,489 ports instead of 990, without 23 reserved, listening or bound: at this rate" in fix.effect
 
 
 def test_where_what_is_reserved_is_unknown_the_wider_range_is_at_most() -> None:
