@@ -1,6 +1,6 @@
 """What happens at this many TIME_WAIT, by the numbers of this machine, and what would help.
 
-explanation   what is critical, fixes and claims, in the order in which they are read; as text
+explanation   what presses, fixes and claims, in the order in which they are read; as text
 claims        the common claims about TIME_WAIT, each with its live number
 fixes         what would help here, in the order in which to try it
 port_fixes    the fixes for a budget that is short of ports

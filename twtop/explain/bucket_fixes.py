@@ -41,8 +41,7 @@ def _other_side_closes(frame: Frame, limit: int, hold_s: float) -> Fix | None:
     kept = asked_per_s(frame) * (1 - share)
     return Fix(
         "Let the other side close first",
-        f"{fmt.count(waiting)} TIME_WAIT of accepted connections then stay at the clients, where they need a bucket "
-        "each, but no port that another client wants",
+        f"{fmt.count(waiting)} TIME_WAIT of accepted connections then stay with the clients, where each holds a port",
         READ_TO_THE_END,
         Promise(limit, kept * hold_s, math.inf if share == 1 else limit / hold_s / (1 - share)),
     )

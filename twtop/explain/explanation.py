@@ -1,4 +1,4 @@
-"""What happens at N TIME_WAIT: what is critical, what would help, and the common claims; and all of it as text."""
+"""What happens at N TIME_WAIT: what presses, what would help, and the common claims; and all of it as text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,14 +17,15 @@ HELP, NO_HELP = "What would help here", "Nothing is short here: there is nothing
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`critical` are the verdicts that are so: where there are any, these and the fixes come before the claims.
+    """`pressing` are the verdicts that warn, the critical ones first. Where there are any, these and the fixes come
+    before the claims.
 
     `fixes` are those that would help here, in the order in which to try them; none where nothing is short. `note` says
     where and how long a sysctl is in force; empty where no fix sets one.
     """
 
     title: str
-    critical: tuple[Verdict, ...]
+    pressing: tuple[Verdict, ...]
     fixes: tuple[Fix, ...]
     note: str
     claims: tuple[Claim, ...]
@@ -35,7 +36,9 @@ def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
     found = fixes(frame)
     return Explanation(
         title=f"What happens at {fmt.count(frame.total.count)} TIME_WAIT?",
-        critical=tuple(verdict for verdict in frame.verdicts if verdict.level is Level.CRITICAL),
+        pressing=tuple(
+            verdict for level in (Level.CRITICAL, Level.WARN) for verdict in frame.verdicts if verdict.level is level
+        ),
         fixes=found,
         note=_note(frame, found),
         claims=claims(frame, detail),
@@ -54,13 +57,13 @@ def _note(frame: Frame, found: tuple[Fix, ...]) -> str:
 def as_text(explanation: Explanation) -> str:
     """The explanation as lines of plain text."""
     parts = [_help(explanation), _claims(explanation)]
-    if not explanation.critical:
+    if not explanation.pressing:
         parts.reverse()
     return "\n".join([explanation.title, *(line for part in parts for line in ("", *part))]).rstrip() + "\n"
 
 
 def _help(explanation: Explanation) -> Iterator[str]:
-    for verdict in explanation.critical:
+    for verdict in explanation.pressing:
         yield from (f"{verdict.title} {verdict.level.upper()}: {verdict.text}", "")
     yield help_heading(explanation)
     for number, fix in enumerate(explanation.fixes, 1):
@@ -72,10 +75,10 @@ def _help(explanation: Explanation) -> Iterator[str]:
 
 
 def help_heading(explanation: Explanation) -> str:
-    """What stands above the fixes, in words; where something is critical, and twtop knows no fix, nothing."""
+    """What stands above the fixes, in words; empty where something presses, and no fix is known."""
     if explanation.fixes:
         return HELP
-    return "" if explanation.critical else NO_HELP
+    return "" if explanation.pressing else NO_HELP
 
 
 def _claims(explanation: Explanation) -> Iterator[str]:

@@ -17,7 +17,7 @@ NAME_WIDTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """The CLOSE_WAIT that one process holds. `process` is None where it is unknown.
+    """The CLOSE_WAIT that one process holds, of `total`. `process` is None where it is unknown.
 
     `read_to_end` of them were read to the last byte, and not closed. `unread` have bytes that the application has not
     read. From all others it has read nothing since the peer closed.
@@ -25,6 +25,7 @@ class Leak:
 
     process: Process | None
     rows: Rows
+    total: int
     read_to_end: int
     unread: int
 
@@ -34,11 +35,12 @@ def leak_fix(frame: Frame) -> tuple[Fix, ...]:
     if not leaks(frame.analysis):
         return ()
     found = find_leak(frame)
-    held, process = fmt.count(len(found.rows)), found.process
+    process, held = found.process, fmt.count(len(found.rows))
+    of_all = "" if len(found.rows) == found.total else f" of {fmt.count(found.total)}"
     who = f"{printable(process.name, NAME_WIDTH)} {process.pid}" if process else "an unknown process"
     return (
         Fix(
-            f"Close what the peer has closed: {who} holds {held} CLOSE_WAIT",
+            f"Close what the peer has closed: {who} holds {held}{of_all} CLOSE_WAIT",
             f"{_evidence(found)}. Look for the way out of the code that reads {_where(frame, found.rows)} without "
             f"close(): an error, a time-out, a pool that keeps what is dead. Each then gives its descriptor back",
             (f"ss -tnp state close-wait | grep pid={process.pid}," if process else "sudo ss -tnp state close-wait",),
@@ -54,14 +56,19 @@ def find_leak(frame: Frame) -> Leak:
     tcp_recvmsg_locked).
     """
     sockets, owners = frame.snapshot.sockets, frame.owners
-    rows = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
+    rows = every = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
     held = np.bincount(owners.process[rows] + 1, minlength=len(owners.processes) + 1)
     most = int(held.argmax()) - 1
     if most >= 0:
         rows = rows[owners.process[rows] == most]
     waiting = sockets.rqueue[rows]
-    process = owners.processes[most] if most >= 0 else None
-    return Leak(process, rows, int(np.count_nonzero(waiting == 0)), int(np.count_nonzero(waiting > 1)))
+    return Leak(
+        process=owners.processes[most] if most >= 0 else None,
+        rows=rows,
+        total=len(every),
+        read_to_end=int(np.count_nonzero(waiting == 0)),
+        unread=int(np.count_nonzero(waiting > 1)),
+    )
 
 
 def _evidence(found: Leak) -> str:

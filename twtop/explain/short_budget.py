@@ -50,9 +50,9 @@ class ShortBudget:
 
 
 def short_budget(analysis: Analysis) -> ShortBudget | None:
-    """None where no budget is short: at least half full, past the cliff, or foretold to be full."""
-    worst = analysis.bottleneck
-    if worst is None or not (worst.pressure >= SHARE_WARN or worst.past_cliff or math.isfinite(worst.full_in_s)):
+    """None where no budget is short: at least half full, past the cliff, or full before a TIME_WAIT of now ends."""
+    worst, soon_s = analysis.bottleneck, analysis.reading.wheel.longest_s
+    if worst is None or not (worst.pressure >= SHARE_WARN or worst.past_cliff or worst.full_in_s <= soon_s):
         return None
     return _of_binder(analysis, worst) if worst.destination is None else _of_destination(analysis, worst)
 

@@ -17,6 +17,8 @@ from twtop.verdicts.verdict import Level, Verdict
 TONES = {Truth.FALSE: Tone.OK, Truth.PARTLY: Tone.WARN, Truth.TRUE: Tone.STRONG}
 """A fear that is false is good news."""
 
+LEVELS = {Level.WARN: Tone.WARN, Level.CRITICAL: Tone.CRITICAL}
+
 BODY = 8
 """Cells before the text. The truth of a claim stands in them."""
 
@@ -46,13 +48,15 @@ class ExplainScreen(Dialog[None]):
     def compose(self) -> ComposeResult:
         told = self._explanation
         parts = [_help(told), _claims(told)]
-        if not told.critical:
+        if not told.pressing:
             parts.reverse()
-        calm = tuple(verdict for verdict in self._verdicts if verdict not in told.critical)
+        calm = tuple(verdict for verdict in self._verdicts if verdict not in told.pressing)
         with Page(f"{told.title} ── as of {fmt.clock(self._time)}") as page:
             if told.fixes:
-                keys = f"1–{len(told.fixes)} copy" if len(told.fixes) > 1 else "1 copies"
-                page.border_subtitle = f"{keys} the lines of a fix · {page.border_subtitle}"
+                copying = (
+                    f"1–{len(told.fixes)} copy the lines of a fix" if len(told.fixes) > 1 else "1 copies its lines"
+                )
+                page.border_subtitle = f"{copying} · {page.border_subtitle}"
             yield Paragraphs([*(paragraph for part in parts for paragraph in part), *_told(calm)])
 
     def action_copy(self, number: int) -> None:
@@ -64,8 +68,8 @@ class ExplainScreen(Dialog[None]):
 
 
 def _help(explanation: Explanation) -> Iterator[Paragraph]:
-    for verdict in explanation.critical:
-        yield ((f"{SIGNS[Level.CRITICAL]} {verdict.title}  ", Tone.CRITICAL), (verdict.text, Tone.PLAIN)), NUMBER
+    for verdict in explanation.pressing:
+        yield ((f"{SIGNS[verdict.level]} {verdict.title}  ", LEVELS[verdict.level]), (verdict.text, Tone.PLAIN)), NUMBER
         yield BLANK
     if heading := help_heading(explanation):
         yield ((heading, Tone.STRONG),), 0
