@@ -53,9 +53,8 @@ class ExplainScreen(Dialog[None]):
         calm = tuple(verdict for verdict in self._verdicts if verdict not in told.pressing)
         with Page(f"{told.title} ── as of {fmt.clock(self._time)}") as page:
             if told.fixes:
-                copying = (
-                    f"1–{len(told.fixes)} copy the lines of a fix" if len(told.fixes) > 1 else "1 copies its lines"
-                )
+                last = len(told.fixes)
+                copying = f"1–{last} copy the lines of a fix" if last > 1 else "1 copies its lines"
                 page.border_subtitle = f"{copying} · {page.border_subtitle}"
             yield Paragraphs([*(paragraph for part in parts for paragraph in part), *_told(calm)])
 
