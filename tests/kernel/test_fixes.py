@@ -101,6 +101,20 @@ def test_a_client_that_no_longer_binds_first_has_a_budget_for_each_destination()
     assert promised(fix).room == 4 * 200
 
 
+@pytest.mark.parametrize("what", [WIDEN, SOURCES])
+@in_namespace
+def test_a_client_that_goes_on_to_bind_first_has_as_much_room_as_promised(what: str) -> None:
+    """Each of its addresses has one budget for all four destinations."""
+    prepare((40_000, 40_199), ip_local_reserved_ports="1024-39999,40400-65535")
+    application = Application(BIND_FIRST)
+    for _ in range(150):
+        application.request()
+    fix = offered(what, frame())
+    application.become(application.client.after(fix, capacity=200))
+    assert 150 + len(application.fill()) == promised(fix).room
+    assert promised(fix).room >= 2 * 200
+
+
 @in_namespace
 def test_there_are_as_many_buckets_as_promised() -> None:
     prepare((40_000, 40_999), tcp_max_tw_buckets=60)
@@ -139,7 +153,7 @@ def test_twtop_explain_says_what_is_asked_of_a_full_budget() -> None:
     for _ in application.run(per_s=20, seconds=60):
         if told.poll() is not None:
             break
-    text, _ = told.communicate()
+    text = " ".join(told.communicate()[0].split())
     assert "50 of 50 local ports; 0 more connections can be made, full now: " in text
     asked = re.search(r"requests a connection, (\d+)/s become", text)
     assert asked

@@ -6,6 +6,7 @@ The lines are run as they stand: a sysctl is set in this namespace, code is exec
 import errno
 import itertools
 import re
+import resource
 import shlex
 import socket
 import time
@@ -149,7 +150,12 @@ class Application:
 
 
 def prepare(ports: tuple[int, int], **sysctls: object) -> None:
-    """Give this namespace its addresses, a small range and no reuse. `sysctls` are those of net.ipv4."""
+    """Give this namespace its addresses, a small range and no reuse, and this process room for many sockets.
+
+    `sysctls` are those of net.ipv4.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for address in (LOCAL, REMOTE):
         add_address(address)
     for name, value in ({"ip_local_port_range": f"{ports[0]} {ports[1]}", "tcp_tw_reuse": 0} | sysctls).items():

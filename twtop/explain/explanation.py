@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import wrap
 
 from twtop import formatting as fmt
 from twtop.explain.claims import Claim, claims
@@ -11,6 +12,9 @@ from twtop.frame.frame import Frame
 from twtop.processes.detail import ProcessDetail
 from twtop.sanitize import printable
 from twtop.verdicts.verdict import Level, Verdict
+
+WIDTH = 80
+"""Characters of a line of text at most, but for lines to paste."""
 
 HELP, NO_HELP = "What would help here", "Nothing is short here: there is nothing to fix."
 
@@ -64,14 +68,19 @@ def as_text(explanation: Explanation) -> str:
 
 def _help(explanation: Explanation) -> Iterator[str]:
     for verdict in explanation.pressing:
-        yield from (f"{verdict.title} {verdict.level.upper()}: {verdict.text}", "")
+        yield from (*_wrapped(f"{verdict.title} {verdict.level.upper()}: {verdict.text}"), "")
     yield help_heading(explanation)
     for number, fix in enumerate(explanation.fixes, 1):
-        yield from (f"{number}. {fix.what}", f"    {fix.effect}.")
+        yield from (f"{number}. {fix.what}", *_wrapped(f"{fix.effect}.", indent=4))
         yield from (f"        {line}" for line in fix.lines)
         yield ""
-    if explanation.note:
-        yield explanation.note
+    yield from _wrapped(explanation.note)
+
+
+def _wrapped(text: str, indent: int = 0) -> list[str]:
+    """The lines of a paragraph. Lines to paste are never wrapped."""
+    margin = " " * indent
+    return wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False)
 
 
 def help_heading(explanation: Explanation) -> str:

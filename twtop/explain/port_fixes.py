@@ -141,6 +141,7 @@ def more_destinations(short: ShortBudget) -> Fix | None:
 
 
 def more_sources(short: ShortBudget) -> Fix:
+    """A client that binds first goes on to do so: each of its addresses has one budget for all destinations."""
     number = _copies(short)
     promise = short.with_ports(number * short.capacity)
     return Fix(
@@ -149,7 +150,7 @@ def more_sources(short: ShortBudget) -> Fix:
         f"{short.name}, {short.demand.under(promise)}",
         (
             "ip addr add ADDRESS dev DEVICE",
-            CONNECT_CHOOSES,
+            *((CONNECT_CHOOSES,) if short.remote is not None else ()),
             'sock.bind(("ADDRESS", 0))  # in turn, before connect()',
         ),
         promise,

@@ -26,10 +26,18 @@ def test_the_text_has_every_claim_and_fix_with_its_lines() -> None:
     assert text.startswith("What happens at 600 TIME_WAIT?\n")
     assert all(claim.claim in text and claim.number in text for claim in whole.claims)
     assert whole.fixes
-    lines = [line.strip() for line in text.splitlines()]
+    unwrapped = " ".join(text.split())
     for number, fix in enumerate(whole.fixes, 1):
-        assert lines.index(f"{number}. {fix.what}") + 2 == lines.index(fix.lines[0])
-        assert set(fix.lines) <= set(lines)
+        assert f"\n{number}. {fix.what}\n" in text
+        assert f"{fix.what} {fix.effect}. {' '.join(' '.join(fix.lines).split())} " in unwrapped
+        assert all(f"\n        {line}\n" in text for line in fix.lines)
+
+
+def test_all_but_lines_to_paste_fits_into_eighty_columns() -> None:
+    whole = told(NEARLY_FULL)
+    text = as_text(whole)
+    told_first = text[: text.index(whole.claims[0].claim)]
+    assert [line for line in told_first.splitlines() if len(line) > 80] == []
 
 
 def test_where_nothing_is_short_it_says_so_at_the_end() -> None:
@@ -39,7 +47,7 @@ def test_where_nothing_is_short_it_says_so_at_the_end() -> None:
 @pytest.mark.parametrize(("block", "level"), [(NEARLY_FULL, "CRITICAL"), (HALF_FULL, "WARN")])
 def test_what_presses_and_what_would_help_come_before_the_claims(block: Block, level: str) -> None:
     whole = told(block)
-    text = as_text(whole)
+    text = " ".join(as_text(whole).split())
     order = [f"PORTS {level}: 10.0.0.5:443 holds {len(block)} of", whole.fixes[0].what, whole.claims[0].claim]
     assert sorted(order, key=text.index) == order
 
@@ -52,5 +60,6 @@ def test_the_worst_comes_first() -> None:
 
 def test_the_note_says_where_a_sysctl_is_in_force() -> None:
     assert "Run sysctl as root. It lasts until the next boot" in as_text(told(HALF_FULL))
-    assert "in the network namespace b␛[1mlue (nsenter" in as_text(told(HALF_FULL, netns_name="b\x1b[1mlue"))
+    elsewhere = " ".join(as_text(told(HALF_FULL, netns_name="b\x1b[1mlue")).split())
+    assert "in the network namespace b␛[1mlue (nsenter" in elsewhere
     assert "sysctl" not in told(QUIET).note

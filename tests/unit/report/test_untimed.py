@@ -77,6 +77,7 @@ def test_a_timer_filter_finds_none_of_them() -> None:
 
 def test_no_promise_in_words(frame: Frame) -> None:
     told = to_text(frame, True) + as_text(explain(frame)) + "".join(verdict.text for verdict in frame.verdicts)
+    told = " ".join(told.split())
     assert "when it is full is unknown without timers" in told
     assert "the present rate is unknown without timers" in told
     assert "never full" not in told
