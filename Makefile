@@ -11,19 +11,20 @@ run: .venv/.run
 	exec .venv/bin/twtop $(ARGS)
 
 test: lint
-	.venv/bin/python -m pytest $(PYTEST) $(ARGS)
+	.venv/bin/python -m pytest $(PYTEST) -m "not long" $(ARGS)
 
 # The code of every room, with fewer drawn examples, and every scene as pictured; the rest is for `make test`.
 test-fast: lint
 	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'not slow' --hypothesis-profile fast \
 		twtop tests/unit tests/ui/test_screenshots.py $(ARGS)
 
+# Also the loads of minutes, which `make test` leaves out.
 test-slow: .venv/.dev
 	.venv/bin/python -m pytest $(PYTEST) -m slow $(ARGS)
 
 # On each Python from 3.11 to 3.14 that is here, and with the newest Textual that pyproject.toml allows.
 test-all: lint
-	exec .venv/bin/python -m tests.support.every_python $(PYTEST) $(ARGS)
+	exec .venv/bin/python -m tests.support.every_python $(PYTEST) -m "not long" $(ARGS)
 
 lint: .venv/.dev
 	.venv/bin/ruff check -q

@@ -51,7 +51,7 @@ class PortReading:
 
     def summary(self) -> DumpSummary:
         """The summary with which the next reading compares itself."""
-        return self.reading.summary(self.budgets.used, self.budgets.time_wait)
+        return self.reading.summary(self.budgets.used, self.budgets.state(self.reading.names))
 
 
 def analyse(snapshot: Snapshot, recent: Sequence[DumpSummary] = (), failures: Failures | None = None) -> PortReading:

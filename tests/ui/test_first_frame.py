@@ -1,17 +1,25 @@
 """What an operator sees at once, on terminals of three sizes."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.support.in_namespace import wait_until
 from tests.support.monitor_pilot import SIZES, Stage, head, monitor, rows
-from tests.support.monitor_samples import ALL_STATES, CONNECTIONS, lab, scene
+from tests.support.monitor_samples import ALL_STATES, CONNECTIONS, Script, lab, scene
 from tests.support.sock_diag_dump import many
 from twtop.columns.tones import width_of
+from twtop.engine.engine import Engine
+from twtop.engine.pipeline import Pipeline
+from twtop.frame.frame import Frame
+from twtop.frame.view import View
 from twtop.model import TcpState
+from twtop.ui.app import TwtopApp
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.table import Table
+from twtop.ui.monitor import Monitor
 
 at_every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -133,3 +141,30 @@ async def test_keys_at_the_foot(size: tuple[int, int]) -> None:
     async with monitor(lab(), size=size) as stage:
         caps = ("/  filter", "⏎  sockets", "?  help", "q  quit")
         assert [cap for cap in caps if cap not in stage.lines[-1]] == []
+
+
+async def test_frames_that_come_while_the_screen_is_made_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine reads while the screen is loaded, and on a busy machine tells of frames before it is mounted."""
+    built = []
+    build, make = Pipeline.build, Monitor.__init__
+
+    def counted(*given: Any) -> Frame:
+        built.append(frame := build(*given))
+        return frame
+
+    def slowly(*given: Any, **named: Any) -> None:
+        make(*given, **named)
+        before = len(built)
+        wait_until(lambda: len(built) > before + 1, what="frames between making and mounting")
+
+    monkeypatch.setattr(Pipeline, "build", counted)
+    monkeypatch.setattr(Monitor, "__init__", slowly)
+    engine = Engine(Script([lab()]), View(), interval=0.02)
+    engine.start()
+    app = TwtopApp(engine, View(), 0.02)
+    async with app.run_test() as pilot:
+        screen = app.screen
+        assert isinstance(screen, Monitor)
+        stage = Stage(pilot, app, screen, Script([]))
+        shown = len(built)
+        await stage.until(lambda: screen.frame is not None and screen.frame.tick > shown, "frames from then on")

@@ -147,4 +147,4 @@ async def test_a_budget_that_was_full_in_the_last_minute_is_at_its_limit() -> No
     async with monitor(refusing(0, 100, 30), refusing(40, 40, 0), size=(160, 50)) as stage:
         await stage.tick()
         assert "at its limit   30 failed in the last 60 s" in headline(stage)[0]
-        assert "it was at its limit; 30 connects failed in the last 60 s" in stage.frame.verdicts[0].text
+        assert "at its limit: 30 connects failed in the last 60 s" in stage.frame.verdicts[0].text

@@ -8,6 +8,7 @@ destinations     sockets → destinations, which own the port budgets
 timer_wheel      entries of the last minute and releases of the next, by the timers
 rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever
+limit            budgets at their limit: since when, the demand that nobody counts, and the next free port
 port_budgets     the port budget of each destination
 bind_first       clients that bind() before they connect(), and their budget
 bottleneck       the one budget that is nearest to its end

@@ -86,8 +86,8 @@ class Analyst:
         else:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures)
             budgets, binders = found.budgets, found.bind_first
-            shared = (binders.names, binders.live) if binders else None
-            self._recent.keep(found.reading.summary(budgets.used, budgets.time_wait, shared))
+            own, shared = budgets.state(found.reading.names), binders.state if binders else None
+            self._recent.keep(found.reading.summary(budgets.used, own, shared))
             self._last = replace(
                 found,
                 peak=self._peaks.hold(found.reading.names, budgets.pressure),
@@ -99,7 +99,8 @@ class Analyst:
 def analyse(snapshot: Snapshot, recent: tuple[DumpSummary, ...] = (), failures: Failures | None = None) -> Analysis:
     """Analyse one dump by itself; `recent` and `failures` are as in Reading."""
     reading, sockets = take_reading(snapshot, recent, failures), snapshot.sockets
-    budgets, binders = port_budgets(reading), bind_first(reading)
+    binders = bind_first(reading)
+    budgets = port_budgets(reading, binders)
     if binders is not None:
         budgets = _with_shared_budgets(budgets, binders, reading.destinations)
     outcome, time_wait = forecast(reading, budgets, binders), np.flatnonzero(sockets.is_time_wait)
@@ -126,6 +127,8 @@ def _with_shared_budgets(budgets: PortBudgets, binders: BindFirst, destinations:
     return replace(
         budgets,
         full_in_s=binders.bound(destinations, budgets.full_in_s),
+        is_now=budgets.is_now | binders.of(destinations, binders.is_now),
+        waits=budgets.waits | binders.of(destinations, binders.waits),
         failed_per_s=np.where(shared, np.nan, budgets.failed_per_s),
         failed_60s=np.where(shared, np.nan, budgets.failed_60s),
     )

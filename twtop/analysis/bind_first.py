@@ -17,8 +17,9 @@ import numpy as np
 from twtop.analysis.destinations import Destinations, Names, address_names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
+from twtop.analysis.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
 from twtop.analysis.rates import SHORT_S, measure_rates
-from twtop.analysis.reading import Reading
+from twtop.analysis.reading import BudgetState, Reading
 from twtop.analysis.timer_wheel import mean_life_s
 from twtop.arrays import distinct, factorize, fused
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, freeze
@@ -44,10 +45,11 @@ class BindFirst:
     `names` are as in destinations.address_names, `local` is an index into the addresses of the sockets. `sockets`,
     `destinations` and `ports` count the distinct ones. `by_connect` is the mean number of distinct ports if connect()
     had chosen them. `holds` masks the addresses whose client binds first: at a `pressure` of 1 its bind() fails,
-    whatever the destination. `possible` masks those that may bind first, which their sockets do not tell yet.
+    whatever the destination. `possible` masks those that may bind first, which their sockets do not tell yet. `is_full`
+    masks those that bind first and have no port left.
 
     `live` counts the connections that are not in TIME_WAIT. The other columns are about the one budget for all
-    destinations, where `holds` or `possible` is true; otherwise they are NaN. They are as in PortBudgets.
+    destinations, where `holds` or `possible` is true; otherwise they are NaN, or false. They are as in PortBudgets.
     """
 
     names: Names
@@ -63,9 +65,27 @@ class BindFirst:
     new_per_s: Floats
     max_per_s: Floats
     full_in_s: Floats
+    is_full: Mask
+    is_now: Mask
+    waits: Mask
+    limit: Limit
+    next_free_s: Floats
+    freed_per_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+
+    @property
+    def state(self) -> BudgetState:
+        """What later readings need to know of these budgets."""
+        return BudgetState(self.names, self.live, self.limit.full_at, self.new_per_s)
+
+    def of(self, destinations: Destinations, column: Mask) -> Mask:
+        """The entry of a column for the address of each destination: (destinations,); false where it does not bind
+        first."""
+        entry = np.zeros(destinations.local.max(initial=-1) + 1, np.bool_)
+        entry[self.local] = column
+        return self.is_client_of(destinations) & entry[destinations.local]
 
     def is_client_of(self, destinations: Destinations) -> Mask:
         """Mask of the destinations whose client binds first for certain: (destinations,)."""
@@ -104,7 +124,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
     live = (clients.sockets - np.bincount(clients.code[time_wait], minlength=count)).astype(np.float64)
     waiting = time_wait & (holds | possible)[clients.code]
     rows, code = clients.rows[waiting], clients.code[waiting]
-    new, most, full_in = _budget(reading, names, rows, code, live, holds | possible, clients.sockets - clients.ports)
+    is_full = holds & (clients.ports >= ports.capacity - reading.skipped_ports)
+    budget = _budget(reading, names, rows, code, live, holds | possible, is_full, clients.sockets - clients.ports)
     aged = np.bincount(code[sockets.age_ms[rows] >= SHORT_S * 1000], minlength=count)
     has_just_begun = possible & (clients.sockets > live) & (aged == 0)  # its rate is higher than measured
     return BindFirst(
@@ -118,9 +139,15 @@ def bind_first(reading: Reading) -> BindFirst | None:
         holds=holds,
         possible=possible,
         live=live,
-        new_per_s=new,
-        max_per_s=most,
-        full_in_s=np.where(has_just_begun, np.nan, full_in),
+        new_per_s=budget.new_per_s,
+        max_per_s=budget.max_per_s,
+        full_in_s=(full_in_s := np.where(has_just_begun, np.nan, budget.full_in_s)),
+        is_full=is_full,
+        is_now=holds & is_full_now(budget.limit, reading.snapshot.mono, full_in_s, reading.wheel.step_s),
+        waits=is_full & ~(budget.next_free_s <= reading.wheel.step_s),
+        limit=budget.limit,
+        next_free_s=np.where(is_full, budget.next_free_s, np.nan),
+        freed_per_s=np.where(is_full, budget.freed_per_s, np.nan),
     )
 
 
@@ -182,6 +209,18 @@ def _judged(clients: _Clients) -> tuple[Mask, Mask]:
     return telling & few_share, ~telling & few_share & (clients.destinations > 1) & mostly_second_parity
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Budget:
+    """The budget that an address has for all destinations: (addresses,), as in BindFirst."""
+
+    new_per_s: Floats
+    max_per_s: Floats
+    full_in_s: Floats
+    limit: Limit
+    next_free_s: Floats
+    freed_per_s: Floats
+
+
 def _budget(
     reading: Reading,
     names: Names,
@@ -189,23 +228,35 @@ def _budget(
     owner: Codes,
     live: Floats,
     chosen: Mask,
+    is_full: Mask,
     sharing: Counts,
-) -> tuple[Floats, Floats, Floats]:
-    """(new_per_s, max_per_s, full_in_s) of the chosen addresses, NaN for the others.
+) -> _Budget:
+    """The budgets of the chosen addresses; NaN for the others.
 
     `waiting` are the rows of their outbound TIME_WAIT, and `owner` is the address of each. These are (addresses,):
-    `live` connections that are not in TIME_WAIT, and how many sockets are `sharing` the port of another. bind() takes
-    no port of a TIME_WAIT before its end, whatever tcp_tw_reuse says.
+    `live` connections that are not in TIME_WAIT, whether the budget `is_full`, and how many sockets are `sharing` the
+    port of another. bind() takes no port of a TIME_WAIT before its end, whatever tcp_tw_reuse says.
     """
     assert reading.ports is not None
     sockets, wheel, capacity = reading.snapshot.sockets, reading.wheel, float(reading.ports.capacity)
-    rates = measure_rates(reading, owner, sockets.age_ms[waiting], names, live)
-    timed = chosen & (np.bincount(owner[sockets.timer_ms[waiting] < 0], minlength=len(names)) == 0)
+    age_ms, left_ms = sockets.age_ms[waiting], sockets.timer_ms[waiting]
+    rates = measure_rates(reading, owner, age_ms, names, live)
+    limit = find_limit(reading, names, is_full)
+    rates = with_unseen_demand(rates, limit, reading, names, owner, age_ms)
+    timed = chosen & (np.bincount(owner[left_ms < 0], minlength=len(names)) == 0)
     hold_s = np.full(len(names), mean_life_s(wheel.step_s))
     room = np.where(timed, capacity - reading.skipped_ports + sharing, np.nan)
-    use = PortUse(owner, wheel.release_s(sockets.timer_ms[waiting]), live, rates, hold_s, room)
-    most = max_per_s(np.where(chosen, capacity + sharing, np.nan), live, hold_s)
-    return np.where(timed, rates.new, np.nan), most, full_in_s(use, wheel.longest_s)
+    free_in_s = wheel.release_s(left_ms)
+    full_in = full_in_s(PortUse(owner, free_in_s, live, rates, hold_s, room), wheel.longest_s)
+    next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, len(names))
+    return _Budget(
+        new_per_s=np.where(timed, rates.new, np.nan),
+        max_per_s=max_per_s(np.where(chosen, capacity + sharing, np.nan), live, hold_s),
+        full_in_s=np.where(np.isnan(rates.new) & (full_in > 0), np.nan, full_in),
+        limit=limit,
+        next_free_s=np.where(timed, next_free_s, np.nan),
+        freed_per_s=np.where(timed, freed_per_s, np.nan),
+    )
 
 
 def _distinct(owner: Codes, held: Counts, among: int, count: int) -> Floats:

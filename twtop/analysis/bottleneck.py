@@ -19,7 +19,8 @@ class Bottleneck:
     have one budget together. `name` is the text that stands for the budget: of the destination, or of the address that
     binds.
 
-    Figures are as in PortBudgets: NaN is unknown, infinity is never.
+    Figures are as in PortBudgets: NaN is unknown, infinity is never. `was_full_lately` and `is_demand_unseen` are as in
+    Limit.
     """
 
     name: str
@@ -34,7 +35,11 @@ class Bottleneck:
     max_per_s: float
     failed_per_s: float
     failed_60s: float
+    waits: bool
+    was_full_lately: bool
+    is_demand_unseen: bool
     next_free_s: float
+    freed_per_s: float
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
@@ -58,7 +63,11 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
             max_per_s=float(binders.max_per_s[binder]),
             failed_per_s=math.nan,  # no one can count a bind() that fails
             failed_60s=math.nan,
-            next_free_s=math.nan,
+            waits=bool(binders.waits[binder]),
+            was_full_lately=bool(binders.limit.lately[binder]),
+            is_demand_unseen=bool(binders.limit.unseen[binder]),
+            next_free_s=float(binders.next_free_s[binder]),
+            freed_per_s=float(binders.freed_per_s[binder]),
         )
     return Bottleneck(
         name=fmt.endpoint(addresses.integer(destinations.remote[worst]), int(destinations.port[worst])),
@@ -73,7 +82,11 @@ def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst |
         max_per_s=float(budgets.max_per_s[worst]),
         failed_per_s=float(budgets.failed_per_s[worst]),
         failed_60s=float(budgets.failed_60s[worst]),
+        waits=bool(budgets.waits[worst]),
+        was_full_lately=bool(budgets.limit.lately[worst]),
+        is_demand_unseen=bool(budgets.limit.unseen[worst]),
         next_free_s=float(budgets.next_free_s[worst]),
+        freed_per_s=float(budgets.freed_per_s[worst]),
     )
 
 

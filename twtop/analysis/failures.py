@@ -118,9 +118,9 @@ class FailureHistory:
 class Refused:
     """The failed connects of each destination: (destinations,), or (destinations, 60) by second, oldest first.
 
-    The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget is
-    full, or where none is, all of them. `is_shared` marks those that share an address with another one that is meant:
-    there `per_second` is an equal part of what the address has.
+    The kernel tells the remote address alone. Of the destinations with that address those are meant whose budget was
+    full lately, or where none was, all of them. `is_shared` marks those that share an address with another one that is
+    meant: there `per_second` is an equal part of what the address has.
     """
 
     per_second: Floats
@@ -137,8 +137,8 @@ class Refused:
         return count
 
 
-def refused(failures: Failures, destinations: Destinations, addresses: Addresses, is_full: Mask) -> Refused:
-    """Find the destinations of failed connects; `is_full` (destinations,) masks the budgets without a free port."""
+def refused(failures: Failures, destinations: Destinations, addresses: Addresses, was_full: Mask) -> Refused:
+    """Find the destinations of failed connects; `was_full` (destinations,) masks the budgets that had no free port."""
     count = len(destinations)
     failed_to = address_names(failures.addresses)
     order = np.argsort(failed_to)
@@ -146,8 +146,8 @@ def refused(failures: Failures, destinations: Destinations, addresses: Addresses
     outbound = (destinations.direction == Direction.OUTBOUND) & (at >= 0)
     number = np.append(order, -1)[at]  # of the address among those of the failures
     has_full = np.zeros(len(failed_to) + 1, np.bool_)
-    has_full[number[outbound & is_full]] = True
-    meant = outbound & (is_full | ~has_full[number])
+    has_full[number[outbound & was_full]] = True
+    meant = outbound & (was_full | ~has_full[number])
     shared_by = np.bincount(number[meant], minlength=len(failed_to) + 1)[number]
     per_second = np.zeros((count, SECONDS))
     per_second[meant] = failures.by_address[number[meant]] / shared_by[meant, None]

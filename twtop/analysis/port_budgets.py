@@ -10,11 +10,14 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from twtop.analysis.bind_first import BindFirst
+from twtop.analysis.destinations import Names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
 from twtop.analysis.failures import Refused, refused
+from twtop.analysis.limit import Limit, find_limit, freed, full_lately, is_full_now, with_unseen_demand
 from twtop.analysis.rates import SHORT_S, disagree, measure_rates
-from twtop.analysis.reading import Reading
+from twtop.analysis.reading import BudgetState, Reading
 from twtop.analysis.timer_wheel import mean_life_s
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
@@ -46,9 +49,13 @@ class PortBudgets:
     tells of several destinations together. `new_per_s` is how many connections are asked for per second: those that
     are opened, less those that end without a TIME_WAIT, and those that fail. At more than `max_per_s` the budget
     fills sooner or later, if the connections that are open stay open. `full_in_s` is the seconds until the budget is
-    full, infinity for never. `next_free_s` is those until a full one gets a port back from a TIME_WAIT; NaN where it is
-    not full, or no timer tells. Where a client binds first, it is at most that of the budget which the client's address
+    full, infinity for never. Where a client binds first, it is at most that of the budget which the client's address
     has for all destinations (BindFirst.bound).
+
+    `limit` says when each was full. `is_now` masks those without a port to spare (limit.is_full_now), and `waits` those
+    that are full and get no port back at the next move of the timer wheel. `next_free_s` is the seconds until a full
+    one gets a port back from a TIME_WAIT, and `freed_per_s` how many it gets from then on; NaN where it is not full, or
+    no timer tells.
     """
 
     used: Floats
@@ -62,14 +69,22 @@ class PortBudgets:
     past_cliff: Mask
     failed_per_s: Floats
     failed_60s: Floats
+    is_now: Mask
+    waits: Mask
+    limit: Limit
     next_free_s: Floats
+    freed_per_s: Floats
     pressure: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
         object.__setattr__(self, "pressure", pressure)
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+
+    def state(self, names: Names) -> BudgetState:
+        """What later readings need to know of these budgets, whose names are (destinations,)."""
+        return BudgetState(names, self.used - self.time_wait, self.limit.full_at, self.new_per_s)
 
 
 def may_take_over(limits: Limits, addresses: Addresses, local: Codes, remote: Codes) -> Mask | None:
@@ -102,8 +117,8 @@ def reuse_delay_ms(limits: Limits) -> int:
     return DEFAULT_REUSE_DELAY_MS if limits.tw_reuse_delay_ms is None else limits.tw_reuse_delay_ms
 
 
-def port_budgets(reading: Reading) -> PortBudgets:
-    """The budget of every destination of a reading."""
+def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudgets:
+    """The budget of every destination of a reading. `binders` are the clients that bind first, None for unknown."""
     snapshot, ports, destinations, wheel = reading.snapshot, reading.ports, reading.destinations, reading.wheel
     sockets, code, count = snapshot.sockets, destinations.code, len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
@@ -128,12 +143,20 @@ def port_budgets(reading: Reading) -> PortBudgets:
     is_full = outbound & (used - free >= ceiling - reading.skipped_ports)
     failed, failed_per_s, failed_60s = _failed(reading, is_full)
     rates = measure_rates(reading, code[rows], sockets.age_ms[rows], reading.names, live, failed)
+    binds = np.zeros(count, np.bool_) if binders is None else binders.is_client_of(destinations)
+    blocked = binds if binders is None else binders.of(destinations, binders.is_full)
+    limit = find_limit(reading, reading.names, is_full | blocked, failed, binds)
+    rates = with_unseen_demand(rates, limit, reading, reading.names, code[rows], sockets.age_ms[rows])
     timed = tally(time_wait & (sockets.timer_ms < 0)) == 0
     known = outbound if allowed is None else outbound & (timed | ~allowed)
-    hold_s, free_in_s = _release(reading, allowed)
+    hold_s, free_in_s, runs_out_s = _release(reading, allowed)
     busy = np.flatnonzero(time_wait & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room)
+    full_in = full_in_s(use, wheel.longest_s)
+    full_in = np.where(np.isnan(rates.new) & (full_in > 0), np.nan, full_in)
+    next_free_s, freed_per_s = freed(code[busy], free_in_s[busy], runs_out_s[busy], count)
+    told = is_full & timed
     return PortBudgets(
         used=used,
         time_wait=waiting,
@@ -142,19 +165,16 @@ def port_budgets(reading: Reading) -> PortBudgets:
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
         max_per_s=max_per_s(ceiling, live, hold_s),
-        full_in_s=full_in_s(use, wheel.longest_s),
+        full_in_s=full_in,
         past_cliff=past_cliff,
         failed_per_s=failed_per_s,
         failed_60s=failed_60s,
-        next_free_s=np.where(is_full & timed, _soonest(code[busy], free_in_s[busy], count), np.nan),
+        is_now=blocked | (outbound & is_full_now(limit, snapshot.mono, full_in, wheel.step_s)),
+        waits=is_full & ~(next_free_s <= wheel.step_s),
+        limit=limit,
+        next_free_s=np.where(told, next_free_s, np.nan),
+        freed_per_s=np.where(told, freed_per_s, np.nan),
     )
-
-
-def _soonest(code: Codes, free_in_s: Floats, count: int) -> Floats:
-    """The least of the times of each budget: (count,), NaN where there is none."""
-    soonest = np.full(count, np.inf)
-    np.minimum.at(soonest, code, free_in_s)
-    return np.where(np.isinf(soonest), np.nan, soonest)
 
 
 def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Floats]:
@@ -163,28 +183,28 @@ def _failed(reading: Reading, is_full: Mask) -> tuple[Refused | None, Floats, Fl
     if failures is None:
         unknown = np.full(len(destinations), np.nan)
         return None, unknown, unknown
-    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full)
+    found = refused(failures, destinations, reading.snapshot.sockets.addresses, is_full | full_lately(reading))
     unclear = found.is_shared | (destinations.direction != Direction.OUTBOUND) | (not failures.counting)
     mean, now = found.per_s(SHORT_S), found.per_s(1)
     per_s = np.where(disagree(mean, now, 1), now, mean)
     return found, np.where(unclear, np.nan, per_s), np.where(unclear, np.nan, found.last_60s)
 
 
-def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats]:
+def _release(reading: Reading, allowed: Mask | None) -> tuple[Floats, Floats, Floats]:
     """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a TIME_WAIT is
-    free (sockets,)).
+    free (sockets,), the same without the steps of the timer wheel).
 
     `allowed` masks the destinations where connect() may take over a TIME_WAIT; None where that is unknown.
     """
     sockets, limits = reading.snapshot.sockets, reading.snapshot.limits
     hold_s = np.full(len(reading.destinations), mean_life_s(reading.wheel.step_s))
-    free_in_s = reading.wheel.release_s(sockets.timer_ms)
+    free_in_s, runs_out_s = reading.wheel.release_s(sockets.timer_ms), sockets.timer_ms / 1000
     if allowed is not None and allowed.any():
         delay = reuse_delay_ms(limits)
         hold_s[allowed] = delay / 1000
         rows = np.append(allowed, False)[reading.destinations.code]
-        free_in_s[rows] = (delay - sockets.age_ms[rows]) / 1000
-    return hold_s, free_in_s
+        free_in_s[rows] = runs_out_s[rows] = (delay - sockets.age_ms[rows]) / 1000
+    return hold_s, free_in_s, runs_out_s
 
 
 def _search_cost(

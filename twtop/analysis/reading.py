@@ -24,8 +24,9 @@ class DumpSummary:
 
     `live` counts connections that are not in TIME_WAIT, `used` all sockets in the budget, `running` the TIME_WAIT with
     time left, and `lasting` those with more than LASTING_S left. Of the budget that an address has for all destinations
-    only `live` is known; its other counts are 0. `held` counts all timewait objects, closed FIN_WAIT2 included. `mono`
-    is when the dump was read, in seconds of the monotonic clock.
+    these three counts are 0. `full_at` is when the budget was last full, −∞ for never, and `asked_per_s` what it was
+    asked for, NaN for unknown. `held` counts all timewait objects, closed FIN_WAIT2 included. `mono` is when the dump
+    was read. Times are seconds of the monotonic clock.
     """
 
     mono: float
@@ -35,16 +36,28 @@ class DumpSummary:
     used: Floats
     running: Floats
     lasting: Floats
+    full_at: Floats
+    asked_per_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)[2:]))
 
-    def of(self, column: Floats, names: Names) -> Floats:
-        """The entries of a column for the budgets with these names; 0 for one that this dump did not have."""
+    def of(self, column: Floats, names: Names, missing: float = 0.0) -> Floats:
+        """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
         if not len(self.names):
-            return np.zeros(len(names))
+            return np.full(len(names), missing)
         at = np.minimum(np.searchsorted(self.names, names), len(self.names) - 1)
-        return np.where(self.names[at] == names, column[at], 0.0)
+        return np.where(self.names[at] == names, column[at], missing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BudgetState:
+    """What later readings need to know of some budgets: (budgets,), as in DumpSummary."""
+
+    names: Names
+    live: Floats
+    full_at: Floats
+    asked_per_s: Floats
 
 
 class RecentDumps:
@@ -84,34 +97,34 @@ class Reading:
         """Ports that may stay free while connect() fails (EphemeralPorts); 0 where the range is unknown."""
         return self.ports.skipped_ports if self.ports else 0
 
-    def summary(self, used: Floats, time_wait: Floats, shared: tuple[Names, Floats] | None = None) -> DumpSummary:
+    def summary(self, used: Floats, own: BudgetState, shared: BudgetState | None = None) -> DumpSummary:
         """The summary of this dump, with which later readings compare themselves.
 
-        `used` (destinations,) counts the sockets in each budget, and `time_wait` those of them in TIME_WAIT. `shared`
-        are (names, connections not in TIME_WAIT) of the budgets that one local address has for all destinations.
+        `used` (destinations,) counts the sockets in each budget, and `own` is the state of those budgets. `shared` are
+        the budgets that one local address has for all destinations.
         """
         sockets, code = self.snapshot.sockets, self.destinations.code
-        names, live = self.names, used - time_wait
-        if shared is not None:
-            names, live = np.append(names, shared[0]), np.append(live, shared[1])
+        states = (own,) if shared is None else (own, shared)
+        names = np.concatenate([state.names for state in states])
         order = np.argsort(names)
 
-        def sorted_by_name(column: Floats) -> Floats:
+        def counts(column: Floats) -> Floats:
             return np.append(column, np.zeros(len(names) - len(column)))[order]
 
         def with_more_than(left_ms: int) -> Floats:
             rows = sockets.is_time_wait & (sockets.timer_ms > left_ms)
-            counts = np.bincount(code[rows], minlength=len(self.destinations))
-            return sorted_by_name(counts.astype(np.float64))
+            return counts(np.bincount(code[rows], minlength=len(self.destinations)).astype(np.float64))
 
         return DumpSummary(
             mono=self.snapshot.dumped,
             held=int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)),
             names=names[order],
-            live=live[order],
-            used=sorted_by_name(used),
+            live=np.concatenate([state.live for state in states])[order],
+            used=counts(used),
             running=with_more_than(0),
             lasting=with_more_than(LASTING_S * 1000),
+            full_at=np.concatenate([state.full_at for state in states])[order],
+            asked_per_s=np.concatenate([state.asked_per_s for state in states])[order],
         )
 
 

@@ -1,6 +1,5 @@
 """What each cell of a row of the peers table draws on the screen."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -87,26 +86,29 @@ def ports(row: PeerRow, width: int) -> Line:
 
 
 def new(row: PeerRow, _width: int) -> Line:
-    return ((fmt.rate_on_point(row.groups.budgets.new_per_s[row.destination]), Tone.PLAIN),)
+    budgets, at = row.groups.budgets, row.destination
+    mark = "~" * bool(budgets.limit.unseen[at] and not np.isnan(budgets.new_per_s[at]))
+    return ((mark + fmt.rate_on_point(budgets.new_per_s[at]), Tone.PLAIN),)
 
 
 def most(row: PeerRow, _width: int) -> Line:
     return ((fmt.rate_on_point(row.groups.budgets.max_per_s[row.destination]), Tone.DIM),)
 
 
-def time_to_full(full_in_s: float, failed_60s: float) -> str:
-    """When a budget is full, in at most eight cells; one that was full within the last minute is not “never” full.
+def time_to_full(full_in_s: float, waits: bool, was_full_lately: bool) -> str:
+    """When a budget is full, in at most eight cells, as verdicts.ports.fullness says it.
 
-    >>> time_to_full(41.4, 0), time_to_full(math.inf, math.nan), time_to_full(math.inf, 3)
-    ('41 s', 'never', 'at limit')
+    >>> time_to_full(41.4, False, False), time_to_full(0, True, True), time_to_full(np.inf, False, True)
+    ('41 s', 'now', 'at limit')
     """
-    return "at limit" if math.isinf(full_in_s) and failed_60s > 0 else fmt.full_in(full_in_s)
+    return "at limit" if was_full_lately and not waits else fmt.full_in(full_in_s)
 
 
 def full_in(row: PeerRow, _width: int) -> Line:
-    left_s = float(row.groups.budgets.full_in_s[row.destination])
-    tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if np.isfinite(left_s) else Tone.DIM
-    return ((time_to_full(left_s, float(row.groups.budgets.failed_60s[row.destination])), tone),)
+    budgets, at = row.groups.budgets, row.destination
+    left_s, lately = float(budgets.full_in_s[at]), bool(budgets.limit.lately[at])
+    tone = Tone.CRITICAL if left_s <= SOON_S else Tone.WARN if lately or np.isfinite(left_s) else Tone.DIM
+    return ((time_to_full(left_s, bool(budgets.waits[at]), lately), tone),)
 
 
 def spark(row: PeerRow, width: int) -> Line:

@@ -17,7 +17,7 @@ from twtop.columns.tones import Tone
 from twtop.columns.values import integers, names, numbers
 from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, TcpState
+from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, Mask, TcpState
 
 DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
 STATES: Shape = {
@@ -91,22 +91,30 @@ def _figure(
 
 def _times_to_full(peers: ManyPeers) -> Iterator[str]:
     budgets = peers.groups.budgets
-    return map(cells.time_to_full, peers.each(budgets.full_in_s).tolist(), peers.each(budgets.failed_60s).tolist())
+    columns = (budgets.full_in_s, budgets.waits, budgets.limit.lately)
+    return map(cells.time_to_full, *(peers.each(column).tolist() for column in columns))
+
+
+def _new(peers: ManyPeers) -> Iterator[str]:
+    budgets = peers.groups.budgets
+    rates, unseen = peers.each(budgets.new_per_s), peers.each(budgets.limit.unseen & ~np.isnan(budgets.new_per_s))
+    return (f"{'~' * mark}{fmt.rate(rate)}" for rate, mark in zip(rates.tolist(), unseen.tolist(), strict=True))
 
 
 def _fullness(peers: ManyPeers) -> list[str]:
-    full_in_s = peers.each(peers.groups.budgets.full_in_s)
-    words = np.select(
-        [np.isnan(full_in_s), np.isinf(full_in_s), full_in_s == 0], ["unknown", "never", "now"], default="soon"
-    )
+    budgets = peers.groups.budgets
+    full_in_s, is_now = peers.each(budgets.full_in_s), peers.each(budgets.is_now)
+    words = np.select([is_now, np.isnan(full_in_s), np.isinf(full_in_s)], ["now", "unknown", "never"], default="soon")
     found: list[str] = words.tolist()
     return found
 
 
-def _at_limit(peers: ManyPeers) -> list[bool]:
-    budgets = peers.groups.budgets
-    found: list[bool] = ((peers.each(budgets.full_in_s) == 0) | (peers.each(budgets.failed_60s) > 0)).tolist()
-    return found
+def _flag(column: Callable[[PortBudgets], Mask]) -> Callable[[ManyPeers], list[bool]]:
+    def flags(peers: ManyPeers) -> list[bool]:
+        found: list[bool] = peers.each(column(peers.groups.budgets)).tolist()
+        return found
+
+    return flags
 
 
 PeerColumn = Column[PeerRow]
@@ -214,7 +222,7 @@ PEERS = Registry[PeerRow, ManyPeers](
     Entry(
         field=PeerField("past_cliff", FLAG,
             "Whether half of the range is full, so that connect() searches the other half port by port.",
-            lambda peers: peers.each(peers.groups.budgets.past_cliff).tolist()),
+            _flag(lambda budgets: budgets.past_cliff)),
         records=In.OUTBOUND,
     ),
     Entry(
@@ -225,10 +233,10 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         PeerColumn("new", "NEW/s", 7, cells.new, "Connections asked for per second", priority=5, sort=GroupSort.NEW),
-        PeerText(7, _figure(fmt.rate, lambda budgets: budgets.new_per_s)),
+        PeerText(7, _new),
         PeerField("new_per_s", nullable(NUMBER),
-            "New connections per second, less those that end without a TIME_WAIT, and, where these are counted, those "
-            "that fail; null where timers are unknown.",
+            "New connections per second, less those that end without a TIME_WAIT, and those that fail, as in "
+            "asked_per_s; null where timers are unknown.",
             _number(lambda budgets: budgets.new_per_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
     ),
@@ -252,19 +260,25 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("asked_per_s", nullable(POSITIVE),
-            "Connections asked for per second: new_per_s where those that fail are counted, else null.",
-            lambda peers: numbers(np.where(np.isnan(peers.each(peers.groups.budgets.failed_per_s)), np.nan,
-                peers.each(peers.groups.budgets.new_per_s)))),
+            "Connections asked for per second: those that succeed and those that find no port; null for unknown.",
+            _number(lambda budgets: budgets.new_per_s)),
+        records=In.OUTBOUND,
+    ),
+    Entry(
+        field=PeerField("asked_inferred", FLAG,
+            "Whether asked_per_s is from before the budget was full, since nobody counts what fails.",
+            _flag(lambda budgets: budgets.limit.unseen & ~np.isnan(budgets.new_per_s))),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("full", {"enum": ["now", "soon", "never", "unknown"]},
-            "Whether connect() fails now, will fail at this rate, never will, or nobody knows.", _fullness),
+            "When connect() finds no port, at this rate. It is also now while the ports that come free at each move of "
+            "the kernel's timer wheel are taken before the next one.", _fullness),
         records=In.OUTBOUND,
     ),
     Entry(
-        field=PeerField("at_limit", FLAG, "Whether it is full, or a connect() found no port in the last 60 s.",
-            _at_limit),
+        field=PeerField("at_limit", FLAG, "Whether it is full, or was in the last 60 s.",
+            _flag(lambda budgets: budgets.limit.lately)),
         records=In.OUTBOUND,
     ),
     Entry(

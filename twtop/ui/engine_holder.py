@@ -30,7 +30,6 @@ class EngineHolder:
         self.paused = False
         self._post_message = post_message
         self._engine = engine
-        self._subscribe()
 
     def _subscribe(self) -> None:
         """Let the engine's threads post messages."""
@@ -44,6 +43,11 @@ class EngineHolder:
         )
 
     def start(self) -> None:
+        """Start the engine, unless it runs, and post what it has told and tells.
+
+        Not before the screen is mounted: until then Textual refuses messages of other threads.
+        """
+        self._subscribe()
         self._engine.start()
 
     def stop(self) -> None:

@@ -20,7 +20,7 @@ def ports(analysis: Analysis) -> Verdict:
     if worst.destination is None:
         who = f"{worst.name} binds before it connects, so its {fmt.count(worst.shared_by)} destinations share one "
         who += f"budget: it holds {fmt.count(worst.used)}"
-        least, end = "", "; at the end bind() fails with EADDRINUSE"
+        least, end = "", f"; {'' if worst.waits else 'at the end '}bind() fails with EADDRINUSE"
     else:
         who = f"{worst.name} holds {fmt.count(worst.used)}"
         least, end = "at least " if np.isnan(budgets.reusable[worst.destination]) else "", ""
@@ -31,7 +31,7 @@ def ports(analysis: Analysis) -> Verdict:
         worst.pressure,
         fmt.percent(worst.pressure),
         f"{who} of {fmt.count(worst.capacity)} local ports; {least}{fmt.count(left)} more connections can be made, "
-        f"{when_full(worst.full_in_s) or _when_not(worst)}{_failing(worst)}{end}.",
+        f"{_when(worst)}{end}.",
     )
 
 
@@ -42,32 +42,51 @@ def ports_level(pressure: float, past_cliff: bool, full_in_s: float) -> Level:
     return Level.WARN if pressure >= SHARE_WARN or past_cliff else Level.OK
 
 
-def when_full(full_in_s: float) -> str:
-    """When a budget will be full, in two to four words; empty for never (infinity) and for unknown (NaN).
+def fullness(full_in_s: float, waits: bool, was_full_lately: bool) -> str:
+    """When a budget is full, in two to four words; empty for unknown (NaN). The rest is as in PortBudgets and Limit.
 
-    >>> when_full(0), when_full(0.3), when_full(41.2), when_full(math.inf)
-    ('full now', 'full now', 'full in 41 s', '')
+    Ports of a full budget come free at each move of the timer wheel and are taken at once. One word stands for all of
+    that time, so that it does not change at each move.
+
+    >>> [fullness(full_in_s, False, False) for full_in_s in (0.3, 41.2, math.inf)]
+    ['full now', 'full in 41 s', 'never full']
+    >>> fullness(0, True, True)
+    'full now'
+    >>> [fullness(full_in_s, False, True) for full_in_s in (0, 41.2, math.inf)]
+    ['at its limit', 'at its limit', 'at its limit']
     """
-    if not math.isfinite(full_in_s):
+    if waits:
+        return "full now"
+    if was_full_lately:
+        return "at its limit"
+    if math.isnan(full_in_s):
         return ""
-    return "full now" if (text := fmt.full_in(full_in_s)) == "now" else f"full in {text}"
+    text = fmt.full_in(full_in_s)
+    return {"now": "full now", "never": "never full"}.get(text, f"full in {text}")
+
+
+def _when(worst: Bottleneck) -> str:
+    """When the budget is full, what fails, and when a full one gets ports back."""
+    words = fullness(worst.full_in_s, worst.waits, worst.was_full_lately)
+    if words == "never full":
+        return "never full at this rate"
+    if not words and np.isnan(worst.new_per_s):
+        return "when it is full is unknown without timers"
+    if not words:
+        return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
+    return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
 
 
 def _failing(worst: Bottleneck) -> str:
-    """How many connect() calls find no port, where any does, and when a full budget gets one back."""
-    free = "" if np.isnan(worst.next_free_s) else f", the next port is free in {fmt.span(worst.next_free_s)}"
-    if worst.failed_per_s > 0:
-        return f": {fmt.rate(worst.failed_per_s)} connects per second fail{free}"
-    if free:
-        return free
-    return f"; {fmt.count(worst.failed_60s)} connects failed in the last 60 s" if worst.failed_60s > 0 else ""
+    if worst.waits and worst.failed_per_s > 0:
+        return f": {fmt.rate(worst.failed_per_s)} connects per second fail"
+    if worst.was_full_lately and worst.failed_60s > 0:
+        return f": {fmt.count(worst.failed_60s)} connects failed in the last 60 s"
+    return ""
 
 
-def _when_not(worst: Bottleneck) -> str:
-    if worst.failed_60s > 0:
-        return "it was at its limit"
-    if not np.isnan(worst.full_in_s):
-        return "never full at this rate"
-    if np.isnan(worst.new_per_s):
-        return "when it is full is unknown without timers"
-    return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
+def _next_port(worst: Bottleneck) -> str:
+    if np.isnan(worst.next_free_s):
+        return ""
+    then = "" if np.isnan(worst.freed_per_s) else f", then {fmt.per_s(worst.freed_per_s)}"
+    return f", the next port is free in {fmt.span(worst.next_free_s)}{then}"

@@ -1,11 +1,12 @@
 """Failed connects add up: in all, by second, by address, and as at least so many."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from tests.support.counted_failures import counted
 from tests.support.not_none import known as not_none
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, make_sample, many
@@ -15,22 +16,6 @@ from twtop.failed_connects import FailedConnects
 from twtop.sources.decode import decode
 
 A, B, C = (int(ipaddress.ip_address(text)) for text in ("::ffff:10.0.0.5", "fd00::1", "::1"))
-Rows = Mapping[tuple[int, int], int]
-"""(address, tenth of a second) → count."""
-
-
-def counted(until: float, rows: Rows, lost: int = 0, at_least: bool = False) -> FailedConnects:
-    return FailedConnects(
-        since=0.0,
-        until=until,
-        hi=np.array([address >> 64 for address, _ in rows], np.uint64),
-        lo=np.array([address & (1 << 64) - 1 for address, _ in rows], np.uint64),
-        device=np.zeros(len(rows), np.uint32),
-        tenth=np.array([tenth for _, tenth in rows], np.int64),
-        count=np.array([*rows.values()], np.int64),
-        lost=lost,
-        at_least=at_least or lost > 0,
-    )
 
 
 def advance(history: FailureHistory, *args: FailedConnects | None, mono: float) -> Failures:

@@ -192,9 +192,10 @@ def test_an_outbound_peer() -> None:
     assert budget.pop("max_per_s") == 80  # reuse gives each port back after a second
     counts = {"used": 50, "time_wait": 30, "reusable": 30, "capacity": 100, "pressure": 0.2}
     cost = {"past_cliff": False, "probes_per_connect": 1.24, "new_per_s": 0, "full_in_s": None}  # None is never
-    failed = {"asked_per_s": None, "failed_per_s": None, "failed_60s": None}  # nobody counted
+    asked = {"asked_per_s": 0, "asked_inferred": False}
+    failed = {"failed_per_s": None, "failed_60s": None}  # nobody counted
     full = {"full": "never", "at_limit": False, "free_in_s": None}
-    assert budget == {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443} | counts | cost | failed | full
+    assert budget == {"local": "10.0.0.1", "remote": "10.0.0.5", "port": 443} | counts | cost | asked | failed | full
 
 
 def test_an_inbound_peer() -> None:

@@ -11,7 +11,7 @@ from tests.support.built_frames import frame, frames
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.analysis.kernel_costs import Memory
 from twtop.frame.frame import Frame
-from twtop.verdicts.ports import ports_level, when_full
+from twtop.verdicts.ports import fullness, ports_level
 from twtop.verdicts.verdict import CounterRates, Level, Verdict
 from twtop.verdicts.verdicts import verdicts
 
@@ -191,7 +191,7 @@ def test_unknown_memory_is_no_dash_in_a_sentence() -> None:
     [(0, "full now"), (0.3, "full now"), (41.2, "full in 41 s"), (600, "full in 600 s"), (3_196, "full in 53 min")],
 )
 def test_the_time_to_full_has_one_unit(full_in_s: float, text: str) -> None:
-    assert when_full(full_in_s) == text
+    assert fullness(full_in_s, waits=False, was_full_lately=False) == text
 
 
 @pytest.mark.parametrize(

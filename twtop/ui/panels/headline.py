@@ -13,7 +13,7 @@ from twtop.frame.frame import Frame
 from twtop.ui.kit.lines import GAP, Part, fit, spread
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.wrapping import wrapped
-from twtop.verdicts.ports import when_full
+from twtop.verdicts.ports import fullness
 from twtop.verdicts.verdict import SOON_S, Level, Verdict
 
 URGENT = (Level.CRITICAL, Level.WARN)
@@ -83,27 +83,30 @@ def _capacity(worst: Bottleneck) -> Line:
 
 def _when(worst: Bottleneck) -> Line:
     """When the budget is full, in a field of fixed width; nothing if that is unknown."""
-    if math.isnan(worst.full_in_s):
+    words = fullness(worst.full_in_s, worst.waits, worst.was_full_lately)
+    if not words:
         return ()
-    words = when_full(worst.full_in_s)
-    tone = Tone.ALARM if worst.full_in_s <= SOON_S else Tone.WARN if words else Tone.DIM
-    words = f" {words or ('at its limit' if worst.failed_60s > 0 else 'never full')} "
-    return ((" " * (WHEN - len(words)), Tone.PLAIN), (words, tone))
+    tone = Tone.ALARM if worst.full_in_s <= SOON_S else Tone.DIM if words == "never full" else Tone.WARN
+    return ((" " * (WHEN - len(words) - 2), Tone.PLAIN), (f" {words} ", tone))
 
 
 def _failing(worst: Bottleneck) -> tuple[Part, ...]:
     """How many connect() calls fail, now or in the last minute; nothing where none does or nobody knows."""
-    if worst.failed_per_s > 0:
+    if worst.waits and worst.failed_per_s > 0:
         return (Part(((f"{fmt.per_s(worst.failed_per_s)} fail", Tone.CRITICAL),), 6),)
-    if worst.failed_60s > 0:
-        return (Part(((f"{fmt.count(worst.failed_60s)} failed in the last 60 s", Tone.WARN),), 6),)
+    if worst.was_full_lately and worst.failed_60s > 0:
+        return (Part(((f"{fmt.count(worst.failed_60s)} failed in the last 60 s", Tone.CRITICAL),), 6),)
     return ()
 
 
 def _next_port(worst: Bottleneck) -> tuple[Part, ...]:
-    if math.isnan(worst.next_free_s):
+    """When a budget without a port gets one back, and how many per second from then on."""
+    if math.isnan(worst.next_free_s) or not worst.waits:
         return ()
-    return (Part((("next port in ", Tone.DIM), (f"{fmt.span(worst.next_free_s):>4}", Tone.PLAIN)), 5),)
+    soon = Part((("next port in ", Tone.DIM), (f"{fmt.span(worst.next_free_s):>4}", Tone.PLAIN)), 5)
+    if math.isnan(worst.freed_per_s):
+        return (soon,)
+    return (soon, Part((("then ", Tone.DIM), (fmt.per_s(worst.freed_per_s), Tone.PLAIN)), 4))
 
 
 def _words(worst: Bottleneck, level: Level, width: int) -> Line:
@@ -114,7 +117,8 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
         figures = _share(worst)
         name = _name(worst, level, width - width_of((*figures, *when)) - gaps)
     left = fit([Part(name, 9), Part(figures, 7), Part(when, 8), *_failing(worst), *_next_port(worst)], width)
-    rates = ((worst.new_per_s, "asked" if worst.failed_60s > 0 else "new"), (worst.max_per_s, "sustainable"))
+    asked = "asked before it was full" if worst.is_demand_unseen else "asked" if worst.was_full_lately else "new"
+    rates = ((worst.new_per_s, asked), (worst.max_per_s, "sustainable"))
     pace = ", ".join(f"{fmt.per_s(rate)} {what}" for rate, what in rates if not math.isnan(rate))
     room = pace and width_of(left) + len(pace) + 2 <= width
     return spread(left, ((pace, Tone.DIM),), width) if room else left

@@ -1,0 +1,71 @@
+"""Loads that fill a budget, for minutes: twtop's words change when the kernel's ports do, not back and forth."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tests.support.in_namespace import heed_interrupts
+
+SECONDS = 180
+LEAST = 3
+"""A word that lasts for fewer readings than this, between two others, is a flip."""
+
+LOADS = {
+    "client-closes": ["client-closes", "--ports", "32768-33767"],
+    "mixed": ["mixed"],
+    "bind-first": ["bind-first"],
+}
+WORDS = re.compile(r"full now|at its limit|full in|never full|not known yet")
+
+
+def flips(words: Iterable[str]) -> list[str]:
+    """The words that were said for a moment only, each with its neighbours.
+
+    >>> flips(["soon"] * 3 + ["now"] * 3 + ["soon"] * 3 + ["never"]), flips(["now"] * 3 + ["soon"] + ["now"] * 3)
+    ([], ['now, soon, now'])
+    """
+    runs = [(word, len([*same])) for word, same in itertools.groupby(words)]
+    return [
+        f"{before}, {word}, {after}"
+        for (before, _), (word, length), (after, _) in zip(runs, runs[1:], runs[2:], strict=False)
+        if length < LEAST
+    ]
+
+
+def destination(tick: dict[str, Any], names: set[tuple[str, int]]) -> dict[str, Any] | None:
+    """The first of these destinations in a reading."""
+    every = (each for peer in tick["peers"] if peer["direction"] == "outbound" for each in peer["destinations"])
+    return next((each for each in every if (each["remote"], each["port"]) in names), None)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_no_word_flips_under_a_steady_load() -> None:
+    """Each load fills its budget within a minute, and fills it again when its ports come free."""
+    command = [sys.executable, "-m", "twtop", "demo", "-b", "-n", str(SECONDS), "-o", "json"]
+    running = {
+        name: subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
+        for name, arguments in LOADS.items()
+    }
+    ticks = {
+        name: [json.loads(line) for line in process.communicate()[0].splitlines()] for name, process in running.items()
+    }
+    filled = {"client-closes": {("10.0.0.5", 443)}, "mixed": {("10.0.0.5", 443)}, "bind-first": {("10.0.0.5", 9000)}}
+    for name, seen in ticks.items():
+        if not seen:
+            pytest.skip("no namespace of one's own here")
+        rows = [row for tick in seen if (row := destination(tick, filled[name]))]
+        full = [row["full"] for row in rows]
+        said = [found[0] for tick in seen if (found := WORDS.search(tick["verdicts"][0]["text"]))]
+        assert len(rows) > SECONDS * 0.9
+        assert flips(full) == [], name
+        assert flips(said) == [], name
+        assert "never" not in full[full.index("now") :], name
+        asked = [row["asked_per_s"] for row in rows[20:]]
+        assert min(asked) > 0.7 * max(asked), name

@@ -1,0 +1,116 @@
+"""Budgets at their limit: when they were last full, what they were asked for before that, and when ports come free.
+
+No dump shows a connect() that finds no port. Where nobody counts these, a full budget is taken to be asked for as much
+as before: by the last dump that had free ports, or else by the youngest TIME_WAIT of this one.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from twtop.analysis.destinations import Names
+from twtop.analysis.failures import SECONDS, Refused
+from twtop.analysis.rates import SHORT_S, Rates
+from twtop.analysis.reading import LONG_S, Reading
+from twtop.model import Codes, Floats, Mask, freeze
+
+MOVES = 2
+"""A budget is still full if its free ports are gone within so many moves of the timer wheel. At each move some come
+free, and a steady demand has taken them before the next one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limit:
+    """Of each budget: (budgets,). `full_at` is when it was last known to be full, in seconds of the monotonic clock,
+    −∞ for never. `lately` masks those that were full within the last minute. `unseen` masks those that were full within
+    the seconds over which rates are measured, where nobody counts what fails: their demand cannot be seen.
+    """
+
+    full_at: Floats
+    lately: Mask
+    unseen: Mask
+
+    def __post_init__(self) -> None:
+        freeze(*(getattr(self, f.name) for f in fields(self)))
+
+
+def find_limit(
+    reading: Reading, names: Names, is_full: Mask, failed: Refused | None = None, binds: Mask | None = None
+) -> Limit:
+    """When each budget was full: by this dump, by those before it, and by the connects that `failed`.
+
+    `names` and `is_full` are (budgets,), and so is `binds`, which masks those whose client binds first: nobody can
+    count a bind() that fails. `failed` is None where nobody counts.
+    """
+    now = reading.snapshot.mono
+    full_at = np.where(is_full, now, -np.inf)
+    if reading.recent:
+        last = reading.recent[-1]
+        full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
+    if failed is not None:
+        seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
+        certain = (failed.last_60s > 0) & ~failed.is_shared
+        full_at = np.maximum(full_at, np.where(certain, now - seconds_ago, -np.inf))
+    unseen = now - full_at <= SHORT_S
+    if failed is not None and reading.failures is not None and reading.failures.counting:
+        unseen &= False if binds is None else binds
+    return Limit(full_at, now - full_at <= SECONDS, unseen)
+
+
+def full_lately(reading: Reading) -> Mask:
+    """Mask of the destinations that were full in the minute before this dump, by the dumps before it."""
+    if not reading.recent:
+        return np.zeros(len(reading.names), np.bool_)
+    last = reading.recent[-1]
+    lately: Mask = reading.snapshot.mono - last.of(last.full_at, reading.names, missing=-np.inf) <= SECONDS
+    return lately
+
+
+def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Names, code: Codes, age_ms: Codes) -> Rates:
+    """The same rates, but for budgets of unseen demand at least the last known one; NaN where that is unknown.
+
+    `code` and `age_ms` are the budget of each TIME_WAIT and its age.
+    """
+    if not limit.unseen.any():
+        return rates
+    known = np.full(len(names), np.nan)
+    if reading.recent:
+        last = reading.recent[-1]
+        known = last.of(last.asked_per_s, names, missing=np.nan)
+    demand = np.where(np.isnan(known), _before_it_was_full(code, age_ms, len(names)), known)
+    lacking = np.where(limit.unseen, np.maximum(demand - rates.new, 0.0), 0.0)
+    return replace(rates, closing=rates.closing + lacking)
+
+
+def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
+    """Entries per second in the last seconds up to the youngest TIME_WAIT of each budget: (count,), NaN for none."""
+    youngest = np.full(count, np.inf)
+    aged = age_ms >= 0
+    np.minimum.at(youngest, code[aged], age_ms[aged])
+    recent = aged & (age_ms < youngest[code] + SHORT_S * 1000)
+    entered = np.bincount(code[recent], minlength=count)
+    return np.where(entered > 0, entered / SHORT_S, np.nan)
+
+
+def is_full_now(limit: Limit, mono: float, full_in_s: Floats, step_s: float) -> Mask:
+    """Mask of the budgets without a port to spare: full, or full lately and again within some moves of the wheel."""
+    span_s = MOVES * step_s
+    now: Mask = (full_in_s == 0) | (mono - limit.full_at <= span_s) | (limit.lately & (full_in_s <= span_s))
+    return now
+
+
+def freed(code: Codes, free_in_s: Floats, runs_out_s: Floats, count: int) -> tuple[Floats, Floats]:
+    """(seconds until each budget gets its next port back, ports per second from then on): (count,), NaN for unknown.
+
+    For each TIME_WAIT that holds a port, `code` is its budget, `free_in_s` the time until the port is free, and
+    `runs_out_s` the same without the steps of the timer wheel. The rate is over the first seconds.
+    """
+    soonest, first, last = np.full(count, np.inf), np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(soonest, code, free_in_s)
+    np.minimum.at(first, code, runs_out_s)
+    near = runs_out_s <= first[code] + LONG_S
+    np.maximum.at(last, code[near], runs_out_s[near])
+    number = np.bincount(code[near], minlength=count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        per_s = np.where(last > first, (number - 1) / (last - first), np.nan)
+    return np.where(np.isinf(soonest), np.nan, soonest), per_s
