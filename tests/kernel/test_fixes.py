@@ -155,7 +155,7 @@ def test_twtop_explain_says_what_is_asked_of_a_full_budget() -> None:
             break
     text = " ".join(told.communicate()[0].split())
     assert "50 of 50 local ports; 0 more connections can be made, full now: " in text
-    asked = re.search(r"requests a connection, (\d+)/s become", text)
+    asked = re.search(r"requests a connection, this rate \((\d+)/s\) becomes", text)
     assert asked
     assert float(asked[1]) == pytest.approx(20, rel=0.1)
 

@@ -34,10 +34,14 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`per_s` new connections are asked for per second. NaN is unknown, and `unknown` then says why, in a clause."""
+    """`per_s` new connections are asked for per second. NaN is unknown, and `unknown` then says why, in a clause.
+
+    `which` says whether it is the present rate, in two or three words.
+    """
 
     per_s: float
     unknown: str = ""
+    which: str = "this rate"
 
     @property
     def is_known(self) -> bool:
@@ -53,5 +57,5 @@ class Demand:
         if not self.is_known:
             return f"good for {most}/s; {self.unknown}"
         if self.per_s < promise.max_per_s:
-            return f"at this rate ({fmt.rate(self.per_s)}/s) never full, up to {most}/s"
+            return f"at {self.which} ({fmt.rate(self.per_s)}/s) never full, up to {most}/s"
         return f"good for {most}/s, still short of {fmt.rate(self.per_s)}/s"

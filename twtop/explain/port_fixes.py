@@ -75,7 +75,7 @@ def keep_alive(short: ShortBudget) -> Fix | None:
     kept = replace(short, demand=replace(demand, per_s=demand.per_s / REQUESTS_KEPT)).with_ports(short.capacity)
     promise = replace(kept, max_per_s=now.max_per_s * REQUESTS_KEPT)
     effect = (
-        f"{fmt.rate(demand.per_s)}/s become {fmt.rate(demand.per_s / REQUESTS_KEPT)}/s: about "
+        f"{demand.which} ({fmt.rate(demand.per_s)}/s) becomes {fmt.rate(demand.per_s / REQUESTS_KEPT)}/s: about "
         f"{fmt.count(promise.held)} ports instead of {fmt.count(min(now.held, short.capacity))}"
         if demand.is_known
         else f"{demand.under(promise)}"

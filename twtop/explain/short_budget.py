@@ -58,12 +58,11 @@ def short_budget(analysis: Analysis) -> ShortBudget | None:
 
 
 def _demand(worst: Bottleneck) -> Demand:
-    """What is asked of a full budget is what succeeds and what fails. Where nobody counts the latter it is unknown."""
+    """What is asked of a full budget is what succeeds and what fails. Where nobody counts the latter it is what was
+    known before (Limit), or unknown."""
     if math.isnan(worst.new_per_s):
-        return Demand(math.nan, UNTIMED)
-    if worst.full_in_s == 0 and math.isnan(worst.failed_per_s):
-        return Demand(math.nan, UNCOUNTED)
-    return Demand(worst.new_per_s)
+        return Demand(math.nan, UNCOUNTED if worst.is_demand_unseen else UNTIMED)
+    return Demand(worst.new_per_s, which="the last known rate" if worst.is_demand_unseen else "this rate")
 
 
 def _of_destination(analysis: Analysis, worst: Bottleneck) -> ShortBudget:
