@@ -41,7 +41,7 @@ CONNECT_CHOOSES = "sock.setsockopt(0, socket.IP_BIND_ADDRESS_NO_PORT, 1)"
 
 def connect_chooses(short: ShortBudget) -> Fix | None:
     """IP_BIND_ADDRESS_NO_PORT, for who binds to an address first: bind() then leaves the port to connect()."""
-    if short.remote is not None or short.destinations < 2:
+    if not short.binds_first or short.destinations < 2:
         return None
     room, most = short.destinations * short.capacity, short.capacity * short.spread - short.live
     held = short.demand.per_s * short.connect_hold_s + short.live
@@ -85,12 +85,15 @@ def keep_alive(short: ShortBudget) -> Fix | None:
 
 def wider_range(analysis: Analysis, short: ShortBudget) -> Fix | None:
     """The widest range, without what is reserved, listening or bound in it now. Unknown ranges are not widened."""
-    limits, ports, sockets = analysis.snapshot.limits, analysis.reading.ports, analysis.snapshot.sockets
-    if limits.port_range is None or ports is None:
+    limits, sockets = analysis.snapshot.limits, analysis.snapshot.sockets
+    if limits.port_range is None:
         return None
     low, high = widest(limits.port_range)
-    wide = ephemeral_ports(replace(limits, port_range=(low, high)), sockets)
+    wide, ports = (
+        ephemeral_ports(replace(limits, port_range=each), sockets) for each in ((low, high), limits.port_range)
+    )
     assert wide is not None
+    assert ports is not None
     capacity = short.capacity + wide.capacity - ports.capacity
     if capacity < short.capacity * SMALLEST_GAIN:
         return None
@@ -150,7 +153,7 @@ def more_sources(short: ShortBudget) -> Fix:
         f"{short.name}, {short.demand.under(promise)}",
         (
             "ip addr add ADDRESS dev DEVICE",
-            *((CONNECT_CHOOSES,) if short.remote is not None else ()),
+            *(() if short.binds_first else (CONNECT_CHOOSES,)),
             'sock.bind(("ADDRESS", 0))  # in turn, before connect()',
         ),
         promise,
@@ -171,7 +174,7 @@ def tw_reuse(analysis: Analysis, short: ShortBudget) -> Fix | None:
     That is without timestamps or TIME_WAIT, or where it is 1 already, or 2 and the destination is on loopback.
     """
     limits = analysis.snapshot.limits
-    if limits.tw_reuse is None or not limits.timestamps or limits.tw_reuse == 1 or short.remote is None:
+    if limits.tw_reuse is None or not limits.timestamps or limits.tw_reuse == 1 or short.binds_first:
         return None
     if not short.waiting or (limits.tw_reuse == 2 and short.loopback):
         return None

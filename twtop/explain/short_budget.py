@@ -8,8 +8,9 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.bottleneck import Bottleneck, worst_binder
+from twtop.analysis.port_budgets import may_take_over, reuse_delay_ms
 from twtop.explain.fix import Demand, Promise
-from twtop.model import TIMEWAIT_MS, Direction, Rows
+from twtop.model import Direction, Rows
 from twtop.verdicts.verdict import SHARE_WARN
 
 UNTIMED = "the present rate is unknown without timers"
@@ -20,16 +21,17 @@ UNCOUNTED = "the present rate is unknown, because nobody counts the connects tha
 class ShortBudget:
     """The budget of an outbound destination, or the one that an address which binds first has for all destinations.
 
-    `name` is that of the destination in words. `local` and `remote` are 128-bit addresses; `remote` and `port` are None
-    where the client binds first. `capacity`, `live` and `waiting` count ports: all, those of connections not in
-    TIME_WAIT, and those of TIME_WAIT. A closed connection keeps its port for at most `hold_s` seconds, and for
-    `connect_hold_s` if connect() chose it.
+    `name` is that of the destination in words, `destination` its number as in Destinations, and `remote` and `port` are
+    its own; these three are None where the client binds first. `local` and `remote` are 128-bit addresses. `capacity`,
+    `live` and `waiting` count ports: all, those of connections not in TIME_WAIT, and those of TIME_WAIT. A closed
+    connection keeps its port for at most `hold_s` seconds, and for `connect_hold_s` if connect() chose it.
 
     Of `destinations`, the fullest has the part 1 / `spread` of all connections: `spread` is their number if all are
     equally full.
     """
 
     name: str
+    destination: int | None
     local: int
     remote: int | None
     port: int | None
@@ -42,6 +44,10 @@ class ShortBudget:
     destinations: int
     spread: float
     loopback: bool
+
+    @property
+    def binds_first(self) -> bool:
+        return self.destination is None
 
     def with_ports(self, capacity: float) -> Promise:
         """The promise of a fix after which there are so many ports, in one budget or in several equal ones."""
@@ -73,6 +79,7 @@ def _of_destination(analysis: Analysis, worst: Bottleneck) -> ShortBudget:
     waiting = float(analysis.budgets.time_wait[number])
     return ShortBudget(
         name=worst.name,
+        destination=number,
         local=addresses.integer(local),
         remote=addresses.integer(remote),
         port=int(destinations.port[number]),
@@ -94,9 +101,10 @@ def _of_binder(analysis: Analysis, worst: Bottleneck) -> ShortBudget:
     assert binder is not None
     destinations, local, live = analysis.destinations, int(binders.local[binder]), float(binders.live[binder])
     own = np.flatnonzero((destinations.direction == Direction.OUTBOUND) & (destinations.local == local))
-    used = analysis.budgets.used[own]
+    held = np.bincount(destinations.code + 1, minlength=len(destinations) + 1)[own + 1]
     return ShortBudget(
         name=f"its {fmt.count(worst.shared_by)} destinations",
+        destination=None,
         local=analysis.snapshot.sockets.addresses.integer(local),
         remote=None,
         port=None,
@@ -107,7 +115,7 @@ def _of_binder(analysis: Analysis, worst: Bottleneck) -> ShortBudget:
         hold_s=analysis.reading.wheel.longest_s,  # bind() takes over no TIME_WAIT
         connect_hold_s=_connect_hold_s(analysis, own),
         destinations=worst.shared_by,
-        spread=float(used.sum() / max(used.max(), 1.0)),
+        spread=float(held.sum() / held.max()),
         loopback=False,
     )
 
@@ -118,8 +126,12 @@ def _connect_hold_s(analysis: Analysis, of: Rows) -> float:
     The timer wheel releases in bursts: 60 s and one step of it (timer_wheel). It is the reuse delay where connect() may
     take over a TIME_WAIT.
     """
-    budgets, longest_s = analysis.budgets, analysis.reading.wheel.longest_s
-    with np.errstate(divide="ignore", invalid="ignore"):
-        hold_s = (budgets.capacity - budgets.used + budgets.time_wait)[of] / budgets.max_per_s[of]
-    shortest = float(np.fmin.reduce(hold_s, initial=np.inf))
-    return shortest if shortest < TIMEWAIT_MS / 1000 else longest_s
+    limits, addresses, destinations = (
+        analysis.snapshot.limits,
+        analysis.snapshot.sockets.addresses,
+        analysis.destinations,
+    )
+    taken_over = may_take_over(limits, addresses, destinations.local[of], destinations.remote[of])
+    if taken_over is None or not taken_over.all():
+        return analysis.reading.wheel.longest_s
+    return reuse_delay_ms(limits) / 1000
