@@ -1,6 +1,7 @@
 """What would help here: only fixes that would change something, each with figures, a promise and lines to paste."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,13 @@ LOOPBACK = many("127.0.0.1", "127.0.0.1:443", "TIME_WAIT", lports=32768 + np.ara
 LISTENER = sock("10.0.0.1:80", state="LISTEN")
 PILE = many("10.0.0.1:80", "10.0.0.9", "TIME_WAIT", rports=1024 + np.arange(60000), remaining=np.linspace(1, 60, 60000))
 BOUND = [
-    many("10.0.0.1", f"10.0.0.{5 + i}:443", "TIME_WAIT", lports=range(32768 + i, 33368 + i, 5), remaining=30)
+    many(
+        "10.0.0.1",
+        f"10.0.0.{5 + i}:443",
+        "TIME_WAIT",
+        lports=range(32768 + i, 33368 + i, 5),
+        remaining=np.linspace(2, 60, 120),
+    )
     for i in range(5)
 ]
 """Six hundred ports, each used once. connect() would have used some of them for several destinations."""
@@ -145,7 +152,7 @@ def test_for_live_connections_alone_only_more_ports_are_offered() -> None:
 
 
 def test_for_bind_first_only_fixes_for_a_shared_budget_are_offered() -> None:
-    assert named(*BOUND) == [CHOOSE, CLOSE, WIDEN, SOURCES]
+    assert named(*BOUND) == [CHOOSE, CLOSE, KEEP, WIDEN, SOURCES]
     assert "IP_BIND_ADDRESS_NO_PORT" in one(CHOOSE, *BOUND).lines[0]
     assert promise(CHOOSE, *BOUND).room == 5 * 1000
 
@@ -189,13 +196,18 @@ def test_lines_to_paste_hold_nothing_but_plain_characters() -> None:
             assert "tw_recycle" not in line
 
 
-@pytest.mark.parametrize(
-    ("port", "others", "chosen"), [(443, "444-458", "443 + n % 16"), (65530, "65515-65529", "65530 - n % 16")]
-)
-def test_more_destination_ports_are_ports(port: int, others: str, chosen: str) -> None:
-    """Sixteen at most, the present one among them."""
+@pytest.mark.parametrize(("port", "sign"), [(443, "+"), (65530, "-")])
+def test_more_destination_ports_are_ports(port: int, sign: str) -> None:
+    """Sixteen at most, the present one among them, which listens already."""
     full = many("10.0.0.1", f"10.0.0.5:{port}", "TIME_WAIT", lports=32768 + np.arange(900), remaining=59)
     listen, connect = one(SPREAD, full).lines
-    assert listen.startswith(f"listen {others};")
-    assert connect.startswith(f'sock.connect(("10.0.0.5", {chosen}))')
+    found = re.match(rf'sock\.connect\(\("10\.0\.0\.5", {port} \{sign} n % (\d+)\)\)', connect)
+    assert found
+    number = int(found[1])
+    assert 2 < number <= 16
+    low, high = (port + 1, port + number - 1) if sign == "+" else (port - number + 1, port - 1)
+    assert listen.startswith(f"listen {low}-{high};")
+
+
+def test_one_more_destination_port_is_no_range() -> None:
     assert one(SPREAD, PRESSED).lines[0].startswith("listen 444;")
