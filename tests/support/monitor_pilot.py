@@ -236,9 +236,14 @@ def selected(stage: Stage, table: Table[Any]) -> str:
 async def scrolled_through(stage: Stage) -> str:
     """Everything that the open panel shows from its top to its end."""
     panel = stage.app.screen.query_one(VerticalScroll)
-    seen = stage.text
+    content, seen = panel.children[0], stage.text
+    top = content.region.y + panel.scroll_y
+
+    def painted() -> bool:
+        return panel.scroll_y == panel.scroll_target_y and content.region.y + panel.scroll_y == top
+
     while panel.scroll_offset.y < panel.max_scroll_y:
         await stage.press("pagedown")
-        await stage.until(lambda: panel.scroll_y == panel.scroll_target_y, "the end of the scrolling")
+        await stage.until(painted, "the end of the scrolling")
         seen += "\n" + stage.text
     return seen

@@ -51,10 +51,10 @@ async def test_what_happens_opens_and_closes() -> None:
     async with monitor(lab()) as stage:
         for closes in ("escape", "w", "q"):
             await stage.press("w")
-            assert stage.shows("What happens at 1,630 TIME_WAIT?")
+            await stage.until_shown("What happens at 1,630 TIME_WAIT?")
             await stage.press(closes)
-            assert not stage.shows("What happens at"), closes
-            assert stage.shows("● live", "10.0.0.5")
+            await stage.until(lambda: not stage.shows("What happens at"), "the dialog to be closed")
+            await stage.until_shown("● live", "10.0.0.5")
 
 
 @pytest.mark.parametrize("opens", ["question_mark", "w"])
@@ -79,6 +79,7 @@ async def test_what_happens_says_of_which_moment_it_is() -> None:
     """It stays as it is while the monitor goes on."""
     async with monitor(lab(), lab(at=5), size=(160, 40)) as stage:
         await stage.press("w")
+        await stage.until_shown("What happens at")
         opened_at = stage.line("What happens")
         assert clock(stage.frame.snapshot.time) in opened_at
         await stage.tick()
