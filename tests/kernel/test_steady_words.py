@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,16 +47,16 @@ def destination(tick: dict[str, Any], names: set[tuple[str, int]]) -> dict[str, 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_no_word_flips_under_a_steady_load() -> None:
+def test_no_word_flips_under_a_steady_load(tmp_path: Path) -> None:
     """Each load fills its budget within a minute, and fills it again when its ports come free."""
     command = [sys.executable, "-m", "twtop", "demo", "-b", "-n", str(SECONDS), "-o", "json"]
-    running = {
-        name: subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
-        for name, arguments in LOADS.items()
-    }
-    ticks = {
-        name: [json.loads(line) for line in process.communicate()[0].splitlines()] for name, process in running.items()
-    }
+    running = []
+    for name, arguments in LOADS.items():
+        with (tmp_path / name).open("wb") as told:
+            running.append(subprocess.Popen([*command, *arguments], stdout=told, preexec_fn=heed_interrupts))
+    for process in running:
+        process.wait(timeout=2 * SECONDS)
+    ticks = {name: [json.loads(line) for line in (tmp_path / name).read_text().splitlines()] for name in LOADS}
     filled = {"client-closes": {("10.0.0.5", 443)}, "mixed": {("10.0.0.5", 443)}, "bind-first": {("10.0.0.5", 9000)}}
     for name, seen in ticks.items():
         if not seen:
