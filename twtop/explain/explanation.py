@@ -69,7 +69,8 @@ def as_text(explanation: Explanation) -> str:
 def _help(explanation: Explanation) -> Iterator[str]:
     for verdict in explanation.pressing:
         yield from (*_wrapped(f"{verdict.title} {verdict.level.upper()}: {verdict.text}"), "")
-    yield help_heading(explanation)
+    if heading := help_heading(explanation):
+        yield heading
     for number, fix in enumerate(explanation.fixes, 1):
         yield from (f"{number}. {fix.what}", *_wrapped(f"{fix.effect}.", indent=4))
         yield from (f"        {line}" for line in fix.lines)
