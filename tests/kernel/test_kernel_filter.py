@@ -178,7 +178,7 @@ class Table:
         self.asked: list[Request] = []
 
     def read(self, request: Request) -> Sample:
-        self.asked.append(replace(request, failed_connects=False, timestamps=False))
+        self.asked.append(replace(request, failed_connects=False, extensions=0))
         blocks = [LISTENER, OF_700, OF_443, *([] if request.bytecode else [OF_80])]
         sample = make_sample(*blocks, at=len(self.asked), port_range=(20_000, 60_000))
         return replace(sample, request=request, dump=sample.dump if request.states else None)

@@ -9,6 +9,7 @@ The child has all capabilities over its namespace, its `lo` is up, and 127.0.0.0
 work as usual. What the test returns, asserts, raises or skips is passed on to the caller.
 """
 
+import contextlib
 import functools
 import ipaddress
 import multiprocessing
@@ -20,7 +21,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
@@ -53,6 +54,32 @@ def in_namespace(body: Callable[P, R]) -> Callable[P, R]:
 
 def run_in_namespace(body: Callable[[], R], timeout: float = TIMEOUT_S) -> R:
     """Call `body` in a child. Its result must pickle. Skips where the kernel refuses namespaces to ordinary users."""
+    return run_side_by_side([body], timeout)[0]
+
+
+def run_side_by_side(bodies: Sequence[Callable[[], R]], timeout: float = TIMEOUT_S) -> list[R]:
+    """The same with many bodies at the same time, each in a child and a namespace of its own; their results in order.
+
+    All of them end before one that failed is told.
+    """
+    with contextlib.ExitStack() as started:
+        receivers = []
+        for body in bodies:
+            child, receiver = _start(body)
+            started.callback(_end, child)
+            receivers.append(started.enter_context(receiver))
+        deadline = time.monotonic() + timeout
+        outcomes = [_outcome(receiver, deadline - time.monotonic(), timeout) for receiver in receivers]
+    for kind, value in outcomes:
+        if kind == "skipped":
+            pytest.skip(value)
+    if failures := [value for kind, value in outcomes if kind == "failed"]:
+        pytest.fail("\n".join(failures), pytrace=False)
+    return [cast(R, value) for _, value in outcomes]
+
+
+def _start(body: Callable[[], Any]) -> tuple[int, Connection]:
+    """(pid, where its outcome comes) of a child that runs the body."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -63,20 +90,11 @@ def run_in_namespace(body: Callable[[], R], timeout: float = TIMEOUT_S) -> R:
         receiver.close()
         _child(body, sender)
     sender.close()
-    try:
-        kind, value = _outcome(receiver, timeout)
-    finally:
-        receiver.close()
-        _end(child)
-    if kind == "skipped":
-        pytest.skip(value)
-    if kind == "failed":
-        pytest.fail(value, pytrace=False)
-    return cast(R, value)
+    return child, receiver
 
 
-def _outcome(receiver: Connection, timeout: float) -> Outcome:
-    if not receiver.poll(timeout):
+def _outcome(receiver: Connection, left: float, timeout: float) -> Outcome:
+    if not receiver.poll(max(0.0, left)):
         return "failed", f"the body did not end within {timeout:g} s in its namespace"
     try:
         return cast(Outcome, receiver.recv())

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 from textual import events
+from textual.containers import VerticalScroll
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.strip import Strip
@@ -230,3 +231,19 @@ def selected(stage: Stage, table: Table[Any]) -> str:
         if any(segment.style and segment.style.bgcolor == colour for segment in line):
             return line.text
     return pytest.fail(f"no selected row on\n{stage.text}")
+
+
+async def scrolled_through(stage: Stage) -> str:
+    """Everything that the open panel shows from its top to its end."""
+    panel = stage.app.screen.query_one(VerticalScroll)
+    content, seen = panel.children[0], stage.text
+    top = content.region.y + panel.scroll_y
+
+    def painted() -> bool:
+        return panel.scroll_y == panel.scroll_target_y and content.region.y + panel.scroll_y == top
+
+    while panel.scroll_offset.y < panel.max_scroll_y:
+        await stage.press("pagedown")
+        await stage.until(painted, "the end of the scrolling")
+        seen += "\n" + stage.text
+    return seen

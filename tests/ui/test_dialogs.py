@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual.containers import VerticalScroll
 
-from tests.support.monitor_pilot import Stage, monitor
+from tests.support.monitor_pilot import monitor, scrolled_through
 from tests.support.monitor_samples import lab
 from twtop.formatting import clock
 from twtop.ui.dialogs.help import FILTERS
@@ -13,16 +13,6 @@ from twtop.ui.keys import ALL_KEYS, MONITOR_KEYS, TABLE_KEYS
 from twtop.ui.panels.footer import KeyFooter
 
 KEYS = (*MONITOR_KEYS, *TABLE_KEYS)
-
-
-async def scrolled_through(stage: Stage) -> str:
-    """Everything that the open panel shows from its top to its end."""
-    panel = stage.app.screen.query_one(VerticalScroll)
-    seen = stage.text
-    while panel.scroll_offset.y < panel.max_scroll_y:
-        await stage.press("pagedown")
-        seen += stage.text
-    return seen
 
 
 async def test_help_opens_and_closes() -> None:
@@ -61,10 +51,10 @@ async def test_what_happens_opens_and_closes() -> None:
     async with monitor(lab()) as stage:
         for closes in ("escape", "w", "q"):
             await stage.press("w")
-            assert stage.shows("What happens at 1,630 TIME_WAIT?")
+            await stage.until_shown("What happens at 1,630 TIME_WAIT?")
             await stage.press(closes)
-            assert not stage.shows("What happens at"), closes
-            assert stage.shows("● live", "10.0.0.5")
+            await stage.until(lambda: not stage.shows("What happens at"), "the dialog to be closed")
+            await stage.until_shown("● live", "10.0.0.5")
 
 
 @pytest.mark.parametrize("opens", ["question_mark", "w"])
@@ -89,6 +79,7 @@ async def test_what_happens_says_of_which_moment_it_is() -> None:
     """It stays as it is while the monitor goes on."""
     async with monitor(lab(), lab(at=5), size=(160, 40)) as stage:
         await stage.press("w")
+        await stage.until_shown("What happens at")
         opened_at = stage.line("What happens")
         assert clock(stage.frame.snapshot.time) in opened_at
         await stage.tick()
@@ -193,15 +184,3 @@ async def test_ctrl_c_leaves_from_everywhere(opened: str) -> None:
         await stage.press(opened, "ctrl+c")
         await stage.ended()
         assert stage.app.return_code == 130
-
-
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
-async def test_claims_hang_beside_their_verdicts(size: tuple[int, int]) -> None:
-    async with monitor(lab(), size=size) as stage:
-        await stage.press("w")
-        edge = stage.line("What happens at").index("╭")
-        lines = [line[edge + 1 :].partition("│")[0] for line in stage.lines if line[edge : edge + 1] == "│"]
-        claims = [line for line in lines if line.strip()]
-        assert claims[0].startswith("  FALSE   The server runs out of ports")
-        assert all(line[2:10].strip() in ("", "FALSE", "PARTLY", "TRUE") for line in claims)
-        assert all(line[10] != " " for line in claims)

@@ -115,7 +115,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     explain = commands.add_parser(
-        "explain", argument_default=argparse.SUPPRESS, help="what happens at this many TIME_WAIT, as text"
+        "explain",
+        argument_default=argparse.SUPPRESS,
+        help="what would help here, and what happens at this many TIME_WAIT, as text",
     )
     demo = commands.add_parser(
         "demo", argument_default=argparse.SUPPRESS, help="the same on a real load in a private network namespace"

@@ -8,7 +8,6 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.bottleneck import worst_binder, worst_destination
 from twtop.analysis.kernel_costs import ESTABLISHED_BYTES, HashLoad, ehash_load
-from twtop.explain.fixes import Fix, fixes
 from twtop.frame.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
 from twtop.processes.detail import ProcessDetail
@@ -33,19 +32,9 @@ class Claim:
     why: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """`fixes` are those that would help here, in the order in which to try them; none where nothing is short."""
-
-    title: str
-    claims: tuple[Claim, ...]
-    fixes: tuple[Fix, ...]
-
-
-def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
+def claims(frame: Frame, detail: ProcessDetail | None = None) -> tuple[Claim, ...]:
     """Compare the claims with the numbers of a frame. `detail` is of the process that the user looks at, if any."""
-    title = f"What happens at {fmt.count(frame.total.count)} TIME_WAIT?"
-    claims = (
+    return (
         _server_ports(frame),
         _descriptors(frame, detail),
         _hash(frame),
@@ -53,7 +42,6 @@ def explain(frame: Frame, detail: ProcessDetail | None = None) -> Explanation:
         _memory(frame),
         _pairs(frame),
     )
-    return Explanation(title, claims, fixes(frame))
 
 
 def _server_ports(frame: Frame) -> Claim:
@@ -197,15 +185,3 @@ def _pairs(frame: Frame) -> Claim:
         number,
         ("The budget belongs to (local IP, remote IP, remote port): another remote port is another budget.", shared),
     )
-
-
-def as_text(explanation: Explanation) -> str:
-    """The explanation as lines of plain text."""
-    lines = [explanation.title]
-    for claim in explanation.claims:
-        lines += ["", f"{claim.claim}: {claim.truth.upper()}", f"    {claim.number}"]
-        lines += [f"    {line}" for line in claim.why]
-    lines += ["", "What would help here" if explanation.fixes else "Nothing is short here: there is nothing to fix."]
-    for number, fix in enumerate(explanation.fixes, 1):
-        lines += [f"{number}. {fix.what}", f"    {fix.effect}"]
-    return "\n".join(lines) + "\n"

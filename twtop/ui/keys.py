@@ -37,7 +37,7 @@ MONITOR_KEYS = (
     Key("S,upper_s", "S", "reverse", "reverse", "Reverse the order"),
     Key("b", "b", "group_by", "group by", "Group by peer, destination, service, process or prefix", 6),
     Key("t", "t", "timeline", "timeline", "Timeline: count, entries per second, releases, failed connects", 6),
-    Key("w", "w", "explain", "what happens", "What happens at this many TIME_WAIT?", 8),
+    Key("w", "w", "explain", "what happens", "What would help here, and what happens at this many TIME_WAIT", 8),
     Key("N,upper_n", "N", "namespaces", "namespaces", "Network namespaces of this box: watch another, and come back"),
     Key("z", "z", "zoom", "zoom", "Focused panel on the whole screen; again: back", 5),
     Key("p,Z,upper_z", "p Z", "pause", "pause", "Freeze the view; everything stays navigable", 8),

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from twtop import runtime
 from twtop.engine.engine import Engine
-from twtop.explain.claims import explain
+from twtop.explain.explanation import explain
 from twtop.filter.query import Everything, unparse, with_state
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View

@@ -19,15 +19,21 @@ def fds(analysis: Analysis) -> Verdict:
     if used is None or not most:
         return unknown("fds", "The number of open files")
     close_wait = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
-    level = level_of(used / most)
-    leaks = analysis.staying_close_wait >= LEAK and close_wait * 2 > count_holders(snapshot.sockets)
-    if leaks and level is Level.OK:
+    level, leaking = level_of(used / most), leaks(analysis)
+    if leaking and level is Level.OK:
         level = Level.WARN
     leak = f"; {fmt.count(close_wait)} CLOSE_WAIT do, until their application closes them" if close_wait else ""
     return Verdict(
         "fds",
         level,
         used / most,
-        f"{fmt.count(close_wait)} CLOSE_WAIT" if leaks else "0 held",
+        f"{fmt.count(close_wait)} CLOSE_WAIT" if leaking else "0 held",
         f"TIME_WAIT hold no file descriptor{leak}; the system has {fmt.count(used)} of {fmt.count(most)} files open.",
     )
+
+
+def leaks(analysis: Analysis) -> bool:
+    """Whether an application forgets to close: many CLOSE_WAIT stay, and most sockets with a descriptor are such."""
+    sockets = analysis.snapshot.sockets
+    close_wait = int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT))
+    return analysis.staying_close_wait >= LEAK and close_wait * 2 > count_holders(sockets)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.sock_diag_dump import Block, make_sample, many, sock, tcp_info, with_attributes
 from twtop.engine.sampler import Sampler
 from twtop.engine.timestamp_watch import FEW
-from twtop.sources.probe import Request, Sample
+from twtop.sources.probe import WITH_OPTIONS, Request, Sample
 from twtop.sources.source import ReadBy
 
 WAITING = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40_000, 40_030), remaining=30)
@@ -24,8 +24,8 @@ class Machine:
         self._at, self.asked = 0.0, list[bool]()
 
     def read(self, request: Request) -> Sample:
-        self.asked.append(request.timestamps)
-        live = self._shown if request.timestamps else self._live
+        self.asked.append(bool(request.extensions & WITH_OPTIONS))
+        live = self._shown if self.asked[-1] else self._live
         sample = make_sample(WAITING, live, at=self._at, **self._sysctls)
         self._at += 1
         return replace(sample, request=request)

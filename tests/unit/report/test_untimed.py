@@ -11,7 +11,7 @@ from tests.support.built_frames import filtered, frames
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import later
 from tests.support.sock_diag_dump import make_sample
-from twtop.explain.claims import as_text, explain
+from twtop.explain.explanation import as_text, explain
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.report.formats import to_csv, to_json
@@ -77,6 +77,7 @@ def test_a_timer_filter_finds_none_of_them() -> None:
 
 def test_no_promise_in_words(frame: Frame) -> None:
     told = to_text(frame, True) + as_text(explain(frame)) + "".join(verdict.text for verdict in frame.verdicts)
+    told = " ".join(told.split())
     assert "when it is full is unknown without timers" in told
     assert "the present rate is unknown without timers" in told
     assert "never full" not in told

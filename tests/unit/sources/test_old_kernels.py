@@ -12,7 +12,7 @@ from tests.support.monitor_pilot import monitor
 from tests.support.not_none import known
 from tests.support.old_proc import KERNELS, Kernel, write_tree
 from tests.support.sock_diag_dump import many, sock
-from twtop.explain.claims import as_text, explain
+from twtop.explain.explanation import as_text, explain
 from twtop.report.formats import to_csv, to_json
 from twtop.report.text import to_text
 from twtop.sources.probe import Sample, read_procfs

@@ -71,7 +71,7 @@ complete -c twtop -n _shtab_twtop_using -l max-cpu -x -d 'of one CPU for reading
 complete -c twtop -n _shtab_twtop_using -l ascii -d 'draw with ASCII characters only'
 complete -c twtop -n _shtab_twtop_using -s V -l version -d 'show program'"'"'s version number and exit'
 complete -c twtop -n _shtab_twtop_using -s N -l netns -x -d 'another network namespace: a name of '"'"'ip netns'"'"', the pid of a process in it, or a path'
-complete -c twtop -n '_shtab_twtop_using; and test $_shtab_twtop_npos -eq 0' -a explain -d 'what happens at this many TIME_WAIT, as text'
+complete -c twtop -n '_shtab_twtop_using; and test $_shtab_twtop_npos -eq 0' -a explain -d 'what would help here, and what happens at this many TIME_WAIT, as text'
 complete -c twtop -n '_shtab_twtop_using explain' -s h -l help -d 'show this help message and exit'
 complete -c twtop -n '_shtab_twtop_using explain' -s d -l delay -l interval -x -d 'between samples (default 1)'
 complete -c twtop -n '_shtab_twtop_using explain' -s f -l filter -x -d 'such as '"'"'port 443 and tw'"'"''
