@@ -22,6 +22,7 @@ Each room is a package; its own docstring names its files.
     share       manual page, completions and JSON Schema, for where a system keeps them
 
     model       sockets, states, limits, snapshots and owners: the words of all rooms
+    namespaces  network namespaces, and ways into them
     failed_connects  the connect() calls that found no free port, as counted
     arrays      group-by, look-up and hashes in numpy
     formatting  numbers, times and addresses as text

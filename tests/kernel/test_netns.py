@@ -14,7 +14,7 @@ import pytest
 from tests import ROOT
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.other_netns import hand, namespace_of, process_elsewhere
-from twtop.model import NetnsTarget
+from twtop.namespaces import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.decode import decode
 from twtop.sources.netns_listing import list_namespaces

@@ -7,7 +7,8 @@ import numpy as np
 
 from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.model import Netns, NetnsListing, NetnsTarget, Process
+from twtop.model import Process
+from twtop.namespaces import Netns, NetnsListing, NetnsTarget
 from twtop.sources.probe import Sample
 
 LIFE_S = 61

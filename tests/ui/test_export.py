@@ -16,7 +16,7 @@ from tests.support.monitor_pilot import Stage, monitor, rows
 from tests.support.monitor_samples import CONNECTIONS, lab, owners
 from twtop.filter.parser import parse
 from twtop.frame.view import GroupBy, View
-from twtop.model import NetnsListing
+from twtop.namespaces import NetnsListing
 from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, save_new
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 

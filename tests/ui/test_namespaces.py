@@ -15,7 +15,8 @@ from tests.support.monitor_samples import Script, lab, later
 from tests.support.other_netns import process_elsewhere
 from tests.ui.test_hostile import HOSTILE, is_whole
 from twtop.engine.engine import Engine
-from twtop.model import Netns, NetnsListing, NetnsTarget, Process
+from twtop.model import Process
+from twtop.namespaces import Netns, NetnsListing, NetnsTarget
 from twtop.sanitize import printable
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces

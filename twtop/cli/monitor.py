@@ -8,7 +8,7 @@ from twtop import runtime
 from twtop.cli.output import DONE, USAGE, complain
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
-from twtop.model import Netns
+from twtop.namespaces import Netns
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_source

@@ -3,7 +3,7 @@
 import os
 import threading
 
-from twtop.model import NetnsTarget
+from twtop.namespaces import NetnsTarget
 from twtop.sanitize import printable
 from twtop.sources.probe import CollectError
 

@@ -5,7 +5,8 @@ import re
 import threading
 from collections import defaultdict
 
-from twtop.model import Netns, NetnsListing, NetnsTarget, Process
+from twtop.model import Process
+from twtop.namespaces import Netns, NetnsListing, NetnsTarget
 from twtop.processes.fd_search import process_name
 from twtop.sanitize import printable
 from twtop.sources import netns

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from twtop.model import NetnsTarget
+from twtop.namespaces import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.kinds import KINDS
 from twtop.sources.probe import CollectError, Request, Sample, Unavailable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from twtop.model import NetnsTarget
+from twtop.namespaces import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.probe import CollectError
 

@@ -7,7 +7,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from twtop.frame.frame import Frame
-from twtop.model import Netns
+from twtop.namespaces import Netns
 from twtop.ui.dialogs.namespaces import NamespacesScreen, NetnsCatalog
 from twtop.ui.engine_holder import EngineHolder, MakeEngine
 from twtop.ui.kit.background import in_background

@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from twtop import formatting as fmt
-from twtop.model import Netns, NetnsListing
+from twtop.namespaces import Netns, NetnsListing
 from twtop.sanitize import padded, printable
 from twtop.ui.dialogs.dialog import Dialog, moves
 from twtop.ui.engine_holder import MakeEngine
