@@ -89,6 +89,7 @@ async def test_what_happens_says_of_which_moment_it_is() -> None:
     """It stays as it is while the monitor goes on."""
     async with monitor(lab(), lab(at=5), size=(160, 40)) as stage:
         await stage.press("w")
+        await stage.until_shown("What happens")
         opened_at = stage.line("What happens")
         assert clock(stage.frame.snapshot.time) in opened_at
         await stage.tick()
