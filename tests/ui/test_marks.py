@@ -162,7 +162,8 @@ async def test_the_list_is_of_all_whatever_is_filtered() -> None:
     async with monitor(lab(), view=View(query=parse("8080"))) as stage:
         await mark(stage)
         await stage.press("l")
-        assert "1,630" in listed(stage)[0]
+        (first, *_) = await stage.until(lambda: listed(stage), "the marks")
+        assert "1,630" in first
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
