@@ -70,6 +70,14 @@ class Binders:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """Sockets that bound these ports beside what holds them on other addresses, and were closed again."""
+
+    address: str
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Orphans:
     """Accepted connections at these ports whose listener is gone. With `closed` they are in TIME_WAIT, and their
     clients' ends no longer exist. Their clients have ports outside the range, so that they take none of it.
@@ -99,7 +107,7 @@ class OwnRange:
     established: int
 
 
-Part = Listening | Bound | Clients | Binders | Orphans | FixedPorts | OwnRange
+Part = Listening | Bound | Released | Clients | Binders | Orphans | FixedPorts | OwnRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +169,9 @@ class Namespace:
                 self.held.append(listen(address, low + port))
             case Bound(address, port):
                 self.held.append(bind(address, low + port))
+            case Released(address, ports):
+                for port in ports:
+                    bind(address, low + port).close()
             case Clients(route):
                 peer = self.peers[route]
                 peer.time_wait(part.time_wait)
@@ -297,7 +308,7 @@ def connect_within(route: Route, first: int, last: int) -> socket.socket:
     return client
 
 
-def fill(open_one: Callable[[], socket.socket], kept: list[socket.socket], retries: int = 40) -> int:
+def fill(open_one: Callable[[], socket.socket], kept: list[socket.socket], retries: int = 600) -> int:
     """Open connections until that fails `retries` times in a row; how many could be opened.
 
     In an odd range, bind() leaves out one port at random in each try.
