@@ -6,6 +6,7 @@ ephemeral_ports  the local ports that connect() may pick
 directions       who opened each connection
 destinations     sockets → destinations, which own the port budgets
 timer_wheel      entries of the last minute and releases of the next, by the timers
+demand           what a load asks for, told from chance, bursts and change
 rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever
 limit            budgets at their limit: since when, the demand that nobody counts, and the next free port
