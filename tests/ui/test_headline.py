@@ -72,8 +72,9 @@ async def test_an_unknown_rate_has_no_unit() -> None:
 @pytest.mark.parametrize(("ports", "sign"), [(300, "▲ 30 %"), (1000, "▲ 100 %")])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_a_row_has_the_sign_of_the_headline(ports: int, sign: str, size: tuple[int, int]) -> None:
-    """Three hundred ports that were all taken within the last second are full soon."""
-    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(ports), remaining=59.5)
+    """Where three hundred ports were taken within the last second, one after the other, a thousand are full soon."""
+    number = np.arange(ports)
+    rising = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + number, remaining=60 - 1.2 * number / ports)
     async with monitor(scene(rising), size=size) as stage:
         assert " ▲ 10.0.0.5:443 " in headline(stage)[0]
         assert f" {sign[2:]}" in headline(stage)[0]

@@ -7,6 +7,7 @@ directions       who opened each connection, and what earlier dumps told of that
 destinations     sockets → destinations, which own the port budgets
 reuse            which TIME_WAIT connect() may take over, and what is known of the peers' timestamps
 timer_wheel      entries of the last minute and releases of the next, by the timers
+demand           what a load asks for, told from chance, bursts and change
 rates            how fast each budget takes ports
 exhaustion       when a budget will be full, and what rate it bears for ever
 limit            budgets at their limit: since when, the demand that nobody counts, and the next free port

@@ -191,7 +191,8 @@ class Refused:
 
     def per_s(self, span_s: int) -> Floats:
         """The mean of the last seconds, or of those in which somebody counted."""
-        mean: Floats = self.per_second[:, -span_s:].sum(axis=1) / min(span_s, self.seen_s)
+        seconds = min(span_s, math.ceil(self.seen_s))
+        mean: Floats = self.per_second[:, -seconds:].sum(axis=1) / min(span_s, self.seen_s)
         return mean
 
     @property

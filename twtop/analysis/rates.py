@@ -67,7 +67,8 @@ def measure_rates(
     `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
     demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
-    closing, failed_per_s = demand.per_s, 0.0 if failed is None else failed.per_s(SHORT_S)
+    failed_per_s = np.zeros(len(names)) if failed is None else failed.per_s(SHORT_S)
+    closing = np.maximum(demand.per_s, failed_per_s)
     if replaced is not None and replaced.any():
         is_lossy, per_s = _of_fresh(reading, code, age_ms, names)
         closing = np.where(replaced & is_lossy, per_s + failed_per_s, closing)

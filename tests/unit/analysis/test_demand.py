@@ -1,0 +1,104 @@
+"""What a load asks for, told from chance, bursts and change: by the moments of its connections, and over minutes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.support.modelled_kernel import said_of
+from tests.support.timed_loads import (
+    BORNE_PER_S,
+    LOADS,
+    SECONDS,
+    TWICE,
+    Load,
+    Seconds,
+    bursts,
+    poisson,
+    sawtooth,
+    steps,
+)
+from twtop.analysis.demand import Demand, measure_demand
+
+MOST_UNKNOWN = 0.25
+"""The part of the readings in which twtop may say that it does not know."""
+
+
+def demand(asked: Seconds, now: float) -> dict[str, float]:
+    """The demand of one budget at a moment of a load."""
+    age_ms = np.round((now - asked[(asked <= now) & (asked > now - 60)]) * 1000).astype(np.int32)
+    found = measure_demand(np.zeros(len(age_ms), np.int32), age_ms, size=1)
+    return {each.name: float(getattr(found, each.name)[0]) for each in dataclasses.fields(Demand)}
+
+
+@pytest.mark.parametrize("per_s", [0.97 * BORNE_PER_S, 0.985 * BORNE_PER_S, 150.0])
+@pytest.mark.parametrize("now", [17.3, 33.1, 90.7])
+def test_the_rate_of_an_even_load_is_exact(per_s: float, now: float) -> None:
+    found = demand(steps((0, per_s)).asked, now)
+    assert [*found.values()] == pytest.approx([per_s] * 3 + [min(now, 60)], rel=0.002)
+
+
+@pytest.mark.parametrize("now", [0.2, 3.7, 12.1, 25.0, 68.3, 71.9, 80.0])
+def test_a_burst_is_no_rate(now: float) -> None:
+    found = demand(bursts(100, 10), now)
+    assert found["per_s"] <= 20
+    assert found["least_per_s"] < 5
+
+
+@pytest.mark.parametrize("now", [15.0, 19.9, 39.9, 99.9, 101.0])
+def test_a_tooth_of_a_saw_is_no_rate(now: float) -> None:
+    """At its top there are 25 per second, and 12.5 in the mean. The first one may be what it is or go on."""
+    found = demand(sawtooth(25, 20), now)
+    assert found["least_per_s"] < 16 or found["seen_s"] <= 6
+    assert now < 30 or found["per_s"] == pytest.approx(12.5, rel=0.1)
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 25), (25, 10), (14, 17), (0.5, 150), (16, 0)])
+def test_a_change_of_an_even_load_shows_within_seconds(before: float, after: float) -> None:
+    asked = steps((0, before), (70, after)).asked
+    assert demand(asked, 69.9)["per_s"] == pytest.approx(before, rel=0.05)
+    assert demand(asked, 76)["per_s"] == pytest.approx(after, rel=0.1)
+
+
+def test_a_load_that_is_over_is_no_rate() -> None:
+    assert demand(np.arange(0, 3, 0.01), 20)["per_s"] == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_is_no_change(seed: int) -> None:
+    asked = poisson(15, seed)
+    found = [demand(asked, now) for now in range(70, 140)]
+    assert min(each["seen_s"] for each in found) >= 59
+    assert np.std([each["per_s"] for each in found]) < 1
+
+
+def test_every_budget_is_measured_by_itself() -> None:
+    """Some have few connections, some have many."""
+    random = np.random.default_rng(3)
+    code = random.integers(0, 50, 3000).astype(np.int32) ** 2 // 50
+    age_ms = random.integers(-1, 62_000, 3000).astype(np.int32)
+    together = measure_demand(code, age_ms, size=50)
+    for budget in range(50):
+        alone = measure_demand(code[code == budget] * 0, age_ms[code == budget], size=1)
+        for column in dataclasses.fields(Demand):
+            assert getattr(together, column.name)[budget] == pytest.approx(getattr(alone, column.name)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LOADS)
+def test_a_load_that_never_fills_its_budget_raises_no_alarm_and_one_that_does_is_foretold(name: str) -> None:
+    load = LOADS[name]
+    said = said_of(load, np.arange(0.37, SECONDS))
+    assert not said.false_alarms
+    assert len(said.false_nevers) <= TWICE
+    assert load.fails in (bool(said.failures), None)
+    assert not load.fails or said.foretold_s > load.foretold_s
+    assert load.fails is None or len(said.unknown) <= MOST_UNKNOWN * len(said.readings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_a_load_at_random_below_what_a_budget_bears_raises_no_alarm(seed: int) -> None:
+    said = said_of(Load(poisson(0.9 * BORNE_PER_S, seed)), np.arange(0.5, SECONDS))
+    assert not said.failures
+    assert not said.false_alarms
