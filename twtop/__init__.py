@@ -15,7 +15,9 @@ Each room is a package; its own docstring names its files.
     engine      the pipeline of one tick, the sampler that bounds its cost, and the threads around both
     frame       the View that is asked for, and the Frame that answers it
     verdicts    what this many TIME_WAIT cost here: short answers, each with its level
-    analysis    what one dump tells whatever the view: destinations, budgets, rates, forecast
+    analysis    what one dump tells whatever the view: budgets, forecast, leaks, silence
+    budgets     the port budgets: how full, what they are asked for, when they end
+    dump        one dump of the sockets: destinations, directions, ports, timers
     sources     where Samples come from, and how they become Snapshots
     filter      the filter language: tree, text, and the sockets that a filter keeps
     processes   who holds which socket, and what is known of a process
@@ -32,9 +34,9 @@ Each room is a package; its own docstring names its files.
 Imports go down, never up and never in a ring; the contracts in pyproject.toml prove it:
 
     cli → ui → report │ explain │ demo → engine │ columns → frame → verdicts
-        → analysis │ sources → filter │ processes → model
+        → analysis → budgets → dump │ sources → filter │ processes → model
 
-Analysis, verdicts, frame and filter know no source: sockets and the search for their processes meet in the engine. The
+The rooms from frame to dump know no source: sockets and the search for their processes meet in the engine. The
 monitor is given its source and reads nothing itself. `sources/probe.py` imports the standard library alone, so that
 this one file can run in another namespace or on another host.
 """

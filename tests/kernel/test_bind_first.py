@@ -19,7 +19,7 @@ from tests.support.sock_diag_dump import Block, make_sample, many
 from tests.support.static_mix import REUSE_AT_ONCE_MS, Binders, StaticMix, bind_and_connect, build, fill, youngest_ms
 from twtop.analysis.analysis import Analyst
 from twtop.analysis.analysis import analyse as alone
-from twtop.analysis.bind_first import BindFirst, bind_first
+from twtop.budgets.bind_first import BindFirst, bind_first
 from twtop.sources.decode import decode
 
 LOW, SIZE = 40_000, 200

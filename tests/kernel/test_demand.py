@@ -8,8 +8,8 @@ import pytest
 from tests.support.forecast_load import Watch, load, one_destination
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.not_none import known
-from twtop.analysis.reading import LONG_S
 from twtop.demo.load import ConnectStats, Stream, client_closes, run
+from twtop.dump.reading import LONG_S
 from twtop.frame.frame import Frame
 from twtop.model import Direction
 

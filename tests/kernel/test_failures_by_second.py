@@ -15,10 +15,10 @@ from tests.support.failing_connects import COUNTERS_WANTED, WANTED
 from tests.support.in_namespace import run_in_namespace, wait_until
 from tests.support.not_none import known
 from tests.support.run_as_nobody import NOBODY, as_nobody
-from twtop.analysis.failures import FailureHistory, Failures
 from twtop.demo.lab import Lab, Plan
 from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect
 from twtop.demo.scenarios import BY_NAME, CLIENT, SERVER, Streams
+from twtop.dump.failures import FailureHistory, Failures
 from twtop.model import Floats
 from twtop.sources.decode import decode
 from twtop.sources.netns import system_call

@@ -9,8 +9,8 @@ import pytest
 from tests.support.forecast_load import Watch, load
 from tests.support.in_namespace import in_namespace, wait_until
 from tests.support.not_none import known
-from twtop.analysis.rates import SHORT_S
-from twtop.analysis.timer_wheel import wheel
+from twtop.budgets.rates import SHORT_S
+from twtop.dump.timer_wheel import wheel
 from twtop.frame.frame import Frame
 
 MOMENTS_S = (10, 30, 50)

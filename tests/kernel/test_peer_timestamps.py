@@ -10,7 +10,7 @@ from tests.support.in_namespace import run_in_namespace, sysctl, wait_until
 from tests.support.links import add_network, other_machine
 from tests.support.port_reading import PortReading, analyse
 from tests.support.real_connections import Peer, Route, settled
-from twtop.analysis.reading import NOTHING, Known
+from twtop.dump.reading import NOTHING, Known
 from twtop.sources.probe import WITH_OPTIONS, Request
 
 LOW, SIZE, WAITING = 40_000, 20, 12

@@ -23,7 +23,7 @@ from tests.support.static_mix import (
     judge,
     open_ports,
 )
-from twtop.analysis.ephemeral_ports import EphemeralPorts
+from twtop.dump.ephemeral_ports import EphemeralPorts
 
 ROUTES = [
     Route("127.0.0.1", "127.0.1.1"),

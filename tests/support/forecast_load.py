@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.support.built_frames import UNBOUNDED
 from tests.support.in_namespace import sysctl
-from twtop.analysis.bottleneck import Bottleneck
+from twtop.budgets.bottleneck import Bottleneck
 from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, run
 from twtop.engine.pipeline import Pipeline
 from twtop.frame.frame import Frame

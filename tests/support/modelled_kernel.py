@@ -13,7 +13,7 @@ import numpy as np
 from tests.support.sock_diag_dump import make_sample, many
 from tests.support.timed_loads import PORTS, Load, Said, Seconds
 from twtop.analysis.analysis import Analyst
-from twtop.analysis.timer_wheel import wheel
+from twtop.dump.timer_wheel import wheel
 from twtop.failed_connects import FailedConnects
 from twtop.model import MAPPED, Direction, Snapshot
 from twtop.sources.decode import decode

@@ -7,11 +7,11 @@ import numpy as np
 
 from tests.support.sock_diag_dump import Block, make_sample
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.analysis.failures import Failures
-from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, take_reading
-from twtop.analysis.reuse import PeerTimestamps, service_names
+from twtop.budgets.port_budgets import PortBudgets, port_budgets
+from twtop.dump.ephemeral_ports import EphemeralPorts
+from twtop.dump.failures import Failures
+from twtop.dump.reading import NOTHING, DumpSummary, Known, Reading, take_reading
+from twtop.dump.reuse import PeerTimestamps, service_names
 from twtop.formatting import address as text_of
 from twtop.model import Direction, Snapshot, Timestamps
 from twtop.sources.decode import decode

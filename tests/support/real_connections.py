@@ -8,8 +8,8 @@ import numpy as np
 
 from tests.support.in_namespace import wait_until
 from tests.support.port_reading import Ends, PortReading, analyse
-from twtop.analysis.reading import NOTHING, Known
 from twtop.demo.load import client_closes, listener, open_client
+from twtop.dump.reading import NOTHING, Known
 from twtop.model import Snapshot, TcpState
 from twtop.sources.decode import decode
 from twtop.sources.probe import ALL_SOCKETS, Request, read_sample

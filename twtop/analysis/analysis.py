@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.bind_first import BindFirst, bind_first
-from twtop.analysis.bottleneck import Bottleneck, find_bottleneck
 from twtop.analysis.close_wait import CloseWaitWatch
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.failures import FailureHistory, Failures, differ
 from twtop.analysis.forecast import Forecast, Minute, forecast
 from twtop.analysis.kernel_costs import Dropper, DropperWatch, Memory, memory
 from twtop.analysis.peak_hold import PeakHold
-from twtop.analysis.port_budgets import PortBudgets, port_budgets
-from twtop.analysis.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
 from twtop.analysis.unanswered import Unanswered, UnansweredWatch
+from twtop.budgets.bind_first import BindFirst, bind_first
+from twtop.budgets.bottleneck import Bottleneck, find_bottleneck
+from twtop.budgets.port_budgets import PortBudgets, port_budgets
+from twtop.dump.destinations import Destinations
+from twtop.dump.failures import FailureHistory, Failures, differ
+from twtop.dump.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
 
 

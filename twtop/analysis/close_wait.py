@@ -9,7 +9,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.reading import Reading
+from twtop.dump.reading import Reading
 from twtop.model import Sockets, TcpState
 
 PATIENCE_S = 3

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.demand import measure_demand
-from twtop.analysis.port_budgets import PortBudgets
-from twtop.analysis.rates import SHORT_S, disagree
-from twtop.analysis.reading import LASTING_S, LONG_S, Reading
-from twtop.analysis.timer_wheel import MINUTE_S, entries, releases
+from twtop.budgets.bind_first import BindFirst
+from twtop.budgets.demand import measure_demand
+from twtop.budgets.port_budgets import PortBudgets
+from twtop.budgets.rates import SHORT_S, disagree
+from twtop.dump.reading import LASTING_S, LONG_S, Reading
+from twtop.dump.timer_wheel import MINUTE_S, entries, releases
 from twtop.model import Codes, Counts, Floats, Mask, Rows, Timer, freeze
 
 MANY = 16

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twtop.analysis.destinations import Names
+from twtop.dump.destinations import Names
 from twtop.model import Floats, Rows
 
 MOST = 1 << 14

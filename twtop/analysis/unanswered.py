@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twtop.analysis.destinations import Names
 from twtop.arrays import address_names, factorize, fused, index_of, mixed
+from twtop.dump.destinations import Names
 from twtop.model import UNKNOWN_RETRANSMITS, Addresses, Counts, Floats, Rows, Snapshot, TcpState
 
 RETRANSMIT_S = 1.0

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from twtop.analysis.reading import LONG_S
 from twtop.cli.batch import frames
 from twtop.cli.output import DONE, UNREADABLE, complain
+from twtop.dump.reading import LONG_S
 from twtop.engine.owner_search import OwnerSearch
 from twtop.explain.explanation import as_text
 from twtop.explain.explanation import explain as explained

@@ -1,7 +1,7 @@
 """Failed connects in figures and words, for rows and titles."""
 
 from twtop import formatting as fmt
-from twtop.analysis.shared_failures import told_apart
+from twtop.budgets.shared_failures import told_apart
 from twtop.frame.groups import Groups
 from twtop.frame.row_failures import Failed
 

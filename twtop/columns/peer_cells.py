@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.port_budgets import PortBudgets
+from twtop.budgets.port_budgets import PortBudgets
 from twtop.columns.failed import last_60s_among
 from twtop.columns.failed import per_s as failed_per_s
 from twtop.columns.gauge import gauge

@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import PortBudgets
+from twtop.budgets.port_budgets import PortBudgets
 from twtop.columns import peer_cells as cells
 from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
@@ -15,6 +14,7 @@ from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
 from twtop.columns.values import integers, names, numbers
+from twtop.dump.destinations import Destinations
 from twtop.frame.frame import Frame
 from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.bottleneck import worst_binder, worst_destination
 from twtop.analysis.kernel_costs import ESTABLISHED_BYTES, HashLoad, ehash_load
+from twtop.budgets.bottleneck import worst_binder, worst_destination
 from twtop.frame.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
 from twtop.processes.detail import ProcessDetail

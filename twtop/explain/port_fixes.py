@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.ephemeral_ports import ephemeral_ports
-from twtop.analysis.reuse import reuse_of
+from twtop.dump.ephemeral_ports import ephemeral_ports
+from twtop.dump.reuse import reuse_of
 from twtop.explain.fix import Fix, Promise
 from twtop.explain.short_budget import ShortBudget
 from twtop.model import PORTS

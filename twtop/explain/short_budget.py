@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.bottleneck import Bottleneck, worst_binder
+from twtop.budgets.bottleneck import Bottleneck, worst_binder
 from twtop.explain.fix import Demand, Promise
 from twtop.model import Direction, Rows
 from twtop.verdicts.verdict import SHARE_WARN

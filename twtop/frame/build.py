@@ -4,7 +4,7 @@ import numpy as np
 
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
-from twtop.analysis.timer_wheel import MINUTE_S, carried, rate
+from twtop.dump.timer_wheel import MINUTE_S, carried, rate
 from twtop.filter.query import Everything
 from twtop.frame.frame import Frame, StateRows, TimeWait
 from twtop.frame.groups import STATES

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twtop.analysis.timer_wheel import RATE_WINDOW_S
+from twtop.dump.timer_wheel import RATE_WINDOW_S
 from twtop.model import Snapshot, TcpState, Timer
 
 COUNTED_AT_ENTRY = (5, 18)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop import formatting as fmt
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import PortBudgets
-from twtop.analysis.timer_wheel import RATE_WINDOW_S
 from twtop.arrays import factorize, fused
+from twtop.budgets.port_budgets import PortBudgets
+from twtop.dump.destinations import Destinations
+from twtop.dump.timer_wheel import RATE_WINDOW_S
 from twtop.frame.view import GroupBy, Key
 from twtop.model import (
     TIMEWAIT_MS,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.reading import Reading
+from twtop.dump.reading import Reading
 from twtop.model import freeze
 
 

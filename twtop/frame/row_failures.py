@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import PortBudgets
 from twtop.arrays import fused
+from twtop.budgets.port_budgets import PortBudgets
+from twtop.dump.destinations import Destinations
 from twtop.frame.groups import Groups
 from twtop.model import Direction, Floats, Mask, Rows, freeze
 

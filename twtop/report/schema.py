@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.failures import Failures
 from twtop.analysis.unanswered import SilentEndpoint, Unanswered
 from twtop.columns.column import records
 from twtop.columns.field import (
@@ -26,6 +25,7 @@ from twtop.columns.field import (
 from twtop.columns.peer_rows import ManyPeers
 from twtop.columns.peers import PEERS, STATES
 from twtop.columns.values import number
+from twtop.dump.failures import Failures
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
 from twtop.frame.groups import Groups

@@ -6,7 +6,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
-from twtop.analysis.bottleneck import Bottleneck
+from twtop.budgets.bottleneck import Bottleneck
 from twtop.verdicts.verdict import SHARE_CRITICAL, SHARE_WARN, SOON_S, Level, Verdict, by_sockets, unknown
 
 

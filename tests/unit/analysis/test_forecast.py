@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tests.support.built_frames import filtered, frames
 from tests.support.not_none import known
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.analysis.timer_wheel import wheel
+from twtop.dump.timer_wheel import wheel
 from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.model import Timer

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.built_frames import frames
 from tests.support.sock_diag_dump import Block, make_sample, many
-from twtop.analysis.timer_wheel import wheel
+from twtop.dump.timer_wheel import wheel
 from twtop.model import Timer
 from twtop.sources.probe import Sample
 

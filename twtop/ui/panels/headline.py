@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.geometry import Offset, Size
 
 from twtop import formatting as fmt
-from twtop.analysis.bottleneck import Bottleneck
+from twtop.budgets.bottleneck import Bottleneck
 from twtop.columns.gauge import BLOCKS, bar, gauge
 from twtop.columns.tones import SIGNS, Line, Tone, merged, width_of
 from twtop.frame.frame import Frame

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.shared_failures import worst_shared
+from twtop.budgets.shared_failures import worst_shared
 from twtop.columns.column import Column
 from twtop.columns.failed import FAILED
 from twtop.columns.peer_rows import PeerRow

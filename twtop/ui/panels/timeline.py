@@ -9,9 +9,9 @@ from textual.geometry import Size
 from textual.worker import Worker, WorkerState
 
 from twtop import formatting as fmt
-from twtop.analysis.timer_wheel import MINUTE_S
 from twtop.columns.failed import FAILED
 from twtop.columns.tones import Line, Tone
+from twtop.dump.timer_wheel import MINUTE_S
 from twtop.frame.frame import Frame, TimeWait
 from twtop.model import Counts
 from twtop.sanitize import printable

@@ -18,7 +18,7 @@ from tests.support.timed_loads import (
     sawtooth,
     steps,
 )
-from twtop.analysis.demand import Demand, measure_demand
+from twtop.budgets.demand import Demand, measure_demand
 
 MOST_UNKNOWN = 0.25
 """The part of the readings in which twtop may say that it does not know."""

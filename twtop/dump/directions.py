@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
+from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import MAPPED, PORTS, Codes, Direction, Mask, Rows, Sockets, TcpState, freeze
 
 LISTENERS_LAST_S = 60.0

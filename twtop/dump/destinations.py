@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.directions import KnownDirections, destination_names, directions
-from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.arrays import Column, Keys, address_names, among, factorize, fused, index_of
+from twtop.dump.directions import KnownDirections, destination_names, directions
+from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Addresses, Codes, Direction, Mask, Rows, Sockets, freeze
 
 Names = Keys

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from twtop.analysis.destinations import Names
-from twtop.analysis.failures import SECONDS, Refused
-from twtop.analysis.rates import SHORT_S, Rates
-from twtop.analysis.reading import LONG_S, Reading
+from twtop.budgets.rates import SHORT_S, Rates
+from twtop.dump.destinations import Names
+from twtop.dump.failures import SECONDS, Refused
+from twtop.dump.reading import LONG_S, Reading
 from twtop.model import Codes, Floats, Mask, freeze
 
 MOVES = 2

@@ -9,8 +9,8 @@ from tests.support.counted_failures import counted
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
-from twtop.analysis.failures import FailureHistory, Failures
-from twtop.analysis.reading import RecentDumps
+from twtop.dump.failures import FailureHistory, Failures
+from twtop.dump.reading import RecentDumps
 
 LOW, SIZE = 40_000, 300
 ENDS = ("10.0.0.1", "10.0.0.5", 443)

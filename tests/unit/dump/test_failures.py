@@ -12,7 +12,7 @@ from tests.support.not_none import known as not_none
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.analysis import analyse
-from twtop.analysis.failures import FailureHistory, Failures
+from twtop.dump.failures import FailureHistory, Failures
 from twtop.failed_connects import FailedConnects
 from twtop.sources.decode import decode
 

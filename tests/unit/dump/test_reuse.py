@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock, tcp_info, with_attributes
-from twtop.analysis import reuse
-from twtop.analysis.destinations import find_destinations
-from twtop.analysis.ephemeral_ports import ephemeral_ports
-from twtop.analysis.reuse import PeerTimestamps, service_names
+from twtop.dump import reuse
+from twtop.dump.destinations import find_destinations
+from twtop.dump.ephemeral_ports import ephemeral_ports
+from twtop.dump.reuse import PeerTimestamps, service_names
 from twtop.model import Timestamps
 from twtop.sources.decode import decode
 

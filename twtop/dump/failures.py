@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations
 from twtop.arrays import address_names, factorize, fused, index_of
+from twtop.dump.destinations import Destinations
 from twtop.failed_connects import TENTHS, FailedConnects
 from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.analysis.destinations import Names
-from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.analysis.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
-from twtop.analysis.rates import SHORT_S, measure_rates
-from twtop.analysis.reading import BudgetState, Reading
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
+from twtop.budgets.exhaustion import PortUse, full_in_s, max_per_s
+from twtop.budgets.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
+from twtop.budgets.rates import SHORT_S, measure_rates
+from twtop.dump.destinations import Names
+from twtop.dump.reading import BudgetState, Reading
 from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze
 
 SAME_TIME = 0.9

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twtop.analysis.rates import Rates
-from twtop.analysis.timer_wheel import TIMEWAIT_S, Wheel
+from twtop.budgets.rates import Rates
+from twtop.dump.timer_wheel import TIMEWAIT_S, Wheel
 from twtop.model import Codes, Floats, Mask
 
 SOON_S = 60.0

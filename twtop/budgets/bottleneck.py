@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import PortBudgets
-from twtop.analysis.reading import Reading
-from twtop.analysis.shared_failures import told_apart
+from twtop.budgets.bind_first import BindFirst
+from twtop.budgets.port_budgets import PortBudgets
+from twtop.budgets.shared_failures import told_apart
+from twtop.dump.destinations import Destinations
+from twtop.dump.reading import Reading
 from twtop.model import Direction
 
 

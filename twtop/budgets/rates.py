@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.analysis.demand import measure_demand
-from twtop.analysis.destinations import Names
-from twtop.analysis.failures import Refused
-from twtop.analysis.reading import FRESH_MS, LONG_S, DumpSummary, Reading
+from twtop.budgets.demand import measure_demand
+from twtop.dump.destinations import Names
+from twtop.dump.failures import Refused
+from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
 from twtop.model import Codes, Counts, Floats, Mask, freeze
 
 SHORT_S, NOW_S = 3, 1

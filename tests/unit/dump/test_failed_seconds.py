@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.support.not_none import known
 from tests.support.refused_connects import failed
-from twtop.analysis.failures import REMEMBERED, FailureHistory, Failures
+from twtop.dump.failures import REMEMBERED, FailureHistory, Failures
 from twtop.sources.decode_failed_connects import decode_failed_connects
 
 TO = "10.0.0.5"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.analysis.destinations import Destinations, find_destinations
-from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.dump.destinations import Destinations, find_destinations
+from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
 

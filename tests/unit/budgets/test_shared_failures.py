@@ -10,8 +10,8 @@ from tests.support.not_none import known
 from tests.support.refused_connects import failed
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.analysis import Analysis, Analyst, analyse
-from twtop.analysis.failures import FailureHistory
-from twtop.analysis.shared_failures import told_apart, worst_shared
+from twtop.budgets.shared_failures import told_apart, worst_shared
+from twtop.dump.failures import FailureHistory
 from twtop.sources.decode import decode
 from twtop.sources.decode_failed_connects import decode_failed_connects
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.not_none import known
-from twtop.analysis.timer_wheel import (
+from twtop.dump.timer_wheel import (
     BOOT_S,
     INITIAL_JIFFIES_S,
     Wheel,

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
-from twtop.analysis.exhaustion import UNSURE_S, PortUse, full_in_s
-from twtop.analysis.rates import Rates
-from twtop.analysis.reading import RecentDumps
-from twtop.analysis.timer_wheel import Wheel
+from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
+from twtop.budgets.rates import Rates
+from twtop.dump.reading import RecentDumps
+from twtop.dump.timer_wheel import Wheel
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999

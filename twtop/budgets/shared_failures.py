@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.analysis.destinations import Destinations
-from twtop.analysis.port_budgets import PortBudgets
+from twtop.budgets.port_budgets import PortBudgets
+from twtop.dump.destinations import Destinations
 from twtop.model import Addresses, Rows
 
 MOST_NAMED = 3

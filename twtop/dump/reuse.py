@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations, Names
-from twtop.analysis.directions import listened_here
 from twtop.arrays import address_names, factorize, index_of, mixed
+from twtop.dump.destinations import Destinations, Names
+from twtop.dump.directions import listened_here
 from twtop.model import Codes, Direction, Floats, Limits, Mask, Sockets, Timestamps, freeze
 
 DEFAULT_REUSE_DELAY_MS = 1000

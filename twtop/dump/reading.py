@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from twtop.analysis.destinations import Destinations, Names, find_destinations
-from twtop.analysis.directions import Connections, KnownDirections, Listeners
-from twtop.analysis.ephemeral_ports import EphemeralPorts, ephemeral_ports
-from twtop.analysis.failures import Failures
-from twtop.analysis.port_choice import ChoosersSeen, PortChoices, port_choices
-from twtop.analysis.reuse import PeerTimestamps, Reuse, reuse_of
-from twtop.analysis.timer_wheel import Wheel, wheel
+from twtop.dump.destinations import Destinations, Names, find_destinations
+from twtop.dump.directions import Connections, KnownDirections, Listeners
+from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
+from twtop.dump.failures import Failures
+from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
+from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
+from twtop.dump.timer_wheel import Wheel, wheel
 from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, freeze
 
 LONG_S = 10

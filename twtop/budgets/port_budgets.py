@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twtop.analysis.bind_first import BindFirst
-from twtop.analysis.destinations import Names, with_unbound
-from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.analysis.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.analysis.failures import Refused, refused
-from twtop.analysis.limit import Limit, find_limit, freed, full_lately, is_full_now, with_unseen_demand
-from twtop.analysis.rates import SHORT_S, Rates, disagree, measure_rates
-from twtop.analysis.reading import BudgetState, Reading
+from twtop.budgets.bind_first import BindFirst
+from twtop.budgets.exhaustion import PortUse, full_in_s, max_per_s
+from twtop.budgets.limit import Limit, find_limit, freed, full_lately, is_full_now, with_unseen_demand
+from twtop.budgets.rates import SHORT_S, Rates, disagree, measure_rates
+from twtop.dump.destinations import Names, with_unbound
+from twtop.dump.ephemeral_ports import EphemeralPorts
+from twtop.dump.failures import Refused, refused
+from twtop.dump.reading import BudgetState, Reading
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Codes,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from tests.unit.analysis.test_destinations import directions
+from tests.unit.dump.test_destinations import directions
 from twtop.analysis.analysis import Analyst
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode

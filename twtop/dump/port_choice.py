@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.analysis.destinations import Destinations, Names
-from twtop.analysis.ephemeral_ports import EphemeralPorts
 from twtop.arrays import among, factorize, fused
+from twtop.dump.destinations import Destinations, Names
+from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
 
 CERTAIN = 8

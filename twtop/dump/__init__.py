@@ -1,0 +1,11 @@
+"""One dump of the socket table: who is connected to whom by which ports, and what earlier dumps told of that.
+
+reading          one dump, what every part of the analysis needs of it, and what is kept of earlier dumps
+destinations     sockets → destinations, which own the port budgets
+directions       who opened each connection, and what earlier dumps told of that
+ephemeral_ports  the local ports that connect() may pick
+port_choice      who chose each local port: connect(), or a bind() before it
+reuse            which TIME_WAIT connect() may take over, and what is known of the peers' timestamps
+timer_wheel      entries of the last minute and releases of the next, by the timers
+failures         failed connects per second, in the last minute and in all, by remote address
+"""
