@@ -31,7 +31,7 @@ def ports(analysis: Analysis) -> Verdict:
         worst.pressure,
         fmt.percent(worst.pressure),
         f"{who} of {fmt.count(worst.capacity)} local ports; {least}{fmt.count(left)} more connections can be made, "
-        f"{_when(worst)}{end}.",
+        f"{_when(worst, analysis)}{end}.",
     )
 
 
@@ -65,7 +65,7 @@ def fullness(full_in_s: float, waits: bool, was_full_lately: bool) -> str:
     return {"now": "full now", "never": "never full"}.get(text, f"full in {text}")
 
 
-def _when(worst: Bottleneck) -> str:
+def _when(worst: Bottleneck, analysis: Analysis) -> str:
     """When the budget is full, what fails, and when a full one gets ports back."""
     words = fullness(worst.full_in_s, worst.waits, worst.was_full_lately)
     if words == "never full":
@@ -73,8 +73,19 @@ def _when(worst: Bottleneck) -> str:
     if not words and np.isnan(worst.new_per_s):
         return "when it is full is unknown without timers"
     if not words:
-        return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
+        may_bind = "its client may bind first and have one budget for all destinations"
+        why = may_bind if _may_bind_first(worst, analysis) else "its load is too new or too uneven to tell"
+        return f"when it is full is not known yet: {why}"
     return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
+
+
+def _may_bind_first(worst: Bottleneck, analysis: Analysis) -> bool:
+    """Whether the sockets of the client's address do not tell how it gets its ports."""
+    binders = analysis.bind_first
+    if binders is None or worst.destination is None:
+        return False
+    own = binders.local == analysis.destinations.local[worst.destination]
+    return bool((binders.possible & own).any())
 
 
 def _failing(worst: Bottleneck) -> str:
