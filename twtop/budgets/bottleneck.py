@@ -50,6 +50,15 @@ class Bottleneck:
     left_at_least: float
     left_at_most: float
 
+    @property
+    def failing(self) -> tuple[float, float]:
+        """(failed connects per second, those of the last minute), together with those of other destinations if only
+        that is known; NaN for unknown.
+        """
+        if self.failed_to:
+            return self.failed_shared_per_s, self.failed_shared_60s
+        return self.failed_per_s, self.failed_60s
+
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:
     """None where no outbound connection holds an ephemeral port, or where the port range is unknown."""

@@ -6,19 +6,18 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.budgets.port_budgets import PortBudgets
 from twtop.columns import peer_cells as cells
 from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
 from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
+from twtop.columns.peer_figures import address_of, count_of, figure_of, flag_of, fullness, number_of
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
-from twtop.columns.values import integers, names, numbers
-from twtop.dump.destinations import Destinations
+from twtop.columns.values import numbers
 from twtop.frame.frame import Frame
 from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Codes, Counts, Direction, Floats, Mask, TcpState
+from twtop.model import EPHEMERAL_CLIENT_PORTS, Counts, Direction, TcpState
 
 DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
 STATES: Shape = {
@@ -57,40 +56,6 @@ def _states(peers: ManyPeers) -> list[dict[str, int]]:
     return [{name: counts[state] for name, state in found} for counts in peers.states.tolist()]
 
 
-def _address(codes: Callable[[Destinations], Codes]) -> Callable[[ManyPeers], list[str]]:
-    return lambda peers: names(peers.groups.addresses, peers.each(codes(peers.groups.destinations)))
-
-
-def _count(column: Callable[[PortBudgets], Floats]) -> Callable[[ManyPeers], list[int | None]]:
-    return lambda peers: integers(peers.each(column(peers.groups.budgets)))
-
-
-def _number(column: Callable[[PortBudgets], Floats], digits: int = 2) -> Callable[[ManyPeers], list[float | None]]:
-    return lambda peers: numbers(peers.each(column(peers.groups.budgets)), digits)
-
-
-def _figure(
-    write: Callable[[float], str], column: Callable[[PortBudgets], Floats]
-) -> Callable[[ManyPeers], Iterator[str]]:
-    return lambda peers: map(write, peers.each(column(peers.groups.budgets)).tolist())
-
-
-def _fullness(peers: ManyPeers) -> list[str]:
-    budgets = peers.groups.budgets
-    full_in_s, is_now = peers.each(budgets.full_in_s), peers.each(budgets.is_now)
-    words = np.select([is_now, np.isnan(full_in_s), np.isinf(full_in_s)], ["now", "unknown", "never"], default="soon")
-    found: list[str] = words.tolist()
-    return found
-
-
-def _flag(column: Callable[[PortBudgets], Mask]) -> Callable[[ManyPeers], list[bool]]:
-    def flags(peers: ManyPeers) -> list[bool]:
-        found: list[bool] = peers.each(column(peers.groups.budgets)).tolist()
-        return found
-
-    return flags
-
-
 def _is_beside_baseline(frame: Frame) -> bool:
     return frame.base is not None
 
@@ -109,12 +74,12 @@ FAILED_60S = 30
 """Cells for `2,310 to 443 or 8443`."""
 
 OF_INBOUND = f"of one client address that is {EPHEMERAL_CLIENT_PORTS:,} client ports towards one server port"
-REMOTE = PeerField("remote", TEXT, "Remote address.", _address(lambda destinations: destinations.remote))
+REMOTE = PeerField("remote", TEXT, "Remote address.", address_of(lambda destinations: destinations.remote))
 REUSABLE = PeerField(
     "reusable", nullable(COUNT),
     "TIME_WAIT of these that connect() may take over (tcp_tw_reuse); null where it is not known which: without timers, "
     "or until a live connection shows that the peer uses timestamps.",
-    _count(lambda budgets: budgets.reusable),
+    count_of(lambda budgets: budgets.reusable),
 )  # fmt: skip
 
 PEERS = Registry[PeerRow, ManyPeers](
@@ -169,7 +134,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         records=In.GROUP | In.CSV,
     ),
     Entry(
-        field=PeerField("local", TEXT, "Local address.", _address(lambda destinations: destinations.local)),
+        field=PeerField("local", TEXT, "Local address.", address_of(lambda destinations: destinations.local)),
         records=In.DESTINATION | In.CSV,
     ),
     Entry(field=REMOTE, records=In.OUTBOUND | In.CSV),
@@ -190,19 +155,19 @@ PEERS = Registry[PeerRow, ManyPeers](
         field=PeerField("used", COUNT,
             "Ports in use, in any state: local ones, or of inbound connections the peer's. Where the client binds "
             "first, those of its whole local address.",
-            _count(lambda budgets: budgets.used)),
+            count_of(lambda budgets: budgets.used)),
         records=In.DESTINATION | In.CSV,
     ),
     Entry(
         field=PeerField("time_wait", COUNT, "Those of the used ports that are in TIME_WAIT.",
-            _count(lambda budgets: budgets.time_wait)),
+            count_of(lambda budgets: budgets.time_wait)),
         records=In.DESTINATION,
     ),
     Entry(
         field=PeerField("capacity", nullable(COUNT),
             "Ports that connect() may pick; where the client binds first, those that bind() may pick on its local "
             f"address; {OF_INBOUND}. Null for an unknown direction or an unknown port range.",
-            _count(lambda budgets: budgets.capacity)),
+            count_of(lambda budgets: budgets.capacity)),
         records=In.DESTINATION | In.CSV,
     ),
     Entry(field=REUSABLE, records=In.CSV_OUTBOUND),
@@ -214,7 +179,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerField("pressure", nullable(NUMBER),
             "(used − reusable) / capacity, a share of one: at 1 connect() fails. An unknown reusable counts as none. "
             "Null where the capacity is null.",
-            _number(lambda budgets: budgets.pressure, digits=4)),
+            number_of(lambda budgets: budgets.pressure, digits=4)),
         In.DESTINATION | In.CSV,
     ),
     Entry(field=REUSABLE, records=In.OUTBOUND),
@@ -222,19 +187,19 @@ PEERS = Registry[PeerRow, ManyPeers](
         field=PeerField("reusable_at_most", nullable(COUNT),
             "The most TIME_WAIT of these that connect() may take over: those that are reusable, or, where that is not "
             "known of all, also those whose peer's timestamps or age are unknown. Null where the range is unknown.",
-            _count(lambda budgets: budgets.reusable_at_most)),
+            count_of(lambda budgets: budgets.reusable_at_most)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("past_cliff", FLAG,
             "Whether half of the range is full, so that connect() searches the other half port by port.",
-            _flag(lambda budgets: budgets.past_cliff)),
+            flag_of(lambda budgets: budgets.past_cliff)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("probes_per_connect", nullable(POSITIVE),
             "Ports that connect() tries on average; null where the port range is unknown.",
-            _number(lambda budgets: budgets.probes_per_connect)),
+            number_of(lambda budgets: budgets.probes_per_connect)),
         records=In.OUTBOUND,
     ),
     Entry(
@@ -245,16 +210,16 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerField("new_per_s", nullable(NUMBER),
             "New connections per second, less those that end without a TIME_WAIT, and those that fail, as in "
             "asked_per_s; null where timers are unknown.",
-            _number(lambda budgets: budgets.new_per_s)),
+            number_of(lambda budgets: budgets.new_per_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(
         PeerColumn("max", "MAX/s", 7, cells.most, "The rate that this budget can carry for ever", priority=2,
             sort=GroupSort.MAX),
-        PeerText(7, _figure(fmt.rate, lambda budgets: budgets.max_per_s)),
+        PeerText(7, figure_of(fmt.rate, lambda budgets: budgets.max_per_s)),
         PeerField("max_per_s", nullable(NUMBER),
             "New connections per second that this budget can carry for ever; null where it is unknown.",
-            _number(lambda budgets: budgets.max_per_s)),
+            number_of(lambda budgets: budgets.max_per_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(
@@ -263,37 +228,37 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerText(8, texts.times_to_full),
         PeerField("full_in_s", nullable(POSITIVE),
             "Seconds until connect() fails, at this rate; 0 is now, null is never or unknown.",
-            _number(lambda budgets: budgets.full_in_s)),
+            number_of(lambda budgets: budgets.full_in_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(
         field=PeerField("asked_per_s", nullable(POSITIVE),
             "Connections asked for per second: those that succeed and those that find no port; null for unknown.",
-            _number(lambda budgets: budgets.new_per_s)),
+            number_of(lambda budgets: budgets.new_per_s)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("asked_inferred", FLAG,
             "Whether asked_per_s is from before the budget was full, since nobody counts what fails, or has an equal "
             "part of what fails at several destinations.",
-            _flag(lambda budgets: cells.is_inferred(budgets) & ~np.isnan(budgets.new_per_s))),
+            flag_of(lambda budgets: cells.is_inferred(budgets) & ~np.isnan(budgets.new_per_s))),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("full", {"enum": ["now", "soon", "never", "unknown"]},
             "When connect() finds no port, at this rate. It is also now while the ports that come free at each move of "
-            "the kernel's timer wheel are taken before the next one.", _fullness),
+            "the kernel's timer wheel are taken before the next one.", fullness),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("at_limit", FLAG, "Whether it is full, or was in the last 60 s.",
-            _flag(lambda budgets: budgets.limit.lately)),
+            flag_of(lambda budgets: budgets.limit.lately)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("free_in_s", nullable(POSITIVE),
             "Seconds until a TIME_WAIT gives its port back, of a full budget; null where it is not full, or unknown.",
-            _number(lambda budgets: budgets.next_free_s)),
+            number_of(lambda budgets: budgets.next_free_s)),
         records=In.OUTBOUND,
     ),
     Entry(
@@ -305,7 +270,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerField("failed_per_s", nullable(POSITIVE),
             "connect() calls per second that find no port: mean of the last 3 s, or of the last second where that "
             "differs by more than chance; null where they are not counted, or several full destinations share them.",
-            _number(lambda budgets: budgets.failed_per_s)),
+            number_of(lambda budgets: budgets.failed_per_s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
         shown=_has_failed,
     ),
@@ -315,7 +280,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         PeerText(FAILED_60S, texts.failed_60s),
         PeerField("failed_60s", nullable(COUNT),
             "connect() calls of the last 60 s that found no port; null like failed_per_s.",
-            _count(lambda budgets: budgets.failed_60s)),
+            count_of(lambda budgets: budgets.failed_60s)),
         In.OUTBOUND | In.CSV_OUTBOUND,
         shown=_has_failed,
     ),
@@ -323,26 +288,26 @@ PEERS = Registry[PeerRow, ManyPeers](
         field=PeerField("failed_shared_per_s", nullable(POSITIVE),
             "What failed_per_s is of all destinations of this remote address together that are full, where several "
             "share it; else null.",
-            _number(lambda budgets: budgets.failed_shared_per_s)),
+            number_of(lambda budgets: budgets.failed_shared_per_s)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("failed_shared_60s", nullable(COUNT), "What failed_60s is of these; null like that.",
-            _count(lambda budgets: budgets.failed_shared_60s)),
+            count_of(lambda budgets: budgets.failed_shared_60s)),
         records=In.OUTBOUND,
     ),
     Entry(
         field=PeerField("left_at_least", nullable(COUNT),
             "Connections that can be made for certain; less than left_at_most where the table does not show who chose "
             "a port, connect() or bind(), and which of both the client uses. Null where the capacity is null.",
-            _count(lambda budgets: budgets.left_at_least)),
+            count_of(lambda budgets: budgets.left_at_least)),
         records=In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(
         field=PeerField("left_at_most", nullable(COUNT),
             "Connections that can be made at most: capacity − used + reusable, or what a client of the other kind gets "
             "if that is more. Null where the capacity is null.",
-            _count(lambda budgets: budgets.left_at_most)),
+            count_of(lambda budgets: budgets.left_at_most)),
         records=In.OUTBOUND | In.CSV_OUTBOUND,
     ),
     Entry(

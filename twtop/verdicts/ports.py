@@ -81,7 +81,7 @@ def _when(worst: Bottleneck) -> str:
     if not words and worst.may_bind_first:
         return "when it is full is not known yet: its client may bind first and have one budget for all destinations"
     if not words:
-        return "when it is full is not known yet: its load is too young or too uneven to tell"
+        return "when it is full is not known yet: its load is too new or too uneven to tell"
     return f"{words}{_failing(worst)}{_next_port(worst) if worst.waits else ''}"
 
 
@@ -96,10 +96,14 @@ def _left(worst: Bottleneck) -> str:
 
 
 def _failing(worst: Bottleneck) -> str:
-    if worst.waits and worst.failed_per_s > 0:
-        return f": {fmt.rate(worst.failed_per_s)} connects per second fail"
-    if worst.was_full_lately and worst.failed_60s > 0:
-        return f": {fmt.count(worst.failed_60s)} connects failed in the last 60 s"
+    """How many connects fail now, or have failed while the budget was at its limit; the kernel may not tell to which of
+    several destinations."""
+    least, to = "at least " * worst.failed_at_least, f" {worst.failed_to}" * bool(worst.failed_to)
+    per_s, last_60s = worst.failing
+    if worst.waits and per_s > 0:
+        return f": {least}{fmt.rate(per_s)} connects per second{to} fail"
+    if worst.was_full_lately and last_60s > 0:
+        return f": {least}{fmt.count(last_60s)} connects{to} failed in the last 60 s"
     return ""
 
 

@@ -92,10 +92,12 @@ def _when(worst: Bottleneck) -> Line:
 
 def _failing(worst: Bottleneck) -> tuple[Part, ...]:
     """How many connect() calls fail, now or in the last minute; nothing where none does or nobody knows."""
-    if worst.waits and worst.failed_per_s > 0:
-        return (Part(((f"{fmt.per_s(worst.failed_per_s)} fail", Tone.CRITICAL),), 6),)
-    if worst.was_full_lately and worst.failed_60s > 0:
-        return (Part(((f"{fmt.count(worst.failed_60s)} failed in the last 60 s", Tone.CRITICAL),), 6),)
+    per_s, last_60s = worst.failing
+    least, to = "≥" * worst.failed_at_least, (Part(((worst.failed_to, Tone.CRITICAL),), 3),) * bool(worst.failed_to)
+    if worst.waits and per_s > 0:
+        return (Part(((f"{least}{fmt.per_s(per_s)} fail", Tone.CRITICAL),), 6), *to)
+    if worst.was_full_lately and last_60s > 0:
+        return (Part(((f"{least}{fmt.count(last_60s)} failed in the last 60 s", Tone.CRITICAL),), 6), *to)
     return ()
 
 
@@ -127,7 +129,7 @@ def _words(worst: Bottleneck, level: Level, width: int) -> Line:
 def _beside(frame: Frame, worst: Bottleneck, level: Level, width: int) -> Line:
     """Everything in one line; the gauge takes the room that is left."""
     when = _when(worst)
-    for part in _failing(worst):
+    for part in _failing(worst)[:1]:
         when = (*when, SPACE, *part.line)
     name = _name(worst, level, width - width_of((*_share(worst), *when)) - 2)
     for share in ((*_share(worst), *_capacity(worst)), _share(worst)):
