@@ -15,14 +15,14 @@ look alike; and when the TIME_WAIT of a burst run out, those of the parity that 
 """
 
 import enum
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.analysis.destinations import Destinations, Names
 from twtop.analysis.ephemeral_ports import EphemeralPorts
-from twtop.arrays import among, factorize, fused
+from twtop.arrays import among, factorize, fused, index_of
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
 
 CERTAIN = 8
@@ -51,6 +51,9 @@ FEW, ENOUGH = 0.25, 0.5
 KEPT_S = 130
 """Twice the longest life of a TIME_WAIT: that of one, and that of another whose port it could not take."""
 
+NOT_FEWER = 15 / 16
+"""A destination with this share of the most sockets that it had lately does not lose connections."""
+
 
 class Choice(enum.IntEnum):
     """Who chose a port."""
@@ -63,14 +66,15 @@ class Choice(enum.IntEnum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
     """Masks of the destinations, (destinations,): to which ports show a client that binds first, and to which one that
-    connects.
+    connects. `sockets` are how many ports show that.
     """
 
     bind: Mask
     connect: Mask
+    sockets: Counts
 
     def __post_init__(self) -> None:
-        freeze(self.bind, self.connect)
+        freeze(self.bind, self.connect, self.sockets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +117,7 @@ def port_choices(
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
     spilled = bool((certain | may).any()) and max(use.second_in_use) >= STILL_PAST
     may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
-    shown = Shown(certain, _connects(use))
+    shown = Shown(certain, _connects(use), use.total)
     if before is not None:
         certain, may = _with_what_was_seen(certain, may, before)
     choice = np.full(len(rows), np.uint8(Choice.CONNECT))
@@ -221,8 +225,7 @@ def _by_parity(use: _Use) -> tuple[Mask, Mask]:
     used_up = use.second_in_use[0] >= NEARLY_ALL
     strange = (use.second_alone > 0) & (first < STILL_PAST)
     prefers = strange & (MOST_PREFER * use.first <= use.second_alone)
-    spills = used_up & (strange | (second > first + CLEARLY_LESS))
-    likely = prefers | spills
+    likely = prefers | (used_up & strange)
     certain = likely & (use.per_address(use.second_alone * likely) >= CERTAIN)
     even = used_up & (second >= first - CLEARLY_LESS) & (use.second_alone > 0)
     return certain, (strange | likely | even) & ~certain
@@ -266,35 +269,43 @@ def _shared_by_chance(use: _Use) -> Mask:
     return (expected >= EXPECTED_SOCKETS) & (seen >= ENOUGH * expected)
 
 
-@dataclass(slots=True)
-class _Sightings:
-    """Names of destinations in ascending order, and when each was seen last, in seconds of the monotonic clock."""
-
-    names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
-    mono: Floats = field(default_factory=lambda: np.empty(0))
-
-    def add(self, names: Names, mono: float) -> None:
-        """Take note of these destinations, and forget those not seen for KEPT_S."""
-        kept = ~np.isin(self.names, names) & (self.mono >= mono - KEPT_S)
-        present = np.unique(names)
-        together = np.append(self.names[kept], present)
-        order = np.argsort(together)
-        self.names = together[order]
-        self.mono = np.append(self.mono[kept], np.full(len(present), mono))[order]
-
-
 class ChoosersSeen:
-    """Remembers which destinations were seen to have a client that binds first, and which one that connects."""
+    """Remembers of each destination when its ports last showed that its client binds first, and that it connects.
+
+    Ports of a destination that loses connections show nothing, since those that it took first come free first. A
+    destination is forgotten once it is gone for KEPT_S.
+    """
 
     def __init__(self) -> None:
-        self._bind, self._connect = _Sightings(), _Sightings()
+        self._names: Names = np.empty(0, np.uint64)
+        self._times: Floats = np.empty((4, 0))  # of each kind shown, of the most sockets, of the last dump
+        self._most: Counts = np.empty(0, np.int64)
 
     def of(self, names: Names) -> Shown:
-        """What the dumps before showed of the destinations with these names."""
-        return Shown(among(names, self._bind.names), among(names, self._connect.names))
+        """What the dumps before showed, of one kind alone, of the destinations with these names."""
+        at = index_of(names, self._names)
+        bind, connect = np.column_stack((self._times[:2], np.full(2, -np.inf)))[:, at]
+        return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 
     def note(self, names: Names, choices: PortChoices | None, mono: float) -> None:
-        """Take note of what a dump shows, read at `mono`."""
-        if choices is not None:
-            self._bind.add(names[choices.shown.bind], mono)
-            self._connect.add(names[choices.shown.connect], mono)
+        """Take note of what a dump shows, read at `mono` in seconds of the monotonic clock."""
+        if choices is None:
+            return
+        present, rows = np.unique(names[choices.shown.sockets > 0], return_index=True)
+        bind, connect, sockets = (
+            column[choices.shown.sockets > 0][rows]
+            for column in (choices.shown.bind, choices.shown.connect, choices.shown.sockets)
+        )
+        at = index_of(present, self._names)
+        times = np.column_stack((self._times, np.full(4, -np.inf)))[:, at]
+        most = np.append(self._most, 0)[at]
+        rises = (sockets >= most) | (times[2] < mono - KEPT_S)
+        most, times[2] = np.where(rises, sockets, most), np.where(rises, mono, times[2])
+        steady = sockets >= NOT_FEWER * most
+        times[0, bind & steady] = times[1, connect & steady] = times[3] = mono
+        gone = ~among(self._names, present) & (self._times[3] >= mono - KEPT_S)
+        together = np.append(self._names[gone], present)
+        order = np.argsort(together)
+        self._names = together[order]
+        self._times = np.column_stack((self._times[:, gone], times))[:, order]
+        self._most = np.append(self._most[gone], most)[order]
