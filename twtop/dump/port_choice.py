@@ -15,12 +15,12 @@ look alike; and when the TIME_WAIT of a burst run out, those of the parity that 
 """
 
 import enum
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import among, factorize, fused
+from twtop.arrays import among, factorize, fused, index_of
 from twtop.dump.destinations import Destinations, Names
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
@@ -51,6 +51,9 @@ FEW, ENOUGH = 0.25, 0.5
 KEPT_S = 130
 """Twice the longest life of a TIME_WAIT: that of one, and that of another whose port it could not take."""
 
+NOT_FEWER = 15 / 16
+"""A destination with this share of the most sockets that it had lately does not lose connections."""
+
 
 class Choice(enum.IntEnum):
     """Who chose a port."""
@@ -63,14 +66,15 @@ class Choice(enum.IntEnum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
     """Masks of the destinations, (destinations,): to which ports show a client that binds first, and to which one that
-    connects.
+    connects. `sockets` are how many ports show that.
     """
 
     bind: Mask
     connect: Mask
+    sockets: Counts
 
     def __post_init__(self) -> None:
-        freeze(self.bind, self.connect)
+        freeze(self.bind, self.connect, self.sockets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +117,7 @@ def port_choices(
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
     spilled = bool((certain | may).any()) and max(use.second_in_use) >= STILL_PAST
     may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
-    shown = Shown(certain, _connects(use))
+    shown = Shown(certain, _connects(use), use.total)
     if before is not None:
         certain, may = _with_what_was_seen(certain, may, before)
     choice = np.full(len(rows), np.uint8(Choice.CONNECT))
@@ -221,8 +225,7 @@ def _by_parity(use: _Use) -> tuple[Mask, Mask]:
     used_up = use.second_in_use[0] >= NEARLY_ALL
     strange = (use.second_alone > 0) & (first < STILL_PAST)
     prefers = strange & (MOST_PREFER * use.first <= use.second_alone)
-    spills = used_up & (strange | (second > first + CLEARLY_LESS))
-    likely = prefers | spills
+    likely = prefers | (used_up & strange)
     certain = likely & (use.per_address(use.second_alone * likely) >= CERTAIN)
     even = used_up & (second >= first - CLEARLY_LESS) & (use.second_alone > 0)
     return certain, (strange | likely | even) & ~certain
@@ -267,35 +270,42 @@ def _shared_by_chance(use: _Use) -> Mask:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sightings:
-    """Names of destinations in ascending order, and when each was seen last, in seconds of the monotonic clock."""
+class ChoosersSeen:
+    """When the ports of each destination last showed that its client binds first, and that it connects.
+
+    Ports of a destination that loses connections show nothing, since those that it took first come free first. A
+    destination is forgotten once it is gone for KEPT_S. `names` is in ascending order; `times` (4, destinations) are
+    when each kind was shown, when it had the `most` sockets, and when it was there, in seconds of the monotonic clock.
+    """
 
     names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
-    mono: Floats = field(default_factory=lambda: np.empty(0))
-
-    def after(self, names: Names, mono: float) -> "_Sightings":
-        """The same with these destinations, seen at `mono`, and without those not seen for KEPT_S."""
-        kept = ~np.isin(self.names, names) & (self.mono >= mono - KEPT_S)
-        present = np.unique(names)
-        together = np.append(self.names[kept], present)
-        order = np.argsort(together)
-        return _Sightings(together[order], np.append(self.mono[kept], np.full(len(present), mono))[order])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChoosersSeen:
-    """Which destinations were seen to have a client that binds first, and which ones one that connects."""
-
-    bind: _Sightings = field(default_factory=_Sightings)
-    connect: _Sightings = field(default_factory=_Sightings)
+    times: Floats = field(default_factory=lambda: np.empty((4, 0)))
+    most: Counts = field(default_factory=lambda: np.empty(0, np.int64))
 
     def of(self, names: Names) -> Shown:
-        """What the dumps before showed of the destinations with these names."""
-        return Shown(among(names, self.bind.names), among(names, self.connect.names))
+        """What the dumps before showed, of one kind alone, of the destinations with these names."""
+        at = index_of(names, self.names)
+        bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, at]
+        return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 
     def after(self, names: Names, choices: PortChoices | None, mono: float) -> "ChoosersSeen":
         """The same with what a dump shows, read at `mono`."""
         if choices is None:
             return self
         shown = choices.shown
-        return ChoosersSeen(self.bind.after(names[shown.bind], mono), self.connect.after(names[shown.connect], mono))
+        present, rows = np.unique(names[shown.sockets > 0], return_index=True)
+        bind, connect, sockets = (
+            column[shown.sockets > 0][rows] for column in (shown.bind, shown.connect, shown.sockets)
+        )
+        at = index_of(present, self.names)
+        times = np.column_stack((self.times, np.full(4, -np.inf)))[:, at]
+        most = np.append(self.most, 0)[at]
+        rises = (sockets >= most) | (times[2] < mono - KEPT_S)
+        most, times[2] = np.where(rises, sockets, most), np.where(rises, mono, times[2])
+        steady = sockets >= NOT_FEWER * most
+        times[0, bind & steady] = times[1, connect & steady] = times[3] = mono
+        gone = ~among(self.names, present) & (self.times[3] >= mono - KEPT_S)
+        together = np.append(self.names[gone], present)
+        order = np.argsort(together)
+        kept_times = np.column_stack((self.times[:, gone], times))[:, order]
+        return ChoosersSeen(together[order], kept_times, np.append(self.most[gone], most)[order])

@@ -114,3 +114,15 @@ def test_a_client_that_binds_first_is_still_known_when_it_has_taken_all_ports() 
     assert (found.budgets.left_at_least.tolist(), found.budgets.left_at_most.tolist()) == ([0], [0])
     alone = analyse(found.snapshot)
     assert (alone.budgets.left_at_least.tolist(), alone.budgets.left_at_most.tolist()) == ([0], [2 * HALF])
+
+
+def test_a_client_that_connects_is_never_taken_for_bind_first_while_its_full_range_drains() -> None:
+    """connect() fills one parity before the other. Minutes later the ports come free in the same order."""
+    analyst, order = Analyst(), np.concatenate([FIRST, SECOND])
+    rising, falling = range(2000, 2 * HALF, 2000), range(0, 2 * HALF, 1000)
+    held = [(second, order[:count]) for second, count in enumerate(rising)]
+    held += [(second, order[gone:]) for second, gone in enumerate(falling, 200)]
+    for second, ports in held:
+        block = many("10.0.0.1", "10.0.1.1:443", lports=ports)
+        found = analyst.analyse(decode(make_sample(block, at=second)))
+        assert known(found.bind_first).holds.tolist() == [False], (second, len(ports))
