@@ -7,7 +7,6 @@ terminal that nobody reads. What is private to Textual and needed against this i
 
 import contextlib
 import os
-import re
 import select
 import signal
 import termios
@@ -46,12 +45,17 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, **options)
         self._draws = False
         self._changes = False
+        self._left = False
         self._raw: list[Any] | None = None
         signal.signal(signal.SIGTSTP, self._stop)
         signal.signal(signal.SIGCONT, self._go_on)
         self._watch = TerminalWatch(self.fileno, self._leave, self._restore)
 
     # How it ends
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._left or self._watch.is_ending
 
     def _leave(self, status: int) -> None:
         with contextlib.suppress(RuntimeError):  # the event loop has ended
@@ -62,9 +66,8 @@ class TerminalDriver(LinuxDriver):
 
         The thread that writes may hold the terminal: it is made to write elsewhere.
         """
-        if not self._draws or not in_foreground(self.fileno):
+        if self._file is None or not self._writes or not in_foreground(self.fileno):
             return
-        assert self._file is not None
         drawn = self._file.fileno()
         out = os.dup(drawn)
         os.dup2(os.open(os.devnull, os.O_WRONLY), drawn)
@@ -89,8 +92,8 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal, once this process is in its foreground."""
         with self._changing():
-            while not self._draws and not self._watch.is_ending:
-                while not in_foreground(self.fileno) and not self._watch.is_ending:
+            while not self._draws and not self._is_ending:
+                while not in_foreground(self.fileno) and not self._is_ending:
                     os.kill(os.getpid(), signal.SIGSTOP)
                 before = self._key_thread
                 super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -99,8 +102,7 @@ class TerminalDriver(LinuxDriver):
                 self._raw = termios.tcgetattr(self.fileno)
 
     def stop_application_mode(self) -> None:
-        if not self._changes:
-            self._watch.expect_the_end(self._app.return_code or 0)
+        self._left = self._left or not self._changes
         if self._draws:
             if not in_foreground(self.fileno):
                 self.attrs_before = None  # the settings of whoever is
@@ -137,16 +139,17 @@ class TerminalDriver(LinuxDriver):
             return
         with self._changing():
             self.suspend_application_mode()
-        os.kill(os.getpid(), signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        self._go_on()
 
     def _go_on(self, *_: object) -> None:
         """Take the terminal again if it was given back, or changed by others while this process was stopped."""
-        if self._changes or self._watch.is_ending:
+        if self._changes or self._is_ending:
             return
         with self._changing():
-            while not in_foreground(self.fileno) and not self._watch.is_ending:
+            while not in_foreground(self.fileno) and not self._is_ending:
                 os.kill(os.getpid(), signal.SIGSTOP)
-            if self._watch.is_ending or (self._draws and not self._is_taken()):
+            if self._is_ending or (self._draws and not self._is_taken()):
                 return
             if self._draws:
                 self.suspend_application_mode()
@@ -166,7 +169,6 @@ class TerminalDriver(LinuxDriver):
         parser = XTermParser()
         decode = getincrementaldecoder("utf-8")("ignore").decode
         while not self.exit_event.is_set():
-            pieces = [""]
             if select.select([self.fileno], [], [], POLL_S)[0]:
                 try:
                     read = os.read(self.fileno, 4096)
@@ -174,19 +176,17 @@ class TerminalDriver(LinuxDriver):
                     return
                 if not read:
                     return
-                pieces = re.split(r"(?=\x1b)", decode(read))
-            for piece in pieces:
-                parser = self._parse(parser, piece)
+                for character in decode(read):
+                    parser = self._parse(parser, character)
+            parser = self._parse(parser, "")
 
-    def _parse(self, parser: XTermParser, text: str) -> XTermParser:
-        """Pass on what this text means; the parser for what follows.
+    def _parse(self, parser: XTermParser, character: str) -> XTermParser:
+        """Pass on what this character completes, or the time that has passed if there is none; the parser for the next.
 
         The parser ends at some sequences: by a code point that there is none of, or a terminal of 0 pixels.
         """
         try:
-            for message in parser.feed(text) if text else ():
-                self.process_message(message)
-            for message in parser.tick():
+            for message in parser.feed(character) if character else parser.tick():
                 self.process_message(message)
         except (ArithmeticError, LookupError, ValueError, StopIteration, RuntimeError):
             fresh = XTermParser()

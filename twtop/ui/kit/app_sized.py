@@ -3,10 +3,10 @@
 from textual import events
 from textual.command import CommandPalette
 from textual.message import Message
-from textual.widget import Widget
+from textual.message_pump import MessagePump
 
 
-class AppSized(Widget):
+class AppSized(MessagePump):
     """A base of screens. It refuses a Resize to any other size than the app's.
 
     Textual's Screen sends itself a Resize whenever it answers one by a new size. Two sizes that wait in its queue at

@@ -1,0 +1,18 @@
+"""Terminals of no size, and kinds of terminals that Textual has other sizes for: the monitor settles."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.pty_terminal import pseudo_terminal
+
+NONE = (0, 0)
+
+
+@pytest.mark.parametrize(("size", "kind"), [(NONE, "xterm-256color"), (NONE, "dumb"), ((100, 30), "no-such-kind")])
+def test_two_sizes_at_the_start(tmp_path: Path, size: tuple[int, int], kind: str) -> None:
+    with pseudo_terminal(tmp_path, size=size, TERM=kind) as terminal:
+        terminal.until_drawn(b"live")
+        terminal.type(b"q")
+        assert terminal.status() == 0
+        terminal.is_left_as_it_was()
