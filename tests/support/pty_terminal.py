@@ -41,10 +41,11 @@ class Pty:
         self._drawn = bytearray()
         self._reads = threading.Event()
         self._reads.set()
+        inherited = {name: text for name, text in os.environ.items() if name not in ("LINES", "COLUMNS")}
         self._process = subprocess.Popen(
             [sys.executable, "-c", TAKE, *program],
             cwd=cwd,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment,
+            env=inherited | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment,
             stdin=self._theirs,
             stdout=self._theirs,
             stderr=self._theirs,
