@@ -36,8 +36,14 @@ def once_loaded() -> None:
 
 
 def before_the_screen() -> None:
-    """Call this before Textual is imported, which reads TEXTUAL_FPS then, and before other threads begin."""
-    os.environ.setdefault("TEXTUAL_FPS", FRAMES_PER_S)  # a typed filter is answered in 20 ms, not 42 (at 3,000)
+    """Call this before Textual is imported, and before other threads begin.
+
+    Textual reads TEXTUAL_… from the environment then, and fails at a THEME, LOG or DRIVER that it cannot use. LINES and
+    COLUMNS would count for more than the terminal's own size.
+    """
+    for name in [name for name in os.environ if name.startswith("TEXTUAL") or name in ("LINES", "COLUMNS")]:
+        del os.environ[name]
+    os.environ["TEXTUAL_FPS"] = FRAMES_PER_S  # a typed filter is answered in 20 ms, not 42 (at 3,000)
     sys.setswitchinterval(SWITCH_S)  # 95 % of drill-downs are answered within 84 ms, not 134
     share_one_pool()
 

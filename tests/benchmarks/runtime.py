@@ -38,7 +38,7 @@ IN_THE_MONITOR = {
     "loaded modules left out of the search": "import gc; gc.freeze = lambda: None",
     "rarer searches for garbage": "import gc; gc.set_threshold = lambda *numbers: None",
     "shorter turns of the threads": "import sys; sys.setswitchinterval = lambda seconds: None",
-    "240 frames per second": "import os; os.environ['TEXTUAL_FPS'] = '60'",
+    "240 frames per second": "from twtop import runtime; runtime.FRAMES_PER_S = '60'",
 }
 """Setting → what a child runs first to be without it."""
 

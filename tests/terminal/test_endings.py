@@ -151,10 +151,7 @@ def test_suspended_and_resumed(shell: Terminal) -> None:
     os.kill(monitor, signal.SIGTERM)
     _stopped_then(shell, "fg; echo status $?")
     shell.until_shown(f"status {128 + signal.SIGTERM}")
-    shell.type("stty -a > end\n")
-    assert shell.until(lambda: shell.noted("end"), "the settings of the terminal") == shell.noted("begin")
-    assert shell.modes == AS_BEFORE
-    assert "Traceback" not in shell.everything
+    _ended_in(shell)
 
 
 def _stopped_then(shell: Terminal, command: str) -> None:
@@ -164,6 +161,41 @@ def _stopped_then(shell: Terminal, command: str) -> None:
     assert shell.until(lambda: shell.noted("stopped"), "the settings of the terminal") == shell.noted("begin")
     assert shell.modes == AS_BEFORE
     shell.type(f"rm stopped; clear; {command}\n")
+
+
+@needs_tmux
+def test_stopped_by_others(shell: Terminal) -> None:
+    """SIGSTOP gives the monitor no time to give the terminal back. The shell sets its own modes meanwhile."""
+    (monitor,) = children(shell.pid)
+    os.kill(monitor, signal.SIGSTOP)
+    shell.until_shown("Stopped")
+    shell.type("fg\n")
+    shell.until_shown(" States ", "● live", "10.0.0.5")
+    shell.until_gone("Stopped")
+    shell.send("?")
+    shell.until_shown("twtop help")
+    shell.send("C-c")
+    _ended_in(shell)
+
+
+@needs_tmux
+def test_told_to_end_in_the_background(shell: Terminal) -> None:
+    """It ends without a `fg`, and leaves alone what the shell has made of the terminal."""
+    (monitor,) = children(shell.pid)
+    shell.send("C-z")
+    shell.until_shown("Stopped")
+    os.kill(monitor, signal.SIGTERM)
+    os.kill(monitor, signal.SIGCONT)
+    _ended_in(shell)
+
+
+def _ended_in(shell: Terminal) -> None:
+    """The monitor has ended, and the terminal is as before it."""
+    shell.until(lambda: not children(shell.pid), "the end of the monitor")
+    shell.type("stty -a > end\n")
+    assert shell.until(lambda: shell.noted("end"), "the settings of the terminal") == shell.noted("begin")
+    assert shell.modes == AS_BEFORE
+    assert "Traceback" not in shell.everything
 
 
 @needs_tmux

@@ -24,7 +24,7 @@ def without_linux(call):
 
 builtins.open, os.readlink, os.stat = map(without_linux, (open, os.readlink, os.stat))
 del socket.AF_NETLINK
-for name in ("fcntl", "resource", "termios", "pwd", "grp"):
+for name in ("fcntl", "resource", "pwd", "grp"):
     sys.modules[name] = None
 for name in ("setns", "unshare", "fork", "getuid", "geteuid", "sched_getaffinity"):
     if hasattr(os, name):

@@ -1,6 +1,5 @@
-"""The Textual application: it starts the monitor, obeys signals, and keeps the theme."""
+"""The Textual application: it starts the monitor and keeps the theme."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,8 +10,10 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 from textual.widget import Widget
 
 from twtop.engine.engine import Engine
@@ -21,14 +22,12 @@ from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
+from twtop.ui.kit.app_sized import Palette
 from twtop.ui.kit.painter import TONE_CLASSES, TonePainter
 from twtop.ui.kit.palette import palette
 from twtop.ui.monitor import Monitor
 from twtop.ui.panels.process import ReadProcess
 from twtop.ui.theme_file import ThemeFile, ThemeFileError
-
-if sys.platform != "win32":
-    from twtop.ui.terminal_watch import end_without
 
 
 class TwtopApp(App[None]):
@@ -105,32 +104,21 @@ class TwtopApp(App[None]):
         self._recall_theme()
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme(), immediate=True)
 
-    def on_load(self) -> None:
-        """Let signals end the app as the key does, so that the terminal is left as it was."""
-        if sys.platform != "win32":
-            loop = asyncio.get_running_loop()
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGHUP,
-                signal.SIGQUIT,
-                signal.SIGUSR1,
-                signal.SIGUSR2,
-            ):
-                loop.add_signal_handler(number, self._end_by, number)
-            if not self.is_headless and sys.__stdin__ is not None:
-                end_without(sys.__stdin__.fileno())
+    def get_driver_class(self) -> type[Driver]:
+        """Textual asks for this when it runs on a terminal."""
+        if sys.platform == "win32":
+            return super().get_driver_class()
+        from twtop.ui.terminal_driver import TerminalDriver
+
+        return TerminalDriver
 
     def notify(self, message: str, **how: Any) -> None:
         """Notify as Textual does; the message may hold outside names."""
         super().notify(harmless(message), **how)
 
-    def _end_by(self, number: signal.Signals) -> None:
-        self.exit(return_code=128 + number)
-
     def action_interrupt(self) -> None:
-        """Ctrl-C, which a raw terminal sends as a key and not as SIGINT."""
-        self._end_by(signal.SIGINT)
+        """Ctrl-C, where the driver of the terminal makes no signal of it."""
+        self.exit(return_code=128 + signal.SIGINT)
 
     def action_save_screen(self) -> None:
         """Save the screen, under the time of the monitor's frame."""
@@ -144,6 +132,13 @@ class TwtopApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual passes every painted line through these filters."""
         return [*super().get_line_filters(), *self._line_filters]
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
         """The command palette: what the keys do on this screen, and Textual's commands that no key gives."""

@@ -31,6 +31,7 @@ from twtop.ui.dialogs.help import HelpScreen
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.engine_holder import EngineHolder, MakeEngine
 from twtop.ui.keys import AT_ONCE, MONITOR_KEYS, bindings
+from twtop.ui.kit.app_sized import AppSized
 from twtop.ui.kit.table import Table
 from twtop.ui.messages import Defect, Fault, FrameReady
 from twtop.ui.panels.filter_bar import FilterBar
@@ -47,7 +48,7 @@ from twtop.ui.panels.timeline import Timeline
 from twtop.ui.panels.verdict_strip import VerdictStrip
 
 
-class Monitor(Screen[None]):
+class Monitor(AppSized, Screen[None]):
     """`frame` is the latest one, None before the first; `engine` knows the view that was asked for last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(MONITOR_KEYS)]

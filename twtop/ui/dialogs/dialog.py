@@ -7,6 +7,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, ScreenResultType
 
 from twtop.ui.keys import SAVE_SCREEN, bindings
+from twtop.ui.kit.app_sized import AppSized
 
 
 def moves(up: str, down: str, first: str, last: str) -> tuple[Binding, ...]:
@@ -15,7 +16,7 @@ def moves(up: str, down: str, first: str, last: str) -> tuple[Binding, ...]:
     return tuple(Binding(key, action, show=False) for key, action in keys.items())
 
 
-class Dialog(ModalScreen[ScreenResultType]):
+class Dialog(AppSized, ModalScreen[ScreenResultType]):
     """A screen over the monitor. The monitor's keys do not work in it, the app's do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings((SAVE_SCREEN,))]

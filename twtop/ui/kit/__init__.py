@@ -10,6 +10,7 @@ overlay     text over painted lines
 plot        curves, drawn by plotext
 palette     the colours of the tones for any theme
 ascii       the same cells for terminals without Unicode
+app_sized   screens that take no size but the terminal's latest
 tips        tooltips that depend on the cell under the mouse
 background  work that may hang
 """
