@@ -15,7 +15,7 @@ look alike; and when the TIME_WAIT of a burst run out, those of the parity that 
 """
 
 import enum
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
