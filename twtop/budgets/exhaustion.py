@@ -1,13 +1,13 @@
 """When a port budget will be full, and how many connections per second it can bear for ever."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import TIMEWAIT_S, Wheel
-from twtop.model import Codes, Floats, Mask
+from twtop.model import Codes, Floats, Mask, Rows
 
 SOON_S = 60.0
 """“Full within so many seconds” is an alarm, and is said only if it is sure."""
@@ -31,7 +31,7 @@ class PortUse:
     `code` and `free_in_s` (TIME_WAIT that hold a port,) are the budget of each, and the seconds until its port is free.
     The rest is (budgets,): `live` connections not in TIME_WAIT, their `rates`, the seconds `hold_s` for which a closed
     connection keeps its port at the most, `capacity`, NaN for unknown, and `most_waiting`, as many TIME_WAIT as the
-    limit of buckets leaves to the budget.
+    limit of buckets leaves to the budget. `waiting` counts the TIME_WAIT of `code`.
     """
 
     code: Codes
@@ -41,6 +41,11 @@ class PortUse:
     hold_s: Floats
     capacity: Floats
     most_waiting: Floats
+    waiting: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        waiting = np.bincount(self.code, minlength=len(self.live)).astype(np.float64)
+        object.__setattr__(self, "waiting", waiting)
 
 
 def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
@@ -61,55 +66,63 @@ def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
     rates = use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
     most = replace(rates, closing=rates.most_closing)
-    expected, at_least, at_most = (_full_in_s(use, each, wheel) for each in (rates, least, most))
+    near = np.flatnonzero(_is_near(use, rates, wheel) | _is_near(use, most, wheel))
+    held = _held(use, near, _moments(wheel))
+    expected, at_least, at_most = (_full_in_s(use, each, wheel, near, held) for each in (rates, least, most))
     soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
     unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
     return np.where(unsure, np.nan, expected)
 
 
-def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel) -> Floats:
-    """The same at these rates, whether sure or not.
+def _is_near(use: PortUse, rates: Rates, wheel: Wheel) -> Mask:
+    """Mask of the budgets that may be full before the last of the moments, at these rates."""
+    waiting = np.minimum(use.waiting + rates.closing * use.hold_s, np.maximum(use.most_waiting, use.waiting))
+    near: Mask = use.live + np.maximum(rates.growth, 0.0) * wheel.longest_s + waiting >= use.capacity
+    return near
+
+
+def _moments(wheel: Wheel) -> Floats:
+    """Seconds until the moments for which a level is computed: just before each move of the wheel, until all of the
+    present TIME_WAIT are gone, and in the first second, when connect() may take over what is there."""
+    moves = math.ceil((wheel.longest_s - wheel.next_s) / wheel.step_s) + 1
+    return np.sort(np.append(FIRST_SECOND, wheel.next_s + wheel.step_s * np.arange(moves)))
+
+
+def _held(use: PortUse, near: Rows, moments: Floats) -> Floats:
+    """How many of the present TIME_WAIT still hold their port just before each moment: (near, moments)."""
+    number = np.full(len(use.live), -1)
+    number[near] = np.arange(len(near))
+    rows = np.flatnonzero(number[use.code] >= 0)
+    freed_before = np.searchsorted(moments, use.free_in_s[rows] + 1e-6, side="right")
+    at = number[use.code[rows]] * (len(moments) + 1) + freed_before
+    freed = np.bincount(at, minlength=len(near) * (len(moments) + 1)).reshape(-1, len(moments) + 1)
+    gone = np.cumsum(freed, axis=1)
+    return (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
+
+
+def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Floats) -> Floats:
+    """The same at these rates, whether sure or not. `held` (near, moments) is of the budgets that may be full soon.
 
     In τ seconds a budget holds at the most
 
         live + growth·τ + min(|{TIME_WAIT: free_in ≥ τ}| + closing·min(τ, hold), most_waiting)
 
-    and it is full when that is more than its capacity.
-
-    Ports come free when the wheel moves, so a budget holds the most just before that. Up to the time when all of the
-    present TIME_WAIT are gone, this is computed for every move, and for moments of the first second, when connect() may
-    take over what is there. Beyond that time it is a straight line that rises by the trend of the growth.
+    and it is full when that is more than its capacity. Beyond the moments this is a straight line that rises by the
+    trend of the growth.
     """
-    live, capacity = use.live, use.capacity
-    waiting = np.bincount(use.code, minlength=len(live)).astype(np.float64)
-    full = live + waiting >= capacity
-    settled = live + np.minimum(rates.closing * use.hold_s, use.most_waiting)
+    settled = use.live + np.minimum(rates.closing * use.hold_s, use.most_waiting)
     with np.errstate(divide="ignore", invalid="ignore"):
-        later = np.where(rates.trend > 0, (capacity - settled) / rates.trend, np.inf)
-    result = np.where(full, 0.0, np.where(np.isnan(capacity), np.nan, np.maximum(later, wheel.longest_s)))
-    most_waiting = np.minimum(waiting + rates.closing * use.hold_s, np.maximum(use.most_waiting, waiting))
-    near = ~full & (live + np.maximum(rates.growth, 0.0) * wheel.longest_s + most_waiting >= capacity)
-    if near.any():
-        result[near] = np.fmin(_by_moments(use, rates, wheel, near), result[near])
-    return result
-
-
-def _by_moments(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Floats:
-    """The same for the chosen budgets alone: infinity where a budget is not full before the last of the moments."""
+        later = np.where(rates.trend > 0, (use.capacity - settled) / rates.trend, np.inf)
+    result = np.where(np.isnan(use.capacity), np.nan, np.maximum(later, wheel.longest_s))
+    live, growth, closing, hold_s, capacity, most_waiting = (
+        column[near, None]
+        for column in (
+            *(use.live, rates.growth, rates.closing, use.hold_s, use.capacity),
+            np.maximum(use.most_waiting, use.waiting),
+        )
+    )
     ends = _moments(wheel)
     starts = np.append(0.0, ends[:-1])
-    number = np.cumsum(chosen) - 1
-    rows = chosen[use.code]
-    freed_before = np.searchsorted(ends, use.free_in_s[rows] + 1e-6, side="right")
-    at = number[use.code[rows]] * (len(ends) + 1) + freed_before
-    freed = np.bincount(at, minlength=(number[-1] + 1) * (len(ends) + 1)).reshape(-1, len(ends) + 1)
-    gone = np.cumsum(freed, axis=1)
-    held = (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
-    live, growth, closing, hold_s, capacity, most_waiting = (
-        column[chosen, None]
-        for column in (use.live, rates.growth, rates.closing, use.hold_s, use.capacity, use.most_waiting)
-    )
-    most_waiting = np.maximum(most_waiting, gone[:, -1:])
 
     def level(tau: Floats, hold_s: Floats) -> Floats:
         found: Floats = live + growth * tau + np.minimum(held + closing * np.minimum(tau, hold_s), most_waiting)
@@ -118,15 +131,10 @@ def _by_moments(use: PortUse, rates: Rates, wheel: Wheel, chosen: Mask) -> Float
     least, most = level(starts, np.minimum(hold_s, TIMEWAIT_S)), level(ends, hold_s)
     beyond = capacity + 1 + UNSURE_S * closing
     reached = most >= beyond
-    first = reached.argmax(axis=1)
-    row = np.arange(len(first))
+    first, row = reached.argmax(axis=1), np.arange(len(near))
     low, high, start, end = least[row, first], most[row, first], starts[first], ends[first]
     with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.clip((beyond[:, 0] - low) / (high - low), 0.0, 1.0)
-    return np.where(reached.any(axis=1), start + np.nan_to_num(part) * (end - start), np.inf)
-
-
-def _moments(wheel: Wheel) -> Floats:
-    """Seconds until the moments for which a level is computed."""
-    moves = math.ceil((wheel.longest_s - wheel.next_s) / wheel.step_s) + 1
-    return np.sort(np.append(FIRST_SECOND, wheel.next_s + wheel.step_s * np.arange(moves)))
+        part = np.nan_to_num(np.clip((beyond[:, 0] - low) / (high - low), 0.0, 1.0))
+    exact = np.where(reached.any(axis=1), start + part * (end - start), np.inf)
+    result[near] = np.fmin(exact, result[near])
+    return np.where(use.live + use.waiting >= use.capacity, 0.0, result)
