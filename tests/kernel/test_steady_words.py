@@ -1,42 +1,22 @@
 """Loads that fill a budget, for minutes: twtop's words change when the kernel's ports do, not back and forth."""
 
-import itertools
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.in_namespace import heed_interrupts
+from tests.support.word_flips import flips, spoken
 
 SECONDS = 180
-LEAST = 3
-"""A word that lasts for fewer readings than this, between two others, is a flip."""
-
 LOADS = {
     "client-closes": ["client-closes", "--ports", "32768-33767"],
     "mixed": ["mixed"],
     "bind-first": ["bind-first"],
 }
-WORDS = re.compile(r"full now|at its limit|full in|never full|not known yet")
-
-
-def flips(words: Iterable[str]) -> list[str]:
-    """The words that were said for a moment only, each with its neighbours.
-
-    >>> flips(["soon"] * 3 + ["now"] * 3 + ["soon"] * 3 + ["never"]), flips(["now"] * 3 + ["soon"] + ["now"] * 3)
-    ([], ['now, soon, now'])
-    """
-    runs = [(word, len([*same])) for word, same in itertools.groupby(words)]
-    return [
-        f"{before}, {word}, {after}"
-        for (before, _), (word, length), (after, _) in zip(runs, runs[1:], runs[2:], strict=False)
-        if length < LEAST
-    ]
 
 
 def destination(tick: dict[str, Any], names: set[tuple[str, int]]) -> dict[str, Any] | None:
@@ -63,7 +43,7 @@ def test_no_word_flips_under_a_steady_load(tmp_path: Path) -> None:
             pytest.skip("no namespace of one's own here")
         rows = [row for tick in seen if (row := destination(tick, filled[name]))]
         full = [row["full"] for row in rows]
-        said = [found[0] for tick in seen if (found := WORDS.search(tick["verdicts"][0]["text"]))]
+        said = spoken(tick["verdicts"][0]["text"] for tick in seen)
         assert len(rows) > SECONDS * 0.9
         assert flips(full) == [], name
         assert flips(said) == [], name

@@ -39,8 +39,10 @@ def lives(asked: Seconds, late_s: float = 0.0) -> tuple[Seconds, Seconds, Second
     return np.array(began), np.array(ended), np.array(failed)
 
 
-def snapshots(asked: Seconds, moments: Seconds, late_s: float = 0.0) -> Iterator[tuple[float, Snapshot]]:
-    """What twtop reads at these moments of the load."""
+def snapshots(
+    asked: Seconds, moments: Seconds, late_s: float = 0.0, counts: bool = True
+) -> Iterator[tuple[float, Snapshot]]:
+    """What twtop reads at these moments of the load; `counts` says whether it counts what fails."""
     began, ended, failed = lives(asked, late_s)
     before = -math.inf
     for now in moments.tolist():
@@ -57,7 +59,7 @@ def snapshots(asked: Seconds, moments: Seconds, late_s: float = 0.0) -> Iterator
         counted = FailedConnects(
             START, START + now, hi, lo, np.zeros(len(tenth), np.uint32), tenth, count.astype(np.int64)
         )
-        yield now, replace(decode(sample), failed_connects=counted)
+        yield now, replace(decode(sample), failed_connects=counted if counts else None)
         before = now
 
 

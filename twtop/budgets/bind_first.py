@@ -138,6 +138,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     in_use[sockets.lport] = True
     free_everywhere = int(np.count_nonzero(reading.ports.unreserved & ~in_use))
     address_of_socket = np.append(of_destination, np.int32(-1))[destinations.code]
+    left = capacity - used
     return BindFirst(
         names=names,
         local=local,
@@ -146,8 +147,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
         ports=used,
         waiting=waiting,
         capacity=capacity,
-        left_at_least=np.minimum(free_everywhere, capacity - used),
-        left_at_most=capacity - used,
+        left_at_least=np.minimum(free_everywhere, left),
+        left_at_most=left,
         pressure=used / np.maximum(capacity, 1),
         holds=holds,
         possible=possible,
@@ -156,7 +157,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
         max_per_s=budget.max_per_s,
         full_in_s=(full_in_s := np.where(has_just_begun, np.nan, budget.full_in_s)),
         is_full=is_full,
-        is_now=holds & is_full_now(budget.limit, reading.snapshot.mono, full_in_s, reading.wheel.step_s),
+        is_now=holds
+        & is_full_now(budget.limit, full_in_s, left.astype(np.float64), budget.new_per_s, reading.wheel.step_s),
         waits=is_full & ~(budget.next_free_s <= reading.wheel.step_s),
         limit=budget.limit,
         next_free_s=np.where(is_full, budget.next_free_s, np.nan),

@@ -117,10 +117,12 @@ def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
     return np.where(entered > 0, entered / SHORT_S, np.nan)
 
 
-def is_full_now(limit: Limit, mono: float, full_in_s: Floats, step_s: float) -> Mask:
-    """Mask of the budgets without a port to spare: full, or full lately and again within some moves of the wheel."""
-    span_s = MOVES * step_s
-    now: Mask = (full_in_s == 0) | (mono - limit.full_at <= span_s) | (limit.lately & (full_in_s <= span_s))
+def is_full_now(limit: Limit, full_in_s: Floats, left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
+    """Mask of the budgets without a port to spare: full, or full lately and with no more `left` than the demand takes
+    within some moves of the wheel.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        now: Mask = (full_in_s == 0) | (limit.lately & (left / asked_per_s <= MOVES * step_s))
     return now
 
 

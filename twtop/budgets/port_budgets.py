@@ -171,7 +171,7 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
         failed_shared_per_s=figures.shared_per_s,
         failed_shared_60s=figures.shared_60s,
         failed_at_least=np.full(count, reading.failures is not None and reading.failures.at_least),
-        is_now=outbound & is_full_now(limit, reading.snapshot.mono, full_in, wheel.step_s),
+        is_now=outbound & is_full_now(limit, full_in, room_left + free, rates.new, wheel.step_s),
         waits=is_full & ~(next_free_s <= wheel.step_s),
         limit=limit,
         next_free_s=np.where(told, next_free_s, np.nan),
