@@ -98,11 +98,13 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
     length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
     began = length < BINS - STEPS
-    whole, squares = length.copy(), _squares(total)
+    whole, squares, risen = length.copy(), _squares(total), np.zeros(len(bins))
     for stretch in STRETCHES:
         spread = _spread(total, squares, stretch, length)
         chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
         chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
+        now, mean = total[chosen, stretch] / stretch, _count(total[chosen], length[chosen]) / length[chosen]
+        risen[chosen] = np.where(now > mean, np.maximum(risen[chosen], now * STEPS), risen[chosen])
         distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
         length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
     since_start = began & (length == whole)
@@ -110,7 +112,7 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
     distance = _distance(total, length, seconds)
     chance = np.maximum(distance, np.sqrt(_spread(total, squares, 0, length) * count))
-    most = (count + distance) / seconds
+    most = np.maximum((count + distance) / seconds, risen)  # it may have changed, though not evenly
     chance = np.where(seconds < 1, count, chance)
     calm = since_start & (LEAST_SIGMAS * chance > count / 2)
     seconds = np.where(calm, np.maximum(seconds, CALM_S), seconds)

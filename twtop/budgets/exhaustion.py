@@ -16,9 +16,9 @@ TRUSTED_TIMES = 5
 """A load that has been as it is now for some seconds is sure to go on like this for so many times as long."""
 
 UNSURE_S = 0.01
-"""Moments are known to so many seconds: a jiffy or two. A budget is full when there is surely one connection too many.
-
-Once some have failed, the others fill a steady budget to the last port for a minute, and none fails.
+"""Moments are known to so many seconds: a jiffy or two. A budget is full when there is surely one connection too many,
+as unevenly as they came. Once some have failed, the others fill a steady budget to the last port for a minute, and none
+fails.
 """
 
 FIRST_SECOND = (0.25, 0.5, 0.75, 1.0)
@@ -68,7 +68,9 @@ def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
     most = replace(rates, closing=rates.most_closing)
     near = np.flatnonzero(_is_near(use, rates, wheel) | _is_near(use, most, wheel))
     held = _held(use, near, _moments(wheel))
-    expected, at_least, at_most = (_full_in_s(use, each, wheel, near, held) for each in (rates, least, most))
+    surely = use.capacity + 1 + UNSURE_S * rates.closing + (rates.most_closing - rates.closing) * rates.seen_s
+    expected, at_least = (_full_in_s(use, each, wheel, near, held, surely) for each in (rates, least))
+    at_most = _full_in_s(use, most, wheel, near, held, use.capacity + 1)
     soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
     unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
     return np.where(unsure, np.nan, expected)
@@ -100,24 +102,24 @@ def _held(use: PortUse, near: Rows, moments: Floats) -> Floats:
     return (gone[:, -1:] - gone[:, :-1]).astype(np.float64)
 
 
-def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Floats) -> Floats:
+def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Floats, too_many: Floats) -> Floats:
     """The same at these rates, whether sure or not. `held` (near, moments) is of the budgets that may be full soon.
 
     In τ seconds a budget holds at the most
 
         live + growth·τ + min(|{TIME_WAIT: free_in ≥ τ}| + closing·min(τ, hold), most_waiting)
 
-    and it is full when that is more than its capacity. Beyond the moments this is a straight line that rises by the
+    and it is full when these are `too_many`. Beyond the moments this is a straight line that rises by the
     trend of the growth.
     """
     settled = use.live + np.minimum(rates.closing * use.hold_s, use.most_waiting)
     with np.errstate(divide="ignore", invalid="ignore"):
         later = np.where(rates.trend > 0, (use.capacity - settled) / rates.trend, np.inf)
     result = np.where(np.isnan(use.capacity), np.nan, np.maximum(later, wheel.longest_s))
-    live, growth, closing, hold_s, capacity, most_waiting = (
+    live, growth, closing, hold_s, most_waiting = (
         column[near, None]
         for column in (
-            *(use.live, rates.growth, rates.closing, use.hold_s, use.capacity),
+            *(use.live, rates.growth, rates.closing, use.hold_s),
             np.maximum(use.most_waiting, use.waiting),
         )
     )
@@ -129,12 +131,12 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Float
         return found
 
     least, most = level(starts, np.minimum(hold_s, TIMEWAIT_S)), level(ends, hold_s)
-    beyond = capacity + 1 + UNSURE_S * closing
-    reached = most >= beyond
+    beyond = too_many[near]
+    reached = most >= beyond[:, None]
     first, row = reached.argmax(axis=1), np.arange(len(near))
     low, high, start, end = least[row, first], most[row, first], starts[first], ends[first]
     with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.nan_to_num(np.clip((beyond[:, 0] - low) / (high - low), 0.0, 1.0))
+        part = np.nan_to_num(np.clip((beyond - low) / (high - low), 0.0, 1.0))
     exact = np.where(reached.any(axis=1), start + part * (end - start), np.inf)
     result[near] = np.fmin(exact, result[near])
     return np.where(use.live + use.waiting >= use.capacity, 0.0, result)

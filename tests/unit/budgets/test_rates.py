@@ -238,7 +238,7 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
     def column(name: str) -> NDArray[np.float64]:
         return np.array([getattr(each, name) for each in several], np.float64)
 
-    nothing, forever = np.zeros(len(several)), np.full(len(several), NEVER)
+    nothing, forever = np.zeros(len(several)), np.full(len(several), 1e9)
     closing, growth = column("closing"), column("growth")
     use = PortUse(
         code=np.repeat(np.arange(len(several)), [len(each.free_in) for each in several]).astype(np.int32),
