@@ -193,6 +193,9 @@ RANGE = {
     "bind-first with SO_REUSEADDR: others lose as much": StaticMix((Binders(A, 18, reuse_address=True),), (Ask(B),)),
     "bind-first of the wildcard address": StaticMix((Clients(B, 6), Binders(A, 10, wildcard=True)), (Ask(A, "bind"),)),
     "bind-first beside connect() from another address": StaticMix((Clients(B, 10), Binders(A, 10)), (Ask(A, "bind"),)),
+    "bind-first of the wildcard address beside accepted ones": StaticMix(
+        (Orphans("127.0.0.8", tuple(range(1, 13, 2))), Clients(A, 4), Binders(A, 22, wildcard=True)), (Ask(B),)
+    ),
     "an own range (IP_LOCAL_PORT_RANGE)": StaticMix((OwnRange(A, 10, 29, 12),), (Ask(B),)),
     "fixed ports": StaticMix((FixedPorts(A, (3, 7, 9)),), (Ask(B),)),
     "one destination full, seen from another": StaticMix((Clients(A, time_wait=40),), (Ask(A_REMOTE), Ask(B))),

@@ -201,7 +201,7 @@ def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ro
         second_alone=tally(second & alone),
         first_size=ports.first_parity,
         second_size=second_size,
-        second_in_use=_second_in_use(ports, lport[second]),
+        second_in_use=_second_in_use(ports, sockets.lport[sockets.is_connection]),
     )
 
 
@@ -209,6 +209,7 @@ def _second_in_use(ports: EphemeralPorts, used: NDArray[np.uint16]) -> tuple[flo
     """The share of the second parity that these ports are, in the whole range and in its lower half."""
     in_use = np.zeros(len(ports.available), np.bool_)
     in_use[used] = True
+    in_use &= ports.available
 
     def share(end: int) -> float:
         second = slice(ports.low + 1, end, 2)
