@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 LEAST = 3
-"""A word that lasts for fewer readings than this, between two others, is a flip."""
+"""A word that lasts for fewer readings than this, between twice the same other word, is a flip."""
 
 WORDS = re.compile(r"full now|at its limit|full in|never full|not known yet")
 
@@ -18,12 +18,12 @@ def spoken(verdicts: Iterable[str]) -> list[str]:
 def flips(words: Iterable[str]) -> list[str]:
     """Each with its neighbours.
 
-    >>> flips(["soon"] * 3 + ["now"] * 3 + ["soon"] * 3 + ["never"]), flips(["now"] * 3 + ["soon"] + ["now"] * 3)
+    >>> flips(["soon", *["now"] * 3, *["soon"] * 3, "unknown", "never"]), flips(["now", "soon", "soon", "now"])
     ([], ['now, soon, now'])
     """
     runs = [(word, len([*same])) for word, same in itertools.groupby(words)]
     return [
         f"{before}, {word}, {after}"
         for (before, _), (word, length), (after, _) in zip(runs, runs[1:], runs[2:], strict=False)
-        if length < LEAST
+        if length < LEAST and before == after
     ]

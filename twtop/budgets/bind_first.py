@@ -265,7 +265,7 @@ def _budget(
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
     hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
     room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)
-    full_in = full_in_s(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel)
+    full_in = full_in_s(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately)
     next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, count)
     return _Budget(
         new_per_s=np.where(timed & ~np.isnan(capacity), rates.new, np.nan),

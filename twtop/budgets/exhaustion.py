@@ -57,11 +57,12 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
     return np.maximum(capacity - live, 0.0) / hold_s
 
 
-def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
+def full_in_s(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> Floats:
     """Seconds until each budget is full: 0 is now, infinity never.
 
     NaN where the capacity is unknown, and where the mean rate tells “within SOON_S” or “never”, but not for sure: the
-    load has been like this for too short a time, or it is too uneven to tell.
+    load has been like this for too short a time, or it is too uneven to tell. A budget that `was_full` lately has shown
+    what its load can do: it is never full only if that is sure.
     """
     rates = use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
@@ -73,7 +74,8 @@ def full_in_s(use: PortUse, wheel: Wheel) -> Floats:
     at_most = _full_in_s(use, most, wheel, near, held, use.capacity + 1)
     soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
     unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
-    return np.where(unsure, np.nan, expected)
+    found = np.where(unsure, np.nan, expected)
+    return found if was_full is None else np.where(unsure & was_full, np.fmin(expected, at_most), found)
 
 
 def _is_near(use: PortUse, rates: Rates, wheel: Wheel) -> Mask:
