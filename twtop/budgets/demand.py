@@ -37,6 +37,9 @@ LEAST_SIGMAS = 4
 CHANGE_SIGMAS = 3
 """By so many standard deviations a stretch differs from the extremes before it, if the load has changed."""
 
+STALL_S = 3
+"""A stretch shorter than this is a change only from a rate to the double or the half: clients stall for a moment."""
+
 STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1.5, 1))
 """How long the load may have been as it is now, in bins."""
 
@@ -105,6 +108,8 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
         chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
         now, mean = total[chosen, stretch] / stretch, _count(total[chosen], length[chosen]) / length[chosen]
         risen[chosen] = np.where(now > mean, np.maximum(risen[chosen], now * STEPS), risen[chosen])
+        far = (stretch >= STALL_S * STEPS) | (now >= 2 * mean) | (now <= mean / 2)
+        chosen = chosen[far]
         distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
         length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
     since_start = began & (length == whole)
