@@ -122,6 +122,7 @@ def test_sizes_in_a_storm(twtop: Terminal) -> None:
     twtop.until(lambda: _fills(twtop.screen, LAST), f"a screen of {LAST}")
     twtop.until_shown("● live", "REMAINING", "q  quit")
     twtop.resize(*FIRST)
+    twtop.until(lambda: _fills(twtop.screen, FIRST), f"a screen of {FIRST}")  # stty tells the size too
     twtop.send("C-q")
     assert twtop.status() == 0
     left_as_it_was(twtop)

@@ -74,4 +74,4 @@ async def test_too_small_a_terminal_is_told_what_is_needed_until_it_is_larger(ke
             await fits(stage, size)
             await stage.until(lambda: "quit" in stage.lines[-1], "the keys")
             assert not stage.shows("needed")
-        assert stage.lines == before
+        await stage.until(lambda: stage.lines == before, "the screen as before")
