@@ -1,11 +1,9 @@
 """Three minutes of a steady load on a budget that is full and free again, by a model of the kernel: no word flips."""
 
-import heapq
-
 import numpy as np
 import pytest
 
-from tests.support.modelled_kernel import LOW, lives, snapshots
+from tests.support.modelled_kernel import LOW, chosen_ports, lives, snapshots
 from tests.support.sock_diag_dump import make_sample, many
 from tests.support.timed_loads import PORTS, Seconds
 from tests.support.word_flips import flips, spoken
@@ -26,14 +24,7 @@ def steady(per_s: float) -> Seconds:
 def of_binders(asked: Seconds) -> list[Snapshot]:
     """The client binds first, to five services in turn: their ports are all different, those of one parity first."""
     began, ended, _ = lives(asked)
-    free = [*range(1, PORTS, 2), *range(PORTS, 2 * PORTS, 2)]  # the other parity's ports come behind all of these
-    held, ports = list[tuple[float, int]](), list[int]()
-    for begin, end in zip(began.tolist(), ended.tolist(), strict=True):
-        while held and held[0][0] <= begin:
-            heapq.heappush(free, heapq.heappop(held)[1])
-        ports.append(heapq.heappop(free))
-        heapq.heappush(held, (end, ports[-1]))
-    lports, service = LOW + np.array(ports) % PORTS, np.arange(len(began)) % SERVICES
+    lports, service = chosen_ports(began, ended, first=1), np.arange(len(began)) % SERVICES
     found = []
     for now in READ_AT.tolist():
         there = (began <= now) & (now < ended)
