@@ -118,11 +118,6 @@ def _tick_rate(running: NDArray[np.int32]) -> int:
     return 300 if np.isin(running % 10, (0, 3, 6)).all() else 1000
 
 
-def mean_life_s(step_s: float) -> float:
-    """How many seconds a TIME_WAIT lasts in the mean."""
-    return TIMEWAIT_S + step_s / 2
-
-
 def entries(age_ms: NDArray[np.int32]) -> Counts | None:
     """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,).
 

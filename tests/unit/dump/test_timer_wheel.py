@@ -15,7 +15,6 @@ from twtop.dump.timer_wheel import (
     Wheel,
     carried,
     entries,
-    mean_life_s,
     rate,
     releases,
     wheel,
@@ -122,10 +121,3 @@ def test_timers_in_hundredths_hide_the_tick_rate() -> None:
     """Those of sock_diag would look the same at 100 Hz."""
     left = np.arange(10, 60_000, 10, dtype=np.int32)
     assert (wheel(left, 300.0).step_s, wheel(left, 300.0, unit_ms=10).step_s) == (5.12, 2.048)
-
-
-def test_the_mean_life_is_a_minute_and_half_a_step() -> None:
-    step_s = 2.048
-    left = np.full(10_000, TIMEWAIT_MS, np.int32)
-    lives = [Wheel(step_s, next_s).release_s(left[:1])[0] for next_s in np.linspace(0.001, step_s, 1000)]
-    assert np.mean(lives) == pytest.approx(mean_life_s(step_s), abs=0.01)
