@@ -72,7 +72,7 @@ NEARLY_FULL = (  # 40 a second in the last ten, and none leaves soon
 )
 QUIET = many("10.0.0.1", "10.0.0.6:8080", "TIME_WAIT", lports=32768 + np.arange(200), remaining=np.linspace(1, 20, 200))
 CLIENT = many("10.0.0.1:80", "10.0.0.9", "TIME_WAIT", rports=np.arange(40000, 40600), remaining=np.linspace(1, 60, 600))
-DATABASE = many("10.0.0.1", "10.0.0.7:5432", "ESTABLISHED", lports=range(33600, 33607), inode=range(900, 907))
+DATABASE = many("10.0.0.1", "10.0.0.7:5432", "ESTABLISHED", lports=range(33600, 33614, 2), inode=range(900, 907))
 CONNECTIONS = (LISTENER, *NEARLY_FULL, QUIET, CLIENT, DATABASE)
 """Pressed most to least: 10.0.0.5 at 83 %, 10.0.0.6 at 20 %, 10.0.0.7 at 0 %, and 10.0.0.9, which came in."""
 

@@ -188,7 +188,7 @@ async def test_y_copies_the_selected_peer() -> None:
         assert stage.app.clipboard == (
             "time=2025-10-09T08:53:20.000Z peer=10.0.0.6 direction=outbound sockets=200 time_wait=200 entered_per_s=0.0"
             " local=10.0.0.1 remote=10.0.0.6 port=8080 used=200 capacity=1000 reusable=0 pressure=0.2 new_per_s=0.0"
-            " max_per_s=15.6 full_in_s=null failed_per_s=null failed_60s=null"
+            " max_per_s=15.6 full_in_s=null failed_per_s=null failed_60s=null left_at_least=800 left_at_most=800"
         )
         assert stage.shows("copied")
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import among, factorize, fused, index_of
-from twtop.dump.destinations import Destinations, Names
+from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
 
@@ -196,13 +196,23 @@ def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ro
         addresses=len(examples),
         total=np.bincount(code, minlength=count),
         alone=tally(alone),
-        first=tally(~second),
+        first=tally(~second) + _first_beside(sockets, ports, destinations),
         second=tally(second),
         second_alone=tally(second & alone),
         first_size=ports.first_parity,
         second_size=second_size,
         second_in_use=_second_in_use(ports, sockets.lport[sockets.is_connection]),
     )
+
+
+def _first_beside(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations) -> Counts | int:
+    """How many ports of the first parity each destination of a device finds taken by sockets without a device."""
+    rows, code = with_unbound(destinations, sockets)
+    if rows is None:
+        return 0
+    rows, code = rows[len(sockets) :], code[len(sockets) :]
+    first = ports.available[sockets.lport[rows]] & (sockets.lport[rows] % 2 == ports.low % 2)
+    return np.bincount(code[first], minlength=len(destinations))
 
 
 def _second_in_use(ports: EphemeralPorts, used: NDArray[np.uint16]) -> tuple[float, float]:

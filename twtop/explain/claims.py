@@ -183,5 +183,8 @@ def _pairs(frame: Frame) -> Claim:
         "Ephemeral ports run out per pair of addresses only",
         Truth.PARTLY,
         number,
-        ("The budget belongs to (local IP, remote IP, remote port): another remote port is another budget.", shared),
+        (
+            "The budget belongs to (local IP, remote IP, remote port, device): another of these is another budget.",
+            shared,
+        ),
     )

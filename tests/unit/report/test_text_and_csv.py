@@ -115,7 +115,7 @@ def test_what_fails_has_columns_once_anything_failed() -> None:
         ["now", "120", "2,400 to 443 or 8443"],
         ["now", "7.0", "140"],
     ]
-    assert [row[: head.index("/s") + 2].split()[-1] for row in rows] == ["~60", "7.0"]  # asked of 443 alone
+    assert [row[: head.index("/s") + 2].split()[-1] for row in rows] == ["~60", "8.0"]  # asked of 443 alone
 
 
 def test_what_failed_at_several_in_the_last_minute_is_at_its_limit() -> None:

@@ -54,7 +54,7 @@ def test_ports_are_critical_when_full_within_a_minute() -> None:
 
 
 def test_a_burst_does_not_tell_when_the_ports_are_full() -> None:
-    burst = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + np.arange(300), remaining=59.5)
+    burst = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=32768 + 2 * np.arange(300), remaining=59.5)
     found = verdict("ports", frames(make_sample(burst, port_range=RANGE, tw_reuse=0))[0])
     assert found.level is Level.OK
     assert "not known yet: its load is too new or too uneven to tell" in found.text
