@@ -211,12 +211,12 @@ def test_the_cost_of_a_dump_is_the_cpu_time_of_its_thread() -> None:
 
         def read(request: Request) -> Sample:
             states.append(request.states)
-            spend(0.03)
+            spend(0.1)
             return replace(sample, mono=sample.mono + len(states), dump=sample.dump if request.states else None)
 
         sampler = Sampler(ReadBy(read))
         for _ in range(3):
-            sampler.tick(0.1)
+            sampler.tick(0.4)
         return states
 
     assert 0 not in requests(time.sleep)
