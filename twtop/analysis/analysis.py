@@ -126,8 +126,7 @@ def analyse(
     """Analyse one dump by itself; the other arguments are those of `take_reading`."""
     reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets
     binders = bind_first(reading)
-    own = port_budgets(reading, binders)
-    budgets = own if binders is None else _with_shared_budgets(own, binders)
+    own, budgets = _budgets(reading, binders)
     outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
@@ -147,6 +146,12 @@ def analyse(
     )
 
 
+def _budgets(reading: Reading, binders: BindFirst | None) -> tuple[PortBudgets, PortBudgets]:
+    """(the budgets that connect() has, those that each destination's client has)."""
+    own = port_budgets(reading, binders)
+    return own, own if binders is None else _with_shared_budgets(own, binders)
+
+
 def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> Analysis:
     """The analysis of a dump, with the failed connects of `age_s` seconds later in budgets and bottleneck.
 
@@ -154,8 +159,7 @@ def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> A
     stays as it is, but the next port is free so much sooner.
     """
     reading, binders = replace(dump.reading, failures=failures), dump.bind_first
-    own = port_budgets(reading, binders)
-    budgets = own if binders is None else _with_shared_budgets(own, binders)
+    own, budgets = _budgets(reading, binders)
     budgets = replace(budgets, next_free_s=np.maximum(budgets.next_free_s - age_s, 0.0))
     bottleneck = find_bottleneck(reading, budgets, binders)
     return replace(dump, reading=reading, budgets=budgets, connect_budgets=own, bottleneck=bottleneck)
@@ -180,6 +184,7 @@ def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
     return replace(
         own,
         used=shared(binders.ports, own.used),
+        ending=shared(binders.waiting, own.ending),
         time_wait=shared(binders.waiting, own.time_wait),
         reusable=np.where(binds, 0.0, own.reusable),
         capacity=shared(binders.capacity, own.capacity),
