@@ -235,6 +235,8 @@ class Snapshot:
     - `sockets` are as they were at `dumped`, a time on the clock of `mono`. That is earlier than `mono` where this
       sample has counters alone and the sockets are those of the snapshot before.
     - `part` says that the kernel left out sockets which a filter drops.
+    - `bound_at` is when those among them were read that are bound and not connected, on the same clock; None where the
+      source does not tell of such.
     - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it.
     - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
     - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
@@ -270,6 +272,7 @@ class Snapshot:
     listener_drops: Mapping[int, int] | None = None
     failed_connects: FailedConnects | None = None
     device_names: Mapping[int, str] = field(default_factory=dict)
+    bound_at: float | None = None
 
     @property
     def tells_owners(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twtop.analysis.analysis import Analysis, Analyst
+from twtop.engine.bound_watch import BoundWatch
 from twtop.engine.failure_watch import FailureWatch, nearest_end
 from twtop.engine.timestamp_watch import TimestampWatch
 from twtop.filter.mask import mask
@@ -15,7 +16,7 @@ from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Que
 from twtop.model import Direction, Owners, Snapshot
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
-from twtop.sources.probe import ALL_SOCKETS, COUNTERS_ONLY, WITH_OPTIONS, Request
+from twtop.sources.probe import ALL_SOCKETS, BOUND_ONLY, COUNTERS_ONLY, WITH_OPTIONS, Request
 from twtop.sources.source import Source
 
 MAX_CPU = 0.1
@@ -77,7 +78,7 @@ class Sampler:
     def __init__(self, source: Source, max_cpu: float = MAX_CPU) -> None:
         self._source = source
         self._analyst = Analyst()
-        self._failures, self._timestamps = FailureWatch(), TimestampWatch()
+        self._failures, self._timestamps, self._bound = FailureWatch(), TimestampWatch(), BoundWatch()
         self._whole, self._part = Pace(max_cpu), Pace(max_cpu)
         self._last: Snapshot | None = None
         self._last_whole: Sampled | None = None
@@ -120,7 +121,10 @@ class Sampler:
         asks = bool(request.states) and self._timestamps.wanted
         options = WITH_OPTIONS if asks else 0
         wanted = replace(request, failed_connects=self._failures.wanted, extensions=request.extensions | options)
-        self._last = decode(self._source.read(wanted), self._last)
+        found = decode(self._source.read(self._bound.narrowed(wanted, time.monotonic())), self._last)
+        if request.states:
+            found = self._bound.complete(found, lambda: decode(self._source.read(BOUND_ONLY)))
+        self._last = found
         analysis, failed = self._analyst.analyse(self._last), self._last.failed_connects
         self._timestamps.observe(analysis, asked=asks)
         count = failed.total + failed.lost if failed else 0

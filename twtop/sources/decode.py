@@ -39,4 +39,5 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         listener_drops=stale.listener_drops if stale else decode_listener_drops(sample.listeners),
         failed_connects=decode_failed_connects(sample.failures),
         device_names=decode_device_names(sample.files),
+        bound_at=stale.bound_at if stale else sample.mono if kind.shows_bound and sample.request.reads_bound else None,
     )

@@ -209,6 +209,8 @@ class CountsFailedConnects:
 
     def read(self, request: Request) -> Sample:
         """As `source` reads. `failures` is None where nobody asks for them, or where the kernel does not tell them."""
+        if request.failed_connects is None:
+            return self._source.read(request)
         if request.failed_connects and self.subscription is None:
             with contextlib.suppress(OSError, AttributeError):
                 self.subscription = Subscription()

@@ -21,7 +21,7 @@ from twtop.filter.query import (
     joined_tests,
 )
 from twtop.model import Limits, TcpState
-from twtop.sources.probe import Request
+from twtop.sources.probe import BOUND, Request
 
 JUMP, LOCAL_ADDRESS, REMOTE_ADDRESS = 1, 7, 8
 LOCAL_PORT_FROM, LOCAL_PORT_TO, REMOTE_PORT_FROM, REMOTE_PORT_TO = 2, 3, 4, 5
@@ -34,8 +34,8 @@ ANY_PORT = -1
 AF_INET, AF_INET6 = 2, 10
 MAPPED_NETWORK = IPv6Network("::ffff:0:0/96")
 
-WITHOUT_PEER = 1 << TcpState.LISTEN | 1 << TcpState.CLOSE | 1 << 13
-"""Bits of the states without a peer. 1 << 13 is TCPF_BOUND_INACTIVE: bound but not connected."""
+WITHOUT_PEER = 1 << TcpState.LISTEN | 1 << TcpState.CLOSE | BOUND
+"""Bits of the states without a peer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def _open_sock_diag() -> Source:
 
 
 ALL = (
-    SourceKind(SOCK_DIAG, _open_sock_diag, decode_dump),
+    SourceKind(SOCK_DIAG, _open_sock_diag, decode_dump, shows_bound=True),
     SourceKind(PROCFS, lambda: ReadBy(partial(read_procfs, "/proc")), decode_tables, timer_unit_ms=CLOCK_TICK_MS),
     SourceKind(PSUTIL, lambda: ReadBy(read_psutil), decode_rows, decode_holders=decode_holders),
 )

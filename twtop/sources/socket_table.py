@@ -1,11 +1,12 @@
 """Columns as a source gives them → Sockets: addresses become indexes, and a socket that was seen twice is kept once."""
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Column, distinct, factorize, fused
+from twtop.arrays import Column, address_names, distinct, factorize, fused, index_of
 from twtop.model import MAPPED, Addresses, Codes, Mask, Sockets, Timestamps
 
 Words = NDArray[np.uint32]
@@ -24,6 +25,24 @@ def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any
     hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
     codes, addresses = _intern(hi, lo, bool(ipv6.any()))
     return _without_repeats(Sockets(addresses, local=codes[: len(local)], remote=codes[len(local) :], **columns))
+
+
+def joined(first: Sockets, second: Sockets) -> Sockets:
+    """The rows of one table and then those of another."""
+    mine, theirs = address_names(first.addresses), address_names(second.addresses)
+    order = np.argsort(mine)
+    found = index_of(theirs, mine[order])
+    new = np.flatnonzero(found < 0)
+    number = np.empty(len(theirs), np.int32)
+    number[found >= 0] = order[found[found >= 0]]
+    number[new] = len(mine) + np.arange(len(new))
+    sides = ("hi", "lo")
+    addresses = Addresses(
+        *(np.append(getattr(first.addresses, side), getattr(second.addresses, side)[new]) for side in sides)
+    )
+    moved = replace(second, addresses=addresses, local=number[second.local], remote=number[second.remote])
+    columns = [f.name for f in fields(Sockets) if f.init and f.name != "addresses"]
+    return Sockets(addresses, *(np.append(getattr(first, name), getattr(moved, name)) for name in columns))
 
 
 def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -35,7 +35,7 @@ class SourceKind:
 
     `open` makes a source of this machine. `decode` turns the dump of its Samples into columns, `decode_holders` their
     files into {pid: process}; it is None for a source that does not tell who holds sockets. `timer_unit_ms` is the unit
-    of its timers.
+    of its timers. `shows_bound` says whether it may have sockets that are bound and not connected.
     """
 
     name: str
@@ -43,3 +43,4 @@ class SourceKind:
     decode: Callable[[Dump], Sockets]
     timer_unit_ms: int = 1
     decode_holders: Callable[[Mapping[str, str]], Mapping[int, Process]] | None = None
+    shows_bound: bool = False

@@ -99,7 +99,7 @@ def test_the_range_is_unknown() -> None:
 
 def test_the_sampler_asks_for_it_tick_by_tick() -> None:
     used = [10, 60, 60, *[10] * 63]
-    asked: list[bool] = []
+    asked: list[bool | None] = []
 
     def read(request: Request) -> Sample:
         second = len(asked)
