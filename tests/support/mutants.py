@@ -1,0 +1,246 @@
+"""How many faults of the code the unit tests notice: `make mutants`, with ARGS="filter timer_wheel" for some modules.
+
+pytest collects the tests once. Each fault gets a fork of that process, which puts the faulty code into the function and
+runs the tests that call it, the fastest first, until one fails. The tests of a module are those of its package in
+tests/unit and its own doctests. Those that take longer than a second are left out.
+
+What no test can notice stands in tests/equivalent_mutants.toml, with the reason.
+"""
+
+import fnmatch
+import importlib
+import inspect
+import os
+import pickle
+import resource
+import signal
+import sys
+import time
+import tomllib
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TypeVar
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests import ROOT
+from tests.support.mutations import Mutation, mutations
+
+CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["twtop-mutants"]
+EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
+ENOUGH = 0.95
+LONGEST_TEST_S = 1.0
+MOST_CPU_S = 60
+MOST_MEMORY = 4 << 30
+
+SURVIVED, KILLED, BROKEN = range(3)
+
+T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a test went on the code as it is: whether it passed, its CPU time, and the functions that it called."""
+
+    passed: bool
+    cpu_s: float
+    called: frozenset[tuple[str, str]]
+
+
+def main(given: list[str]) -> int:
+    """Print a table of the modules and what survived; 0 when enough was noticed in each of them."""
+    paths = [path for path in _paths() if not given or any(part in path for part in given)]
+    if not paths:
+        print(f"no module has {' or '.join(given)} in its name", file=sys.stderr)
+        return 2
+    tests = sorted({each for path in paths for each in _tests_of(path)})
+    session = Session(paths)
+    options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    failed = pytest.main([*options, "--hypothesis-profile", "mutants", *tests], plugins=[session])
+    return int(failed) or session.report()
+
+
+def _paths() -> list[str]:
+    modules = (path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "twtop").rglob("*.py")))
+    return [path for path in modules if any(fnmatch.fnmatch(path, each) for each in CONFIGURED["modules"])]
+
+
+def _tests_of(path: str) -> list[str]:
+    """Where the tests of a module are: its doctests, and the folder that mirrors its package."""
+    return [path, (Path("tests/unit") / Path(path).relative_to("twtop").parent).as_posix()]
+
+
+class Session:
+    """The pytest plugin that runs the tests on each fault, instead of once."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._paths = paths
+        self._mutations = {path: mutations((ROOT / path).read_text()) for path in paths}
+        self._survived: dict[str, list[Mutation]] = defaultdict(list)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self) -> None:
+        from hypothesis import Phase, settings  # pytest warns when its plugins are imported before it
+
+        phases = [Phase.explicit, Phase.generate]
+        settings.register_profile(
+            "mutants", deadline=None, derandomize=True, database=None, max_examples=10, phases=phases
+        )
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items, started = session.items, time.monotonic()
+        runs = _in_fork(lambda: _runs(items, {str(ROOT / path) for path in self._paths}))
+        if failed := [item.nodeid for item, run in zip(items, runs, strict=True) if not run.passed]:
+            raise pytest.UsageError(f"these fail without a fault: {', '.join(failed)}")
+        tried = [(path, mutation) for path in self._paths for mutation in self._mutations[path]]
+        for done, (path, mutation, killed) in enumerate(_judged(tried, items, runs), 1):
+            if not killed:
+                self._survived[path].append(mutation)
+                print(f"{path}:{mutation.line} survived: {mutation.key}", flush=True)
+            if done % 100 == 0:
+                print(f"{done} of {len(tried)} in {time.monotonic() - started:.0f} s", flush=True)
+        return True
+
+    def report(self) -> int:
+        """Print the table, then each survivor that is not known to be equivalent; 0 when every module has few of them."""
+        equivalent = tomllib.loads(EQUIVALENT.read_text())
+        table = []
+        for path in self._paths:
+            known = equivalent.get(path, {})
+            survived = [each for each in self._survived[path] if each.key not in known]
+            all_, same = len(self._mutations[path]), len(self._survived[path]) - len(survived)
+            share = 1 - len(survived) / max(all_ - same, 1)
+            table.append((path, all_, all_ - same - len(survived), same, survived, share))
+            for key in known.keys() - {each.key for each in self._survived[path]}:
+                print(f"{path}: killed or gone, but listed as equivalent: {key}")
+        for path, _, _, _, survived, _ in table:
+            for each in sorted(survived, key=lambda each: each.line):
+                print(f"{path}:{each.line} {each.function}\n    {each.old}\n    {each.new}")
+        print(f"\n{'module':44}{'mutants':>9}{'killed':>9}{'equivalent':>12}{'survived':>10}{'share':>9}")
+        for path, count, killed, same, survived, share in table:
+            print(f"{path:44}{count:9}{killed:9}{same:12}{len(survived):10}{share:9.1%}")
+        return int(any(share < ENOUGH for *_, share in table))
+
+
+def _runs(items: list[pytest.Item], paths: set[str]) -> list[Run]:
+    """Run each test on the code as it is, in this process."""
+    signal.signal(signal.SIGPROF, _too_long)
+    return [_run(item, paths) for item in items]
+
+
+def _run(item: pytest.Item, paths: set[str]) -> Run:
+    called: set[CodeType] = set()
+    begun = time.process_time()
+    signal.setitimer(signal.ITIMER_PROF, LONGEST_TEST_S)
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+    try:
+        reports = runtestprotocol(item, log=False)
+    except TooLongError:
+        reports = []
+    finally:
+        sys.setprofile(None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+    cpu_s = time.process_time() - begun
+    names = frozenset((code.co_filename, code.co_qualname) for code in called if code.co_filename in paths)
+    passed = cpu_s >= LONGEST_TEST_S or not any(report.failed for report in reports)
+    return Run(passed, cpu_s, names)
+
+
+class TooLongError(BaseException):
+    """A test takes longer than LONGEST_TEST_S."""
+
+
+def _too_long(*_: object) -> None:
+    raise TooLongError
+
+
+def _in_fork(work: Callable[[], T]) -> T:
+    """What `work` returns, done in a fork: it leaves nothing behind in this process."""
+    reading, writing = os.pipe()
+    if not (pid := os.fork()):
+        try:
+            with open(writing, "wb") as end:
+                pickle.dump(work(), end)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as end:
+        answer = end.read()
+    os.waitpid(pid, 0)
+    result: T = pickle.loads(answer)
+    return result
+
+
+def _judged(
+    tried: list[tuple[str, Mutation]], items: list[pytest.Item], runs: list[Run]
+) -> Iterator[tuple[str, Mutation, bool]]:
+    """Each fault, and whether a test noticed it; as many at a time as there are processors."""
+    waiting, running = iter(tried), {}
+    while True:
+        for path, mutation in waiting:
+            tests = _tests(path, mutation, items, runs)
+            if not tests:
+                yield path, mutation, False
+                continue
+            running[_fork(path, mutation, tests)] = path, mutation
+            if len(running) >= (os.cpu_count() or 1):
+                break
+        if not running:
+            return
+        pid, status = os.wait()
+        path, mutation = running.pop(pid)
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == BROKEN:
+            raise pytest.UsageError(f"{path}: cannot be tried: {mutation.key}")
+        yield path, mutation, status != SURVIVED
+
+
+def _tests(path: str, mutation: Mutation, items: list[pytest.Item], runs: list[Run]) -> list[pytest.Item]:
+    """The tests of this module that call the function, the fastest first."""
+    where, function = tuple(_tests_of(path)), (str(ROOT / path), mutation.function)
+    rated = [
+        (run.cpu_s, at)
+        for at, run in enumerate(runs)
+        if run.cpu_s <= LONGEST_TEST_S and function in run.called and items[at].nodeid.startswith(where)
+    ]
+    return [items[at] for _, at in sorted(rated)]
+
+
+def _fork(path: str, mutation: Mutation, tests: list[pytest.Item]) -> int:
+    """Run the tests on the fault in a process of its own; its status is not 0 if one fails, or does not end."""
+    if pid := os.fork():
+        return pid
+    status = BROKEN
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        _function(path, mutation.function).__code__ = mutation.code(str(ROOT / path))
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        status = KILLED
+        if not any(report.failed for item in tests for report in runtestprotocol(item, log=False)):
+            status = SURVIVED
+    except BaseException:
+        if status is BROKEN:
+            traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _function(path: str, qualified: str) -> FunctionType:
+    """The function that has this qualified name in a module, without what decorates it."""
+    found: object = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    for name in qualified.split("."):
+        found = inspect.getattr_static(found, name)
+        found = getattr(found, "fget", None) or getattr(found, "func", found)
+        found = inspect.unwrap(getattr(found, "__func__", found))
+    assert isinstance(found, FunctionType), qualified
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
