@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 PYTEST = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-fast test-slow test-all lint screenshots manual bench bench-million clean
+.PHONY: run test test-fast test-slow test-all lint screenshots manual mutants bench bench-million clean
 .SILENT:
 .NOTPARALLEL:  # twtop owns the terminal, pip owns .venv
 
@@ -37,6 +37,10 @@ screenshots: .venv/.dev
 
 manual: .venv/.dev
 	exec .venv/bin/python -m tests.support.manual
+
+# What the unit tests notice of small faults in the code: of all modules listed in pyproject.toml, or of ARGS="filter rates".
+mutants: .venv/.dev
+	exec .venv/bin/python -m tests.support.mutants $(ARGS)
 
 bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)

@@ -2,7 +2,7 @@
 
 pytest collects the tests once. Each fault gets a fork of that process, which puts the faulty code into the function and
 runs the tests that call it, the fastest first, until one fails. The tests of a module are those of its package in
-tests/unit and its own doctests. Those that take longer than a second are left out.
+tests/unit and its own doctests. Those that take longer than half a second are left out.
 
 What no test can notice stands in tests/equivalent_mutants.toml, with the reason.
 """
@@ -10,6 +10,7 @@ What no test can notice stands in tests/equivalent_mutants.toml, with the reason
 import fnmatch
 import importlib
 import inspect
+import itertools
 import os
 import pickle
 import resource
@@ -34,13 +35,16 @@ from tests.support.mutations import Mutation, mutations
 CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["twtop-mutants"]
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
 ENOUGH = 0.95
-LONGEST_TEST_S = 1.0
+LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 5.0
+"""Tests that take more CPU time are left out: one alone, or together with the faster ones that call the function."""
+
 MOST_CPU_S = 60
 MOST_MEMORY = 4 << 30
 
 SURVIVED, KILLED, BROKEN = range(3)
 
 T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -106,7 +110,7 @@ class Session:
         return True
 
     def report(self) -> int:
-        """Print the table, then each survivor that is not known to be equivalent; 0 when every module has few of them."""
+        """Print each survivor that is not known to be equivalent, then a table; 0 when every module has few of them."""
         equivalent = tomllib.loads(EQUIVALENT.read_text())
         table = []
         for path in self._paths:
@@ -163,12 +167,12 @@ def _in_fork(work: Callable[[], T]) -> T:
     reading, writing = os.pipe()
     if not (pid := os.fork()):
         try:
-            with open(writing, "wb") as end:
+            with os.fdopen(writing, "wb") as end:
                 pickle.dump(work(), end)
         finally:
             os._exit(0)
     os.close(writing)
-    with open(reading, "rb") as end:
+    with os.fdopen(reading, "rb") as end:
         answer = end.read()
     os.waitpid(pid, 0)
     result: T = pickle.loads(answer)
@@ -206,7 +210,9 @@ def _tests(path: str, mutation: Mutation, items: list[pytest.Item], runs: list[R
         for at, run in enumerate(runs)
         if run.cpu_s <= LONGEST_TEST_S and function in run.called and items[at].nodeid.startswith(where)
     ]
-    return [items[at] for _, at in sorted(rated)]
+    rated.sort()
+    spent = itertools.accumulate(cpu_s for cpu_s, _ in rated)
+    return [items[at] for (_, at), so_far in zip(rated, spent, strict=True) if so_far <= LONGEST_TESTS_S]
 
 
 def _fork(path: str, mutation: Mutation, tests: list[pytest.Item]) -> int:
@@ -237,7 +243,9 @@ def _function(path: str, qualified: str) -> FunctionType:
     for name in qualified.split("."):
         found = inspect.getattr_static(found, name)
         found = getattr(found, "fget", None) or getattr(found, "func", found)
-        found = inspect.unwrap(getattr(found, "__func__", found))
+        found = getattr(found, "__func__", found)
+    while hasattr(found, "__wrapped__"):
+        found = found.__wrapped__
     assert isinstance(found, FunctionType), qualified
     return found
 

@@ -103,6 +103,14 @@ def test_tw_reuse_says_between_whom_a_time_wait_may_be_taken_over(
     assert seen.budgets.pressure == pytest.approx((1 - reusable) / 28_232)
 
 
+def test_with_tw_reuse_2_loopback_alone_bears_the_rate_of_reuse() -> None:
+    """Both in one dump: a port to a loopback address comes back after a second, one to another host after 62.048."""
+    inside = many("127.0.0.1", "127.0.0.5:443", "TIME_WAIT", lports=[40_000, 40_002], remaining=59.5)
+    seen = described(inside, connections(40_000, state="TIME_WAIT", remaining=59.5), port_range=(LOW, HIGH), tw_reuse=2)
+    found = [seen.find(ends) for ends in (("127.0.0.1", "127.0.0.5", 443), DESTINATION)]
+    assert [seen.budgets.max_per_s[each] for each in found] == pytest.approx([100, 100 / 62.048])
+
+
 @pytest.mark.parametrize(
     ("delay", "remaining", "reusable"),
     [(1000, 59.0, 0), (1000, 58.996, 1), (1, 59.996, 1), (1, 60, 0), (None, 59.0, 0), (None, 58.996, 1), (1000, 0, 1)],
