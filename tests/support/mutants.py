@@ -21,6 +21,7 @@ import tomllib
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from cProfile import Profile
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -137,21 +138,20 @@ def _runs(items: list[pytest.Item], paths: set[str]) -> list[Run]:
 
 
 def _run(item: pytest.Item, paths: set[str]) -> Run:
-    called: set[CodeType] = set()
-    begun = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, LONGEST_TEST_S)
-    sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+    begun, profile, reports = time.process_time(), Profile(builtins=False), []
+    signal.setitimer(signal.ITIMER_PROF, 1.2 * LONGEST_TEST_S)
+    profile.enable()
     try:
         reports = runtestprotocol(item, log=False)
     except TooLongError:
-        reports = []
+        pass
     finally:
-        sys.setprofile(None)
+        profile.disable()
         signal.setitimer(signal.ITIMER_PROF, 0)
     cpu_s = time.process_time() - begun
-    names = frozenset((code.co_filename, code.co_qualname) for code in called if code.co_filename in paths)
-    passed = cpu_s >= LONGEST_TEST_S or not any(report.failed for report in reports)
-    return Run(passed, cpu_s, names)
+    codes = (entry.code for entry in profile.getstats() if isinstance(entry.code, CodeType))
+    called = frozenset((code.co_filename, code.co_qualname) for code in codes if code.co_filename in paths)
+    return Run(cpu_s >= LONGEST_TEST_S or not any(report.failed for report in reports), cpu_s, called)
 
 
 class TooLongError(BaseException):

@@ -9,9 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, TypeAlias
-
-Owner: TypeAlias = ast.stmt | ast.match_case
+from typing import Any
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq},
@@ -27,6 +25,9 @@ OPPOSITES = (
     *(("floor", "ceil"), ("left", "right")),
 )
 NAMES = {name: other for pair in OPPOSITES for name, other in (pair, pair[::-1])}
+
+SHOWN = 110
+"""Characters of code that a fault is shown in: of its statement, else of the largest part that is not longer."""
 
 NOT_RUN = ("annotation", "returns", "decorator_list", "type_params")
 
@@ -48,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mutation:
-    """A fault: the line, the qualified name of its function, and the statement's first line without and with it."""
+    """A fault: the line, the qualified name of its function, and the code around it without and with it."""
 
     line: int
     function: str
@@ -75,14 +76,16 @@ def mutations(source: str) -> list[Mutation]:
     tree = ast.parse(source)
     found = []
     for function, name in _functions(tree):
-        for owner, place, node in _nodes(function):
+        for around, place, node in _nodes(function):
+            shown = next((each for each in around if len(_text(each)) <= SHOWN), node)
             for fault in _faults(node):
-                old = _first_line(owner)
+                old = _text(shown)
                 place.put(fault)
-                new = _first_line(fault if node is owner and isinstance(fault, Owner) else owner)
+                new = _text(fault if node is shown else shown)
                 place.put(node)
                 if old != new:
-                    found.append(Mutation(_line(node, owner), name, old, new, tree, place, fault))
+                    line = next(at for each in reversed(around) if (at := getattr(each, "lineno", 0)))
+                    found.append(Mutation(line, name, old, new, tree, place, fault))
     return found
 
 
@@ -103,33 +106,31 @@ def _functions(scope: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[t
             yield from _functions(node, f"{prefix}{node.name}.")
 
 
-def _nodes(function: ast.FunctionDef) -> Iterator[tuple[Owner, Place, ast.AST]]:
-    """Each node that runs when the function does, its place, and the statement or case that it belongs to."""
+def _nodes(function: ast.FunctionDef) -> Iterator[tuple[tuple[ast.AST, ...], Place, ast.AST]]:
+    """Each node that runs when the function does, its place, and the nodes from its statement down to itself."""
 
-    def inside(owner: Owner, parent: ast.AST, names: tuple[str, ...]) -> Iterator[tuple[Owner, Place, ast.AST]]:
+    def inside(
+        around: tuple[ast.AST, ...], names: tuple[str, ...]
+    ) -> Iterator[tuple[tuple[ast.AST, ...], Place, ast.AST]]:
         for name in names:
-            value: Any = getattr(parent, name)
+            value: Any = getattr(around[-1], name)
             for at, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
                 if isinstance(node, ast.AST) and not _is_text(node):
-                    within = node if isinstance(node, Owner) else owner
-                    yield within, Place(parent, name, at), node
+                    chain = (node,) if isinstance(node, ast.stmt) else (*around, node)
+                    yield chain, Place(around[-1], name, at), node
                     runs = ("body",) if isinstance(node, ast.FunctionDef | ast.Lambda) else node._fields
-                    yield from inside(within, node, tuple(each for each in runs if each not in NOT_RUN))
+                    yield from inside(chain, tuple(each for each in runs if each not in NOT_RUN))
 
-    yield from inside(function, function, ("body",))
+    yield from inside((function,), ("body",))
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _first_line(node: Owner) -> str:
+def _text(node: ast.AST) -> str:
+    """Of a statement or a case, its first line."""
     return ast.unparse(node).strip().split("\n")[0]
-
-
-def _line(node: ast.AST, owner: Owner) -> int:
-    line: int = getattr(node, "lineno", 0) or getattr(owner, "lineno", 0) or owner.pattern.lineno  # type: ignore[union-attr]
-    return line
 
 
 def _like(node: ast.AST, **changed: Any) -> ast.AST:

@@ -131,6 +131,39 @@ def test_not_matching(text: str) -> None:
     assert not matches(text, Row())
 
 
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("dport 443-445", [443, 444, 445]),
+        ("dport >= 445", [445, 446]),
+        ("dport > 445", [446]),
+        ("dport <= 443", [442, 443]),
+        ("dport < 443", [442]),
+        ("dport 444", [444]),
+    ],
+)
+def test_the_ends_of_a_range_are_in_it(text: str, ports: list[int]) -> None:
+    assert [port for port in range(442, 447) if matches(text, Row(rport=port))] == ports
+
+
+def test_the_age_is_what_has_passed_of_a_minute_and_the_rest_remains() -> None:
+    young = Row(timer_ms=58_000)
+    assert matches("age <= 2s", young)
+    assert not matches("age < 2s", young)
+    assert matches("remaining >= 58s", young)
+    assert not matches("remaining < 5s", young)
+
+
+def test_no_time_left_and_no_age_are_known_times() -> None:
+    assert matches("remaining <= 0s", Row(timer_ms=0))
+    assert matches("age = 0s", Row(timer_ms=60_000))
+
+
+def test_only_the_timer_of_a_timewait_object_is_tested() -> None:
+    retransmitting = Row(state=TcpState.ESTABLISHED, timer=Timer.RETRANSMIT, timer_ms=200)
+    assert not matches("remaining < 10s or age < 10s", retransmitting)
+
+
 @pytest.mark.parametrize("comparison", list(Comparison))
 def test_the_unknown_matches_no_comparison(comparison: str) -> None:
     unknown = Row(timer_ms=-1, process=None)
