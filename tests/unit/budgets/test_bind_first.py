@@ -37,6 +37,7 @@ def test_a_budget_counts_all_destinations_of_its_address() -> None:
     """Twenty that wait to one, ten that are open to another."""
     found = binders(waiting(ODD[:20]), many(HERE, "10.0.0.6:443", lports=ODD[20:30]))
     assert (found.holds.tolist(), found.possible.tolist(), found.is_full.tolist()) == ([True], [False], [False])
+    assert (found.is_now.tolist(), found.waits.tolist()) == ([False], [False])
     assert (found.sockets.tolist(), found.destinations.tolist()) == ([30], [2])
     assert (found.ports.tolist(), found.waiting.tolist(), found.live.tolist()) == ([30], [20], [10])
     assert (found.capacity.tolist(), found.pressure.tolist()) == ([100], [0.3])
@@ -47,6 +48,12 @@ def test_a_budget_counts_all_destinations_of_its_address() -> None:
         [True] * 2,
         [False] * 2,
     )
+
+
+def test_it_is_immutable() -> None:
+    found = binders(waiting(ODD[:20]))
+    columns = (found.ports, found.pressure, found.certain, found.limit.full_at)
+    assert not any(column.flags.writeable for column in columns)
 
 
 def test_an_address_that_connects_has_no_such_budget() -> None:
@@ -61,6 +68,17 @@ def test_an_address_that_connects_has_no_such_budget() -> None:
         assert np.isnan(column).tolist() == [False, True]
     assert found.of([True, True]).tolist() == [True, False, False]  # type: ignore[arg-type]
     assert found.of([False, True]).tolist() == [False] * 3  # type: ignore[arg-type]
+
+
+def test_an_address_without_an_outbound_connection_has_none() -> None:
+    """Who opened a connection between two such ports is unknown."""
+    found = binders(waiting(ODD[:20], local=THERE), sock(f"{HERE}:40051", "10.0.1.1:50000"))
+    assert (found.ports.tolist(), found.sockets.tolist()) == ([20], [20])
+
+
+def test_to_some_destinations_clients_of_both_kinds_may_connect() -> None:
+    assert binders(waiting(ODD[:20])).both.tolist() == [False]
+    assert binders(waiting([*ODD[:20], *EVEN[:20]])).both.tolist() == [True]
 
 
 def test_a_client_of_the_wildcard_address_gets_what_no_address_uses() -> None:
@@ -99,14 +117,16 @@ def test_a_wildcard_of_ipv4_leaves_ipv6_alone() -> None:
     v6 = many("[fd00::1]", "[fd00::5]:443", "TIME_WAIT", lports=ODD[20:40], remaining=30)
     bound = [sock(f"0.0.0.0:{port}", state="LISTEN") for port in (40_010, 40_012)]
     assert sorted(binders(waiting(ODD[20:40]), v6, *bound).capacity.tolist()) == [98, 100]
-    bound = [sock("[::]:40010", state="LISTEN"), sock("[fd00::1]:40010", state="LISTEN")]
-    assert binders(waiting(ODD[20:40]), v6, *bound).capacity.tolist() == [99, 99]
+    everywhere, there = sock("[::]:40010", state="LISTEN"), sock("[fd00::1]:40010", state="LISTEN")
+    for bound in ([everywhere], [everywhere, there]):
+        assert binders(waiting(ODD[20:40]), v6, *bound).capacity.tolist() == [99, 99]
 
 
 def test_a_connection_on_a_bound_or_reserved_port_uses_none_of_the_budget() -> None:
     """It had it before."""
-    listening = sock(f"{HERE}:{ODD[0]}", state="LISTEN")
-    assert binders(waiting(ODD[:20]), listening).ports.tolist() == [19]
+    both = waiting(ODD[:20]), waiting(ODD[:20], local=THERE)
+    for address, used in ((HERE, [19, 20]), (THERE, [20, 19])):
+        assert binders(*both, sock(f"{address}:{ODD[0]}", state="LISTEN")).ports.tolist() == used
     assert binders(waiting(ODD[:20]), sock(f"0.0.0.0:{ODD[0]}", state="LISTEN")).ports.tolist() == [19]
     reserved = binders(waiting(ODD[:20]), reserved=f"{ODD[0]}")
     assert (reserved.ports.tolist(), reserved.capacity.tolist()) == ([19], [99])
@@ -125,16 +145,19 @@ FULL = [LOW + each for each in range(50)], [LOW + 50 + each for each in range(50
 """Of two destinations that share no port: bind() gives an address none twice."""
 
 
-def test_a_full_budget_gets_a_port_back_when_the_last_socket_on_it_ends() -> None:
-    """Of 100 ports, 50 are free after 20.0, 20.1, 20.2 s …; the first of these has a second TIME_WAIT until 40 s."""
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_full_budget_gets_a_port_back_when_the_last_socket_on_it_ends(order: int) -> None:
+    """Of 100 ports, one has TIME_WAIT until 20 s and until 30 s, and 49 more are free after 35.0, 35.1 … 39.8 s."""
     first, second = FULL
-    soon = many(HERE, SERVICE, "TIME_WAIT", lports=first, remaining=20 + np.arange(50) / 10)
-    again = waiting([LOW], remote="10.0.0.7:443", remaining=40)
-    found = binders(soon, waiting(second, remaining=50, remote="10.0.0.6:443"), again)
-    assert (found.is_full.tolist(), found.is_now.tolist(), found.waits.tolist()) == ([True], [True], [True])
-    assert (found.ports.tolist(), found.capacity.tolist(), found.full_in_s.tolist()) == ([100], [100], [0])
-    assert 20.1 < found.next_free_s[0] <= 20.1 + 2.048
-    assert found.freed_per_s == pytest.approx([10])
+    twice = [waiting(first[:1], remaining=20), waiting(first[:1], remaining=30, remote="10.0.0.7:443")][::order]
+    soon = many(HERE, SERVICE, "TIME_WAIT", lports=first[1:], remaining=35 + np.arange(49) / 10)
+    late = waiting(second, remaining=50, remote="10.0.0.6:443")
+    found = binders(*twice, soon, late, waiting(EVEN[:9], local=THERE))
+    assert (found.is_full.tolist(), found.is_now.tolist(), found.waits.tolist()) == ([True, False],) * 3
+    assert (found.ports.tolist(), found.capacity.tolist()) == ([100, 9], [100, 100])
+    assert found.full_in_s[0] == 0
+    assert 30 < found.next_free_s[0] <= 30 + 2.048
+    assert found.freed_per_s == pytest.approx([49 / 9.8, math.nan], nan_ok=True)
 
 
 def test_a_budget_with_a_port_left_is_not_full() -> None:
@@ -144,6 +167,23 @@ def test_a_budget_with_a_port_left_is_not_full() -> None:
     assert np.isnan([found.next_free_s[0], found.freed_per_s[0]]).all()
     in_an_odd_range = binders(waiting(ports), high=LOW + 20)  # connect() may skip one port of these
     assert (in_an_odd_range.is_full.tolist(), in_an_odd_range.left_at_most.tolist()) == ([False], [2])
+
+
+def test_in_an_odd_range_it_is_full_one_port_earlier() -> None:
+    even, odd = (binders(steady(ODD[:40], oldest_s=20), high=high) for high in (HIGH, HIGH + 1))
+    assert (even.capacity.tolist(), odd.capacity.tolist()) == ([100], [101])
+    assert even.full_in_s.tolist() == odd.full_in_s.tolist() == [pytest.approx(60.5 / 2, rel=0.1)]
+
+
+def test_the_demand_on_a_full_budget_of_open_connections_is_unknown() -> None:
+    """No timer tells when they began. It is full all the same."""
+    found = binders(many(HERE, SERVICE, lports=FULL[0]), many(HERE, "10.0.0.6:443", lports=FULL[1]))
+    assert found.full_in_s.tolist() == [0]
+    assert np.isnan(found.new_per_s).tolist() == [True]
+
+
+def test_a_timer_that_has_run_out_is_known() -> None:
+    assert binders(waiting(ODD[:20], remaining=0)).new_per_s.tolist() == [0]
 
 
 def test_without_timers_no_rate_is_known() -> None:
@@ -172,6 +212,7 @@ def with_times(shared: list[float], certain: list[bool], may: list[bool]) -> Bin
         (100 * SAME_TIME, 100, False, True, 90),
         (89.9, 100, False, True, math.nan),  # it may, and which of the two ends first is unknown
         (5, 0, False, True, 0),  # connect()'s is full already
+        (math.nan, 0, False, True, 0),
         (0, 100, False, True, math.nan),
     ],
 )
@@ -192,14 +233,39 @@ def test_a_destination_has_room_for_what_its_address_has_left_and_for_what_it_ho
     assert found.room_of(np.array([100.0, 100.0]), np.array([12.0, 8.0])).tolist() == [70, 70]
 
 
-def test_how_fast_a_client_takes_ports_is_unknown_in_its_first_seconds_if_it_may_bind_first() -> None:
-    """Both parities look alike, and so do two destinations: there may be more connections than ports."""
+def steady(ports: Sequence[int], oldest_s: float) -> Block:
+    """TIME_WAIT that were closed evenly in the last seconds."""
+    return many(HERE, SERVICE, "TIME_WAIT", lports=ports, remaining=60 - np.linspace(0, oldest_s, len(ports)))
+
+
+def test_the_time_to_full_is_unknown_in_the_first_seconds_of_a_client_that_may_bind_first() -> None:
+    """Both parities look alike, and so may two destinations: there may be more connections than ports."""
     both, other = [*ODD[:20], *EVEN[:20]], many(HERE, "10.0.0.6:443", lports=EVEN[40:42])
-    young, old = ([many(HERE, SERVICE, "TIME_WAIT", lports=both, remaining=60 - np.linspace(0, oldest, 40)), other]
-                  for oldest in (2.996, 3))  # fmt: skip
-    assert binders(*young).possible.tolist() == binders(*old).possible.tolist() == [True]
-    assert math.isnan(binders(*young).full_in_s[0])
-    assert not math.isnan(binders(*old).full_in_s[0])
+    young, old = (binders(steady(both, oldest_s), other) for oldest_s in (2.996, 3))
+    alone = binders(steady(both, oldest_s=2.996))
+    assert [found.possible.tolist() for found in (young, old, alone)] == [[True]] * 3
+    assert math.isnan(young.full_in_s[0])
+    assert old.full_in_s == pytest.approx([58 / 13], rel=0.1)
+    assert alone.full_in_s == pytest.approx([60 / 13], rel=0.1)
+    one, none = (
+        binders(*closed, many(HERE, SERVICE, lports=both[1:]), other) for closed in ([waiting(both[:1], 59)], [])
+    )
+    assert [found.possible.tolist() for found in (one, none)] == [[True]] * 2
+    assert math.isnan(one.full_in_s[0])
+    assert none.full_in_s[0] == math.inf
+    certain = binders(steady(ODD[:40], oldest_s=2.996), many(HERE, "10.0.0.6:443", lports=ODD[40:48]))
+    assert certain.holds.tolist() == [True]
+    assert certain.full_in_s == pytest.approx([52 / 13], rel=0.1)
+
+
+def test_a_range_of_one_port_is_full_with_one() -> None:
+    assert binders(waiting([LOW]), high=LOW).pressure.tolist() == [1]
+
+
+def test_in_an_odd_range_it_is_full_with_one_port_left() -> None:
+    """connect() may skip that one (skipped_ports), and nobody knows which is left."""
+    found = binders(waiting(FULL[0]), waiting(FULL[1], remote="10.0.0.6:443"), high=HIGH + 1)
+    assert (found.is_full.tolist(), found.left_at_most.tolist()) == ([True], [1])
 
 
 def test_a_full_budget_is_told_to_later_readings() -> None:
