@@ -36,7 +36,7 @@ from tests.support.mutations import Mutation, mutations
 CONFIGURED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["twtop-mutants"]
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
 ENOUGH = 0.95
-LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 5.0
+LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 2.0
 """Tests that take more CPU time are left out: one alone, or together with the faster ones that call the function."""
 
 MOST_CPU_S = 60
