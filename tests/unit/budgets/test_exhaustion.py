@@ -92,11 +92,11 @@ def test_every_budget_is_filled_by_its_own() -> None:
         live=nothing,
         rates=Rates(nothing, growth, nothing, nothing, nothing, growth, np.full(3, FOREVER)),
         hold_s=np.full(3, WHEEL.longest_s),
-        capacity=np.array([79.0, 1e6, 78.0]),
+        capacity=np.array([79.0, 1e6, 79.1]),
         most_waiting=np.full(3, np.inf),
     )
     assert use.waiting.tolist() == [20, 9, 30]
-    assert full_in_s(use, WHEEL).tolist() == pytest.approx([6, NEVER, 4.9])
+    assert full_in_s(use, WHEEL).tolist() == pytest.approx([6, NEVER, 8.01])
 
 
 @pytest.mark.parametrize(("live", "expected"), [(49, NEVER), (50, 0), (51, 0)])
@@ -142,12 +142,14 @@ def test_the_limit_of_buckets_leaves_no_more_time_wait_than_there_are() -> None:
 def test_a_trend_fills_what_the_load_leaves_however_long_it_takes(buckets: float, expected: float) -> None:
     """One more each second; 62 of 200 ports are of a steady load, or 10 where there are no more buckets."""
     assert full_in(capacity=200, closing=1, growth=1, trend=1, buckets=buckets) == expected
+    assert full_in(capacity=200, closing=1, growth=0.5, trend=0.5, buckets=buckets) == 2 * expected
 
 
 def test_growth_that_is_no_trend_fills_nothing_after_the_minute() -> None:
     assert full_in(capacity=200, growth=1) == NEVER
     assert full_in(capacity=62, growth=1) == 63
     assert full_in(capacity=62.1, growth=1) == NEVER
+    assert full_in(capacity=31, growth=0.5) == NEVER  # it would be after 64 s
 
 
 def test_a_trend_tells_nothing_of_the_first_minute() -> None:

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.port_reading import PortReading, described
-from tests.support.sock_diag_dump import Block, many
+from tests.support.port_reading import PortReading, analyse, described
+from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
 from twtop.budgets.rates import Rates
 from twtop.dump.reading import RecentDumps
 from twtop.dump.timer_wheel import Wheel
+from twtop.sources.decode import decode
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
@@ -199,6 +200,49 @@ def test_every_destination_is_compared_with_itself() -> None:
         recent.keep(seen.summary())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budgets.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
+
+
+def overflowing(lost_per_s: float, since: int, until: int, seconds: int, counts: bool = True) -> list[list[float]]:
+    """New connections per second of two destinations, in each second of a load that finds too few buckets for a while.
+
+    Of 40 TIME_WAIT per second three in four are to the first one. `counts` says whether the kernel counts the others.
+    """
+    recent, seen = RecentDumps(), []
+    for second in range(seconds):
+        age = np.arange(0, 60, 1 / 40)[::-1]
+        first = np.arange(len(age)) % 4 > 0
+        blocks = [
+            many("10.0.0.1", remote, "TIME_WAIT", lports=LOW + np.arange(rows.sum()), remaining=60 - age[rows])
+            for remote, rows in (("10.0.0.5:443", first), ("10.0.0.6:443", ~first))
+        ]
+        lost = int(lost_per_s * min(max(second - since, 0), until - since)) + 7_000
+        files = {} if counts else {"net/netstat": None}
+        sample = make_sample(
+            *blocks, at=second, counters={"TCPTimeWaitOverflow": lost}, files=files, port_range=(LOW, HIGH), tw_reuse=0
+        )
+        found = analyse(decode(sample), recent.before(1000 + second))
+        recent.keep(found.summary())
+        rows = [found.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
+        seen.append([float(found.budgets.new_per_s[row]) for row in rows if row is not None])
+    return seen
+
+
+def test_closes_that_find_no_bucket_are_asked_for_too() -> None:
+    """Another 20 per second, of which each destination has its part."""
+    seen = overflowing(20, since=0, until=100, seconds=16)
+    assert seen[0] == pytest.approx([30, 10], rel=0.02)
+    assert seen[4:] == [pytest.approx([45, 15], rel=0.02)] * 12
+
+
+def test_an_overflow_that_begins_or_ends_is_noticed_within_seconds() -> None:
+    seen = overflowing(200, since=12, until=30, seconds=46)
+    assert seen[:13] == [pytest.approx([30, 10], rel=0.02)] * 13
+    assert seen[16:30] == [pytest.approx([180, 60], rel=0.1)] * 14
+    assert seen[34:] == [pytest.approx([30, 10], rel=0.02)] * 12
+
+
+def test_without_the_counter_an_overflow_is_not_seen() -> None:
+    assert overflowing(200, since=0, until=100, seconds=6, counts=False)[-1] == pytest.approx([30, 10], rel=0.02)
 
 
 @dataclass(frozen=True, slots=True)
