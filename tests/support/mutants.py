@@ -19,7 +19,7 @@ import sys
 import time
 import tomllib
 import traceback
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from cProfile import Profile
 from dataclasses import dataclass
@@ -42,7 +42,8 @@ LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 2.0
 MOST_CPU_S = 60
 MOST_MEMORY = 4 << 30
 
-SURVIVED, KILLED, BROKEN = range(3)
+SURVIVED, BROKEN, FIRST, NO_END = 0, 1, 2, 255
+"""How the process of a fault exits: no test failed, the fault cannot be tried, the first test failed, or none ended."""
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ class Session:
         if failed := [item.nodeid for item, run in zip(items, runs, strict=True) if not run.passed]:
             raise pytest.UsageError(f"these fail without a fault: {', '.join(failed)}")
         tried = [(path, mutation) for path in self._paths for mutation in self._mutations[path]]
-        for done, (path, mutation, killed) in enumerate(_judged(tried, items, runs), 1):
+        for done, (path, mutation, killed) in enumerate(Trials(items, runs).judge(tried), 1):
             if not killed:
                 self._survived[path].append(mutation)
                 print(f"{path}:{mutation.line} survived: {mutation.key}", flush=True)
@@ -179,44 +180,54 @@ def _in_fork(work: Callable[[], T]) -> T:
     return result
 
 
-def _judged(
-    tried: list[tuple[str, Mutation]], items: list[pytest.Item], runs: list[Run]
-) -> Iterator[tuple[str, Mutation, bool]]:
-    """Each fault, and whether a test noticed it; as many at a time as there are processors."""
-    waiting, running = iter(tried), {}
-    while True:
-        for path, mutation in waiting:
-            tests = _tests(path, mutation, items, runs)
-            if not tests:
-                yield path, mutation, False
-                continue
-            running[_fork(path, mutation, tests)] = path, mutation
-            if len(running) >= (os.cpu_count() or 1):
-                break
-        if not running:
-            return
-        pid, status = os.wait()
-        path, mutation = running.pop(pid)
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == BROKEN:
-            raise pytest.UsageError(f"{path}: cannot be tried: {mutation.key}")
-        yield path, mutation, status != SURVIVED
+class Trials:
+    """Runs the tests on faults, as many at a time as there are processors."""
 
+    def __init__(self, items: list[pytest.Item], runs: list[Run]) -> None:
+        self._items, self._runs = items, runs
+        self._noticed: Counter[tuple[str, str, int]] = Counter()
+        """How many faults of a function, by path and qualified name, a test was the first to notice."""
 
-def _tests(path: str, mutation: Mutation, items: list[pytest.Item], runs: list[Run]) -> list[pytest.Item]:
-    """The tests of this module that call the function, the fastest first."""
-    where, function = tuple(_tests_of(path)), (str(ROOT / path), mutation.function)
-    rated = [
-        (run.cpu_s, at)
-        for at, run in enumerate(runs)
-        if run.cpu_s <= LONGEST_TEST_S and function in run.called and items[at].nodeid.startswith(where)
-    ]
-    rated.sort()
-    spent = itertools.accumulate(cpu_s for cpu_s, _ in rated)
-    return [items[at] for (_, at), so_far in zip(rated, spent, strict=True) if so_far <= LONGEST_TESTS_S]
+    def judge(self, tried: list[tuple[str, Mutation]]) -> Iterator[tuple[str, Mutation, bool]]:
+        """Each fault, and whether a test noticed it."""
+        waiting, running = iter(tried), {}
+        while True:
+            for path, mutation in waiting:
+                tests = self._tests(path, mutation)
+                if not tests:
+                    yield path, mutation, False
+                    continue
+                running[_fork(path, mutation, [self._items[at] for at in tests])] = path, mutation, tests
+                if len(running) >= (os.cpu_count() or 1):
+                    break
+            if not running:
+                return
+            pid, status = os.wait()
+            path, mutation, tests = running.pop(pid)
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else NO_END
+            if code == BROKEN:
+                raise pytest.UsageError(f"{path}: cannot be tried: {mutation.key}")
+            if FIRST <= code < FIRST + len(tests):
+                self._noticed[path, mutation.function, tests[code - FIRST]] += 1
+            yield path, mutation, code != SURVIVED
+
+    def _tests(self, path: str, mutation: Mutation) -> list[int]:
+        """The module's tests that call the function: first what noticed more of its faults, then the fastest."""
+        where, function = tuple(_tests_of(path)), (str(ROOT / path), mutation.function)
+        rated = [
+            (run.cpu_s, at)
+            for at, run in enumerate(self._runs)
+            if run.cpu_s <= LONGEST_TEST_S and function in run.called and self._items[at].nodeid.startswith(where)
+        ]
+        rated.sort()
+        spent = itertools.accumulate(cpu_s for cpu_s, _ in rated)
+        chosen = [at for (_, at), so_far in zip(rated, spent, strict=True) if so_far <= LONGEST_TESTS_S]
+        return sorted(chosen, key=lambda at: -self._noticed[path, mutation.function, at])
 
 
 def _fork(path: str, mutation: Mutation, tests: list[pytest.Item]) -> int:
-    """Run the tests on the fault in a process of its own; its status is not 0 if one fails, or does not end."""
+    """Run the tests on the fault in a process of its own. Its status is SURVIVED, or FIRST and the number of the test
+    that fails."""
     if pid := os.fork():
         return pid
     status = BROKEN
@@ -227,11 +238,12 @@ def _fork(path: str, mutation: Mutation, tests: list[pytest.Item]) -> int:
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        status = KILLED
-        if not any(report.failed for item in tests for report in runtestprotocol(item, log=False)):
-            status = SURVIVED
+        status = NO_END
+        failed = (any(report.failed for report in runtestprotocol(item, log=False)) for item in tests)
+        number = next((number for number, fails in enumerate(failed) if fails), None)
+        status = SURVIVED if number is None else min(FIRST + number, NO_END)
     except BaseException:
-        if status is BROKEN:
+        if status == BROKEN:
             traceback.print_exc()
     finally:
         os._exit(status)

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
-from twtop.model import Direction, TcpState, Timer
+from twtop.model import Direction, TcpState, Timer, Timestamps
 
 LOW, HIGH = 40_000, 40_099
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
@@ -205,6 +206,59 @@ def test_a_full_budget_is_full_now() -> None:
     assert (full["pressure"], full["full_in_s"], full["probes_per_connect"]) == (1, 0, 101)
     reusable = budget(connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30), tw_reuse=1)
     assert (reusable["pressure"], reusable["full_in_s"]) == (0, np.inf)
+
+
+def left(*blocks: Block, high: int = HIGH, peers: Timestamps = Timestamps.USED, tw_reuse: int = 1) -> dict[str, float]:
+    """What is left of the destination's budget, and what connect() may take over."""
+    reading = described(*blocks, port_range=(LOW, high), peers=peers, tw_reuse=tw_reuse)
+    at, names = known(reading.find(DESTINATION)), ("reusable", "reusable_at_most", "left_at_least", "left_at_most")
+    return {name: float(getattr(reading.budgets, name)[at]) for name in names}
+
+
+def test_what_is_left_is_a_range_where_the_peers_timestamps_are_unknown() -> None:
+    """Twenty are old enough; five are not."""
+    waiting = [connections(*range(LOW, LOW + 40, 2), state="TIME_WAIT", remaining=30)]
+    waiting += [connections(*range(LOW + 1, LOW + 10, 2), state="TIME_WAIT", remaining=59.5)]
+    used, unknown, not_used = (
+        left(*waiting, peers=each) for each in (Timestamps.USED, Timestamps.UNKNOWN, Timestamps.NOT_USED)
+    )
+    assert [*used.values()] == [20, 20, 95, 95]
+    assert [*unknown.values()] == pytest.approx([np.nan, 20, 75, 95], nan_ok=True)
+    assert [*not_used.values()] == [0, 0, 75, 75]
+
+
+@pytest.mark.parametrize("peers", [Timestamps.USED, Timestamps.UNKNOWN])
+def test_without_timers_nobody_knows_which_time_wait_are_old_enough(peers: Timestamps) -> None:
+    silent = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 40, 2), timer=0)
+    assert [*left(silent, peers=peers).values()] == pytest.approx([np.nan, 20, 80, 100], nan_ok=True)
+    assert [*left(silent, tw_reuse=0).values()] == [0, 0, 80, 80]
+
+
+def test_ports_that_others_may_have_bound_and_one_that_connect_may_skip_are_perhaps_not_left() -> None:
+    """A connection of unknown direction may be an accepted one, whose listener is gone."""
+    own, other = connections(40_000, 40_002), sock("10.0.0.1:40004", "10.0.1.1:50000")
+    assert [left(own, other)[name] for name in ("left_at_least", "left_at_most")] == [97, 98]
+    assert [left(own, other, high=HIGH + 1)[name] for name in ("left_at_least", "left_at_most")] == [97, 99]
+    assert left(own, high=HIGH + 1)["left_at_least"] == 98
+
+
+def test_only_a_full_budget_waits_for_a_port() -> None:
+    """With reuse it is not full, though all its ports are taken."""
+    all_ports = connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30)
+    some = connections(*range(LOW, HIGH), state="TIME_WAIT", remaining=30)
+    full, reused, one_left = (
+        described(block, port_range=(LOW, HIGH), tw_reuse=reuse).budgets
+        for block, reuse in ((all_ports, 0), (all_ports, 1), (some, 0))
+    )
+    assert [each.waits.tolist() for each in (full, reused, one_left)] == [[True], [False], [False]]
+    assert 30 < full.next_free_s[0] <= 32.048
+    assert np.isnan([reused.next_free_s[0], one_left.next_free_s[0]]).all()
+
+
+def test_it_is_immutable() -> None:
+    found = described(connections(40_000), port_range=(LOW, HIGH)).budgets
+    columns = (found.used, found.pressure, found.past_cliff, found.limit.full_at)
+    assert not any(column.flags.writeable for column in columns)
 
 
 def test_without_sockets_there_are_no_budgets() -> None:

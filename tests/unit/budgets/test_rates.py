@@ -16,6 +16,7 @@ from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
 from twtop.budgets.rates import Rates
 from twtop.dump.reading import RecentDumps
 from twtop.dump.timer_wheel import Wheel
+from twtop.model import Timestamps
 from twtop.sources.decode import decode
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
@@ -202,6 +203,44 @@ def test_every_destination_is_compared_with_itself() -> None:
     assert [float(seen.budgets.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
 
 
+TAKEN_OVER = many("10.0.0.5:80", state="LISTEN")
+
+
+@pytest.mark.parametrize(
+    ("tw_reuse", "peers", "inbound", "told"),
+    [
+        (1, Timestamps.USED, False, True),
+        (1, Timestamps.UNKNOWN, False, True),
+        (0, Timestamps.USED, True, True),
+        (0, Timestamps.USED, False, False),
+    ],
+    ids=["reuse", "perhaps reuse", "accepted", "without reuse"],
+)
+def test_where_time_wait_are_taken_over_those_that_have_just_begun_tell_the_rate(
+    tw_reuse: int, peers: Timestamps, inbound: bool, told: bool
+) -> None:
+    """Of 50 per second a fifth ends early in each second. Where none can be taken over, no more were there."""
+    recent, number = RecentDumps(), np.arange(3000)
+    for second in range(8):
+        age = (number + 0.5) / 50
+        age = age[number * 0.618 % 1 < np.exp(-age / 5)]
+        ports = LOW + np.arange(len(age))
+        ends = ("10.0.0.5:80", "10.0.0.1") if inbound else ("10.0.0.1", "10.0.0.5:443")
+        waiting = many(*ends, "TIME_WAIT", **{"rports" if inbound else "lports": ports}, remaining=60 - age)
+        seen = described(
+            *([TAKEN_OVER] if inbound else []),
+            waiting,
+            at=second,
+            recent=recent.before(1000 + second),
+            port_range=(LOW, HIGH),
+            tw_reuse=tw_reuse,
+            peers=peers,
+        )
+        recent.keep(seen.summary())
+    (per_s,) = seen.budgets.new_per_s
+    assert per_s == pytest.approx(45.5, abs=2) if told else per_s < 40
+
+
 def overflowing(lost_per_s: float, since: int, until: int, seconds: int, counts: bool = True) -> list[list[float]]:
     """New connections per second of two destinations, in each second of a load that finds too few buckets for a while.
 
@@ -235,10 +274,10 @@ def test_closes_that_find_no_bucket_are_asked_for_too() -> None:
 
 
 def test_an_overflow_that_begins_or_ends_is_noticed_within_seconds() -> None:
-    seen = overflowing(200, since=12, until=30, seconds=46)
-    assert seen[:13] == [pytest.approx([30, 10], rel=0.02)] * 13
-    assert seen[16:30] == [pytest.approx([180, 60], rel=0.1)] * 14
-    assert seen[34:] == [pytest.approx([30, 10], rel=0.02)] * 12
+    seen = overflowing(200, since=4, until=14, seconds=24)
+    assert seen[:5] == [pytest.approx([30, 10], rel=0.02)] * 5
+    assert seen[8:15] == [pytest.approx([180, 60], rel=0.1)] * 7
+    assert seen[18:] == [pytest.approx([30, 10], rel=0.02)] * 6
 
 
 def test_without_the_counter_an_overflow_is_not_seen() -> None:
