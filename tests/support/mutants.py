@@ -1,8 +1,8 @@
 """How many faults of the code the unit tests notice: `make mutants`, with ARGS="filter timer_wheel" for some modules.
 
 pytest collects the tests once. Each fault gets a fork of that process, which puts the faulty code into the function and
-runs the tests that call it, the fastest first, until one fails. The tests of a module are those of its package in
-tests/unit and its own doctests. Those that take longer than half a second are left out.
+runs the tests that call it, the fastest first, until one fails. The tests of a module are its doctests and
+the files of tests/unit that mirror it. Those that take longer than half a second are left out.
 
 What no test can notice stands in tests/equivalent_mutants.toml, with the reason.
 """
@@ -76,8 +76,10 @@ def _paths() -> list[str]:
 
 
 def _tests_of(path: str) -> list[str]:
-    """Where the tests of a module are: its doctests, and the folder that mirrors its package."""
-    return [path, (Path("tests/unit") / Path(path).relative_to("twtop").parent).as_posix()]
+    """Where the tests of a module are: its doctests, the files that mirror it, and those that are configured."""
+    folder, stem = Path("tests/unit") / Path(path).relative_to("twtop").parent, Path(path).stem
+    mirrors = sorted(each.relative_to(ROOT).as_posix() for each in (ROOT / folder).glob(f"test_{stem}*.py"))
+    return [path, *mirrors, *CONFIGURED["tests"].get(path, [])]
 
 
 class Session:
@@ -213,11 +215,11 @@ class Trials:
 
     def _tests(self, path: str, mutation: Mutation) -> list[int]:
         """The module's tests that call the function: first what noticed more of its faults, then the fastest."""
-        where, function = tuple(_tests_of(path)), (str(ROOT / path), mutation.function)
+        where, function = _tests_of(path), (str(ROOT / path), mutation.function)
         rated = [
             (run.cpu_s, at)
             for at, run in enumerate(self._runs)
-            if run.cpu_s <= LONGEST_TEST_S and function in run.called and self._items[at].nodeid.startswith(where)
+            if run.cpu_s <= LONGEST_TEST_S and function in run.called and self._items[at].nodeid.split("::")[0] in where
         ]
         rated.sort()
         spent = itertools.accumulate(cpu_s for cpu_s, _ in rated)
