@@ -11,7 +11,7 @@ import numpy as np
 
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
 from twtop.budgets.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.budgets.limit import Limit, find_limit, freed, is_full_now, with_unseen_demand
+from twtop.budgets.limit import Limit, find_limit, freed, full_still, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
 from twtop.dump.reading import BudgetState, Reading
@@ -57,7 +57,6 @@ class BindFirst:
     max_per_s: Floats
     full_in_s: Floats
     is_full: Mask
-    is_now: Mask
     waits: Mask
     limit: Limit
     next_free_s: Floats
@@ -139,6 +138,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     free_everywhere = int(np.count_nonzero(reading.ports.unreserved & ~in_use))
     address_of_socket = np.append(of_destination, np.int32(-1))[destinations.code]
     left = capacity - used
+    still = holds & full_still(budget.limit, left.astype(np.float64), budget.new_per_s, reading.wheel.step_s)
     return BindFirst(
         names=names,
         local=local,
@@ -155,10 +155,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
         live=live,
         new_per_s=budget.new_per_s,
         max_per_s=budget.max_per_s,
-        full_in_s=(full_in_s := np.where(has_just_begun, np.nan, budget.full_in_s)),
+        full_in_s=np.where(still, 0.0, np.where(has_just_begun, np.nan, budget.full_in_s)),
         is_full=is_full,
-        is_now=holds
-        & is_full_now(budget.limit, full_in_s, left.astype(np.float64), budget.new_per_s, reading.wheel.step_s),
         waits=is_full & ~(budget.next_free_s <= reading.wheel.step_s),
         limit=budget.limit,
         next_free_s=np.where(is_full, budget.next_free_s, np.nan),
@@ -260,8 +258,12 @@ def _budget(
     """
     sockets, wheel, count = reading.snapshot.sockets, reading.wheel, len(names)
     age_ms, left_ms = reading.age_ms[waiting], sockets.timer_ms[waiting]
-    rates, limit = measure_rates(reading, owner, age_ms, names, live), find_limit(reading, names, is_full)
-    rates = with_unseen_demand(rates, limit, reading, names, owner, age_ms)
+    rates, left = (
+        measure_rates(reading, owner, age_ms, names, live),
+        capacity - live - np.bincount(owner, minlength=count),
+    )
+    limit = find_limit(reading, names, is_full, left)
+    rates = with_unseen_demand(rates, limit, owner, age_ms)
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
     hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
     room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)

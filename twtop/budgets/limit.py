@@ -24,31 +24,39 @@ class Limit:
     """Of each budget: (budgets,). `full_at` is when it was last known to be full, in seconds of the monotonic clock,
     −∞ for never. `lately` masks those that were full within the last minute. `seen_s` is for how many seconds the
     demand can be seen: since the budget was full, where nobody counts what fails, else for ever (∞). `unseen` masks
-    those where it cannot be seen yet.
+    those where it cannot be seen: they were full a moment ago, or may be full again between two dumps. `asked_per_s` is
+    the demand that the last dump knew, NaN for unknown.
     """
 
     full_at: Floats
     lately: Mask
     seen_s: Floats
     unseen: Mask
+    asked_per_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)))
 
 
 def find_limit(
-    reading: Reading, names: Names, is_full: Mask, failed: Refused | None = None, binds: Mask | None = None
+    reading: Reading,
+    names: Names,
+    is_full: Mask,
+    left: Floats,
+    failed: Refused | None = None,
+    binds: Mask | None = None,
 ) -> Limit:
     """When each budget was full: by this dump, by those before it, and by the connects that `failed`.
 
-    `names` and `is_full` are (budgets,), and so is `binds`, which masks those whose client binds first: nobody can
-    count a bind() that fails. `failed` is None where nobody counts.
+    `names`, `is_full` and `left`, the ports that are free, are (budgets,), and so is `binds`, which masks those whose
+    client binds first: nobody can count a bind() that fails. `failed` is None where nobody counts.
     """
     now = reading.snapshot.mono
-    full_at = np.where(is_full, now, -np.inf)
+    full_at, asked_per_s = np.where(is_full, now, -np.inf), np.full(len(names), np.nan)
     if reading.recent:
         last = reading.recent[-1]
         full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
+        asked_per_s = last.of(last.asked_per_s, names, missing=np.nan)
     if failed is not None:
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
         certain = (failed.last_60s > 0) & ~failed.is_shared
@@ -56,7 +64,9 @@ def find_limit(
     seen_s = now - full_at
     if failed is not None and reading.failures is not None and reading.failures.counting:
         seen_s = np.full(len(names), np.inf) if binds is None else np.where(binds, seen_s, np.inf)
-    return Limit(full_at, now - full_at <= SECONDS, seen_s, seen_s <= SHORT_S)
+    lately, soon_taken = now - full_at <= SECONDS, _soon_taken(left, asked_per_s, reading.wheel.step_s)
+    unseen = (seen_s <= SHORT_S) | (np.isfinite(seen_s) & lately & soon_taken)
+    return Limit(full_at, lately, seen_s, unseen, asked_per_s)
 
 
 def full_lately(reading: Reading) -> Mask:
@@ -68,7 +78,7 @@ def full_lately(reading: Reading) -> Mask:
     return lately
 
 
-def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Names, code: Codes, age_ms: Codes) -> Rates:
+def with_unseen_demand(rates: Rates, limit: Limit, code: Codes, age_ms: Codes) -> Rates:
     """The same rates, but of the time in which the demand could be seen, and where it cannot, at least the last known
     one; NaN where that is unknown.
 
@@ -77,11 +87,8 @@ def with_unseen_demand(rates: Rates, limit: Limit, reading: Reading, names: Name
     rates = _since_full(rates, limit.seen_s, code, age_ms)
     if not limit.unseen.any():
         return rates
-    known = np.full(len(names), np.nan)
-    if reading.recent:
-        last = reading.recent[-1]
-        known = last.of(last.asked_per_s, names, missing=np.nan)
-    demand = np.where(np.isnan(known), _before_it_was_full(code, age_ms, len(names)), known)
+    known = limit.asked_per_s
+    demand = np.where(np.isnan(known), _before_it_was_full(code, age_ms, len(known)), known)
     lacking = np.where(limit.unseen, np.maximum(demand - rates.new, 0.0), 0.0)
     return replace(
         rates,
@@ -117,13 +124,18 @@ def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
     return np.where(entered > 0, entered / SHORT_S, np.nan)
 
 
-def is_full_now(limit: Limit, full_in_s: Floats, left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
-    """Mask of the budgets without a port to spare: full, or full lately and with no more `left` than the demand takes
-    within some moves of the wheel.
+def full_still(limit: Limit, left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
+    """Mask of the budgets without a port to spare: full lately, and with no more `left` than the demand takes within
+    some moves of the wheel.
     """
+    return limit.lately & _soon_taken(left, asked_per_s, step_s)
+
+
+def _soon_taken(left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
+    """Mask of the budgets whose demand takes all that is left within some moves of the wheel."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        now: Mask = (full_in_s == 0) | (limit.lately & (left / asked_per_s <= MOVES * step_s))
-    return now
+        taken: Mask = left / asked_per_s <= MOVES * step_s
+    return taken
 
 
 def freed(code: Codes, free_in_s: Floats, runs_out_s: Floats, count: int) -> tuple[Floats, Floats]:

@@ -73,6 +73,17 @@ def test_once_ports_are_free_the_demand_is_what_is_seen() -> None:
     assert [unseen for _, unseen in said] == [True, True, True, False]
 
 
+def test_the_demand_is_unseen_while_it_may_take_all_that_is_free_between_two_dumps() -> None:
+    """At each move of the timer wheel some ports come free. Two moves take 4.2 s: 30/s take 126 ports in that time."""
+    run = Run()
+    for now in range(1, 12):
+        run.read(now, opened(now, 30))
+    held = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + SIZE - 120), remaining=8)
+    said = [asked(run.read(now, held)) for now in range(12, 30)]
+    assert [rate for rate, _ in said] == pytest.approx([30] * 18, rel=0.05)
+    assert [unseen for _, unseen in said] == [True] * 18
+
+
 def test_a_full_budget_tells_when_ports_come_free_and_how_fast() -> None:
     reading = Run().read(40, opened(40, 30))
     at = known(reading.find(ENDS))
