@@ -37,7 +37,7 @@ def test_a_budget_counts_all_destinations_of_its_address() -> None:
     """Twenty that wait to one, ten that are open to another."""
     found = binders(waiting(ODD[:20]), many(HERE, "10.0.0.6:443", lports=ODD[20:30]))
     assert (found.holds.tolist(), found.possible.tolist(), found.is_full.tolist()) == ([True], [False], [False])
-    assert (found.is_now.tolist(), found.waits.tolist()) == ([False], [False])
+    assert found.waits.tolist() == [False]
     assert (found.sockets.tolist(), found.destinations.tolist()) == ([30], [2])
     assert (found.ports.tolist(), found.waiting.tolist(), found.live.tolist()) == ([30], [20], [10])
     assert (found.capacity.tolist(), found.pressure.tolist()) == ([100], [0.3])
@@ -153,7 +153,7 @@ def test_a_full_budget_gets_a_port_back_when_the_last_socket_on_it_ends(order: i
     soon = many(HERE, SERVICE, "TIME_WAIT", lports=first[1:], remaining=35 + np.arange(49) / 10)
     late = waiting(second, remaining=50, remote="10.0.0.6:443")
     found = binders(*twice, soon, late, waiting(EVEN[:9], local=THERE))
-    assert (found.is_full.tolist(), found.is_now.tolist(), found.waits.tolist()) == ([True, False],) * 3
+    assert (found.is_full.tolist(), found.waits.tolist()) == ([True, False],) * 2
     assert (found.ports.tolist(), found.capacity.tolist()) == ([100, 9], [100, 100])
     assert found.full_in_s[0] == 0
     assert 30 < found.next_free_s[0] <= 30 + 2.048

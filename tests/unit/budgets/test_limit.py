@@ -9,6 +9,7 @@ from tests.support.counted_failures import counted
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
+from twtop.budgets.limit import Limit, freed, full_still
 from twtop.dump.failures import FailureHistory, Failures
 from twtop.dump.reading import RecentDumps
 
@@ -112,3 +113,84 @@ def test_what_fails_is_of_the_destination_that_was_full_lately() -> None:
     failures = history.advance(counted(1012.0, {(0xFFFF_0A00_0005, 10_115): 30}), 1012.0)
     found = run.read(12, freed, other, failures=failures).budgets
     assert sorted(found.failed_60s.tolist()) == [0, 30]
+
+
+STEP_S = 2.0
+
+
+def limit(lately: bool, full_at: float = 990) -> Limit:
+    nothing = np.array([math.nan])
+    return Limit(np.array([full_at]), np.array([lately]), np.array([10.0]), np.array([False]), nothing)
+
+
+@pytest.mark.parametrize(
+    ("lately", "left", "asked_per_s", "still"),
+    [
+        (True, 0, 5, True),
+        (True, 20, 5, True),  # gone within two moves of the wheel
+        (True, 21, 5, False),
+        (False, 0, 5, False),
+        (True, 0, 0, False),
+        (True, 5, 0, False),
+        (True, 5, math.nan, False),
+    ],
+)
+def test_a_budget_is_full_still_while_its_free_ports_do_not_outlast_two_moves_of_the_wheel(
+    lately: bool, left: float, asked_per_s: float, still: bool
+) -> None:
+    assert full_still(limit(lately), np.array([left]), np.array([asked_per_s]), STEP_S).tolist() == [still]
+
+
+def ports_freed(*seconds: tuple[int, float, float], count: int = 2) -> list[list[float]]:
+    """(seconds until the next port, ports per second) of each budget; `seconds` are (budget, free in, runs out in)."""
+    code, free_in_s, runs_out_s = (np.array(column) for column in zip(*seconds, strict=True))
+    found = freed(code.astype(np.int32), free_in_s.astype(float), runs_out_s.astype(float), count)
+    return np.transpose(found).tolist()
+
+
+def test_the_next_port_comes_free_with_the_first_move_and_then_as_fast_as_timers_run_out() -> None:
+    found = ports_freed((0, 3, 2.5), (0, 3, 2), (0, 5, 4), (1, 7, 6), (0, 5, 4.5), (1, 9, 8))
+    assert found == [[3, pytest.approx(3 / 2.5)], [7, 0.5]]
+
+
+def test_only_the_ten_seconds_after_the_first_tell_how_fast() -> None:
+    assert ports_freed((0, 3, 2), (0, 13, 12), (0, 15, 12.001))[0] == [3, 0.1]
+
+
+def test_how_fast_is_unknown_if_all_run_out_at_once_or_none_does() -> None:
+    assert ports_freed((0, 3, 2), (0, 3, 2)) == [
+        [3, pytest.approx(math.nan, nan_ok=True)],
+        [pytest.approx(math.nan, nan_ok=True)] * 2,
+    ]
+
+
+def test_the_demand_before_it_was_full_is_that_of_the_three_seconds_before_its_youngest_time_wait() -> None:
+    """Its youngest are of 20 s ago: 40 in the 3 s before, and 60 in the 3 s before those."""
+    ports = LOW + np.arange(SIZE)
+    left = np.concatenate([[40.0] * 1, [37.004] * 39, [37.0] * 60, [5.0] * (SIZE - 100)])
+    full = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=left)
+    assert asked(Run().read(40, full)) == (pytest.approx(40 / 3), True)
+
+
+def test_once_it_is_no_more_full_only_the_time_since_then_tells_the_demand() -> None:
+    """Sixty a second until it was full at 5 s, and 2 per second since 15 s, when most of the ports came free."""
+    run, moment = Run(), np.arange(SIZE) / 60
+    for now in (4.9, 5.1, 10.0, 15.0):
+        block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=LOW + np.arange(SIZE), remaining=60 + moment - now)
+        before = moment <= now
+        run.read(now, block[before])
+    said = []
+    for now in (17.0, 18.0, 18.5, 25.0):
+        late = np.arange(15, now, 0.5)
+        remaining = np.concatenate([60 + moment[280:] - now, 60 + late - now])
+        ports = LOW + np.concatenate([np.arange(280, SIZE), np.arange(len(late))])
+        block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=remaining)
+        said.append(asked(run.read(now, block)))
+    assert [unseen for _, unseen in said] == [True, True, False, False]
+    assert [rate for rate, _ in said] == pytest.approx([60, 60, 2, 2], rel=0.15)
+
+
+def test_limits_are_immutable() -> None:
+    found = limit(True)
+    columns = (found.full_at, found.lately, found.seen_s, found.unseen, found.asked_per_s)
+    assert not any(column.flags.writeable for column in columns)
