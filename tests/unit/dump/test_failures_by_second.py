@@ -71,3 +71,32 @@ def test_what_came_too_fast_to_keep_its_address_is_in_the_second_of_its_reading(
     history = FailureHistory()
     advance(history, 102.5, per_s=2, lost=40)
     assert last(advance(history, 103.5), 1) == [42]
+
+
+def test_the_first_second_that_is_remembered_has_its_count() -> None:
+    history = FailureHistory()
+    advance(history, 102.0, per_s=5, seconds=2)
+    assert last(advance(history, 340.0), REMEMBERED)[:2] == [5, 5]
+    assert last(advance(history, 341.0), REMEMBERED)[:2] == [5, None]
+
+
+def test_a_first_second_that_was_counted_in_part_is_unknown() -> None:
+    history = FailureHistory()
+    advance(history, 100.5, since=90.0)
+    assert last(known(history.advance(None, 340.0)), REMEMBERED) == [None] * REMEMBERED
+    assert last(known(history.advance(None, 339.0)), REMEMBERED)[:2] == [0, None]
+
+
+def test_a_reading_after_exactly_a_minute_leaves_no_gap() -> None:
+    history = FailureHistory()
+    advance(history, 102.5)
+    assert last(advance(history, 162.5), 62) == [0] * 62
+
+
+def test_what_is_older_is_forgotten() -> None:
+    """A run of days keeps no more than what it tells."""
+    history = FailureHistory()
+    for minute in range(20):
+        advance(history, 100.0 + 90 * minute, per_s=1, seconds=50)
+    assert len(history._seconds._counts) <= REMEMBERED
+    assert len(history._seconds._spans) <= REMEMBERED / 90 + 1

@@ -86,6 +86,19 @@ def test_only_the_newest_services_are_remembered(monkeypatch: pytest.MonkeyPatch
     assert sum(of(known, seen(port, None)) is USED for port in ports.tolist()) == 20
 
 
+def test_of_services_that_were_not_seen_again_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reuse, "MOST_SERVICES", 80)
+
+    def some(first: int, count: int) -> Block:
+        block = many("10.0.0.1", "10.0.0.5", lports=40_000 + np.arange(count), rports=first + np.arange(count))
+        return with_attributes(block, tcp_info(True))
+
+    known = learned((0, [some(1, 60)]), (1, [some(1001, 30)]), (2, [some(2001, 30)]))
+    kept = [sum(of(known, seen(first + each, None)) is USED for each in range(count))
+            for first, count in ((1, 60), (1001, 30), (2001, 30))]  # fmt: skip
+    assert kept == [20, 30, 30]
+
+
 def judged(
     *blocks: Block, tw_reuse: int | None = 1, timestamps: int | None = 1, peers: Timestamps = USED
 ) -> list[tuple[bool, bool, bool]]:
