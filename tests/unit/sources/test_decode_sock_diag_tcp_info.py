@@ -53,11 +53,25 @@ def test_only_who_has_heard_the_peer_knows(state: str) -> None:
     assert decoded(tcp_info(False), state=state) is (UNKNOWN if state in deaf else NOT_USED)
 
 
+@pytest.mark.parametrize(("length", "expected"), [(104, USED), (103, UNKNOWN)])
+def test_an_older_tcp_info_is_shorter(length: int, expected: Timestamps) -> None:
+    assert decoded(attribute(INET_DIAG_INFO, bytes(5) + b"\1" + bytes(length - 6))) is expected
+
+
+def test_the_first_tcp_info_counts() -> None:
+    assert decoded(tcp_info(True), tcp_info(False)) is USED
+
+
+def test_an_attribute_may_be_empty() -> None:
+    assert decoded(attribute(99, b""), tcp_info(True)) is USED
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         [attribute(INET_DIAG_INFO, bytes(8)), bytes(200)],  # too short, and then nothing that could be an attribute
         [bytes(248)],
+        [b"\3\0\1\0", tcp_info(True)],  # shorter than its own header
         [b"\xff\xff\2\0" + bytes(248)],  # longer than its message
         [MARK[:4], b"\3\0\2\0" + bytes(240)],
     ],
