@@ -42,6 +42,15 @@ def test_a_dump_that_is_cut_off_is_an_error(cut: int) -> None:
         decode_listener_drops((listener(7, memory(12)) * 2)[:-cut])
 
 
+def test_the_last_message_may_be_without_attributes() -> None:
+    assert decode_listener_drops(encode(sock("10.0.0.1:80", state="LISTEN"))) == {}
+
+
+def test_a_message_that_is_shorter_than_a_socket_is_an_error() -> None:
+    with pytest.raises(CollectError, match="no message at byte 0 of 128"):
+        decode_listener_drops(struct.pack("=I", 84) + listener(7, memory(12))[4:])
+
+
 @given(st.binary(max_size=300), st.integers(0, 128))
 def test_no_bytes_are_a_surprise(noise: bytes, at: int) -> None:
     dump = listener(7, memory(12))

@@ -138,6 +138,12 @@ def test_a_snapshot_without_any_does_not_know() -> None:
     assert decode(make_sample()).failed_connects is None
 
 
+def test_columns_are_immutable() -> None:
+    counted = columns(head("10.0.0.5"))
+    found = (counted.hi, counted.lo, counted.device, counted.tenth, counted.count)
+    assert not any(column.flags.writeable for column in found)
+
+
 # What waits to be taken
 
 
