@@ -39,7 +39,9 @@ ENOUGH = 0.95
 LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 2.0
 """Tests that take more CPU time are left out: one alone, or together with the faster ones that call the function."""
 
-MOST_CPU_S = 60
+MOST_CPU_S, MOST_S = 8, 60
+"""What takes longer has lost its end: that is noticed too."""
+
 MOST_MEMORY = 4 << 30
 
 SURVIVED, BROKEN, FIRST, NO_END = 0, 1, 2, 255
@@ -234,6 +236,7 @@ def _fork(path: str, mutation: Mutation, tests: list[pytest.Item]) -> int:
         return pid
     status = BROKEN
     try:
+        signal.alarm(MOST_S)
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         _function(path, mutation.function).__code__ = mutation.code(str(ROOT / path))

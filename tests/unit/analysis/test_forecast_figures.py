@@ -53,7 +53,7 @@ def counts(
         np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)),
         None if left_out is None else np.array(left_out, np.int32),
     )
-    return known(found).tolist()
+    return [float(count) for count in known(found)]
 
 
 OLD = [61.0] * 100

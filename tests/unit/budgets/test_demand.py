@@ -119,7 +119,7 @@ def test_thirty_one_are_few_and_thirty_two_tell_how_even_the_load_is() -> None:
 
 def test_of_few_that_are_random_the_least_rate_is_four_deviations_lower() -> None:
     found = of_few(*[500] * 25)
-    assert (found[0], found[1]) == (2.5, pytest.approx(2.5 - 4 * 0.5))
+    assert found[:2] == pytest.approx((2.5, 2.5 - 4 * 0.5))
 
 
 def test_connects_that_fail_are_asked_for_as_those_that_close() -> None:

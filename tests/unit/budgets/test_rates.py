@@ -225,8 +225,10 @@ def test_where_time_wait_are_taken_over_those_that_have_just_begun_tell_the_rate
         age = (number + 0.5) / 50
         age = age[number * 0.618 % 1 < np.exp(-age / 5)]
         ports = LOW + np.arange(len(age))
-        ends = ("10.0.0.5:80", "10.0.0.1") if inbound else ("10.0.0.1", "10.0.0.5:443")
-        waiting = many(*ends, "TIME_WAIT", **{"rports" if inbound else "lports": ports}, remaining=60 - age)
+        if inbound:
+            waiting = many("10.0.0.5:80", "10.0.0.1", "TIME_WAIT", rports=ports, remaining=60 - age)
+        else:
+            waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=60 - age)
         seen = described(
             *([TAKEN_OVER] if inbound else []),
             waiting,
