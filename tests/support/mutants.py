@@ -1,8 +1,8 @@
 """How many faults of the code the unit tests notice: `make mutants`, with ARGS="filter timer_wheel" for some modules.
 
 pytest collects the tests once. Each fault gets a fork of that process, which puts the faulty code into the function and
-runs the tests that call it, the fastest first, until one fails. The tests of a module are its doctests and
-the files of tests/unit that mirror it. Those that take longer than half a second are left out.
+runs the tests that call it, the fastest first, until one fails. The tests of a module are its doctests and the files of
+tests/unit that mirror it. Those that take longer than half a second are left out.
 
 What no test can notice stands in tests/equivalent_mutants.toml, with the reason.
 """
@@ -40,7 +40,7 @@ LONGEST_TEST_S, LONGEST_TESTS_S = 0.5, 2.0
 """Tests that take more CPU time are left out: one alone, or together with the faster ones that call the function."""
 
 MOST_CPU_S, MOST_S = 8, 60
-"""What takes longer has lost its end: that is noticed too."""
+"""CPU and other time after which a fault is taken to keep its tests from ending, which is noticed too."""
 
 MOST_MEMORY = 4 << 30
 
@@ -67,6 +67,7 @@ def main(given: list[str]) -> int:
         return 2
     tests = sorted({each for path in paths for each in _tests_of(path)})
     session = Session(paths)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a fork would not have the other threads
     options = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
     failed = pytest.main([*options, "--hypothesis-profile", "mutants", *tests], plugins=[session])
     return int(failed) or session.report()
