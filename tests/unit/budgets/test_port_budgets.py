@@ -255,6 +255,21 @@ def test_only_a_full_budget_waits_for_a_port() -> None:
     assert np.isnan([reused.next_free_s[0], one_left.next_free_s[0]]).all()
 
 
+def test_ports_of_a_client_that_binds_first_count_for_its_destination_and_are_closed_to_others() -> None:
+    """bind() prefers the odd ones in a range that begins with an even one."""
+    binds = connections(*range(LOW + 1, LOW + 41, 2), state="TIME_WAIT", remaining=30)
+    other = many("10.0.0.2", "10.0.0.5:443", lports=range(LOW, LOW + 20, 2))
+    seen = described(binds, other, port_range=(LOW, HIGH))
+    rows = [known(seen.find((local, "10.0.0.5", 443))) for local in ("10.0.0.1", "10.0.0.2")]
+    assert [(seen.budgets.used[at], seen.budgets.capacity[at]) for at in rows] == [(20, 80), (10, 80)]
+
+
+def test_later_readings_are_told_what_no_timer_ends() -> None:
+    blocks = connections(*range(LOW, LOW + 20)), connections(*range(LOW + 50, LOW + 57), state="TIME_WAIT", remaining=9)
+    seen = described(*blocks, port_range=(LOW, HIGH))
+    assert seen.budgets.state(seen.reading.names).live.tolist() == [20]
+
+
 def test_it_is_immutable() -> None:
     found = described(connections(40_000), port_range=(LOW, HIGH)).budgets
     columns = (found.used, found.pressure, found.past_cliff, found.limit.full_at)
