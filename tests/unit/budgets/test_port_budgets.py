@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.not_none import known
-from tests.support.port_reading import PortReading, described
-from tests.support.sock_diag_dump import Block, many, sock
+from tests.support.port_reading import PortReading, analyse, described
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.budgets.port_budgets import port_budgets
+from twtop.dump.reading import take_reading
 from twtop.model import Direction, TcpState, Timer, Timestamps
+from twtop.sources.decode import decode
 
 LOW, HIGH = 40_000, 40_099
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
@@ -268,6 +271,64 @@ def test_later_readings_are_told_what_no_timer_ends() -> None:
     blocks = connections(*range(LOW, LOW + 20)), connections(*range(LOW + 50, LOW + 57), state="TIME_WAIT", remaining=9)
     seen = described(*blocks, port_range=(LOW, HIGH))
     assert seen.budgets.state(seen.reading.names).live.tolist() == [20]
+
+
+@pytest.mark.parametrize(
+    ("even", "odd", "probes"), [(1, 0, 51 / 50), (49, 0, 51 / 2), (50, 0, 51), (50, 10, 50 + 51 / 41), (50, 50, 101)]
+)
+def test_the_ports_that_a_connect_tries(even: int, odd: int, probes: float) -> None:
+    """Of 50 with one free about half, and past the cliff all of them and some of the other 50."""
+    taken = [*range(LOW, LOW + 2 * even, 2), *range(LOW + 1, LOW + 1 + 2 * odd, 2)]
+    assert budget(connections(*taken))["probes_per_connect"] == pytest.approx(probes)
+
+
+def test_nothing_is_left_of_a_full_budget() -> None:
+    assert [*left(connections(*range(LOW, HIGH + 1)), tw_reuse=0).values()] == [0, 0, 0, 0]
+
+
+def test_a_full_budget_gets_ports_back_as_its_timers_run_out() -> None:
+    """The first after 20 s and the next move of the wheel, ten per second from then on."""
+    waiting = many(
+        "10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, HIGH + 1), remaining=20 + np.arange(100) / 10
+    )
+    found = described(waiting, port_range=(LOW, HIGH)).budgets
+    assert 20 < found.next_free_s[0] <= 22.048
+    assert found.freed_per_s == pytest.approx([10])
+
+
+def test_with_reuse_ports_come_back_once_they_are_older_than_the_delay() -> None:
+    """The oldest of 99 is 2.96 s old, and the delay is 10 s. A closed FIN_WAIT2 is never taken over."""
+    waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, HIGH), remaining=59 - np.arange(99) / 50)
+    closed = many("10.0.0.1", "10.0.0.5:443", "FIN_WAIT2", lports=[HIGH], timer=Timer.TIMEWAIT, remaining=1)
+    found = described(waiting, closed, port_range=(LOW, HIGH), tw_reuse=1, tw_reuse_delay=10_000).budgets
+    assert found.full_in_s.tolist() == [0]
+    assert 1 < found.next_free_s[0] <= 3.048
+    alone = described(waiting, connections(HIGH), port_range=(LOW, HIGH), tw_reuse=1, tw_reuse_delay=10_000).budgets
+    assert alone.next_free_s == pytest.approx([7.04])
+    assert alone.freed_per_s == pytest.approx([50])
+
+
+def test_without_the_port_range_only_what_is_used_is_known() -> None:
+    sample = make_sample(connections(40_000, 40_002), sock("10.0.0.1:80", state="LISTEN"), port_range=None)
+    found = port_budgets(take_reading(decode(sample)))
+    assert found.used.tolist() == [2]
+    assert np.isnan([found.capacity[0], found.probes_per_connect[0], found.left_at_most[0], found.full_in_s[0]]).all()
+    assert found.past_cliff.tolist() == [False]
+
+
+@pytest.mark.parametrize(("buckets", "fills"), [(4000, True), (2000, True), (1200, False)])
+def test_a_destination_has_its_part_of_the_buckets(buckets: int, fills: bool) -> None:
+    """Of 40 closed per second 30 are to it. 1860 at a time would fill 1000 ports, and so would 1500; 900 do not."""
+    age = np.arange(0, 20, 1 / 40)
+    first = np.arange(len(age)) % 4 > 0
+    blocks = [
+        many("10.0.0.1", remote, "TIME_WAIT", lports=LOW + np.arange(rows.sum()), remaining=60 - age[rows])
+        for remote, rows in (("10.0.0.5:443", first), ("10.0.0.6:443", ~first))
+    ]
+    sample = make_sample(*blocks, port_range=(LOW, LOW + 999), tw_reuse=0, max_tw_buckets=buckets)
+    seen = analyse(decode(sample))
+    full_in_s = seen.budgets.full_in_s[known(seen.find(DESTINATION))]
+    assert full_in_s == pytest.approx(400 / 30, rel=0.05) if fills else full_in_s == np.inf
 
 
 def test_it_is_immutable() -> None:
