@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.support.port_reading import PortReading, analyse, described
-from tests.support.sock_diag_dump import Block, make_sample, many
+from tests.support.port_reading import PortReading, described
+from tests.support.sock_diag_dump import Block, many
 from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
 from twtop.budgets.rates import Rates
 from twtop.dump.reading import RecentDumps
 from twtop.dump.timer_wheel import Wheel
-from twtop.model import Timestamps
-from twtop.sources.decode import decode
 
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
 LOW, HIGH = 10_000, 59_999
@@ -201,89 +199,6 @@ def test_every_destination_is_compared_with_itself() -> None:
         recent.keep(seen.summary())
     rows = [seen.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
     assert [float(seen.budgets.new_per_s[row]) for row in rows if row is not None] == pytest.approx([50, 0], abs=0.5)
-
-
-TAKEN_OVER = many("10.0.0.5:80", state="LISTEN")
-
-
-@pytest.mark.parametrize(
-    ("tw_reuse", "peers", "inbound", "told"),
-    [
-        (1, Timestamps.USED, False, True),
-        (1, Timestamps.UNKNOWN, False, True),
-        (0, Timestamps.USED, True, True),
-        (0, Timestamps.USED, False, False),
-    ],
-    ids=["reuse", "perhaps reuse", "accepted", "without reuse"],
-)
-def test_where_time_wait_are_taken_over_those_that_have_just_begun_tell_the_rate(
-    tw_reuse: int, peers: Timestamps, inbound: bool, told: bool
-) -> None:
-    """Of 50 per second a fifth ends early in each second. Where none can be taken over, no more were there."""
-    recent, number = RecentDumps(), np.arange(3000)
-    for second in range(8):
-        age = (number + 0.5) / 50
-        age = age[number * 0.618 % 1 < np.exp(-age / 5)]
-        ports = LOW + np.arange(len(age))
-        if inbound:
-            waiting = many("10.0.0.5:80", "10.0.0.1", "TIME_WAIT", rports=ports, remaining=60 - age)
-        else:
-            waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=60 - age)
-        seen = described(
-            *([TAKEN_OVER] if inbound else []),
-            waiting,
-            at=second,
-            recent=recent.before(1000 + second),
-            port_range=(LOW, HIGH),
-            tw_reuse=tw_reuse,
-            peers=peers,
-        )
-        recent.keep(seen.summary())
-    (per_s,) = seen.budgets.new_per_s
-    assert per_s == pytest.approx(45.5, abs=2) if told else per_s < 40
-
-
-def overflowing(lost_per_s: float, since: int, until: int, seconds: int, counts: bool = True) -> list[list[float]]:
-    """New connections per second of two destinations, in each second of a load that finds too few buckets for a while.
-
-    Of 40 TIME_WAIT per second three in four are to the first one. `counts` says whether the kernel counts the others.
-    """
-    recent, seen = RecentDumps(), []
-    for second in range(seconds):
-        age = np.arange(0, 60, 1 / 40)[::-1]
-        first = np.arange(len(age)) % 4 > 0
-        blocks = [
-            many("10.0.0.1", remote, "TIME_WAIT", lports=LOW + np.arange(rows.sum()), remaining=60 - age[rows])
-            for remote, rows in (("10.0.0.5:443", first), ("10.0.0.6:443", ~first))
-        ]
-        lost = int(lost_per_s * min(max(second - since, 0), until - since)) + 7_000
-        files = {} if counts else {"net/netstat": None}
-        sample = make_sample(
-            *blocks, at=second, counters={"TCPTimeWaitOverflow": lost}, files=files, port_range=(LOW, HIGH), tw_reuse=0
-        )
-        found = analyse(decode(sample), recent.before(1000 + second))
-        recent.keep(found.summary())
-        rows = [found.find(("10.0.0.1", remote, 443)) for remote in ("10.0.0.5", "10.0.0.6")]
-        seen.append([float(found.budgets.new_per_s[row]) for row in rows if row is not None])
-    return seen
-
-
-def test_closes_that_find_no_bucket_are_asked_for_too() -> None:
-    """Another 20 per second, of which each destination has its part."""
-    seen = overflowing(20, since=0, until=100, seconds=16)
-    assert seen[0] == pytest.approx([30, 10], rel=0.02)
-    assert seen[4:] == [pytest.approx([45, 15], rel=0.02)] * 12
-
-
-def test_an_overflow_that_begins_or_ends_is_noticed_within_seconds() -> None:
-    seen = overflowing(200, since=4, until=14, seconds=24)
-    assert seen[:5] == [pytest.approx([30, 10], rel=0.02)] * 5
-    assert seen[8:15] == [pytest.approx([180, 60], rel=0.1)] * 7
-    assert seen[18:] == [pytest.approx([30, 10], rel=0.02)] * 6
-
-
-def test_without_the_counter_an_overflow_is_not_seen() -> None:
-    assert overflowing(200, since=0, until=100, seconds=6, counts=False)[-1] == pytest.approx([30, 10], rel=0.02)
 
 
 @dataclass(frozen=True, slots=True)
