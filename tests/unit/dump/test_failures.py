@@ -212,3 +212,19 @@ def test_where_a_client_binds_first_nobody_knows_what_fails() -> None:
     assert not_none(found.bind_first).holds.all()
     assert np.isnan(found.budgets.failed_per_s).all()
     assert np.isnan(found.budgets.failed_60s).all()
+
+
+@pytest.mark.parametrize("seconds_ago", [0, 7, 59])
+def test_a_budget_was_full_when_a_connect_to_it_failed(seconds_ago: int) -> None:
+    """A single one, whatever is free now. Of another address nothing is told."""
+    reading = failing(1, *ports(443, used=5), seconds=[seconds_ago])
+    assert reading.budgets.limit.full_at.tolist() == [1000 - seconds_ago]
+    assert reading.budgets.limit.lately.tolist() == [True]
+    elsewhere = failing(1, *ports(443, used=5), seconds=[seconds_ago], to=B)
+    assert elsewhere.budgets.limit.full_at.tolist() == [-np.inf]
+    assert elsewhere.budgets.limit.lately.tolist() == [False]
+
+
+def test_nobody_knows_which_of_several_was_full_when_a_connect_failed() -> None:
+    reading = failing(1, *ports(443, 80, used=5), seconds=[7])
+    assert reading.budgets.limit.full_at.tolist() == [-np.inf] * 2
