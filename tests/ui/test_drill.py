@@ -21,7 +21,6 @@ async def drill(stage: Stage, sockets: str) -> None:
     """Open the selected peer, which has this many."""
     await stage.press("enter")
     await stage.until_shown(f"{sockets} sockets")
-    await stage.pilot.pause()
 
 
 def remaining(stage: Stage) -> list[float]:
