@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input
+from textual.widgets._toast import Toast
 
 from tests.support.built_frames import frame
 from tests.support.monitor_pilot import Stage, monitor, rows
@@ -37,9 +38,15 @@ async def saved(stage: Stage, key: str, folder: Path) -> Path:
     await stage.press(key)
     await stage.until_shown("Saved as")
     (new,) = set(folder.iterdir()) - before
-    painted = "".join(re.split(r"\s{2,}", stage.text))
-    assert new.name in painted.replace(" ", "").replace("\n", "")
+    await stage.until(lambda: new.name in told(stage), "its name")
     return new
+
+
+def told(stage: Stage) -> str:
+    """What is painted of a notice, without spaces: a long path may be broken anywhere."""
+    (toast,) = stage.app.screen.query(Toast)
+    lines = (strip.crop(toast.content_region.x, toast.content_region.right).text for strip in stage.strips)
+    return re.sub(r"\s", "", "".join([*lines][toast.content_region.y : toast.content_region.bottom]))
 
 
 def records(path: Path) -> list[dict[str, str]]:
