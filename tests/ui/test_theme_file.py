@@ -52,6 +52,13 @@ async def test_the_chosen_theme_comes_back(tmp_path: Path) -> None:
     assert [found.name for found in kept.path.parent.iterdir()] == ["theme"]
 
 
+def test_a_user_without_a_home_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert ThemeFile.of_user() is None
+
+
 async def test_nothing_is_written_until_one_is_chosen(tmp_path: Path) -> None:
     kept = ThemeFile(tmp_path / "twtop" / "theme")
     async with monitor(lab(), theme_file=kept) as stage:

@@ -25,8 +25,13 @@ class ThemeFile:
     path: Path
 
     @classmethod
-    def of_user(cls) -> "ThemeFile":
-        return cls(user_config_path("twtop") / "theme")
+    def of_user(cls) -> "ThemeFile | None":
+        """None where there is no folder for it: the user has no name and no HOME, as in some containers."""
+        try:
+            folder = user_config_path("twtop")
+        except RuntimeError:
+            return None
+        return cls(folder / "theme") if folder.is_absolute() else None
 
     def read(self, known: Container[str]) -> str | None:
         """The name in the file, None without a file. Raises ThemeFileError if it is none of the known names."""
