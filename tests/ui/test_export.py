@@ -1,6 +1,8 @@
 """The table as CSV and the screen as SVG, in new files of the working directory."""
 
 import csv
+import errno
+import os
 import re
 import resource
 import time
@@ -18,7 +20,7 @@ from tests.support.monitor_samples import CONNECTIONS, lab, owners
 from twtop.filter.parser import parse
 from twtop.frame.view import GroupBy, View
 from twtop.namespaces import NetnsListing
-from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, save_new
+from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, refusal, save_new
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 
@@ -163,6 +165,13 @@ async def test_a_folder_that_is_gone(folder: Path, monkeypatch: pytest.MonkeyPat
     async with monitor(lab(), size=(160, 40)) as stage:
         await stage.press("e")
         await stage.until_shown("Not saved: cannot write in the working directory: No")
+
+
+def test_what_to_do_is_told_where_it_helps(folder: Path) -> None:
+    forbidden, full = (refusal(OSError(number, os.strerror(number))) for number in (errno.EACCES, errno.ENOSPC))
+    told = f"Not saved: cannot write in {folder}: Permission denied. Start twtop in a directory that you may write to."
+    assert forbidden == told
+    assert full == f"Not saved: cannot write in {folder}: No space left on device."
 
 
 def named(host: str) -> str:

@@ -1,5 +1,6 @@
 """New files in the working directory, named after host and time. No file is overwritten."""
 
+import errno
 import re
 from datetime import datetime
 from itertools import count
@@ -10,6 +11,9 @@ from twtop.model import Snapshot
 from twtop.sanitize import printable
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+NOT_HERE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+"""Errors for which another directory is the way out."""
+
 LONGEST_HOST, LONGEST_PATH, MOST_NAMESAKES = 48, 400, 99
 
 
@@ -41,4 +45,5 @@ def refusal(error: OSError) -> str:
         where = printable(str(Path.cwd()), LONGEST_PATH)
     except OSError:
         where = "the working directory"
-    return f"Not saved: cannot write in {where}: {error.strerror}. Start twtop in a directory that you may write to."
+    advice = "Start twtop in a directory that you may write to." if error.errno in NOT_HERE else ""
+    return f"Not saved: cannot write in {where}: {error.strerror}. {advice}".rstrip()
