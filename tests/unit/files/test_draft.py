@@ -13,7 +13,6 @@ import pytest
 from tests.support.in_namespace import run_in_namespace
 from twtop.files import draft as module
 from twtop.files.draft import drafted, opened_folder
-from twtop.sources.netns import system_call
 
 CLONE_NEWNS, MS_PRIVATE, MS_REC = 0x2_0000, 1 << 18, 1 << 14
 
@@ -152,7 +151,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, write: Write) -> None
 
     def on_a_full_disk() -> None:
         libc, disk = ctypes.CDLL(None, use_errno=True), str(tmp_path).encode()
-        system_call("unshare", CLONE_NEWNS)
+        assert libc.unshare(CLONE_NEWNS) == 0
         assert libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) == 0
         assert libc.mount(b"tmpfs", disk, b"tmpfs", 0, b"size=64k") == 0
         if write is replaced:
