@@ -16,9 +16,9 @@ from pathlib import Path
 OWNERS_ALONE = 0o600
 """A table of sockets tells who talks to whom, and processes that other users do not see."""
 
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 WITHOUT_NAME: int | None = getattr(os, "O_TMPFILE", None)
-"""Linux alone has it."""
+"""Linux alone has it, and Windows no O_NOFOLLOW either."""
 
 NOT_SUPPORTED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS)
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -28,7 +28,7 @@ NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 @contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
     """The descriptor of a directory: it stays the same one, whatever takes its place meanwhile. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         yield descriptor
     finally:
@@ -92,7 +92,7 @@ def _opened(name: str, folder: int) -> tuple[int, str]:
     """(a new file, its name beside the others or empty)."""
     if WITHOUT_NAME is not None:
         try:
-            return os.open(".", WITHOUT_NAME | os.O_WRONLY | os.O_CLOEXEC, OWNERS_ALONE, dir_fd=folder), ""
+            return os.open(".", WITHOUT_NAME | os.O_WRONLY, OWNERS_ALONE, dir_fd=folder), ""
         except OSError as error:
             if error.errno not in NOT_SUPPORTED:
                 raise

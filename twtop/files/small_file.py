@@ -6,6 +6,9 @@ from pathlib import Path
 
 MOST_BYTES = 1 << 16
 
+AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+"""So that nobody waits for the writer of a FIFO. Windows has no such thing, and no FIFO in a folder."""
+
 KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a FIFO",
@@ -26,7 +29,7 @@ def read_small(path: str | Path, folder: int | None = None) -> str | None:
     """
     try:
         _refuse_other_kinds(os.stat(path, dir_fd=folder))  # to open a device or a FIFO would already do something
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=folder)
+        descriptor = os.open(path, os.O_RDONLY | AT_ONCE, dir_fd=folder)
         with os.fdopen(descriptor, "rb") as file:
             _refuse_other_kinds(os.fstat(descriptor))  # it may be another one by now
             content = file.read(MOST_BYTES + 1)
