@@ -21,6 +21,7 @@ Each room is a package; its own docstring names its files.
     sources     where Samples come from, and how they become Snapshots
     filter      the filter language: tree, text, and the sockets that a filter keeps
     processes   who holds which socket, and what is known of a process
+    files       files that users name or that are made for them: read with care, written whole or not at all
     share       manual page, completions and JSON Schema, for where a system keeps them
 
     model       sockets, states, limits, snapshots and owners: the words of all rooms

@@ -1,5 +1,6 @@
 """The process panel below the sockets: the process of the selected socket, and what is read of it."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -143,7 +144,7 @@ async def test_a_process_is_not_read_again_while_paused_or_hidden(key: str) -> N
         await stage.press(key)
         await stage.until(lambda: not stage.app.workers, "no worker")
         before = len(read.threads)
-        await stage.pilot.pause(0.1)  # ten times as long as from read to read
+        await asyncio.sleep(0.1)  # ten times as long as from read to read
         assert len(read.threads) == before
 
 
@@ -191,7 +192,7 @@ async def test_an_answer_that_comes_too_late_is_dropped() -> None:
         await stage.until_shown("nginx 10  descriptors")
         go.set()
         assert late.wait(30)
-        await stage.pilot.pause()
+        await stage.at_rest()
         panel = stage.monitor.query_one(ProcessPanel)
         assert panel.detail
         assert panel.detail.process == NGINX

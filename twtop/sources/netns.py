@@ -89,15 +89,17 @@ def refusal(target: NetnsTarget) -> str | None:
 
 
 def missing(target: NetnsTarget, inode: int) -> str | None:
-    """A line that says why no path of `target` leads to the namespace `inode` any more; None while one does."""
+    """A line that says why no path of `target` leads to the namespace `inode` any more; None while one does, or may."""
     others = False
     for path in target.paths:
         try:
             if os.stat(path).st_ino == inode:
                 return None
             others = True
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
             continue
+        except OSError:  # such as of a process that may not be looked into any more: nobody can tell
+            return None
     why = "another one has its place now" if others else target.how_gone
     return f"netns {target.name} is gone: {why}"
 
