@@ -116,6 +116,7 @@ WHOLE = "".join(proc_tables(*SOCKETS).values()).encode()
         (WHOLE.replace(b":01BB 06 ", b":01BB 0F "), "TCP state"),
         (WHOLE.replace(b" 123456 ", b" x23456 "), "three numbers"),
         (WHOLE.replace(b" 123456 ", b" 12345x "), "three numbers"),
+        (WHOLE.replace(b" 123456 ", b" " + b"1" * 40 + b" "), "three numbers"),
         (WHOLE.replace(b" 123456 ", b" 12:456 "), "three numbers"),
         (HEAD4.encode() + LINE[: LINE.index(b" 123456 ") + 7] + b"\n", "three numbers"),
     ],
