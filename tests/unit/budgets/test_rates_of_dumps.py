@@ -1,5 +1,7 @@
 """Rates by the counts of earlier dumps: growth beyond chance, TIME_WAIT that are missing, closes without a bucket."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -115,13 +117,15 @@ def test_where_time_wait_are_taken_over_those_that_have_just_begun_tell_the_rate
     assert per_s == pytest.approx(45.5, abs=2) if told else per_s < 40
 
 
-def overflowing(lost_per_s: float, since: int, until: int, seconds: int, counts: bool = True) -> list[list[float]]:
-    """New connections per second of two destinations, in each second of a load that finds too few buckets for a while.
+def overflowing(
+    lost_per_s: float, since: int, until: int, moments: Sequence[int], counts: bool = True
+) -> list[list[float]]:
+    """New connections per second of two destinations, at moments of a load that finds too few buckets for a while.
 
     Of 40 TIME_WAIT per second three in four are to the first one. `counts` says whether the kernel counts the others.
     """
     recent, seen = RecentDumps(), []
-    for second in range(seconds):
+    for second in moments:
         age = np.arange(0, 60, 1 / 40)[::-1]
         first = np.arange(len(age)) % 4 > 0
         blocks = [
@@ -142,17 +146,22 @@ def overflowing(lost_per_s: float, since: int, until: int, seconds: int, counts:
 
 def test_closes_that_find_no_bucket_are_asked_for_too() -> None:
     """Another 20 per second, of which each destination has its part."""
-    seen = overflowing(20, since=0, until=100, seconds=16)
-    assert seen[0] == pytest.approx([30, 10], rel=0.02)
-    assert seen[4:] == [pytest.approx([45, 15], rel=0.02)] * 12
+    first, *later = overflowing(20, since=0, until=100, moments=(0, 4, 8, 12, 16))
+    assert first == pytest.approx([30, 10], rel=0.02)
+    assert later == [pytest.approx([45, 15], rel=0.02)] * 4
 
 
-def test_an_overflow_that_begins_or_ends_is_noticed_within_seconds() -> None:
-    seen = overflowing(200, since=4, until=14, seconds=24)
-    assert seen[:5] == [pytest.approx([30, 10], rel=0.02)] * 5
-    assert seen[8:15] == [pytest.approx([180, 60], rel=0.1)] * 7
-    assert seen[18:] == [pytest.approx([30, 10], rel=0.02)] * 6
+def test_an_overflow_that_begins_is_noticed_within_seconds() -> None:
+    seen = overflowing(200, since=4, until=100, moments=(0, 4, 8, 12, 15))
+    assert seen[:2] == [pytest.approx([30, 10], rel=0.02)] * 2
+    assert seen[2:] == [pytest.approx([180, 60], rel=0.1)] * 3
+
+
+def test_an_overflow_that_ends_is_noticed_within_seconds() -> None:
+    seen = overflowing(200, since=0, until=10, moments=(0, 10, 13, 17, 21))
+    assert seen[1] == pytest.approx([180, 60], rel=0.02)
+    assert seen[2:] == [pytest.approx([30, 10], rel=0.02)] * 3
 
 
 def test_without_the_counter_an_overflow_is_not_seen() -> None:
-    assert overflowing(200, since=0, until=100, seconds=6, counts=False)[-1] == pytest.approx([30, 10], rel=0.02)
+    assert overflowing(200, since=0, until=100, moments=(0, 5), counts=False)[-1] == pytest.approx([30, 10], rel=0.02)
