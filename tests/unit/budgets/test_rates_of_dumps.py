@@ -72,6 +72,32 @@ def test_growth_over_fewer_seconds_is_that_since_the_oldest_dump() -> None:
     assert told(of_a_pool({0: 500, 2: 540})) == (20, 0, 0)
 
 
+def test_the_most_that_may_close_is_no_less_than_what_does() -> None:
+    """The first of twenty per second began 0.7 s ago: they may be all that come."""
+    rates = of_a_pool({0: 5}, closed_s=0.7)
+    assert rates.closing.tolist() == [1.4]
+    assert rates.most_closing == pytest.approx([14 / 0.675])
+
+
+def fresh(counts: dict[float, int]) -> float:
+    """New connections per second where so many TIME_WAIT had begun within a second before these moments.
+
+    Only the last of them are left. connect() may take over any.
+    """
+    recent = RecentDumps()
+    for second, count in counts.items():
+        begun = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=LOW + np.arange(count), remaining=59.999)
+        found = described(begun, at=second, recent=recent.before(1000 + second), port_range=(LOW, HIGH), tw_reuse=1)
+        recent.keep(found.summary())
+    return float(found.budgets.new_per_s[0])
+
+
+def test_those_that_have_just_begun_tell_the_rate_over_ten_seconds_or_three_if_it_has_changed() -> None:
+    assert fresh({0: 100, 3: 110, 7: 90, 10: 100}) == 100
+    assert fresh({0: 100, 3: 100, 7: 100, 8: 160, 10: 160}) == 160
+    assert fresh({0: 100, 3: 100, 7: 160, 10: 100}) == 100
+
+
 def test_rates_are_immutable() -> None:
     rates = of_a_pool({0: 5})
     assert not any(column.flags.writeable for column in (rates.closing, rates.growth, rates.seen_s))
