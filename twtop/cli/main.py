@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from twtop import runtime
 from twtop.cli.arguments import arguments
 from twtop.cli.output import UNREADABLE, complain, printed
 from twtop.frame.view import View
+from twtop.runtime import interpreter
 from twtop.sources import netns
 from twtop.sources.open_source import open_source
 from twtop.sources.probe import CollectError
@@ -21,7 +21,7 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
         sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
     options = arguments(given)
     if not options.once:
-        runtime.once_loaded()
+        interpreter.once_loaded()
     if options.command == "demo":
         from twtop.cli.demo import demo
 

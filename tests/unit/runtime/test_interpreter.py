@@ -28,18 +28,18 @@ def said(begin: str, **settings: str) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 def test_numpy_leaves_a_single_thread_which_a_namespace_of_its_own_takes() -> None:
     assert TOO_MANY in said("", OPENBLAS_NUM_THREADS="2")
-    assert TOO_MANY not in said("from twtop import runtime; runtime.while_loading()")
+    assert TOO_MANY not in said("from twtop.runtime import interpreter; interpreter.while_loading()")
 
 
 def test_a_setting_of_the_users_stays() -> None:
-    told = "from twtop import runtime; runtime.while_loading()"
+    told = "from twtop.runtime import interpreter; interpreter.while_loading()"
     assert TOO_MANY in said(told, OPENBLAS_NUM_THREADS="2")
 
 
 def test_garbage_is_searched_for_once_loading_is_over() -> None:
     code = (
-        "import gc; from twtop import runtime; runtime.while_loading(); before = gc.isenabled();"
-        "runtime.once_loaded(); print(before, gc.isenabled())"
+        "import gc; from twtop.runtime import interpreter; interpreter.while_loading(); before = gc.isenabled();"
+        "interpreter.once_loaded(); print(before, gc.isenabled())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "True"]
