@@ -133,9 +133,9 @@ class Monitor(AppSized, Screen[None]):
 
     # What comes from the engine
 
-    def on_frame_ready(self, message: FrameReady) -> None:
-        frame, before = message.frame, self.frame
-        if frame.view != self.engine.view:
+    def on_frame_ready(self, _: FrameReady) -> None:
+        frame, before = self.engine.take_frame(), self.frame
+        if frame is None or frame.view != self.engine.view:
             return  # the answer to a key pressed since is on its way
         self.frame = frame
         self._notify(before, frame)
