@@ -43,3 +43,33 @@ def test_garbage_is_searched_for_once_loading_is_over() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "True"]
+
+
+LINES_OF_A_SCREEN = """
+import gc
+from collections import deque
+from twtop.runtime import interpreter
+
+class Line:
+    __slots__ = ("itself",)
+
+    def __init__(self):
+        self.itself = self  # only the search for garbage finds it
+
+interpreter.after_the_first_frame()
+screen, most = deque(maxlen=5000), []
+for _ in range(2):
+    most.append(0)
+    for number in range(400_000):
+        screen.append(Line())
+        if number % 10_000 == 0:
+            most[-1] = max(most[-1], len(gc.get_objects()))
+print(*most)
+"""
+
+
+def test_garbage_of_any_age_is_found_before_there_is_more_and_more() -> None:
+    """Lines that leave the screen after two searches have seen them are as many in the second half as in the first."""
+    run = subprocess.run([sys.executable, "-c", LINES_OF_A_SCREEN], capture_output=True, text=True, check=True)
+    first, second = map(int, run.stdout.split())
+    assert second < first * 1.05
