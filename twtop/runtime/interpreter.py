@@ -18,8 +18,8 @@ SEARCH_AFTER = 5000, 4, 10
 """New objects, and searches of the younger generation, before each of the three generations is searched.
 
 Each search leaves in the next generation what is on the screen, and that is garbage soon: a line that Textual's Strip
-has cut at its own end is in the line's own cache (Strip.divide). The oldest generation is searched every 90 s at ten
-readings a second.
+has cut at its own end is in the line's own cache (Strip.divide). The oldest generation is searched every two minutes at
+ten readings a second.
 """
 
 SWITCH_S = 0.001
