@@ -14,7 +14,7 @@ from typing import NoReturn
 M_ARENA_MAX = -8
 """The option of glibc's mallopt(3)."""
 
-SEARCH_AFTER = 5000, 4, 10
+SEARCH_AFTER = 5000, 4, 5
 """New objects, and searches of the younger generation, before each of the three generations is searched.
 
 Each search leaves in the next generation what is on the screen, and that is garbage soon: a line that Textual's Strip
