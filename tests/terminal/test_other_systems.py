@@ -36,7 +36,7 @@ sys.platform = {platform!r}
 
 def run(platform: str, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", ELSEWHERE.format(platform=platform) + program, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])

@@ -70,7 +70,7 @@ print(*most)
 
 
 def test_garbage_of_any_age_is_found_before_there_is_more_and_more() -> None:
-    """There are as many lines at most, a search or two aside, while the second half of them comes as during the first."""
+    """While the second half of the lines comes there are as many at most as before, one or two searches aside."""
     run = subprocess.run([sys.executable, "-c", LINES_OF_A_SCREEN], capture_output=True, text=True, check=True)
     first, second = map(int, run.stdout.split())
     assert second < first + 2 * SCREEN
