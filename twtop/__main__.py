@@ -4,12 +4,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from twtop import runtime
+from twtop.runtime import interpreter
 
 
 def main() -> NoReturn:
     """Run twtop and exit. Ctrl-C ends it without a word, also while it is still being loaded."""
-    runtime.while_loading()
+    interpreter.while_loading()
     status: object = 0
     try:
         from twtop.cli.main import main as run
@@ -25,7 +25,7 @@ def main() -> NoReturn:
                 stream.flush()
         except OSError:
             status = status or 1
-    runtime.end(status if isinstance(status, int) else 0)
+    interpreter.end(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     options = parser().parse_args(given)
     if options.command == "demo" and options.netns is not None:
         parser().error("the demo has a network namespace of its own: leave out -N")
+    if options.drop_privileges and options.netns is not None:
+        parser().error("-N needs what --drop-privileges gives up: use 'nsenter --net=PATH twtop --drop-privileges'")
     if options.command == "explain" and options.output != "text":
         parser().error("explain prints text only: leave out -o, or take the verdicts of 'twtop -1 -o json'")
     if options.once:
@@ -148,6 +150,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--max-cpu", type=_share_of_cpu, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
     add("--budget", dest="max_cpu", type=_share_of_cpu, help=argparse.SUPPRESS)  # its name up to 0.1
     add("--ascii", action="store_true", help="draw with ASCII characters only")
+    add("--drop-privileges", action="store_true", help="as root: go on as the user that called sudo, or as nobody")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

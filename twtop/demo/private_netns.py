@@ -9,7 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER, system_call
+from twtop.runtime.system_call import system_call
+from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1

@@ -4,6 +4,7 @@ import os
 import threading
 
 from twtop.namespaces import NetnsTarget
+from twtop.runtime.system_call import system_call
 from twtop.sanitize import printable
 from twtop.sources.probe import CollectError
 
@@ -102,18 +103,6 @@ def missing(target: NetnsTarget, inode: int) -> str | None:
             return None
     why = "another one has its place now" if others else target.how_gone
     return f"netns {target.name} is gone: {why}"
-
-
-def system_call(name: str, *arguments: int) -> None:
-    """`setns`, `unshare` or `prctl`; raises OSError. Python's own function where there is one, else that of libc."""
-    if (own := getattr(os, name, None)) is not None:  # setns() and unshare() from Python 3.12 on
-        own(*arguments)
-        return
-    import ctypes  # a report of this namespace does without
-
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
 
 
 def _is_pid(text: str) -> bool:

@@ -54,15 +54,3 @@ def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_name_of_digits_comes_before_a_pid(tmp_path: Path) -> None:
     (tmp_path / "4194305").symlink_to("/proc/self/ns/net")
     assert netns.find("4194305", run=str(tmp_path)).paths == (f"{tmp_path}/4194305",)
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_a_system_call_that_fails_raises_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
-    """By Python's function, from 3.12 on, or by libc's."""
-    if own and not hasattr(os, "setns"):
-        pytest.skip("this Python has no os.setns()")
-    if not own:
-        monkeypatch.delattr(os, "setns", raising=False)
-    with pytest.raises(OSError, match="Bad file descriptor") as caught:
-        netns.system_call("setns", 4711, netns.CLONE_NEWNET)
-    assert caught.value.errno == errno.EBADF
