@@ -174,15 +174,6 @@ def namespaces() -> set[str]:
     return found
 
 
-@in_namespace
-def test_a_refusal_of_the_kernel_is_one_line_with_two_ways_out() -> None:
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    ran = subprocess.run([*TWTOP, "demo", "-1"], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
-    assert "run as root, or" in ran.stderr
-    assert "sysctl" in ran.stderr
-
-
 @pytest.mark.parametrize("words", [["--rate", "0"], ["--ports", "9-5"], ["--ports", "x"], ["--seconds", "0"], ["no"]])
 def test_bad_usage_is_one_line(words: list[str]) -> None:
     ran = subprocess.run([*TWTOP, "demo", *words], capture_output=True, text=True, check=False)
