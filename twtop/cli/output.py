@@ -1,7 +1,6 @@
 """How every subcommand prints: exit statuses, complaints of one line, and an output that may be closed."""
 
 import contextlib
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -36,8 +35,6 @@ def printed(command: Callable[[], int]) -> int:
 
     The status is UNREADABLE if the output cannot be written, and DONE if its reader has closed it.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an encoding without “–” shows “?”
     try:
         return command()
     except OutputError as lost:
