@@ -148,6 +148,15 @@ def test_batch_output_has_the_report_of_the_load() -> None:
     assert document["time_wait"]["count"] > 0
 
 
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [*TWTOP, "demo", "leak", "-1", "-o", "json"]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    if "refuses a private namespace" in ran.stderr:
+        pytest.skip(ran.stderr)
+    assert (ran.returncode, ran.stderr) == (1, "twtop: cannot write the output: No space left on device\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
     command = [*TWTOP, "demo", "client-closes", "-b", "-d", "0.2", "-o", "json"]

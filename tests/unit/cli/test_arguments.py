@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twtop.cli.arguments import arguments, parser
@@ -70,6 +70,7 @@ HOSTILE_WORDS = st.deferred(
 )
 
 
+@example(["-1", "--source=--"])
 @given(st.lists(HOSTILE_WORDS, min_size=1, max_size=4).map(lambda words: [word for pair in words for word in pair]))
 def test_whatever_is_not_understood_is_refused_in_one_line(words: list[str]) -> None:
     said = refusal(words)
