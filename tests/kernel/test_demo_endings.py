@@ -1,13 +1,18 @@
 """The demo's load goes on while nobody reads its reports, and ends with its parent at whatever moment."""
 
+import contextlib
 import os
+import random
 import select
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.in_namespace import in_namespace, wait_until
+from tests.support.in_namespace import heed_interrupts, in_namespace, wait_until
 from twtop.demo import lab as lab_module
 from twtop.demo import private_netns
 from twtop.demo.lab import Lab, Plan
@@ -111,3 +116,35 @@ def _start_and_end(writer: int) -> None:
         os.write(writer, b"%d\n" % load)
     finally:
         os._exit(os.EX_OK)
+
+
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_of_a_start_that_is_ended_at_any_moment(number: signal.Signals) -> None:
+    """Not a process with this mark in its environment: neither twtop nor its load, which alone hold the namespace."""
+    mark = f"TWTOP_TEST_{os.getpid()}_{number}"
+    moments = random.Random(number).choices(range(1500), k=50)
+    for moment in moments:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "twtop", "demo", "client-closes", "-b", "-d", "0.2", "-o", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {mark: ""},
+            preexec_fn=heed_interrupts,
+        )
+        time.sleep(moment / 1000)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+        assert b"twtop" not in said or b"refuses a private namespace" in said  # Python's own start may be interrupted
+        wait_until(lambda: not marked(mark), what=f"the end of all after {moment} ms")
+
+
+def marked(mark: str) -> list[str]:
+    """The processes with this name in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append(process.name)
+    return found
