@@ -61,7 +61,9 @@ def test_hardening_is_named_where_it_refuses(tmp_path: Path, name: str, refusing
 def test_settings_that_cannot_be_written() -> None:
     system_call("unshare", CLONE_NEWNS)
     for options in (["--make-rprivate", "/"], ["--bind", "/proc/sys", "/proc/sys"], ["-oremount,bind,ro", "/proc/sys"]):
-        subprocess.run(["mount", *options], check=True)
+        mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(mounted.stderr)
     assert refusal().startswith("cannot start the load: Read-only file system (/proc/sys/net/")
     assert refusal().endswith("run twtop where /proc/sys can be written, as outside of a container")
 
