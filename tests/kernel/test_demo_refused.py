@@ -16,7 +16,6 @@ from tests.support.run_as_nobody import as_nobody
 from twtop.demo.lab import Lab, LoadRefused, Plan
 from twtop.demo.private_netns import NamespaceRefused, enter, way_out
 from twtop.demo.scenarios import BY_NAME
-from twtop.sources.netns import system_call
 
 CLONE_NEWNS = 0x20000
 PR_SET_DUMPABLE = 4
@@ -59,7 +58,7 @@ def test_hardening_is_named_where_it_refuses(tmp_path: Path, name: str, refusing
 
 @in_namespace
 def test_settings_that_cannot_be_written() -> None:
-    system_call("unshare", CLONE_NEWNS)
+    assert ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0
     for options in (["--make-rprivate", "/"], ["--bind", "/proc/sys", "/proc/sys"], ["-oremount,bind,ro", "/proc/sys"]):
         mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
         if mounted.returncode:
