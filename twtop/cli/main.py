@@ -1,6 +1,7 @@
 """Arguments → source → view: starts what the user asked for, and loads no other subcommand."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,6 +21,8 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
     if sys.stdout is None:  # closed by whoever started twtop
         sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an encoding without “–” shows “?”
     options = arguments(given)
     if not options.once:
         interpreter.once_loaded()

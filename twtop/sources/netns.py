@@ -1,5 +1,6 @@
 """Another network namespace: how to find it, how a thread gets into it, and whether it is still there."""
 
+import errno
 import os
 import threading
 
@@ -13,6 +14,8 @@ RUN = "/run/netns"
 
 MOST_NAMES = 8
 """How many names of `ip netns` an error lists."""
+
+TAKES = "-N takes a pid, a name of 'ip netns', or a path such as /proc/PID/ns/net"
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 """linux/sched.h; Python has them from 3.12 on."""
@@ -41,7 +44,7 @@ def find(text: str, run: str = RUN, proc: str = "/proc") -> NetnsTarget:
     except PermissionError as error:
         raise CollectError(_forbidden(target)) from error
     except OSError as error:
-        raise CollectError(f"cannot look for network namespace {shown}: {error.strerror}") from error
+        raise CollectError(f"cannot look for network namespace {shown}: {error.strerror}; {TAKES}") from error
     return target
 
 
@@ -70,6 +73,8 @@ def enter(target: NetnsTarget) -> int:
     except FileNotFoundError as error:
         raise CollectError(f"netns {target.name} is gone: {target.how_gone}") from error
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise CollectError(f"{target.name} is a namespace of another kind: {TAKES}") from error
         raise CollectError(f"cannot enter network namespace {target.name}: {error.strerror}") from error
 
 

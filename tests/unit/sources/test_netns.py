@@ -10,7 +10,7 @@ from twtop.namespaces import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.probe import CollectError
 
-LINE = r"\A[^\n]{20,140}\Z"
+LINE = r"\A[^\n]{20,200}\Z"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ LINE = r"\A[^\n]{20,140}\Z"
         ("/etc/passwd/x", "there is no /etc/passwd/x"),
         ("\x1b[2J", "there is no network namespace ␛[2J"),
         ("a\0b", "there is no network namespace a␀b"),
+        ("n" * 4096, "…: File name too long; -N takes a pid, a name"),
         ("plain", "is no network namespace"),
         ("", "-N needs a name of 'ip netns', the pid of a process, or a path"),
     ],
@@ -49,6 +50,11 @@ def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
         told = netns.refusal(NetnsTarget("pid 1", ("/proc/self/ns/net",), "gone"))
         assert told == f"entering network namespace pid 1 is not allowed: {means}"
+
+
+def test_a_namespace_of_another_kind_is_told_in_one_line() -> None:
+    told = netns.refusal(netns.find("/proc/self/ns/uts"))
+    assert told == f"/proc/self/ns/uts is a namespace of another kind: {netns.TAKES}"
 
 
 def test_a_name_of_digits_comes_before_a_pid(tmp_path: Path) -> None:
