@@ -36,10 +36,11 @@ from twtop.demo.private_netns import IFF_UP, SIOCSIFFLAGS
 from twtop.engine.engine import Engine
 from twtop.engine.pipeline import Pipeline
 from twtop.frame.view import View
+from twtop.runtime.system_call import system_call
 from twtop.sources import freed_sockets, netns
 from twtop.sources.decode import decode
 from twtop.sources.failed_connects import FASTEST_PER_S, CountsFailedConnects
-from twtop.sources.netns import CLONE_NEWNET, system_call
+from twtop.sources.netns import CLONE_NEWNET
 from twtop.sources.open_source import open_local, open_source
 from twtop.sources.probe import Request
 

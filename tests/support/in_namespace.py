@@ -83,12 +83,13 @@ def _start(body: Callable[[], Any]) -> tuple[int, Connection]:
     receiver, sender = multiprocessing.Pipe(duplex=False)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
+    parent = os.getpid()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads; the child uses none of them
         child = os.fork()
     if child == 0:
         receiver.close()
-        _child(body, sender)
+        _child(body, sender, parent)
     sender.close()
     return child, receiver
 
@@ -112,11 +113,11 @@ def _end(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def _child(body: Callable[[], Any], sender: Connection) -> None:
+def _child(body: Callable[[], Any], sender: Connection, parent: int) -> None:
     """Run the body, send its outcome and exit. Never returns."""
     try:
         try:
-            outcome = _run(body)
+            outcome = _run(body, parent)
         except BaseException:
             outcome = "failed", traceback.format_exc()
         for stream in (sys.stdout, sys.stderr):
@@ -129,10 +130,10 @@ def _child(body: Callable[[], Any], sender: Connection) -> None:
         os._exit(os.EX_OK)
 
 
-def _run(body: Callable[[], Any]) -> Outcome:
+def _run(body: Callable[[], Any], parent: int) -> Outcome:
     global inside
     os.setpgid(0, 0)
-    private_netns.die_with_parent()
+    private_netns.die_with_parent(parent)
     try:
         private_netns.enter()
     except private_netns.NamespaceRefused as error:

@@ -91,6 +91,13 @@ class PortBudgets:
         object.__setattr__(self, "pressure", pressure)
         freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
 
+    def in_seconds(self, passed_s: float) -> "PortBudgets":
+        """The same once so many seconds have passed: the next port is free so much sooner. The same object if none is
+        awaited."""
+        if np.isnan(self.next_free_s).all():
+            return self
+        return replace(self, next_free_s=np.maximum(self.next_free_s - passed_s, 0.0))
+
     def state(self, names: Names) -> BudgetState:
         """What later readings need to know of these budgets, whose names are (destinations,)."""
         return BudgetState(names, self.used - self.ending, self.limit.full_at, self.new_per_s)

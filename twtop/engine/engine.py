@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
@@ -62,8 +62,12 @@ class Subscriber:
     on_defect: Callable[[Exception], object]
 
 
+Callback = Literal["on_frame", "on_fault", "on_defect"]
+"""What a Subscriber has."""
+
+
 class Engine:
-    """Runs from `start` to `stop`. Whatever happens before somebody subscribes is kept for the subscriber."""
+    """Runs from `start` to `stop`. The last call of each kind before somebody subscribes is kept for the subscriber."""
 
     def __init__(
         self,
@@ -81,7 +85,7 @@ class Engine:
         self._changed = threading.Condition()
         self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
-        self._undelivered: list[Callable[[Subscriber], object]] = []
+        self._undelivered: dict[Callback, object] = {}
         self._threads = [
             threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
             for name, run in (("collect", self._collect), ("build", self._build), ("search", self._search))
@@ -94,10 +98,10 @@ class Engine:
                 thread.start()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Deliver to this subscriber what has happened so far, in order, and from now on whatever happens."""
+        """Deliver to this subscriber the last of each that has happened, in order, and from now on whatever happens."""
         with self._delivering:
-            for call in self._undelivered:
-                call(subscriber)
+            for callback, news in self._undelivered.items():
+                getattr(subscriber, callback)(news)
             self._undelivered.clear()
             self._subscriber = subscriber
 
@@ -127,21 +131,21 @@ class Engine:
             self._state = replace(self._state, **parts)  # type: ignore[arg-type]
             self._changed.notify_all()
 
-    def _deliver(self, call: Callable[[Subscriber], object]) -> None:
+    def _deliver(self, callback: Callback, news: object) -> None:
         if self._state.stopped:
             return
         with self._delivering:
             if self._subscriber is None:
-                self._undelivered.append(call)
+                self._undelivered.pop(callback, None)  # the order is that of the last calls
+                self._undelivered[callback] = news
                 return
-        call(self._subscriber)
+        getattr(self._subscriber, callback)(news)
 
     def _guarded(self, run: Callable[[], None]) -> None:
         try:
             run()
         except Exception as error:
-            defect = error
-            self._deliver(lambda subscriber: subscriber.on_defect(defect))
+            self._deliver("on_defect", error)
 
     def _collect(self) -> None:
         started, before = -self._state.interval, replace(self._state, refreshes=0)
@@ -150,8 +154,7 @@ class Engine:
             try:
                 sampled = self._pipeline.read(state.interval, state.view.query, now=asked)
             except CollectError as error:
-                fault = str(error)
-                self._deliver(lambda subscriber, fault=fault: subscriber.on_fault(fault))  # type: ignore[misc]
+                self._deliver("on_fault", str(error))
                 continue
             with self._changed:
                 if self._sampled is None or state.paused or not self._state.paused:  # else the view is frozen by now
@@ -181,8 +184,7 @@ class Engine:
         done: FrameInputs | None = None
         while (inputs := self._until_inputs_differ(done)) is not None:
             done = inputs
-            frame = self._pipeline.build(*inputs)
-            self._deliver(lambda subscriber, frame=frame: subscriber.on_frame(frame))  # type: ignore[misc]
+            self._deliver("on_frame", self._pipeline.build(*inputs))
 
     def _until_inputs_differ(self, done: FrameInputs | None) -> FrameInputs | None:
         """Wait until a frame would differ from the last one; what it is built from, or None when the engine stops."""

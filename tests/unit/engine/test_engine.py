@@ -13,6 +13,7 @@ import pytest
 from tests.support.known_owners import InstantSearch
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.engine import Engine, Subscriber
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.model import Process
@@ -332,6 +333,32 @@ def test_a_read_that_ends_after_stop_is_not_reported(
     hanging.join(PATIENCE_S)
     assert not hanging.is_alive()
     assert desk.news.empty()
+
+
+def test_of_frames_before_anybody_subscribes_the_last_one_is_kept(
+    kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may hold hundreds of thousands of sockets, and there are ten while the screen is being loaded."""
+    begun: Queue[None] = Queue()
+
+    def build(*inputs: Any) -> Frame:
+        begun.put(None)
+        return build_frame(*inputs)
+
+    monkeypatch.setattr("twtop.engine.pipeline.build_frame", build)
+    engine = Engine(kernel.open, View(), AT_ONCE_S)
+    engine.start()
+    for _ in range(3):
+        kernel.begun()
+        kernel.answer()
+        begun.get(timeout=PATIENCE_S)
+    engine.subscribe(desk.everything)  # while the third one is built
+    ticks = [desk.frame().tick]
+    while ticks[-1] < 3:
+        ticks.append(desk.frame().tick)
+    assert ticks in ([2, 3], [3])
+    kernel.answer(*[None] * 9)
+    engine.stop()
 
 
 def test_what_happens_before_anybody_subscribes_is_delivered_first(kernel: Kernel, desk: Desk) -> None:

@@ -14,8 +14,13 @@ from typing import NoReturn
 M_ARENA_MAX = -8
 """The option of glibc's mallopt(3)."""
 
-SEARCH_AFTER = 5000, 4, 250
-"""New objects, and searches of the younger generation, before each of the three generations is searched."""
+SEARCH_AFTER = 5000, 4, 5
+"""New objects, and searches of the younger generation, before each of the three generations is searched.
+
+Each search leaves in the next generation what is on the screen, and that is garbage soon: a line that Textual's Strip
+has cut at its own end is in the line's own cache (Strip.divide). The oldest generation is searched every two minutes at
+ten readings a second.
+"""
 
 SWITCH_S = 0.001
 """How long a thread that computes may keep another one waiting; Python's own value is 0.005."""
@@ -52,6 +57,7 @@ def after_the_first_frame() -> None:
     """Leave what is loaded by now out of the search for garbage, and search less often."""
     gc.collect()
     gc.freeze()  # the longest search holds the screen for 21 ms, not 33
+    gc.collect()  # finds nothing, so that the next one does not wait for a quarter more objects than are frozen
     gc.set_threshold(*SEARCH_AFTER)  # searches take 3 ms of each second, not 10
 
 

@@ -28,18 +28,49 @@ def said(begin: str, **settings: str) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 def test_numpy_leaves_a_single_thread_which_a_namespace_of_its_own_takes() -> None:
     assert TOO_MANY in said("", OPENBLAS_NUM_THREADS="2")
-    assert TOO_MANY not in said("from twtop import runtime; runtime.while_loading()")
+    assert TOO_MANY not in said("from twtop.runtime import interpreter; interpreter.while_loading()")
 
 
 def test_a_setting_of_the_users_stays() -> None:
-    told = "from twtop import runtime; runtime.while_loading()"
+    told = "from twtop.runtime import interpreter; interpreter.while_loading()"
     assert TOO_MANY in said(told, OPENBLAS_NUM_THREADS="2")
 
 
 def test_garbage_is_searched_for_once_loading_is_over() -> None:
     code = (
-        "import gc; from twtop import runtime; runtime.while_loading(); before = gc.isenabled();"
-        "runtime.once_loaded(); print(before, gc.isenabled())"
+        "import gc; from twtop.runtime import interpreter; interpreter.while_loading(); before = gc.isenabled();"
+        "interpreter.once_loaded(); print(before, gc.isenabled())"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "True"]
+
+
+SCREEN = 5000
+LINES_OF_A_SCREEN = f"""
+import gc
+from collections import deque
+from twtop.runtime import interpreter
+
+class Line:
+    __slots__ = ("itself",)
+
+    def __init__(self):
+        self.itself = self  # only the search for garbage finds it
+
+interpreter.after_the_first_frame()
+screen, most = deque(maxlen={SCREEN}), []
+for _ in range(2):
+    most.append(0)
+    for number in range(400_000):
+        screen.append(Line())
+        if number % 10_000 == 0:
+            most[-1] = max(most[-1], len(gc.get_objects()))
+print(*most)
+"""
+
+
+def test_garbage_of_any_age_is_found_before_there_is_more_and_more() -> None:
+    """While the second half of the lines comes there are as many at most as before, one or two searches aside."""
+    run = subprocess.run([sys.executable, "-c", LINES_OF_A_SCREEN], capture_output=True, text=True, check=True)
+    first, second = map(int, run.stdout.split())
+    assert second < first + 2 * SCREEN
