@@ -7,6 +7,7 @@ tests/unit that mirror it. Those that take longer than half a second are left ou
 What no test can notice stands in tests/equivalent_mutants.toml, with the reason.
 """
 
+import contextlib
 import fnmatch
 import importlib
 import inspect
@@ -145,15 +146,14 @@ def _runs(items: list[pytest.Item], paths: set[str]) -> list[Run]:
 
 def _run(item: pytest.Item, paths: set[str]) -> Run:
     begun, profile, reports = time.process_time(), Profile(builtins=False), []
-    signal.setitimer(signal.ITIMER_PROF, 1.2 * LONGEST_TEST_S)
-    profile.enable()
-    try:
-        reports = runtestprotocol(item, log=False)
-    except TooLongError:
-        pass
-    finally:
-        profile.disable()
-        signal.setitimer(signal.ITIMER_PROF, 0)
+    with contextlib.suppress(TooLongError):  # which may come until the timer is off
+        signal.setitimer(signal.ITIMER_PROF, 1.2 * LONGEST_TEST_S)
+        profile.enable()
+        try:
+            reports = runtestprotocol(item, log=False)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+    profile.disable()
     cpu_s = time.process_time() - begun
     codes = (entry.code for entry in profile.getstats() if isinstance(entry.code, CodeType))
     called = frozenset((code.co_filename, code.co_qualname) for code in codes if code.co_filename in paths)
@@ -175,6 +175,8 @@ def _in_fork(work: Callable[[], T]) -> T:
         try:
             with os.fdopen(writing, "wb") as end:
                 pickle.dump(work(), end)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writing)
