@@ -73,6 +73,7 @@ class Monitor(Pty):
 
     def __init__(self, folder: Path) -> None:
         self.frames = Frames(self._waited_s)
+        self._waited_ns: dict[Path, int] = {}
         self._screen = pyte.Screen(*HOME)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
@@ -98,12 +99,10 @@ class Monitor(Pty):
 
     def _waited_s(self) -> float:
         """What the monitor's threads and the one that reads its screen waited for a CPU (proc_pid_schedstat)."""
-        files = [Path("/proc/thread-self/schedstat"), *Path(f"/proc/{self.pid}/task").glob("*/schedstat")]
-        waited = 0
-        for file in files:
-            with contextlib.suppress(OSError):  # a thread that has ended
-                waited += int(file.read_text().split()[1])
-        return waited / 1e9
+        for file in (Path("/proc/thread-self/schedstat"), *Path(f"/proc/{self.pid}/task").glob("*/schedstat")):
+            with contextlib.suppress(OSError):  # a thread that has ended keeps what it had
+                self._waited_ns[file] = int(file.read_text().split()[1])
+        return sum(self._waited_ns.values()) / 1e9
 
     def _row(self, number: int) -> str:
         row = self._screen.buffer[number]

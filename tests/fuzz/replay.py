@@ -1,0 +1,31 @@
+"""What is in the corpus, once more and without atheris: `python -m tests.fuzz.replay [FILE]`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.fuzz.registry import NAMES, target
+
+CORPUS = Path(__file__).with_name("corpus")
+FOUND = "found"
+
+
+def inputs(name: str) -> Iterator[Path]:
+    """The files of this target, those that were findings too."""
+    return (path for path in sorted((CORPUS / name).rglob("*")) if path.is_file())
+
+
+def replay(path: Path) -> None:
+    """Try this file on the target whose folder it is in. Raises what the target raises."""
+    (name,) = {*NAMES} & {*path.absolute().parts}
+    target(name).check(path.read_bytes())
+
+
+def main() -> None:
+    for path in map(Path, sys.argv[1:]) if sys.argv[1:] else (path for name in NAMES for path in inputs(name)):
+        replay(path)
+    print("nothing found")
+
+
+if __name__ == "__main__":
+    main()
