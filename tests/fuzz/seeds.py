@@ -67,11 +67,14 @@ def made_up(dump: bytes) -> dict[str, bytes]:
     tree = b"".join(
         bytes([2]) + bytes([64, 0, 0, pid, 1, 0, 0, 1]) + name + b"\xfe" for pid, name in enumerate(names, start=1)
     )
-    report = b"\x02\x01" + b"".join(name + b"\xfe" for name in names) + b"\x10\0"
+    report = b"".join(name + b"\xfe" for name in names) + b"\x10\0"
     return {
         **{f"filters/real-{number:02d}": text.encode() for number, text in enumerate(FILTERS)},
         "processes/real-tree": bytes([len(names)]) + tree + b"\x01\0\0\x63",
-        "reports/real-names": report + b"".join(bytes([6]) + dump[: 6 * SIZE] for _ in range(2)),
+        **{
+            f"reports/real-names-{form}": bytes([2, 1, form]) + report + 2 * (bytes([6]) + dump[: 6 * SIZE])
+            for form in range(6)
+        },
     }
 
 

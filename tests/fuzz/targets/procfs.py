@@ -16,7 +16,7 @@ LINE = re.compile(
     rf" *\d+: (?P<local>{HEX}{{8}}|{HEX}{{32}}):(?P<lport>{HEX}{{4}})"
     rf" (?P<remote>{HEX}{{8}}|{HEX}{{32}}):(?P<rport>{HEX}{{4}}) (?P<state>{HEX}{{2}})"
     rf" (?P<wqueue>{HEX}{{8}}):(?P<rqueue>{HEX}{{8}}) (?P<timer>{HEX}{{2}}):(?P<left>{HEX}{{8}})"
-    rf" (?P<retransmits>{HEX}{{8}}) +(?P<uid>\d{{1,10}}) +(?P<timeout>\d{{1,10}}) (?P<inode>\d{{1,20}}) .*",
+    rf" (?P<retransmits>{HEX}{{8}}) +(?P<uid>\d{{1,10}}) +(?P<timeout>\d{{1,10}}) (?P<inode>\d{{1,20}}) +\d.*",
     re.ASCII,
 )
 """As get_tcp4_sock, get_tcp6_sock, get_openreq4 and get_timewait4_sock print it."""

@@ -25,6 +25,7 @@ def check(data: bytes) -> None:
     drawn = Drawn(data)
     groups, sorts = [*GroupBy], [*GroupSort]
     view = View(group_by=groups[drawn.below(len(groups))], group_sort=sorts[drawn.below(len(sorts))])
+    form, sockets = FORMS_WITH[drawn.below(len(FORMS_WITH))]
     names = [drawn.piece().decode("utf-8", errors="replace") for _ in range(6)]
     gap, failures = drawn.below(256) / 16, drawn.take(32 * drawn.below(3))
     dumps = [drawn.take(SIZE * drawn.below(12)) for _ in range(TICKS)]
@@ -36,8 +37,7 @@ def check(data: bytes) -> None:
             frame = run.show(view)
     except CollectError:
         return
-    for form, sockets in FORMS_WITH:
-        _whole(form, FORMS[form](frame, sockets), names)
+    _whole(form, FORMS[form](frame, sockets), names)
 
 
 def _sample(dump: bytes, at: float, names: list[str], files: dict[str, str], failures: bytes) -> Sample:

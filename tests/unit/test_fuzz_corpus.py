@@ -1,0 +1,20 @@
+"""What `make fuzz` has in its corpus, once more: real bytes, inputs of interest, and all that was a finding once."""
+
+import pytest
+
+from tests.fuzz.registry import NAMES, target
+from tests.fuzz.replay import inputs
+
+MOST_BYTES = 300_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_corpus_holds(name: str) -> None:
+    paths = [*inputs(name)]
+    assert paths
+    for path in paths:
+        target(name).check(path.read_bytes())
+
+
+def test_the_corpus_is_small() -> None:
+    assert sum(path.stat().st_size for name in NAMES for path in inputs(name)) <= MOST_BYTES
