@@ -7,7 +7,7 @@ from twtop.sources.decode_counters import decode_counters, decode_device_names, 
 from twtop.sources.probe import COUNTER_FILES, DEVICE_FILES, SYSCTLS
 
 TABLES = ("net/netstat", "TcpExt:"), ("net/snmp", "Tcp:")
-NUMBER, NUMBER_16 = re.compile("-?[0-9]+"), re.compile("(0x)?[0-9a-f_]+", re.IGNORECASE)
+NUMBER, NUMBER_16 = re.compile("-?[0-9]+"), re.compile("[-+]?(0x)?[0-9a-f_]+", re.IGNORECASE)
 PATHS = (*COUNTER_FILES, *DEVICE_FILES, *(f"sys/{name}" for name in SYSCTLS), "meminfo", "slabinfo")
 
 
