@@ -15,6 +15,12 @@ def inputs(name: str) -> Iterator[Path]:
     return (path for path in sorted((CORPUS / name).rglob("*")) if path.is_file())
 
 
+def replay_all(name: str) -> None:
+    """Try all files of a target. Raises what the target raises."""
+    for path in inputs(name):
+        target(name).check(path.read_bytes())
+
+
 def replay(path: Path) -> None:
     """Try this file on the target whose folder it is in. Raises what the target raises."""
     (name,) = {*NAMES} & {*path.absolute().parts}
@@ -22,8 +28,10 @@ def replay(path: Path) -> None:
 
 
 def main() -> None:
-    for path in map(Path, sys.argv[1:]) if sys.argv[1:] else (path for name in NAMES for path in inputs(name)):
-        replay(path)
+    for path in sys.argv[1:]:
+        replay(Path(path))
+    for name in NAMES if not sys.argv[1:] else ():
+        replay_all(name)
     print("nothing found")
 
 
