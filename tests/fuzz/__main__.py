@@ -4,6 +4,7 @@ make fuzz ARGS="--minutes 1 --seed 7 filters procfs"
 """
 
 import argparse
+import hashlib
 import os
 import random
 import re
@@ -80,14 +81,14 @@ def _quoted(word: str) -> str:
 def keep(name: str, grown: Path) -> None:
     """Take what `grown` reaches beyond the corpus into it: the smallest inputs first, up to KEPT_BYTES in all."""
     kept = CORPUS / name
-    taken = sum(path.stat().st_size for path in kept.iterdir() if path.is_file())
+    known = {path.read_bytes() for path in kept.iterdir() if path.is_file()}
+    left = KEPT_BYTES - sum(map(len, known))
     with tempfile.TemporaryDirectory() as merged:
-        _engine(name, "-merge=1", f"-max_len={target(name).most}", merged, grown, kept)
-        known = {path.read_bytes() for path in kept.iterdir() if path.is_file()}
-        for path in sorted(Path(merged).iterdir(), key=lambda path: path.stat().st_size):
-            taken += path.stat().st_size
-            if path.read_bytes() not in known and taken <= KEPT_BYTES:
-                (kept / path.name).write_bytes(path.read_bytes())
+        _engine(name, "-set_cover_merge=1", f"-max_len={target(name).most}", merged, grown, kept)
+        for data in sorted({path.read_bytes() for path in Path(merged).iterdir()} - known, key=len):
+            left -= len(data)
+            if left >= 0:
+                (kept / hashlib.sha1(data).hexdigest()).write_bytes(data)
 
 
 def _last_words(said: str) -> str:

@@ -23,8 +23,9 @@ def main() -> None:
         changed: bytes = atheris.Mutate(data, most)
         return changed
 
+    again = f"{sys.executable} -m tests.fuzz.engine {sys.argv[1]}"  # libFuzzer starts itself anew to merge
     custom = {"custom_mutator": mutate} if target.change else {}
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], target.check, **custom)
+    atheris.Setup([again, *sys.argv[2:]], target.check, **custom)
     atheris.Fuzz()
 
 
