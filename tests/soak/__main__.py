@@ -49,9 +49,10 @@ def soak(seed: int, count: int, churn: int, seconds: float) -> bool:
         lines = [*judge(noted, monitor.frames.gaps, seconds)]
         for line in lines:
             say(f"{'ok' if line.good else 'NOT OK':>6}  {line.text}")
-        if status or b"Traceback" in monitor.drawn:
-            say(f"the monitor ended with status {status}")
-        return not status and all(line.good for line in lines)
+        ended = not status and b"Traceback" not in monitor.drawn
+        if not ended:
+            say(f"NOT OK  the monitor ended with status {status}\n{monitor.text}")
+        return ended and all(line.good for line in lines)
 
 
 def stand() -> int:
