@@ -51,3 +51,14 @@ def test_whatever_is_raised_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(target("procfs").check.__globals__, "decode_tables", broken)
     with pytest.raises(ZeroDivisionError):
         target("procfs").check(b"")
+
+
+def test_a_hang_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(_: bytes) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("tests.fuzz.replay.LIMIT_S", 0.05)
+    monkeypatch.setitem(target("procfs").check.__globals__, "decode_tables", hangs)
+    with pytest.raises(Finding, match="hangs"):
+        replay_all("procfs")
