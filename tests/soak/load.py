@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkProcess
 from multiprocessing.sharedctypes import Synchronized
 
 from tests.benchmarks.level import time_waits
@@ -43,10 +44,8 @@ def sockets(count: int, churn: int) -> Iterator[None]:
     most = (files - SPARE_FILES) // 2
     shares = [min(most, standing - begun) for begun in range(0, standing, most)]
     held = _FORK.Value("q", 0)
-    children = [_FORK.Process(target=_hold, args=(held, share, number)) for number, share in enumerate(shares, start=1)]
-    children.append(_FORK.Process(target=_churn, args=(churn,)))
-    for child in children:
-        child.start()
+    children = [_started(_hold, held, share, number) for number, share in enumerate(shares, start=1)]
+    children.append(_started(_churn, churn))
     try:
         wait_until(lambda: held.value >= standing, LIMIT_S, f"{standing} connections")
         _wait_for_time_waits(0.95 * LIFE_S * churn)
@@ -57,6 +56,20 @@ def sockets(count: int, churn: int) -> Iterator[None]:
             child.join()
 
 
+def _started(work: Callable[..., None], *arguments: object) -> ForkProcess:
+    """A process that does this work, and dies with this one."""
+    process = _FORK.Process(target=_do, args=(work, arguments))
+    process.start()
+    return process
+
+
+def _do(work: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    die_with_parent()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    work(*arguments)
+
+
 def _wait_for_time_waits(wanted: float) -> None:
     """Until there are so many, or as many as there will be: a busy machine makes fewer connections."""
     end = time.monotonic() + LIFE_S + SLACK_S
@@ -64,15 +77,8 @@ def _wait_for_time_waits(wanted: float) -> None:
         time.sleep(0.1)
 
 
-def _all_files() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def _hold(held: "Synchronized[int]", count: int, number: int) -> None:
     """Hold so many connections to ADDRESSES addresses, until this process is killed."""
-    die_with_parent()
-    _all_files()
     server, stats, kept = Server(("0.0.0.0", 8000 + number)), ConnectStats(), []
     for made in range(count):
         kept.append(connect(server, stats, to=f"10.1.{number}.{1 + made % ADDRESSES}"))
@@ -83,8 +89,6 @@ def _hold(held: "Synchronized[int]", count: int, number: int) -> None:
 
 def _churn(per_s: int) -> None:
     """Open and close so many connections per second, which their clients close first."""
-    die_with_parent()
-    _all_files()
     servers, stats = [Server(("0.0.0.0", FIRST_PORT + port)) for port in range(PORTS)], ConnectStats()
     opened: deque[Connection] = deque()
 
@@ -106,8 +110,7 @@ def neighbours(seed: int, most: int) -> Iterator[Callable[[], int]]:
     Yields what counts those that have vanished.
     """
     vanished = _FORK.Value("q", 0)
-    maker = _FORK.Process(target=_come_and_go, args=(seed, most, vanished))
-    maker.start()
+    maker = _started(_come_and_go, seed, most, vanished)
     try:
         yield lambda: vanished.value
     finally:
@@ -116,7 +119,6 @@ def neighbours(seed: int, most: int) -> Iterator[Callable[[], int]]:
 
 
 def _come_and_go(seed: int, most: int, vanished: "Synchronized[int]") -> None:
-    die_with_parent()
     chance = random.Random(seed)
     children: list[int] = []
     while True:
