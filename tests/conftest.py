@@ -1,4 +1,4 @@
-"""Hypothesis: no limits of time on a shared machine, the same examples on every run of CI, fewer of them for a fast answer.
+"""Hypothesis: no deadline on a shared machine, the same examples on every run of CI, fewer of them for a fast answer.
 
 Slow tests begin first.
 """
