@@ -14,6 +14,7 @@ import functools
 import ipaddress
 import multiprocessing
 import os
+import select
 import signal
 import socket
 import struct
@@ -33,6 +34,7 @@ RTM_NEWADDR = 20
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_NODAD_NOPREFIXROUTE = 0x202  # usable at once, and without a route to a network
 TIMEOUT_S = 120
+END_S = 10
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,13 +65,13 @@ def run_side_by_side(bodies: Sequence[Callable[[], R]], timeout: float = TIMEOUT
     All of them end before one that failed is told.
     """
     with contextlib.ExitStack() as started:
-        receivers = []
+        children = []
         for body in bodies:
             child, receiver = _start(body)
             started.callback(_end, child)
-            receivers.append(started.enter_context(receiver))
+            children.append((child, started.enter_context(receiver)))
         deadline = time.monotonic() + timeout
-        outcomes = [_outcome(receiver, deadline - time.monotonic(), timeout) for receiver in receivers]
+        outcomes = [_outcome(*child, deadline - time.monotonic(), timeout) for child in children]
     for kind, value in outcomes:
         if kind == "skipped":
             pytest.skip(value)
@@ -94,13 +96,24 @@ def _start(body: Callable[[], Any]) -> tuple[int, Connection]:
     return child, receiver
 
 
-def _outcome(receiver: Connection, left: float, timeout: float) -> Outcome:
+def _outcome(child: int, receiver: Connection, left: float, timeout: float) -> Outcome:
     if not receiver.poll(max(0.0, left)):
         return "failed", f"the body did not end within {timeout:g} s in its namespace"
     try:
-        return cast(Outcome, receiver.recv())
+        outcome = cast(Outcome, receiver.recv())
+        _let_end(child)
+        return outcome
     except (EOFError, OSError):  # before its answer, or in the middle of it
         return "failed", "the body's process died in its namespace without an answer"
+
+
+def _let_end(child: int) -> None:
+    """Wait until a child that has answered ends by itself: it writes down what it covered (`make coverage`)."""
+    descriptor = os.pidfd_open(child)
+    try:
+        select.select([descriptor], [], [], END_S)
+    finally:
+        os.close(descriptor)
 
 
 def _end(child: int) -> None:

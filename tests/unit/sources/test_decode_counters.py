@@ -229,6 +229,12 @@ def test_a_number_beyond_all_bounds_is_unknown(path: str, text: str) -> None:
     assert all(value < 2**64 for value in decode_gauges(texts).values())
 
 
+def test_less_than_no_limit_is_no_limit() -> None:
+    """nf_conntrack_max is printed with a sign, and tcp_max_orphans may be set below 0."""
+    gauges = decode_gauges(kernel_files({}, {"conntrack": (5, -1), "max_orphans": -1}))
+    assert (gauges["conntrack"], gauges["conntrack_max"], gauges["orphan_max"]) == (5, 0, 0)
+
+
 TEXTS = {
     **kernel_files({"TW": 5}, {"conntrack": (1, 2), "reserved": "80,443-445"}, 7, 8, 9),
     "slabinfo": SLABINFO,
