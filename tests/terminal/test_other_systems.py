@@ -36,7 +36,7 @@ sys.platform = {platform!r}
 
 def run(platform: str, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", ELSEWHERE.format(platform=platform) + program, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
@@ -98,9 +98,11 @@ async def look():
             await pilot.pause(0.05)
         for key in ("enter", "escape", "t", "w", "escape", "N"):
             await pilot.press(key)
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        print("\\n".join(strip.text for strip in app.screen._compositor.render_strips()))
+        shown = ""
+        while "no network namespaces" not in shown:
+            await pilot.pause(0.05)
+            shown = "\\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        print(shown)
 
 asyncio.run(look())
 """
