@@ -1,6 +1,6 @@
 """The command palette, for fast hands too."""
 
-from textual import on
+from textual import events, on
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.message import Message
@@ -15,6 +15,11 @@ class Palette(AppSized, CommandPalette):
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Leave, unless it has been left: Textual would take away the screen below."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    def on_mount(self, event: events.Mount) -> None:
+        """Begin no search where nothing is mounted, as while all screens close: it would find no list."""
+        if not self.children:
+            event.prevent_default()
 
     @on(Input.Changed)
     @on(Input.Submitted)
