@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual import events
 from textual.screen import Screen
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
-from tests.support.monitor_pilot import Stage, monitor
+from tests.support.monitor_pilot import Stage, monitor, mouse
 from tests.support.monitor_samples import lab
 from tests.ui.test_namespaces import BLUE, HOME, catalog, opened
 from twtop.namespaces import Netns, NetnsListing
@@ -158,3 +159,14 @@ async def test_a_dialog_is_opened_while_all_screens_close(opens: str, monkeypatc
         monkeypatch.setattr(TwtopApp, "push_screen", push_and_close)
         await stage.press(opens)
         assert not stage.app.screen.children
+
+
+async def test_a_click_on_a_text_that_has_just_been_removed() -> None:
+    async with monitor(lab()) as stage:
+        await stage.press("question_mark")
+        text = stage.app.screen.query_one(Static)
+        x, y = text.region.offset
+        await text.remove()
+        stage.app.screen._forward_event(mouse(events.MouseDown, x, y, button=1))
+        await stage.press("escape")
+        await stage.until(lambda: is_back(stage), "the monitor alone")

@@ -37,6 +37,8 @@ class TwtopApp(App[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     TITLE = "twtop"
     ENABLE_COMMAND_PALETTE = True
+    ALLOW_SELECT = False
+    """Ctrl-C leaves, so that no key copies a selection; and Textual fails where it begins on what has been removed."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
         *bindings((SUSPEND,)),
