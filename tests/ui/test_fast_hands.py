@@ -1,5 +1,6 @@
 """Keys and clicks that come faster than a dialog opens, is filled or closes."""
 
+import asyncio
 import threading
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
-from tests.support.monitor_pilot import Stage, monitor, mouse
+from tests.support.monitor_pilot import Stage, key_event, monitor, mouse
 from tests.support.monitor_samples import lab
 from tests.ui.test_namespaces import BLUE, HOME, catalog, opened
 from twtop.namespaces import Netns, NetnsListing
@@ -159,6 +160,16 @@ async def test_a_dialog_is_opened_while_all_screens_close(opens: str, monkeypatc
         monkeypatch.setattr(TwtopApp, "push_screen", push_and_close)
         await stage.press(opens)
         assert not stage.app.screen.children
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+@pytest.mark.parametrize("opens", ["N", "ctrl+p"])
+async def test_the_monitor_is_left_while_a_dialog_opens(opens: str, steps: int) -> None:
+    """After each of the first steps of the event loop."""
+    async with monitor(lab(), catalog=catalog(HOME)) as stage:
+        stage.app.post_message(key_event(opens))
+        for _ in range(steps):
+            await asyncio.sleep(0)
 
 
 async def test_a_click_on_a_text_that_has_just_been_removed() -> None:

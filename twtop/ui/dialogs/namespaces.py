@@ -80,7 +80,7 @@ class NamespacesScreen(Dialog[Netns]):
             yield Static(Content("looking into all processes …"), id="hidden")
 
     def on_mount(self) -> None:
-        if self.children:  # Textual mounts none while all screens close
+        if self.children and self.is_attached:  # while all screens close Textual mounts no child
             self.run_worker(self._look())
 
     async def _look(self) -> None:

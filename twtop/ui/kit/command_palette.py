@@ -16,9 +16,14 @@ class Palette(AppSized, CommandPalette):
         """Leave, unless it has been left: Textual would take away the screen below."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
+    @property
+    def _is_left(self) -> bool:
+        """Whether the palette or the app has been left, maybe before the palette was made."""
+        return not (self.children and self.is_active and self.is_attached)
+
     def on_mount(self, event: events.Mount) -> None:
-        """Begin no search where nothing is mounted, as while all screens close: it would find no list."""
-        if not self.children:
+        """Begin no search while all screens close: it would find no list, since nothing is mounted any more."""
+        if self._is_left:
             event.prevent_default()
 
     @on(Input.Changed)
@@ -29,7 +34,7 @@ class Palette(AppSized, CommandPalette):
 
         Textual would run the command again, or begin a search that finds no list any more.
         """
-        if not self.is_active or not self.is_attached:
+        if self._is_left:
             message.prevent_default().stop()
 
     def _action_command_list(self, action: str) -> None:
