@@ -180,6 +180,12 @@ class Stage:
     async def until_shown(self, *texts: str) -> None:
         await self.until(lambda: self.shows(*texts), f"{texts} on the screen")
 
+    async def leave(self) -> None:
+        """Leave the app as its keys do. Textual's own way to end a test closes screens while messages go to them."""
+        if not self.app._exit:
+            self.app.exit()
+        await self.ended()
+
     async def ended(self) -> None:
         """Wait until the app has left; nothing is painted after that."""
         deadline = time.monotonic() + LIMIT_S
@@ -250,8 +256,11 @@ async def monitor(
     async with app.run_test(size=size, notifications=True, tooltips=True):
         assert isinstance(app.screen, Monitor)
         stage = Stage(app, app.screen, script)
-        await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
-        yield stage
+        try:
+            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+            yield stage
+        finally:
+            await stage.leave()
 
 
 def rows(stage: Stage, table: Table[Any]) -> list[str]:
