@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.command import CommandList
 from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 
@@ -45,6 +46,18 @@ async def test_the_namespaces_are_left_twice(keys: str) -> None:
         await stage.press("escape", "escape")
         await stage.until(lambda: is_back(stage), "the monitor alone")
         assert visited == [BLUE] * keys.startswith("enter")
+
+
+async def test_a_command_is_clicked_that_has_just_gone() -> None:
+    """It stays painted for a moment, while the palette searches anew."""
+    async with monitor(lab()) as stage:
+        await stage.press("ctrl+p")
+        await stage.until_shown("List of marks")
+        commands = stage.app.screen.query_one(CommandList)
+        at = stage.where(commands, "List of marks")
+        commands.clear_options()
+        await stage.click_at(*at)
+        assert isinstance(stage.app.screen, Palette)
 
 
 @pytest.mark.parametrize("times", [2, 3])

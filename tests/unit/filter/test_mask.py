@@ -18,6 +18,7 @@ from twtop.filter.query import (
     Or,
     Query,
 )
+from twtop.model import TcpState, Timer
 
 
 def matches(text: str, row: Row) -> bool:

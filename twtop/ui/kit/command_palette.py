@@ -1,6 +1,7 @@
 """The command palette, for fast hands too."""
 
 from textual import events, on
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.message import Message
@@ -9,8 +10,21 @@ from textual.widgets import Input, OptionList
 from twtop.ui.kit.app_sized import AppSized
 
 
+class Commands(CommandList, can_focus=False):
+    """Textual's list of commands, which is filled anew while the old ones are still painted."""
+
+    def on_click(self, event: events.Click) -> None:
+        """Ignore a click on a command that is no longer there."""
+        if event.style.meta.get("option", 0) >= self.option_count:
+            event.prevent_default()
+
+
 class Palette(AppSized, CommandPalette):
     """Textual's command palette. It is left once, and runs one command."""
+
+    def compose(self) -> ComposeResult:
+        for widget in super().compose():
+            yield Commands() if isinstance(widget, CommandList) else widget
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Leave, unless it has been left: Textual would take away the screen below."""
