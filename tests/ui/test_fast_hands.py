@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual import events
 from textual.command import CommandList
 from textual.screen import Screen
@@ -54,9 +55,11 @@ async def test_a_command_is_clicked_that_has_just_gone() -> None:
         await stage.press("ctrl+p")
         await stage.until_shown("List of marks")
         commands = stage.app.screen.query_one(CommandList)
-        at = stage.where(commands, "List of marks")
+        click = mouse(events.Click, *stage.where(commands, "List of marks"), button=1)
+        click.style = Style(meta={"option": 3})
         commands.clear_options()
-        await stage.click_at(*at)
+        commands.post_message(click)
+        await stage.at_rest()
         assert isinstance(stage.app.screen, Palette)
 
 

@@ -16,7 +16,7 @@ class Commands(CommandList, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         """Ignore a click on a command that is no longer there."""
         if event.style.meta.get("option", 0) >= self.option_count:
-            event.prevent_default()
+            event.prevent_default().stop()
 
 
 class Palette(AppSized, CommandPalette):
@@ -38,7 +38,7 @@ class Palette(AppSized, CommandPalette):
     def on_mount(self, event: events.Mount) -> None:
         """Begin no search while all screens close: it would find no list, since nothing is mounted any more."""
         if self._is_left:
-            event.prevent_default()
+            event.prevent_default().stop()
 
     @on(Input.Changed)
     @on(Input.Submitted)
