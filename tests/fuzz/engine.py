@@ -7,12 +7,12 @@ error, and leaves the input in a file, where the target raises something or take
 import random
 import sys
 
-import atheris
-
 from tests.fuzz import registry
 
 
 def main() -> None:
+    import atheris  # an extra of its own
+
     with atheris.instrument_imports(include=["twtop"]):
         target = registry.target(sys.argv[1])
 

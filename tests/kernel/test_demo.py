@@ -38,6 +38,7 @@ def end_by_request(child: int) -> None:
     """End a process by SIGTERM, not by force, so that coverage gets to write down what it ran."""
     with suppress(ProcessLookupError, ChildProcessError):  # it has ended
         os.kill(child, signal.SIGTERM)
+        os.kill(child, signal.SIGCONT)  # one that stands still would not hear of it
         os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 
 

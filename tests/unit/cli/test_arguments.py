@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -71,10 +72,12 @@ HOSTILE_WORDS = st.deferred(
 
 
 @example(["-1", "--source=--"])
+@example(["--ascii\xa0"])
 @given(st.lists(HOSTILE_WORDS, min_size=1, max_size=4).map(lambda words: [word for pair in words for word in pair]))
 def test_whatever_is_not_understood_is_refused_in_one_line(words: list[str]) -> None:
     said = refusal(words)
-    assert not said or (LINE.fullmatch(said) and said[:-1].isprintable())
+    assert not said or LINE.fullmatch(said)
+    assert all(each.isprintable() or unicodedata.category(each) == "Zs" for each in said[:-1])
 
 
 def test_two_dashes_are_no_value_of_any_option() -> None:
