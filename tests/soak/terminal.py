@@ -64,10 +64,10 @@ class Frames:
         No frame has to come while it says neither that the view is live nor that the first reading is under way: then
         a dialog hides the monitor, the view is paused, or the namespace has vanished.
         """
-        clock = CLOCK.findall(head)
-        if "● live" in head and clock:
+        told, clock = head.strip(), CLOCK.findall(head)
+        if "● live" in told and clock:
             self._note(clock[-1])
-        elif not head.strip() or (head.startswith("twtop") and READING not in head):
+        elif not told or (told.startswith("twtop") and READING not in told):
             self._since = None
 
     def _note(self, clock: str) -> None:

@@ -36,7 +36,7 @@ def test_a_run_without_frames_or_without_notes_is_not_good() -> None:
 
 
 def live(second: int) -> str:
-    return f"twtop  vm  6.18  sock_diag 200 ms  every 1 s       ● live  12:00:{second:02}"
+    return f" twtop  vm  6.18  sock_diag 200 ms  every 1 s       ● live  12:00:{second:02}"
 
 
 def gaps(*heads: str) -> int:
@@ -50,7 +50,7 @@ def gaps(*heads: str) -> int:
 def test_from_one_frame_to_the_next_is_a_gap() -> None:
     assert gaps(live(1), live(1), live(2), live(3)) == 2
     assert gaps(live(1), "⣿⣿ a screen that has just shrunk", live(2)) == 1
-    assert gaps(live(1), "twtop  reading the kernel's sockets …", live(2)) == 1
+    assert gaps(live(1), " twtop  reading the kernel's sockets …", live(2)) == 1
 
 
 def test_no_gap_is_measured_while_no_frame_has_to_come() -> None:
@@ -59,7 +59,7 @@ def test_no_gap_is_measured_while_no_frame_has_to_come() -> None:
         " " * 80,
         live(1).replace("● live", "⏸ paused frame is 3 s old"),
         live(1).replace("● live", "✖ netns blue is gone"),
-        "twtop  netns blue is gone: its process has ended",
+        " twtop  netns blue is gone: its process has ended",
     ):
         assert gaps(live(1), away, live(5), live(6)) == 1
         assert gaps(live(1), away, live(1), live(2)) == 1
