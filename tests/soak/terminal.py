@@ -21,6 +21,9 @@ HOME: Size = (160, 50)
 MONITOR = (sys.executable, "-m", "twtop")
 LAST_BYTES = 100_000
 CLOCK = re.compile(r"\d\d:\d\d:\d\d")
+READING = "reading the kernel's sockets"
+"""What the header says until the first frame comes, at the start and after a move to another namespace."""
+
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -55,17 +58,25 @@ class Frames:
         self._shown = ""
         self._since: tuple[float, float] | None = None
 
-    def note(self, clock: str) -> None:
+    def see(self, head: str) -> None:
+        """This is the first line of the screen now.
+
+        No frame has to come while it says neither that the view is live nor that the first reading is under way: then
+        a dialog hides the monitor, the view is paused, or the namespace has vanished.
+        """
+        told, clock = head.strip(), CLOCK.findall(head)
+        if "● live" in told and clock:
+            self._note(clock[-1])
+        elif not told or (told.startswith("twtop") and READING not in told):
+            self._since = None
+
+    def _note(self, clock: str) -> None:
         """The frame of this moment is on the screen."""
-        if clock != self._shown:
+        if clock != self._shown or self._since is None:
             now = time.monotonic(), self._waited()
             if self._since:
                 self.gaps.append(Gap(now[0] - self._since[0], now[1] - self._since[1]))
             self._shown, self._since = clock, now
-
-    def let_go(self) -> None:
-        """No frame has to come next: the view is paused, or the namespace has vanished."""
-        self._since = None
 
 
 class Monitor(Pty):
@@ -87,15 +98,8 @@ class Monitor(Pty):
                 return
             with self._lock:
                 self._stream.feed(piece)
-                self._note(self._row(0))
+                self.frames.see(self._row(0))
             self._drawn = (self._drawn + piece)[-LAST_BYTES:]
-
-    def _note(self, head: str) -> None:
-        clock = CLOCK.findall(head)
-        if "● live" in head and clock:
-            self.frames.note(clock[-1])
-        elif clock:
-            self.frames.let_go()
 
     def _waited_s(self) -> float:
         """What the monitor's threads and the one that reads its screen waited for a CPU (proc_pid_schedstat)."""

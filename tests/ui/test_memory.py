@@ -3,15 +3,20 @@
 import gc
 import weakref
 from collections import Counter
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from tests.support.at_rest import at_rest
 from tests.support.known_owners import InstantSearch
+from tests.support.monitor_pilot import Stage, monitor
+from tests.support.monitor_samples import lab, later
 from tests.support.sock_diag_dump import make_sample, many
+from tests.ui.test_namespaces import BLUE, HOME, catalog
 from twtop.engine.engine import Engine, Subscriber
 from twtop.engine.owner_search import OwnerSearch
+from twtop.engine.pipeline import Pipeline
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.model import Process
@@ -36,8 +41,9 @@ class EngineByHand(Engine):
     """
 
     def __init__(self, view: View) -> None:
-        super().__init__(lambda: ReadBy(self._read), view, 1.0)
+        super().__init__(partial(ReadBy, self._read), view, 1.0)
         self._view, self.reads = view, 0
+        self._pipeline = Pipeline(partial(ReadBy, self._read))
         owners = {inode: Process(inode, f"worker-{inode}") for inode in range((LATER + STAY_TICKS + 1) * COME_AND_GO)}
         self._owners = OwnerSearch(InstantSearch(owners))
 
@@ -110,3 +116,35 @@ def test_one_frame_waits_for_a_screen_that_is_busy() -> None:
     assert {type(message) for message in posted} == {FrameReady}
     assert cast(Any, holder.take_frame()) is alive[-1]()
     assert holder.take_frame() is None
+
+
+def sockets(stage: Stage) -> weakref.ref[Any]:
+    """A column of the sockets on the screen."""
+    return weakref.ref(stage.frame.snapshot.sockets.state)
+
+
+def is_held(column: weakref.ref[Any]) -> bool:
+    gc.collect()
+    return column() is not None
+
+
+async def test_a_drill_down_that_was_closed_holds_no_sockets() -> None:
+    async with monitor(*(later(lab(), seconds) for seconds in range(3))) as stage:
+        await stage.press("enter")
+        await stage.until_shown("sockets ──")
+        drilled = sockets(stage)
+        await stage.press("escape")
+        await stage.tick()
+        await stage.until(lambda: not is_held(drilled), "them let go")
+        await stage.press("enter")
+        await stage.until_shown("sockets ──")
+
+
+async def test_a_namespace_that_was_left_holds_no_sockets() -> None:
+    async with monitor(lab(), catalog=catalog(HOME, BLUE)) as stage:
+        home = sockets(stage)
+        await stage.press("N")
+        await stage.until_shown("blue")
+        await stage.press("down", "enter")
+        await stage.until_shown("netns blue")
+        await stage.until(lambda: not is_held(home), "them let go")

@@ -78,7 +78,6 @@ class Engine:
         search: Callable[[], Search] = Search,
     ) -> None:
         self._state = EngineState(view, interval)
-        self._pipeline = Pipeline(open_source, max_cpu)
         self._make_search = search
         self._sampled: Sampled | None = None
         self._found = NOBODY
@@ -86,9 +85,14 @@ class Engine:
         self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
         self._undelivered: dict[Callback, object] = {}
+        pipeline = Pipeline(open_source, max_cpu)  # what it remembers ends with the threads
         self._threads = [
-            threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
-            for name, run in (("collect", self._collect), ("build", self._build), ("search", self._search))
+            threading.Thread(target=self._guarded, args=(run, *parts), name=name, daemon=True)
+            for name, run, *parts in (
+                ("collect", self._collect, pipeline),
+                ("build", self._build, pipeline),
+                ("search", self._search),
+            )
         ]
 
     def start(self) -> None:
@@ -106,8 +110,13 @@ class Engine:
             self._subscriber = subscriber
 
     def stop(self) -> None:
-        """End the threads. Once this returns nothing more is delivered, even if a thread still hangs in the kernel."""
+        """End the threads, and let go of what they have read, whoever still holds this engine.
+
+        Once this returns nothing more is delivered, even if a thread still hangs in the kernel.
+        """
         self._change(stopped=True)
+        with self._changed:
+            self._sampled, self._found = None, NOBODY
         for thread in self._threads:
             thread.join(timeout=1.0)
 
@@ -141,23 +150,24 @@ class Engine:
                 return
         getattr(self._subscriber, callback)(news)
 
-    def _guarded(self, run: Callable[[], None]) -> None:
+    def _guarded(self, run: Callable[..., None], *parts: object) -> None:
         try:
-            run()
+            run(*parts)
         except Exception as error:
             self._deliver("on_defect", error)
 
-    def _collect(self) -> None:
+    def _collect(self, pipeline: Pipeline) -> None:
         started, before = -self._state.interval, replace(self._state, refreshes=0)
         while (state := self._until_due(started, before)) and not state.stopped:
             asked, started, before = state.refreshes > before.refreshes, time.monotonic(), state
             try:
-                sampled = self._pipeline.read(state.interval, state.view.query, now=asked)
+                sampled = pipeline.read(state.interval, state.view.query, now=asked)
             except CollectError as error:
                 self._deliver("on_fault", str(error))
                 continue
             with self._changed:
-                if self._sampled is None or state.paused or not self._state.paused:  # else the view is frozen by now
+                frozen = self._sampled is not None and self._state.paused and not state.paused
+                if not frozen and not self._state.stopped:
                     self._sampled = sampled
                     self._changed.notify_all()
 
@@ -180,11 +190,11 @@ class Engine:
         answer = self._sampled.answer(state.view.query)
         return answer is None or (answer is not self._sampled and not state.paused)
 
-    def _build(self) -> None:
+    def _build(self, pipeline: Pipeline) -> None:
         done: FrameInputs | None = None
         while (inputs := self._until_inputs_differ(done)) is not None:
             done = inputs
-            self._deliver("on_frame", self._pipeline.build(*inputs))
+            self._deliver("on_frame", pipeline.build(*inputs))
 
     def _until_inputs_differ(self, done: FrameInputs | None) -> FrameInputs | None:
         """Wait until a frame would differ from the last one; what it is built from, or None when the engine stops."""
@@ -202,8 +212,9 @@ class Engine:
         while (snapshot := self._until_search_is_due(search)) is not None:
             if (found := search.advance(snapshot)) is not None:
                 with self._changed:
-                    self._found = found
-                    self._changed.notify_all()
+                    if not self._state.stopped:
+                        self._found = found
+                        self._changed.notify_all()
 
     def _until_search_is_due(self, search: OwnerSearch) -> Snapshot | None:
         """Wait until there are holders to search for and CPU time is left for it.

@@ -1,5 +1,6 @@
 """The real threads of the engine. A read of the source ends only when the test answers it."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from twtop.engine.engine import Engine, Subscriber
 from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
-from twtop.model import Process
+from twtop.model import Process, Snapshot
 from twtop.processes.fd_search import Search
 from twtop.sources.probe import CollectError, Request, Sample
 from twtop.sources.source import Source
@@ -316,6 +317,38 @@ def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> N
     engine.stop()
     assert threading.active_count() == before
     assert all(isinstance(news, Frame) for news in list(desk.news.queue))
+
+
+def snapshots() -> int:
+    """How many there are in this process."""
+    gc.collect()
+    return sum(isinstance(each, Snapshot) for each in gc.get_objects())
+
+
+def test_an_engine_that_was_stopped_holds_no_sockets(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    """The app holds the first one for good, wherever its user has gone."""
+    before = snapshots()
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    desk.frame()
+    kernel.begun()
+    engine.pause(True)
+    kernel.answer()
+    engine.stop()
+    assert snapshots() <= before
+
+
+def test_a_stopped_engine_does_not_keep_what_is_read_later(engine: Engine, kernel: Kernel) -> None:
+    before = snapshots()
+    engine.start()
+    kernel.begun()
+    engine.stop()
+    (hanging,) = (thread for thread in threading.enumerate() if thread.name == "collect")
+    kernel.answer()
+    hanging.join(PATIENCE_S)
+    assert not hanging.is_alive()
+    assert snapshots() <= before
 
 
 @pytest.mark.parametrize("answer", [CollectError("too late"), DEFECT, None])

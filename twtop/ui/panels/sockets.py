@@ -19,7 +19,7 @@ from twtop.frame.view import GroupBy, Key, SocketSort, label
 from twtop.model import Direction, TcpState
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
-from twtop.ui.kit.table import Table
+from twtop.ui.kit.table import NoRows, Table
 
 NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
 
@@ -155,6 +155,7 @@ class SocketsTable(Table[SocketRow]):
             self.rewind()
         self._drill = frame.view.drill
         if frame.view.drill is None:
+            self.rows = NoRows()  # nobody sees them, and they hold the frame that they were of
             return
         by = frame.view.socket_sort
         self.order_by(SOCKETS.sorted_by(by), frame.view.reverse)
