@@ -110,7 +110,8 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     chance = np.where(seconds < 1, count, chance)
     calm = since_start & (LEAST_SIGMAS * chance > count / 2)
     seconds = np.where(calm, np.maximum(seconds, CALM_S), seconds)
-    is_over = np.flatnonzero(since_start & (2 * (total > 0).argmax(axis=1) > length))
+    paused = (total > 0).argmax(axis=1) - 1
+    is_over = np.flatnonzero(since_start & (2 * paused > length))
     count[is_over], seconds[is_over] = total[is_over, int(CALM_S) * STEPS], CALM_S
     most[is_over] = count[is_over] / CALM_S
     return count / seconds, chance / seconds, most, seconds

@@ -47,6 +47,7 @@ def test_the_spread_of_hardly_any_is_a_part_of_one() -> None:
 @pytest.mark.parametrize("stretch", [5, 6, 8])
 def test_the_spread_is_of_the_whole_seconds_before_the_stretch(stretch: int) -> None:
     assert spread(500, 0, *[10, 14] * 29, stretch=stretch) == 7.5 / 12
+    assert spread(500, 0, 10, 14, 90, stretch=stretch, length=4 * STEPS) == 7.5 / 12
 
 
 def test_the_spread_is_of_the_whole_seconds_that_count() -> None:
@@ -122,6 +123,11 @@ def distance(total: Floats, length: int, seconds: float) -> float:
 def test_an_even_load_is_at_no_distance_from_the_line() -> None:
     assert distance(of_seconds(*[10] * 60), BINS, 60) == 0
     assert distance(of_bins(*[1, 0] * 120), BINS, 60) == 0  # up to one from counting whole connections
+
+
+def test_the_connection_that_began_the_time_stands_at_its_end() -> None:
+    """It was closed ten seconds ago, in the bin after those of the ten seconds."""
+    assert distance(of_bins(*[2] * 40, 1), 41, 10) == 0
 
 
 def test_a_burst_is_as_far_from_the_line_as_it_has_connections() -> None:
