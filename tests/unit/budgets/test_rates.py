@@ -171,6 +171,11 @@ def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
     assert reused.full_in_s.tolist() == [NEVER]
 
 
+def test_nobody_knows_whether_a_load_fills_a_budget_that_began_a_tenth_of_a_second_ago() -> None:
+    """Forty so far: five thousand ports bear the 4 per second of ten seconds, but not so many as in each quarter."""
+    assert np.isnan(full_in(Load(steadily(per_s=400, start=-0.1, end=0)), [0], size=5000)).tolist() == [True]
+
+
 def test_a_burst_fills_nothing_if_its_ports_can_soon_be_reused() -> None:
     """Eighty of a hundred ports were closed a while ago, and nobody knows whether such a burst comes again. With reuse
     they are free again."""
