@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
@@ -135,9 +135,9 @@ class Engine:
         """Take a sample now, paused or not."""
         self._change(refreshes=self._state.refreshes + 1)
 
-    def _change(self, **parts: object) -> None:
+    def _change(self, **parts: Any) -> None:
         with self._changed:
-            self._state = replace(self._state, **parts)  # type: ignore[arg-type]
+            self._state = replace(self._state, **parts)
             self._changed.notify_all()
 
     def _deliver(self, callback: Callback, news: object) -> None:
