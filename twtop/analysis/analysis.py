@@ -195,6 +195,7 @@ def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
         capacity=shared(binders.capacity, own.capacity),
         max_per_s=shared(binders.max_per_s, own.max_per_s),
         full_in_s=binders.time_to_full(own.full_in_s),
+        is_now=np.where(binds, binders.of(binders.is_now), own.is_now),
         waits=np.where(binds, binders.of(binders.waits), own.waits),
         next_free_s=shared(binders.next_free_s, own.next_free_s),
         freed_per_s=shared(binders.freed_per_s, own.freed_per_s),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from twtop.budgets.exhaustion import SOON_S, TRUSTED_TIMES, PortUse, full_in_s, max_per_s
+from twtop.budgets.exhaustion import SOON_S, TRUSTED_TIMES, PortUse, max_per_s, time_to_full
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import Wheel
 
@@ -51,7 +51,7 @@ def full_in(
         capacity=np.array([capacity], np.float64),
         most_waiting=np.array([buckets]),
     )
-    (found,) = full_in_s(use, WHEEL, None if was_full is None else np.array([was_full]))
+    (found,) = time_to_full(use, WHEEL, None if was_full is None else np.array([was_full])).full
     return float(found)
 
 
@@ -96,7 +96,7 @@ def test_every_budget_is_filled_by_its_own() -> None:
         most_waiting=np.full(3, np.inf),
     )
     assert use.waiting.tolist() == [20, 9, 30]
-    assert full_in_s(use, WHEEL).tolist() == pytest.approx([6, NEVER, 8.01])
+    assert time_to_full(use, WHEEL).full.tolist() == pytest.approx([6, NEVER, 8.01])
 
 
 @pytest.mark.parametrize(("live", "expected"), [(49, NEVER), (50, 0), (51, 0)])

@@ -9,7 +9,8 @@ from tests.support.counted_failures import counted
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
-from twtop.budgets.limit import Limit, freed, full_still
+from twtop.budgets.exhaustion import TimeToFull
+from twtop.budgets.limit import Limit, freed
 from twtop.dump.failures import FailureHistory, Failures
 from twtop.dump.reading import RecentDumps
 
@@ -115,30 +116,55 @@ def test_what_fails_is_of_the_destination_that_was_full_lately() -> None:
     assert sorted(found.failed_60s.tolist()) == [0, 30]
 
 
-STEP_S = 2.0
+STEP_S, NEAR_S = 2.048, 4.0
 
 
-def limit(lately: bool, full_at: float = 990) -> Limit:
+def limit(lately: bool, just_now: bool = False, was_now: bool = False) -> Limit:
     nothing = np.array([math.nan])
-    return Limit(np.array([full_at]), np.array([lately]), np.array([10.0]), np.array([False]), nothing)
+    masks = np.array([lately]), np.array([just_now]), np.array([was_now])
+    return Limit(np.array([990.0]), *masks, NEAR_S, np.array([10.0]), np.array([False]), nothing)
 
 
+def is_now(found: Limit, full: float, tight: float) -> bool:
+    return bool(found.is_now(TimeToFull(np.array([full]), np.array([tight])))[0])
+
+
+@pytest.mark.parametrize("was_now", [True, False])
 @pytest.mark.parametrize(
-    ("lately", "left", "asked_per_s", "still"),
+    ("lately", "full", "now"),
     [
-        (True, 0, 5, True),
-        (True, 20, 5, True),  # gone within two moves of the wheel
-        (True, 21, 5, False),
-        (False, 0, 5, False),
-        (True, 0, 0, False),
-        (True, 5, 0, False),
-        (True, 5, math.nan, False),
+        (False, 0, True),
+        (False, 4, False),
+        (True, 4, True),  # full again within two moves of the wheel
+        (True, 4.1, False),
+        (True, math.inf, False),
+        (True, math.nan, False),
     ],
 )
-def test_a_budget_is_full_still_while_its_free_ports_do_not_outlast_two_moves_of_the_wheel(
-    lately: bool, left: float, asked_per_s: float, still: bool
+def test_a_budget_that_was_full_lately_is_so_while_it_will_be_full_again_at_once(
+    lately: bool, full: float, now: bool, was_now: bool
 ) -> None:
-    assert full_still(limit(lately), np.array([left]), np.array([asked_per_s]), STEP_S).tolist() == [still]
+    assert is_now(limit(lately, was_now=was_now), full, tight=4.1) == now
+
+
+@pytest.mark.parametrize("full", [24, math.inf, math.nan])
+def test_a_budget_that_is_full_remains_so_until_it_has_ports_to_spare(full: float) -> None:
+    assert is_now(limit(lately=True, just_now=True), full, tight=60)
+    assert is_now(limit(lately=True, was_now=True), full, tight=4)
+    assert not is_now(limit(lately=True, was_now=True), full, tight=4.1)
+    assert not is_now(limit(lately=True, was_now=False), full, tight=4)
+    assert not is_now(limit(lately=False, was_now=True), full, tight=4)
+
+
+def test_it_was_full_just_now_for_two_moves_of_the_wheel() -> None:
+    run, was_full = Run(), list[tuple[bool, bool]]()
+    run.read(11, opened(11, 30))
+    for now in (12, 15, 15.5, 70):
+        reading = run.read(now, sock("10.0.0.1:40000", "10.0.0.5:443"))
+        at, found = known(reading.find(ENDS)), reading.budgets.limit
+        assert found.near_s == pytest.approx(2 * STEP_S, rel=0.05)
+        was_full.append((bool(found.just_now[at]), bool(found.lately[at])))
+    assert was_full == [(True, True), (True, True), (False, True), (False, True)]
 
 
 def ports_freed(*seconds: tuple[int, float, float], count: int = 2) -> list[list[float]]:
@@ -194,5 +220,13 @@ def test_once_it_is_no_more_full_only_the_time_since_then_tells_the_demand() -> 
 
 def test_limits_are_immutable() -> None:
     found = limit(True)
-    columns = (found.full_at, found.lately, found.seen_s, found.unseen, found.asked_per_s)
+    columns = (
+        found.full_at,
+        found.lately,
+        found.just_now,
+        found.was_now,
+        found.seen_s,
+        found.unseen,
+        found.asked_per_s,
+    )
     assert not any(column.flags.writeable for column in columns)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
-from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
+from twtop.budgets.exhaustion import UNSURE_S, PortUse, time_to_full
 from twtop.budgets.rates import Rates
 from twtop.dump.reading import RecentDumps
 from twtop.dump.timer_wheel import Wheel
@@ -256,7 +256,7 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
         capacity=column("capacity"),
         most_waiting=column("buckets"),
     )
-    for each, answer in zip(several, full_in_s(use, WHEEL), strict=True):
+    for each, answer in zip(several, time_to_full(use, WHEEL).full, strict=True):
         moments = sorted([0, 0.25, 0.5, 0.75, 1, *MOVES])
         first = next((number for number, tau in enumerate(moments) if each.full_before(tau)), None)
         if len(each.free_in) + each.live >= each.capacity:
