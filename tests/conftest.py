@@ -6,9 +6,11 @@ Slow tests begin first.
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("twtop", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile(
+    "twtop", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("fast", settings.get_profile("twtop"), max_examples=10)
 settings.load_profile("twtop")
 

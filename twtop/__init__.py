@@ -21,6 +21,7 @@ Each room is a package; its own docstring names its files.
     sources     where Samples come from, and how they become Snapshots
     filter      the filter language: tree, text, and the sockets that a filter keeps
     processes   who holds which socket, and what is known of a process
+    files       files that users name or that are made for them: read with care, written whole or not at all
     share       manual page, completions and JSON Schema, for where a system keeps them
 
     model       sockets, states, limits, snapshots and owners: the words of all rooms
@@ -29,7 +30,7 @@ Each room is a package; its own docstring names its files.
     arrays      group-by, look-up and hashes in numpy
     formatting  numbers, times and addresses as text
     sanitize    outside names made safe to show, and how wide they are
-    runtime     what the interpreter, malloc and numpy's threads are told, each line with its benchmark
+    runtime     what the interpreter and malloc are told, and what root's process gives up
 
 Imports go down, never up and never in a ring; the contracts in pyproject.toml prove it:
 

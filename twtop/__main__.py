@@ -1,31 +1,33 @@
 """The process: python -m twtop, and the command of that name."""
 
-import signal
-import sys
-from typing import NoReturn
+import _signal  # type: ignore[import-not-found]  # built in; `signal` is loaded so long that it can be interrupted
+import os
 
-from twtop import runtime
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """Run twtop and exit. Ctrl-C ends it without a word, also while it is still being loaded."""
-    runtime.while_loading()
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # a shell's background jobs ignore it
+        _signal.signal(_signal.SIGINT, _end)
+    from twtop.runtime import interpreter
+
+    interpreter.while_loading()
     status: object = 0
     try:
         from twtop.cli.main import main as run
 
         run()
-    except KeyboardInterrupt:
-        status = 128 + signal.SIGINT
     except SystemExit as end:
         status = end.code
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            status = status or 1
-    runtime.end(status if isinstance(status, int) else 0)
+    interpreter.end(status if isinstance(status, int) else 0)
+
+
+def _end(number: int, _: object) -> None:
+    """An exception could come up anywhere. A load ends with its parent, and the monitor has handlers of its own."""
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -289,16 +289,10 @@ class Snapshot:
         """Seconds since the sockets were read."""
         return self.mono - self.dumped
 
-    def times_ms(self, rows: Rows | Mask) -> tuple[Codes, Codes]:
-        """(time left, age) of these sockets in ms, −1 where unknown.
-
-        A timewait timer runs on after the sockets were read, so the time since then is taken into account. Any other
-        timer is given as it was read, because it may have been set again.
-        """
-        sockets = self.sockets
-        left, age, passed = sockets.timer_ms[rows], sockets.age_ms[rows], np.int32(self.age_s * 1000)
-        runs_on = (sockets.timer[rows] == Timer.TIMEWAIT) & (left >= 0)
-        return np.where(runs_on, np.maximum(left - passed, 0), left), np.where(age >= 0, age + passed, age)
+    @property
+    def read_at(self) -> float:
+        """When the sockets were read, in Unix seconds. Whatever is told of a single socket is of that moment."""
+        return self.time - self.age_s
 
 
 @dataclass(frozen=True, slots=True)

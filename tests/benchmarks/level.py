@@ -1,6 +1,7 @@
 """A steady number of real TIME_WAIT in this network namespace, while they run out and new ones come."""
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,9 @@ class Level:
         fork = multiprocessing.get_context("fork")
         self._wanted: Synchronized[int] = fork.Value("q", 0)
         self._most = wanted
-        self._fillers = [fork.Process(target=_fill, args=(self._wanted, number)) for number in range(FILLERS)]
+        self._fillers = [
+            fork.Process(target=_fill, args=(self._wanted, number, os.getpid())) for number in range(FILLERS)
+        ]
         for filler in self._fillers:
             filler.start()
 
@@ -73,9 +76,9 @@ def held(wanted: int) -> Iterator[Level]:
         level.close()
 
 
-def _fill(wanted: "Synchronized[int]", number: int) -> None:
+def _fill(wanted: "Synchronized[int]", number: int, parent: int) -> None:
     """The first keeps the level; the others help while much is missing."""
-    die_with_parent()
+    die_with_parent(parent)
     stats, share = ConnectStats(), 1.0 if number == 0 else 1 - LACK
     servers = [Server(("0.0.0.0", FIRST_PORT + PORTS * number + i)) for i in range(PORTS)]
     places = count()

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks.runtime: runs with and without each setting of twtop/runtime.py, in turns."""
+"""python -m tests.benchmarks.runtime: runs with and without each setting of twtop/runtime/interpreter.py, in turns."""
 
 import argparse
 import json
@@ -29,16 +29,16 @@ AT_THE_START = {
     AS_IT_IS: "",
     "numpy's one thread": "import os; os.environ['OPENBLAS_NUM_THREADS'] = str(os.cpu_count())",
     "no search for garbage while loading": "import gc; gc.disable = lambda: None",
-    "no taking down at the end": "import sys; from twtop import runtime; runtime.end = sys.exit",
+    "no taking down at the end": "import sys; from twtop.runtime import interpreter; interpreter.end = sys.exit",
 }
 IN_THE_MONITOR = {
     AS_IT_IS: "",
     "numpy's one thread": AT_THE_START["numpy's one thread"],
-    "one pool of memory": "from twtop import runtime; runtime.share_one_pool = lambda: None",
+    "one pool of memory": "from twtop.runtime import interpreter; interpreter.share_one_pool = lambda: None",
     "loaded modules left out of the search": "import gc; gc.freeze = lambda: None",
     "rarer searches for garbage": "import gc; gc.set_threshold = lambda *numbers: None",
     "shorter turns of the threads": "import sys; sys.setswitchinterval = lambda seconds: None",
-    "240 frames per second": "from twtop import runtime; runtime.FRAMES_PER_S = '60'",
+    "240 frames per second": "from twtop.runtime import interpreter; interpreter.FRAMES_PER_S = '60'",
 }
 """Setting → what a child runs first to be without it."""
 

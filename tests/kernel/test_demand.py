@@ -12,9 +12,10 @@ from twtop.demo.load import ConnectStats, Stream, client_closes, run
 from twtop.dump.reading import LONG_S
 from twtop.dump.timer_wheel import UNSURE_S
 from twtop.frame.frame import Frame
-from twtop.model import Direction
+from twtop.model import TIMEWAIT_MS, Direction
 
 PORTS, PER_S, SECONDS = 300, 100.0, 17
+NEAR_S = 0.4
 SETTLED_S = LONG_S + 1
 """From then on the window of rates has nothing of the time before the load."""
 
@@ -46,14 +47,19 @@ def test_a_full_budget_says_when_its_next_port_is_free() -> None:
     sysctl("net.ipv4.tcp_tw_reuse", 0)
     stats, watch = ConnectStats(), Watch()
     opened, said, succeeded_at = one_destination(stats), list[tuple[float, float]](), 0.0
+    first_at, step_s = None, 0.0
     for _ in run([Stream(PER_S, lambda: client_closes(opened()))], seconds=80, steps=1_000_000):
+        first_at = first_at or time.monotonic()
         if stats.done > PORTS:
             succeeded_at = time.monotonic()
             break
         if stats.failed and (frame := watch.frame()):
-            bottleneck = known(frame.analysis.bottleneck)
+            bottleneck, step_s = known(frame.analysis.bottleneck), frame.analysis.reading.wheel.step_s
             if bottleneck.used == PORTS:  # else a port has come free since the last connect()
                 said.append((frame.snapshot.mono, frame.snapshot.mono + bottleneck.next_free_s))
     foretold = [expected for read_at, expected in said if read_at < succeeded_at - UNSURE_S]
     assert len(foretold) > 40
-    assert np.abs(np.array(foretold) - succeeded_at).max() < 1
+    after_s = succeeded_at - (known(first_at) + TIMEWAIT_MS / 1000)
+    is_clear = NEAR_S < after_s < step_s - NEAR_S
+    # A timer that runs out so near a move of the wheel may seem to wait for the move before or after it.
+    assert np.abs(np.array(foretold) - succeeded_at).max() < (1 if is_clear else step_s + NEAR_S)

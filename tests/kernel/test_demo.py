@@ -2,13 +2,14 @@
 
 import errno
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,16 @@ def lab(name: str, rate: float, ports: tuple[int, int] | None = None, seconds: f
         running.wait_for_load()
         yield running
     finally:
+        end_by_request(running.child)
         running.close()
+
+
+def end_by_request(child: int) -> None:
+    """End a process by SIGTERM, not by force, so that coverage gets to write down what it ran."""
+    with suppress(ProcessLookupError, ChildProcessError):  # it has ended
+        os.kill(child, signal.SIGTERM)
+        os.kill(child, signal.SIGCONT)  # one that stands still would not hear of it
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
 
 
 def sockstat() -> int:
@@ -41,6 +51,11 @@ def sockstat() -> int:
 def counter(name: str) -> int:
     lines = [line.split() for line in Path("/proc/thread-self/net/netstat").read_text().splitlines()[:2]]
     return int(dict(zip(*lines, strict=True))[name])
+
+
+def pause(running: Lab) -> None:
+    """Let the load stand still. The kernel walks its whole table for each 4 KiB of /proc/net/tcp while that changes."""
+    os.kill(running.child, signal.SIGSTOP)
 
 
 def states() -> list[int]:
@@ -73,8 +88,9 @@ def test_server_closes_piles_up_and_nothing_fails() -> None:
 
 @in_namespace
 def test_many_peers_come_from_many_addresses_of_both_families() -> None:
-    with lab("many-peers", 3000):
+    with lab("many-peers", 3000) as running:
         wait_until(lambda: sockstat() > 6000, what="6,000 TIME_WAIT")
+        pause(running)
         rows = Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]
         peers = Counter(row.split()[2].partition(":")[0] for row in rows if int(row.split()[3], 16) == 6)
         assert len(peers) > 50
@@ -115,15 +131,19 @@ def test_keep_alive_leaves_no_time_wait() -> None:
 @in_namespace
 def test_leak_shows_as_close_wait_with_descriptors() -> None:
     with lab("leak", 500) as running:
-        wait_until(lambda: states().count(8) > 200, what="CLOSE_WAIT")
+        descriptors = Path(f"/proc/{running.child}/fd")
+        wait_until(lambda: len(list(descriptors.iterdir())) > 300, what="300 descriptors")
+        pause(running)
+        assert states().count(8) > 200
         assert states().count(6) == 0
-        assert len(list(Path(f"/proc/{running.child}/fd").iterdir())) > 200
 
 
 @in_namespace
 def test_mixed_has_some_of_each() -> None:
-    with lab("mixed", 3000):
-        wait_until(lambda: {1, 6, 8, 10} <= set(states()), what="ESTABLISHED, TIME_WAIT, CLOSE_WAIT, LISTEN")
+    with lab("mixed", 3000) as running:
+        wait_until(lambda: sockstat() > 500, what="500 TIME_WAIT")
+        pause(running)
+        assert {1, 6, 8, 10} <= set(states())  # ESTABLISHED, TIME_WAIT, CLOSE_WAIT, LISTEN
 
 
 @in_namespace
@@ -146,6 +166,15 @@ def test_batch_output_has_the_report_of_the_load() -> None:
     document = json.loads(ran.stdout)
     assert document["load"].startswith("client-closes: connect() ")
     assert document["time_wait"]["count"] > 0
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [*TWTOP, "demo", "leak", "-1", "-o", "json"]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    if "refuses a private namespace" in ran.stderr:
+        pytest.skip(ran.stderr)
+    assert (ran.returncode, ran.stderr) == (1, "twtop: cannot write the output: No space left on device\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -172,15 +201,6 @@ def namespaces() -> set[str]:
         except OSError:
             continue
     return found
-
-
-@in_namespace
-def test_a_refusal_of_the_kernel_is_one_line_with_two_ways_out() -> None:
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    ran = subprocess.run([*TWTOP, "demo", "-1"], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
-    assert "run as root, or" in ran.stderr
-    assert "sysctl" in ran.stderr
 
 
 @pytest.mark.parametrize("words", [["--rate", "0"], ["--ports", "9-5"], ["--ports", "x"], ["--seconds", "0"], ["no"]])

@@ -29,8 +29,8 @@ from tests.support.run_as_nobody import NOBODY, as_nobody
 from twtop.demo.lab import Lab, Plan
 from twtop.demo.load import listener, open_client
 from twtop.demo.scenarios import BY_NAME
+from twtop.runtime.system_call import system_call
 from twtop.sources.decode import decode
-from twtop.sources.netns import system_call
 from twtop.sources.open_source import open_local
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h

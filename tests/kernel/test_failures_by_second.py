@@ -20,8 +20,8 @@ from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect
 from twtop.demo.scenarios import BY_NAME, CLIENT, SERVER, Streams
 from twtop.dump.failures import FailureHistory, Failures
 from twtop.model import Floats
+from twtop.runtime.system_call import system_call
 from twtop.sources.decode import decode
-from twtop.sources.netns import system_call
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 CALL = struct.Struct("=dd")

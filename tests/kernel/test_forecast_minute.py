@@ -49,7 +49,7 @@ def test_the_counts_of_the_next_minute_are_as_forecast() -> None:
     frame = wait_until(lambda: watch.frame() if clear_of_bursts(before) else None, what="a frame away from bursts")
     assert frame.total.entered_per_s == 0
     start, count = frame.snapshot.mono, frame.total.count
-    assert count > 9000
+    assert count > 3000  # fewer than 300/s where the machine is busy
     stats = {}
     for moment in MOMENTS_S:
         wait_until(lambda due=start + moment: time.monotonic() >= due, timeout=60, what=f"+{moment} s")  # type: ignore[misc]

@@ -89,9 +89,9 @@ def test_a_real_process_is_harmless_on_the_screen(name: bytes, shown: str) -> No
 
     async def look() -> None:
         app = TwtopApp(Engine(open_local, BY_PROCESS, NEVER), BY_PROCESS, NEVER)
-        async with app.run_test(size=(200, 50)) as pilot:
+        async with app.run_test(size=(200, 50)):
             assert isinstance(app.screen, Monitor)
-            stage = Stage(pilot, app, app.screen, Script([]))
+            stage = Stage(app, app.screen, Script([]))
             await stage.until_shown(f" {shown} ")
             while not selected(stage, stage.peers).strip().startswith(f"{shown} "):
                 await stage.press("down")

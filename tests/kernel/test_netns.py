@@ -1,5 +1,6 @@
 """Another network namespace: twtop finds it, enters it with one thread, and says when it is gone."""
 
+import errno
 import json
 import os
 import shutil
@@ -80,6 +81,18 @@ def test_one_path_of_several_is_enough() -> None:
         sampler.do(partial(source.read, ALL_SOCKETS))
         half_gone = NetnsTarget("x", ("/nonexistent", paths[1]), "gone")
         assert netns.missing(half_gone, Path(paths[0]).stat().st_ino) is None
+
+
+def test_a_path_that_may_not_be_looked_at_is_not_taken_for_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that changes its user, say."""
+
+    def forbidden(path: str) -> os.stat_result:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", forbidden)
+        told = netns.missing(NetnsTarget("x", ("/proc/1/ns/net",), "its process has ended"), 4711)
+    assert told is None
 
 
 @in_namespace

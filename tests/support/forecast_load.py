@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.support.built_frames import UNBOUNDED
-from tests.support.in_namespace import sysctl
+from tests.support.in_namespace import FellBehind, sysctl
 from twtop.budgets.bottleneck import Bottleneck
 from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, run
 from twtop.engine.pipeline import Pipeline
@@ -19,6 +19,9 @@ from twtop.model import Direction
 from twtop.sources.open_source import open_local
 
 READ_EVERY_S = 1.0
+BEHIND_S = 0.25
+"""A load that has missed as many connections as it makes in this time is not the one that was asked for."""
+
 LOCAL = "127.0.0.1"
 NO_PORT = {errno.EADDRNOTAVAIL, errno.EADDRINUSE}
 """The errnos with which connect(), and bind() before it, fail for want of a port."""
@@ -73,13 +76,16 @@ def load(
     """Open and close connections at a `rate` per second, with a range of so many ports. The client closes first.
 
     `look` is called with each frame. The load ends after `seconds`, or if `until_refused`, with the first connection
-    that finds no port.
+    that finds no port. Raises FellBehind if the machine is too busy for it.
     """
     sysctl("net.ipv4.ip_local_port_range", f"32768 {32768 + ports - 1}")
     sysctl("net.ipv4.tcp_tw_reuse", tw_reuse)
     stats, watch = ConnectStats(), Watch()
-    opened, last = client(stats), watch.frame()
+    opened, last, start = client(stats), watch.frame(), time.monotonic()
     for _ in run([Stream(rate, lambda: client_closes(opened()))], seconds, 1_000_000):
+        missed = rate * (time.monotonic() - start) - stats.calls
+        if missed > rate * BEHIND_S + 1:
+            raise FellBehind(f"too busy for a load of {rate:g}/s: {missed:.0f} of {stats.calls + missed:.0f} missed")
         if until_refused and stats.failed.keys() & NO_PORT:
             assert last
             return Ended(last, time.monotonic())

@@ -15,7 +15,8 @@ from tests.support.in_namespace import wait_until
 from tests.support.other_netns import Hand
 from tests.support.sock_diag_dump import attribute
 from twtop.demo import private_netns
-from twtop.sources.netns import CLONE_NEWNET, system_call
+from twtop.runtime.system_call import system_call
+from twtop.sources.netns import CLONE_NEWNET
 
 RTM_NEWLINK, RTM_NEWADDR = 16, 20
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_FD = 3, 18, 28

@@ -6,17 +6,20 @@ import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from textual import events
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
-from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets._tooltip import Tooltip
 
+import twtop.ui
+from tests.support.at_rest import at_rest
 from tests.support.known_owners import ByInode, InstantSearch
 from tests.support.monitor_samples import Script, Tick
 from twtop.engine.engine import Engine
@@ -34,9 +37,11 @@ from twtop.ui.panels.sockets import SocketsTable
 from twtop.ui.theme_file import ThemeFile
 
 Value = TypeVar("Value")
+Mouse = TypeVar("Mouse", bound=events.MouseEvent)
 
 SIZES = ((80, 24), (120, 40), (60, 20))
-LIMIT_S = 15
+LIMIT_S = 30
+POLL_S = 0.005
 NEVER = 3600.0
 """An interval at which only the first sample comes by itself, and the others by `Stage.tick`."""
 
@@ -51,14 +56,29 @@ def key_event(key: str) -> events.Key:
         return events.Key(key, None)
 
 
+class PatientApp(TwtopApp):
+    """Its notes stay, since a busy machine may look at them late."""
+
+    CSS_PATH = str(Path(twtop.ui.__file__).with_name(TwtopApp.CSS_PATH))
+
+    def notify(self, message: str, **how: Any) -> None:
+        super().notify(message, **how | {"timeout": NEVER})
+
+
+def mouse(kind: type[Mouse], x: float, y: float, button: int = 0) -> Mouse:
+    """What the mouse does over a cell of the screen."""
+    x, y, turned = int(x), int(y), {events.MouseScrollDown: 1, events.MouseScrollUp: -1}.get(kind, 0)
+    return kind(None, x, y, 0, turned, button, False, False, False, x, y)
+
+
 @dataclass
 class Stage:
     """A running monitor and the script that it reads."""
 
-    pilot: Pilot[None]
     app: TwtopApp
     monitor: Monitor
     script: Script
+    _clock: float = 0.0
 
     @property
     def strips(self) -> list[Strip]:
@@ -107,28 +127,64 @@ class Stage:
 
     async def burst(self, *keys: str) -> None:
         """Keys that come all at once, as over a slow line."""
-        for key in keys:
-            self.app.post_message(key_event(key))
-        await self.pilot.pause()
+        await self.send(*map(key_event, keys))
 
     async def paste(self, text: str) -> None:
         """The text at once, as a terminal hands on what is pasted."""
-        self.app.post_message(events.Paste(text))
-        await self.pilot.pause()
+        await self.send(events.Paste(text))
+
+    async def resize(self, width: int, height: int) -> None:
+        """The terminal gets this size."""
+        size = Size(width, height)
+        await self.send(events.Resize(size, size))
+
+    async def send(self, *sent: events.Event) -> None:
+        """Events as a terminal's driver posts them, all at once; return when what they did is done and painted."""
+        for event in sent:
+            self.app.post_message(event)
+        await self.at_rest()
+
+    async def at_rest(self) -> None:
+        """Wait until nothing is under way: what is asked for is answered, and everything is painted."""
+        with self.script.held(self._reads_often):
+            await at_rest(self.app, self._is_answered)
+
+    @property
+    def _reads_often(self) -> bool:
+        """Whether frames come so often that a busy machine never rests."""
+        return self.monitor.engine.interval < 1 and not self.monitor.engine.paused
+
+    def _is_answered(self) -> bool:
+        """Whether the engine rests, and so has told all that it can tell by now.
+
+        One that reads often does not rest: there the view that is asked for is enough.
+        """
+        if self._reads_often and self.monitor.frame and self.monitor.frame.view == self.monitor.engine.view:
+            return True
+        engine = self.monitor.engine._engine
+        busy = sum(thread.is_alive() for thread in engine._threads) - len(engine._changed._waiters)  # type: ignore[attr-defined]
+        return busy == self.script.holds
 
     async def until(self, condition: Callable[[], Value | None], what: str = "") -> Value:
-        """The first true value of `condition`; fails when it has none within the limit."""
+        """The first true value of `condition`, once the screen rests; fails when it has none within the limit."""
         deadline = time.monotonic() + LIMIT_S
         while not (value := condition()):
             if self.app._exception is not None:
                 raise self.app._exception
             if time.monotonic() > deadline:
                 pytest.fail(f"waited {LIMIT_S} s in vain for: {what or condition}\n{self.text}")
-            await self.pilot.pause(0.005)
+            await asyncio.sleep(POLL_S)
+        await self.at_rest()
         return value
 
     async def until_shown(self, *texts: str) -> None:
         await self.until(lambda: self.shows(*texts), f"{texts} on the screen")
+
+    async def leave(self) -> None:
+        """Leave the app as its keys do. Textual's own way to end a test closes screens while messages go to them."""
+        if not self.app._exit:
+            self.app.exit()
+        await self.ended()
 
     async def ended(self) -> None:
         """Wait until the app has left; nothing is painted after that."""
@@ -142,7 +198,6 @@ class Stage:
         before = self.frame.tick
         self.monitor.action_refresh()
         await self.until(lambda: self.frame.tick > before, "the next tick")
-        await self.pilot.pause()
 
     def where(self, widget: Widget, text: str) -> tuple[int, int]:
         """The cell of the screen where this widget shows this text first."""
@@ -155,27 +210,30 @@ class Stage:
 
     async def click(self, widget: Widget, text: str, times: int = 1) -> None:
         """Click where this widget shows this text."""
-        await self.pilot.click(offset=self.where(widget, text), times=times)
+        await self.click_at(*self.where(widget, text), times)
+
+    async def click_at(self, x: int, y: int, times: int = 1) -> None:
+        """Click this cell of the screen. Clicks of one call are near in time, and far from those of all others."""
+        clicks = [mouse(kind, x, y, button=1) for _ in range(times) for kind in (events.MouseDown, events.MouseUp)]
+        self._clock += 2 * self.app.CLICK_CHAIN_TIME_THRESHOLD
+        for click in clicks:
+            click.time = self._clock
+        await self.send(*clicks)
 
     async def hover(self, widget: Widget, text: str) -> None:
         """Take the mouse off the tip that may cover it, then rest it where this widget shows this text."""
         tip = self.monitor.query_one(Tooltip)
-        await self.pilot.hover(offset=(0, 0))
+        await self.send(mouse(events.MouseMove, 0, 0))
         await self.until(lambda: not tip.display, "no tip")
-        await self.pilot.hover(offset=self.where(widget, text))
+        await self.send(mouse(events.MouseMove, *self.where(widget, text)))
 
     async def wheel_down(self, widget: Widget) -> None:
         """Turn the mouse wheel by one notch in the middle of a widget."""
-        await self._wheel(widget, events.MouseScrollDown, 1)
+        await self.send(mouse(events.MouseScrollDown, *widget.region.center))
 
     async def wheel_up(self, widget: Widget) -> None:
         """Turn it back."""
-        await self._wheel(widget, events.MouseScrollUp, -1)
-
-    async def _wheel(self, widget: Widget, turned: Callable[..., events.MouseEvent], by: int) -> None:
-        x, y = widget.region.x + widget.region.width // 2, widget.region.y + widget.region.height // 2
-        self.app.post_message(turned(None, x, y, 0, by, 0, False, False, False, x, y))
-        await self.pilot.pause()
+        await self.send(mouse(events.MouseScrollUp, *widget.region.center))
 
 
 @asynccontextmanager
@@ -194,20 +252,15 @@ async def monitor(
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script, shown = Script(ticks), view or View()
     engine = Engine(open_source or script, shown, interval, search=lambda: InstantSearch(owners or {}, hidden))
-    app = TwtopApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
-    async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
+    app = PatientApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
+    async with app.run_test(size=size, notifications=True, tooltips=True):
         assert isinstance(app.screen, Monitor)
-        stage = Stage(pilot, app, app.screen, script)
-        await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
-        await pilot.pause()
-        await stage.until(lambda: _has_drawn(stage), "the rows of the first frame")
-        yield stage
-
-
-def _has_drawn(stage: Stage) -> bool:
-    """Whether the peers of a frame are painted, where there is a frame and room for a row."""
-    room = stage.peers.scrollable_content_region.height > 1
-    return stage.monitor.frame is None or not room or bool(rows(stage, stage.peers))
+        stage = Stage(app, app.screen, script)
+        try:
+            await stage.until(lambda: stage.monitor.frame or stage.shows("sock"), "the first frame")
+            yield stage
+        finally:
+            await stage.leave()
 
 
 def rows(stage: Stage, table: Table[Any]) -> list[str]:

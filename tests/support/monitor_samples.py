@@ -1,7 +1,8 @@
 """Sockets that a monitor can be shown, and a source that gives them out tick by tick."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -24,6 +25,10 @@ class Held:
     asked: Event = field(default_factory=Event)
     given: Event = field(default_factory=Event)
 
+    @property
+    def is_held(self) -> bool:
+        return self.asked.is_set() and not self.given.is_set()
+
     def wait(self) -> Sample:
         self.asked.set()
         self.given.wait()
@@ -43,6 +48,8 @@ class Script:
     def __init__(self, ticks: Iterable[Tick]) -> None:
         self._ticks = list(ticks)
         self.read_at: list[float] = []
+        self._open = Event()
+        self._open.set()
 
     def __call__(self) -> Source:
         return self
@@ -51,8 +58,24 @@ class Script:
     def reads(self) -> int:
         return len(self.read_at)
 
+    @contextmanager
+    def held(self, held: bool) -> Iterator[None]:
+        """Let readings wait meanwhile, if `held`."""
+        if held:
+            self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a reading waits for its tick to be given."""
+        return any(isinstance(tick, Held) and tick.is_held for tick in self._ticks)
+
     def read(self, _: Request) -> Sample:
         self.read_at.append(time.monotonic())
+        self._open.wait()
         tick = self._ticks[min(self.reads, len(self._ticks)) - 1]
         if isinstance(tick, Exception):
             raise tick

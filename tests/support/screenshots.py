@@ -20,7 +20,9 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from tests import ROOT
+from tests.support.at_rest import at_rest
 from tests.support.load_stories import COMMANDS, NAMESPACES, NOTHING
+from tests.support.monitor_pilot import key_event
 from tests.support.screenshot_scenes import SCENES, Scene
 from tests.support.sock_diag_dump import EPOCH
 from tests.support.still_engine import Still
@@ -59,16 +61,13 @@ async def _draw(scene: Scene) -> str:
         )
     app.theme, app.animation_level = scene.theme, "none"
     with patch.object(Input, "cursor_blink", False):
-        async with app.run_test(size=scene.size) as pilot:
-            await pilot.pause()
+        async with app.run_test(size=scene.size):
+            await at_rest(app)
             for key in shlex.split(scene.keys):
-                if key.startswith(">"):
-                    app.post_message(Paste(key[1:]))
-                    await pilot.pause()
-                else:
-                    await pilot.press(key)
+                app.post_message(Paste(key[1:]) if key.startswith(">") else key_event(key))
+                await at_rest(app)
             await app.workers.wait_for_complete()
-            await pilot.pause()
+            await at_rest(app)
             return app.export_screenshot(title="twtop")
 
 

@@ -96,12 +96,13 @@ class Said:
 
     `readings` are (moment, seconds until full, whether all ports were taken); the seconds are NaN for unknown,
     infinity for never. `failures` are the moments of the connect() calls that found no port. `changes` are those of the
-    load as they came, and at the end it was `behind_s` later than planned.
+    load as they came. It was `late_s` late at the most, and at the end it was `behind_s` later than planned.
     """
 
     load: Load
     changes: list[float] = field(default_factory=list)
     behind_s: float = 0.0
+    late_s: float = 0.0
     readings: list[tuple[float, float, bool]] = field(default_factory=list)
     failures: list[float] = field(default_factory=list)
 
@@ -131,6 +132,17 @@ class Said:
         if not self.failures or not self.alarms:
             return math.nan
         return max(self.failures[0] - self.alarms[0], 0.0)
+
+    @property
+    def came_true(self) -> bool:
+        return not self.false_alarms and len(self.false_nevers) <= TWICE
+
+    @property
+    def as_planned(self) -> bool:
+        """Whether it failed if it should, and that was foretold."""
+        load = self.load
+        foretold = not load.fails or self.foretold_s > load.foretold_s
+        return foretold and load.fails in (bool(self.failures), None)
 
     def _fails(self, since: float, within_s: float) -> bool:
         return any(since < at <= since + within_s for at in self.failures)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ MARK = "TWTOP_TEST_TERMINAL"
 """In the environment of all that a terminal runs."""
 
 POLL_S = 0.05
+SIZE = re.compile(r"rows \d+; columns \d+;")
 MODES = "alternate_on cursor_flag wrap_flag keypad_flag mouse_any_flag mouse_all_flag mouse_button_flag mouse_sgr_flag"
 
 AS_BEFORE = {name: "1" if name in ("cursor_flag", "wrap_flag") else "0" for name in MODES.split()}
@@ -148,8 +150,9 @@ class Terminal:
         return int(text)
 
     def stty(self) -> tuple[str, str]:
-        """The settings of the terminal before and after the program."""
-        return self.noted("stty-before"), self.noted("stty-after")
+        """The settings of the terminal before and after the program, without its size, which tmux sets late."""
+        before, after = (SIZE.sub("", self.noted(name)) for name in ("stty-before", "stty-after"))
+        return before, after
 
     def until(self, condition: Callable[[], Value | None], what: str) -> Value:
         """The first true value of `condition`; fails when it has none within the limit."""

@@ -36,7 +36,7 @@ sys.platform = {platform!r}
 
 def run(platform: str, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", ELSEWHERE.format(platform=platform) + program, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
@@ -90,17 +90,24 @@ from twtop.sources.open_source import open_local
 from twtop.ui.app import TwtopApp
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 
+async def painted(pilot, text):
+    # until whoever runs this loses patience
+    found = ""
+    while text not in found:
+        await pilot.pause(0.05)
+        found = "\\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+    print(found)
+
 async def look():
     catalog = NetnsCatalog(list_namespaces, lambda _: None, None)
     app = TwtopApp(Engine(open_local, View(), 0.2), View(), 0.2, (), catalog)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         while app.screen.frame is None or app.screen.frame.tick < 3:
             await pilot.pause(0.05)
+        await painted(pilot, "psutil")
         for key in ("enter", "escape", "t", "w", "escape", "N"):
             await pilot.press(key)
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
-        print("\\n".join(strip.text for strip in app.screen._compositor.render_strips()))
+        await painted(pilot, "this system shows no network namespaces")
 
 asyncio.run(look())
 """

@@ -38,7 +38,6 @@ def painted_in_ascii(stage: Stage) -> list[str]:
 async def test_every_glyph_has_a_likeness(keys: str, size: tuple[int, int]) -> None:
     async with monitor(scene(*ALL_STATES), scene(*ALL_STATES, at=1), size=size) as stage:
         await stage.press(*keys.split())
-        await stage.pilot.pause()
         lines = painted_in_ascii(stage)
         assert all(line.isascii() and len(line) == size[0] for line in lines)
         unlike = {glyph for glyph in stage.text if "?" in in_ascii(glyph) and glyph != "?"}

@@ -21,7 +21,6 @@ async def drill(stage: Stage, sockets: str) -> None:
     """Open the selected peer, which has this many."""
     await stage.press("enter")
     await stage.until_shown(f"{sockets} sockets")
-    await stage.pilot.pause()
 
 
 def remaining(stage: Stage) -> list[float]:
@@ -35,6 +34,17 @@ async def test_opens_beside_the_peers(size: tuple[int, int]) -> None:
         await drill(stage, "830")
         assert stage.shows("Peers", "10.0.0.6", "10.0.0.5 ── 830 sockets")
         assert {"10.0.0.5:443"} == {row.split()[1] for row in rows(stage, stage.sockets)}
+
+
+async def test_sockets_that_were_read_earlier_say_so() -> None:
+    """Their times stay those at which they were read, and the selection stays on its socket."""
+    async with monitor(lab(), replace(lab(14.5), dump=None)) as stage:
+        await drill(stage, "830")
+        await stage.press("j")
+        before, chosen = rows(stage, stage.sockets), selected(stage, stage.sockets)
+        await stage.tick()
+        await stage.until_shown("10.0.0.5 ── 830 sockets, 14.5 s old")
+        assert (rows(stage, stage.sockets), selected(stage, stage.sockets)) == (before, chosen)
 
 
 @pytest.mark.parametrize("key", ["enter", "escape"])

@@ -1,6 +1,8 @@
 """The table as CSV and the screen as SVG, in new files of the working directory."""
 
 import csv
+import errno
+import os
 import re
 import resource
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input
+from textual.widgets._toast import Toast
 
 from tests.support.built_frames import frame
 from tests.support.monitor_pilot import Stage, monitor, rows
@@ -17,7 +20,7 @@ from tests.support.monitor_samples import CONNECTIONS, lab, owners
 from twtop.filter.parser import parse
 from twtop.frame.view import GroupBy, View
 from twtop.namespaces import NetnsListing
-from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, save_new
+from twtop.ui.actions.new_file import MOST_NAMESAKES, file_name, refusal, save_new
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 
 
@@ -37,9 +40,15 @@ async def saved(stage: Stage, key: str, folder: Path) -> Path:
     await stage.press(key)
     await stage.until_shown("Saved as")
     (new,) = set(folder.iterdir()) - before
-    painted = "".join(re.split(r"\s{2,}", stage.text))
-    assert new.name in painted.replace(" ", "").replace("\n", "")
+    await stage.until(lambda: new.name in told(stage), "its name")
     return new
+
+
+def told(stage: Stage) -> str:
+    """What is painted of a notice, without spaces: a long path may be broken anywhere."""
+    (toast,) = stage.app.screen.query(Toast)
+    lines = (strip.crop(toast.content_region.x, toast.content_region.right).text for strip in stage.strips)
+    return re.sub(r"\s", "", "".join([*lines][toast.content_region.y : toast.content_region.bottom]))
 
 
 def records(path: Path) -> list[dict[str, str]]:
@@ -156,6 +165,13 @@ async def test_a_folder_that_is_gone(folder: Path, monkeypatch: pytest.MonkeyPat
     async with monitor(lab(), size=(160, 40)) as stage:
         await stage.press("e")
         await stage.until_shown("Not saved: cannot write in the working directory: No")
+
+
+def test_what_to_do_is_told_where_it_helps(folder: Path) -> None:
+    forbidden, full = (refusal(OSError(number, os.strerror(number))) for number in (errno.EACCES, errno.ENOSPC))
+    told = f"Not saved: cannot write in {folder}: Permission denied. Start twtop in a directory that you may write to."
+    assert forbidden == told
+    assert full == f"Not saved: cannot write in {folder}: No space left on device."
 
 
 def named(host: str) -> str:

@@ -159,12 +159,13 @@ async def test_frames_that_come_while_the_screen_is_made_are_shown(monkeypatch: 
 
     monkeypatch.setattr(Pipeline, "build", counted)
     monkeypatch.setattr(Monitor, "__init__", slowly)
-    engine = Engine(Script([lab()]), View(), interval=0.02)
+    script = Script([lab()])
+    engine = Engine(script, View(), interval=0.02)
     engine.start()
     app = TwtopApp(engine, View(), 0.02)
-    async with app.run_test() as pilot:
+    async with app.run_test():
         screen = app.screen
         assert isinstance(screen, Monitor)
-        stage = Stage(pilot, app, screen, Script([]))
+        stage = Stage(app, screen, script)
         shown = len(built)
         await stage.until(lambda: screen.frame is not None and screen.frame.tick > shown, "frames from then on")

@@ -39,6 +39,6 @@ async def test_slower_reads_follow() -> None:
         await stage.press("plus", "plus")
         assert stage.shows("every 0.5 s")
         before = stage.script.reads
-        await stage.until(lambda: stage.script.reads >= before + 2, "two more samples")
-        apart = stage.script.read_at[before + 1] - stage.script.read_at[before]
-        assert apart > 0.4  # 0.5 from start to start; each is noted a moment after its start
+        await stage.until(lambda: stage.script.reads >= before + 3, "three more samples")
+        apart = stage.script.read_at[before + 2] - stage.script.read_at[before]
+        assert apart > 0.4  # twice 0.5 from start to start; each is noted some time after its start

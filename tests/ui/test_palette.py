@@ -57,10 +57,9 @@ def colour_of(painter: TonePainter, tone: Tone) -> Color:
 
 async def in_theme(stage: Stage, name: str) -> None:
     stage.app.theme = name
-    await stage.pilot.pause()
+    await stage.at_rest()
     ground = Color.parse(BUILTIN_THEMES[name].to_color_system().generate()["background"])
-    await stage.until(lambda: stage.peers.background_colors[1] == ground, name)
-    await stage.pilot.pause()
+    assert stage.peers.background_colors[1] == ground
 
 
 async def test_every_theme_can_be_read() -> None:

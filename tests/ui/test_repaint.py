@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tests.support.at_rest import at_rest
 from tests.support.monitor_pilot import monitor
 from tests.support.monitor_samples import lab
 from twtop.columns.column import Column
@@ -113,14 +114,14 @@ class Holder(App[None]):
 async def shown(widget: NotedPanel | NotedTable) -> AsyncIterator[Pilot[None]]:
     """The widget, painted once."""
     async with Holder(widget).run_test(size=(40, 12)) as pilot:
-        await pilot.pause()
+        await at_rest(pilot.app)
         widget.painted.clear()
         yield pilot
 
 
 async def repainted(pilot: Pilot[None], widget: NotedPanel | NotedTable) -> set[int]:
     """The lines that are painted since the last call."""
-    await pilot.pause()
+    await at_rest(pilot.app)
     lines = set(widget.painted)
     widget.painted.clear()
     return lines
@@ -208,10 +209,10 @@ async def test_a_hidden_panel_draws_nothing_until_it_is_seen_again() -> None:
         panel.say(text("one two"))
         await repainted(pilot, panel)
         panel.display = False
-        await pilot.pause()
+        await at_rest(pilot.app)
         panel.asked = 0
         panel.say(text("one 2"))
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert panel.asked == 0
         panel.display = True
         assert await repainted(pilot, panel) >= {0, 1}
@@ -224,11 +225,11 @@ async def test_a_table_is_painted_at_once_in_the_room_that_it_gets() -> None:
     table.display = False
     async with shown(table) as pilot:
         table.show(Words("a 1", "b 1"))
-        await pilot.pause()
+        await at_rest(pilot.app)
         looks: list[str] = []
         table.noted = lambda y, strip: looks.append(strip.text.strip()) if y == 1 else None
         table.display = True
-        await pilot.pause()
+        await at_rest(pilot.app)
         assert set(looks) == {"a 1"}
 
 
@@ -264,8 +265,7 @@ async def test_the_focus_does_not_paint_the_whole_screen(monkeypatch: pytest.Mon
         await stage.until_shown("+60 s")
         monkeypatch.setattr(Monitor, "refresh", noted)
         await stage.press("tab")
-        await stage.until(lambda: stage.monitor.focused is not stage.peers, "the focus elsewhere")
-        await stage.pilot.pause()
+        assert stage.monitor.focused is not stage.peers
         monkeypatch.undo()
     assert asked == []
 
@@ -280,7 +280,6 @@ async def test_the_sockets_open_without_painting_the_panels_above(monkeypatch: p
 
     async with monitor(lab(), size=(160, 50)) as stage:
         await stage.until_shown("+60 s")
-        await stage.pilot.pause()
         monkeypatch.setattr(LinePanel, "render_line", noted)
         await stage.press("enter")
         await stage.until_shown("REMAINING")

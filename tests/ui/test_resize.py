@@ -22,7 +22,7 @@ OPEN = {
 
 async def fits(stage: Stage, size: tuple[int, int]) -> None:
     """The screen takes this size, no cell more and none less."""
-    await stage.pilot.resize_terminal(*size)
+    await stage.resize(*size)
     cells = [size[0]] * size[1]
     await stage.until(lambda: [strip.cell_length for strip in stage.strips] == cells, f"{size} filled")
 

@@ -36,7 +36,6 @@ def in_force(stage: Stage) -> str:
 
 async def until_in_force(stage: Stage, query: str) -> None:
     await stage.until(lambda: in_force(stage) == query, f"the filter {query!r}")
-    await stage.pilot.pause()
 
 
 async def test_a_click_filters_and_one_more_takes_it_back() -> None:
@@ -111,10 +110,10 @@ async def test_no_line_moves_under_the_mouse_where_room_is_short() -> None:
         assert 3 < len(listed) < len(TcpState)
         for state in listed:
             at = stage.where(states(stage), state.name)
-            await stage.pilot.click(offset=at)
+            await stage.click_at(*at)
             await until_in_force(stage, unparse(StateTest(state)))
             assert names(stage) == listed
-            await stage.pilot.click(offset=at)
+            await stage.click_at(*at)
             await until_in_force(stage, "")
             assert names(stage) == listed
 

@@ -1,5 +1,6 @@
 """The chosen theme is kept, and what somebody else wrote is left alone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ BROKEN = {
     "no text": b"\xff\xfe\x00",
     "empty": b"",
     "an escape": b"\x1b[2J",
+    "huge": b"x" * 100_000,
 }
 
 
@@ -50,6 +52,13 @@ async def test_the_chosen_theme_comes_back(tmp_path: Path) -> None:
     assert [found.name for found in kept.path.parent.iterdir()] == ["theme"]
 
 
+def test_a_user_without_a_home_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert ThemeFile.of_user() is None
+
+
 async def test_nothing_is_written_until_one_is_chosen(tmp_path: Path) -> None:
     kept = ThemeFile(tmp_path / "twtop" / "theme")
     async with monitor(lab(), theme_file=kept) as stage:
@@ -72,6 +81,17 @@ async def test_a_broken_file_is_told_once_and_left_as_it_is(tmp_path: Path, cont
     assert kept.path.read_bytes() == content
 
 
+async def test_a_fifo_hangs_nothing(tmp_path: Path) -> None:
+    """Nobody writes into it."""
+    os.mkfifo(tmp_path / "theme")
+    async with monitor(lab(), theme_file=ThemeFile(tmp_path / "theme"), size=(160, 50)) as stage:
+        await stage.until(lambda: told(stage), "what is the matter")
+        await choose(stage, "nord")
+        await stage.app.workers.wait_for_complete()
+        assert told(stage) == [f"{tmp_path / 'theme'} is ignored and left as it is: it is a FIFO"]
+    assert [found.name for found in tmp_path.iterdir()] == ["theme"]
+
+
 async def test_a_folder_in_the_way_is_told_once(tmp_path: Path) -> None:
     blocked = tmp_path / "twtop"
     blocked.write_text("a file where the folder should be")
@@ -89,6 +109,26 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere" / "at" / "all")
     with pytest.raises(ThemeFileError, match=r"the theme is not kept: .*theme: "):
         kept.write("nord", THEMES)
+
+
+def test_a_draft_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """Under every name that a draft has had or could be thought to have."""
+    target = tmp_path / "target"
+    target.write_text("mine")
+    for name in ("theme.draft", "theme.new", "theme.tmp", f"theme.{os.getpid()}"):
+        (tmp_path / name).symlink_to(target)
+    ThemeFile(tmp_path / "theme").write("nord", THEMES)
+    assert (target.read_text(), (tmp_path / "theme").read_text()) == ("mine", "nord\n")
+
+
+def test_a_link_is_read_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("nord")
+    kept = ThemeFile(tmp_path / "theme")
+    kept.path.symlink_to("elsewhere")
+    assert kept.read(THEMES) == "nord"
+    with pytest.raises(ThemeFileError, match=r"the theme is not kept: .*theme: there is something else than a file"):
+        kept.write("dracula", THEMES)
+    assert (tmp_path / "elsewhere").read_text() == "nord"
 
 
 def test_a_file_that_broke_meanwhile_is_not_overwritten(tmp_path: Path) -> None:

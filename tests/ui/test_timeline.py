@@ -48,5 +48,5 @@ async def test_its_title_has_room_at_any_size(size: tuple[int, int], modes: int,
 async def test_the_longest_title_that_fits_comes_back_with_the_room() -> None:
     async with monitor(lab(), size=(120, 40)) as stage:
         for size, title in (((60, 40), " TIME_WAIT ─"), ((120, 40), "TIME_WAIT: last 60 s, next 60 s (forecast)")):
-            await stage.pilot.resize_terminal(*size)
+            await stage.resize(*size)
             await stage.until_shown(title)

@@ -71,7 +71,7 @@ async def test_a_port_map_with_more_room_has_fewer_ports_a_cell() -> None:
 async def test_a_panel_that_folds_away_leaves_the_keys_to_another() -> None:
     async with monitor(lab()) as stage:
         panel(stage, "timeline").focus()
-        await stage.pilot.resize_terminal(80, 20)
+        await stage.resize(80, 20)
         await stage.until(lambda: stage.monitor.focused is stage.peers, "the peers to have the keys")
 
 
@@ -79,7 +79,7 @@ async def test_a_panel_that_folds_away_leaves_the_keys_to_another() -> None:
 async def test_too_small_says_how_much_room_it_takes(size: tuple[int, int]) -> None:
     async with monitor(lab(), size=size) as stage:
         assert stage.lines[-1].startswith("60×20 needed")
-        await stage.pilot.resize_terminal(*LEAST)
+        await stage.resize(*LEAST)
         await stage.until(lambda: "quit" in stage.lines[-1], "the keys")
 
 

@@ -69,10 +69,15 @@ class Analysis:
         return 0 if now is None or self.counted is None else now - self.counted
 
     def at(self, later: Snapshot) -> "Analysis":
-        """The same sockets with the counters of a later moment."""
-        own = self.snapshot
+        """The same sockets with the counters of a later moment, at which the next port is free so much sooner."""
+        own, passed_s = self.snapshot, later.mono - self.snapshot.mono
         snapshot = replace(later, sockets=own.sockets, dumped=own.dumped, part=own.part, holders=own.holders)
-        return replace(self, reading=replace(self.reading, snapshot=snapshot))
+        return replace(
+            self,
+            reading=replace(self.reading, snapshot=snapshot),
+            budgets=self.budgets.in_seconds(passed_s),
+            bottleneck=self.bottleneck and self.bottleneck.in_seconds(passed_s),
+        )
 
 
 class Analyst:
@@ -99,8 +104,9 @@ class Analyst:
         dump, last = self._dump, self._last
         if dump is not None and last is not None and dump.snapshot.sockets is snapshot.sockets:
             if differ(last.reading.failures, failures):
-                last = _with_failures(dump, failures, snapshot.age_s)
-            self._last = replace(last, reading=replace(last.reading, snapshot=snapshot, failures=failures))
+                last = _with_failures(dump, failures)
+            last = last.at(snapshot)
+            self._last = replace(last, reading=replace(last.reading, failures=failures))
         else:
             found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._known)
             self._known = found.reading.known(self._known)
@@ -152,15 +158,14 @@ def _budgets(reading: Reading, binders: BindFirst | None) -> tuple[PortBudgets, 
     return own, own if binders is None else _with_shared_budgets(own, binders)
 
 
-def _with_failures(dump: Analysis, failures: Failures | None, age_s: float) -> Analysis:
-    """The analysis of a dump, with the failed connects of `age_s` seconds later in budgets and bottleneck.
+def _with_failures(dump: Analysis, failures: Failures | None) -> Analysis:
+    """The analysis of a dump, with failed connects of later in budgets and bottleneck.
 
     Demand is what enters and what fails, so that rates and times to full are found anew. What the sockets alone tell
-    stays as it is, but the next port is free so much sooner.
+    stays as it is.
     """
     reading, binders = replace(dump.reading, failures=failures), dump.bind_first
     own, budgets = _budgets(reading, binders)
-    budgets = replace(budgets, next_free_s=np.maximum(budgets.next_free_s - age_s, 0.0))
     bottleneck = find_bottleneck(reading, budgets, binders)
     return replace(dump, reading=reading, budgets=budgets, connect_budgets=own, bottleneck=bottleneck)
 
@@ -190,6 +195,7 @@ def _with_shared_budgets(own: PortBudgets, binders: BindFirst) -> PortBudgets:
         capacity=shared(binders.capacity, own.capacity),
         max_per_s=shared(binders.max_per_s, own.max_per_s),
         full_in_s=binders.time_to_full(own.full_in_s),
+        is_now=np.where(binds, binders.of(binders.is_now), own.is_now),
         waits=np.where(binds, binders.of(binders.waits), own.waits),
         next_free_s=shared(binders.next_free_s, own.next_free_s),
         freed_per_s=shared(binders.freed_per_s, own.freed_per_s),

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
-from twtop.budgets.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.budgets.limit import Limit, find_limit, freed, full_still, with_unseen_demand
+from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
+from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
 from twtop.dump.reading import BudgetState, Reading
@@ -57,6 +57,7 @@ class BindFirst:
     max_per_s: Floats
     full_in_s: Floats
     is_full: Mask
+    is_now: Mask
     waits: Mask
     limit: Limit
     next_free_s: Floats
@@ -72,7 +73,7 @@ class BindFirst:
     @property
     def state(self) -> BudgetState:
         """What later readings need to know of these budgets."""
-        return BudgetState(self.names, self.live, self.limit.full_at, self.new_per_s)
+        return BudgetState(self.names, self.live, self.limit.full_at, self.is_now, self.new_per_s)
 
     def of(self, column: Mask) -> Mask:
         """The entry of a column for the address of each destination: (destinations,); false where it does not bind
@@ -138,7 +139,6 @@ def bind_first(reading: Reading) -> BindFirst | None:
     free_everywhere = int(np.count_nonzero(reading.ports.unreserved & ~in_use))
     address_of_socket = np.append(of_destination, np.int32(-1))[destinations.code]
     left = capacity - used
-    still = holds & full_still(budget.limit, left.astype(np.float64), budget.new_per_s, reading.wheel.step_s)
     return BindFirst(
         names=names,
         local=local,
@@ -155,8 +155,9 @@ def bind_first(reading: Reading) -> BindFirst | None:
         live=live,
         new_per_s=budget.new_per_s,
         max_per_s=budget.max_per_s,
-        full_in_s=np.where(still, 0.0, np.where(has_just_begun, np.nan, budget.full_in_s)),
+        full_in_s=np.where(has_just_begun, np.nan, budget.full_in_s),
         is_full=is_full,
+        is_now=holds & budget.is_now,
         waits=is_full & ~(budget.next_free_s <= reading.wheel.step_s),
         limit=budget.limit,
         next_free_s=np.where(is_full, budget.next_free_s, np.nan),
@@ -244,6 +245,7 @@ class _Budget:
     new_per_s: Floats
     max_per_s: Floats
     full_in_s: Floats
+    is_now: Mask
     limit: Limit
     next_free_s: Floats
     freed_per_s: Floats
@@ -267,12 +269,13 @@ def _budget(
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
     hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
     room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)
-    full_in = full_in_s(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately)
+    time_to = time_to_full(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately)
     next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, count)
     return _Budget(
         new_per_s=np.where(timed & ~np.isnan(capacity), rates.new, np.nan),
         max_per_s=max_per_s(capacity, live, hold_s),
-        full_in_s=np.where(np.isnan(rates.new) & (full_in > 0), np.nan, full_in),
+        full_in_s=np.where(np.isnan(rates.new) & (time_to.full > 0), np.nan, time_to.full),
+        is_now=limit.is_now(time_to),
         limit=limit,
         next_free_s=np.where(timed, next_free_s, np.nan),
         freed_per_s=np.where(timed, freed_per_s, np.nan),

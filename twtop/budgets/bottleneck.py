@@ -1,7 +1,7 @@
 """The port budget that is nearest to its end: that of a destination, or of a client that binds first."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,6 +58,10 @@ class Bottleneck:
         if self.failed_to:
             return self.failed_shared_per_s, self.failed_shared_60s
         return self.failed_per_s, self.failed_60s
+
+    def in_seconds(self, passed_s: float) -> "Bottleneck":
+        """The same once so many seconds have passed, as PortBudgets.in_seconds."""
+        return replace(self, next_free_s=float(np.maximum(self.next_free_s - passed_s, 0.0)))
 
 
 def find_bottleneck(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) -> Bottleneck | None:

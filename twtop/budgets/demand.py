@@ -4,23 +4,15 @@ A mean needs a stretch of time in which the load was one and the same. That is t
 the load began, unless the load has changed: if the last seconds had more than any stretch of that length before them,
 or less, the mean is of these seconds alone. So neither a burst nor a tooth of a saw is a change, if the minute before
 had another one, and chance is none either. A load that has paused for longer than it went on is over.
-
-How sure a mean is, the moments tell too. If N(t) of n connections were closed in the first t of w seconds, an even load
-has N(t) = n·t/w. The greatest distance from that line (the statistic of Kolmogorov and Smirnov, times n) is at most 1
-for an even load, about √n for one at random, and n for a burst.
 """
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from twtop.model import Codes, Floats, Mask, Rows, freeze
-
-MINUTE_S = 60
-STEPS = 4
-"""Moments are told apart by quarters of a second."""
-
-BINS = MINUTE_S * STEPS
+from twtop.budgets import evenness
+from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
+from twtop.model import Codes, Floats, freeze
 
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
@@ -33,9 +25,6 @@ CALM_S = 10.0
 
 LEAST_SIGMAS = 4
 """By so many standard deviations, or distances from the line, the least rate is lower than the mean one."""
-
-CHANGE_SIGMAS = 3
-"""By so many standard deviations a stretch differs from the extremes before it, if the load has changed."""
 
 STALL_S = 3
 """A stretch shorter than this is a change only from a rate to the double or the half: clients stall for a moment."""
@@ -101,89 +90,28 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
     length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
     began = length < BINS - STEPS
-    whole, squares, risen = length.copy(), _squares(total), np.zeros(len(bins))
+    whole, squares, risen = length.copy(), evenness.squares(total), np.zeros(len(bins))
     for stretch in STRETCHES:
-        spread = _spread(total, squares, stretch, length)
-        chosen = np.flatnonzero(_may_have_changed(total, stretch, length, spread))
-        chosen = chosen[_has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
-        now, mean = total[chosen, stretch] / stretch, _count(total[chosen], length[chosen]) / length[chosen]
+        spread = evenness.spread(total, squares, stretch, length)
+        chosen = np.flatnonzero(evenness.may_have_changed(total, stretch, length, spread))
+        chosen = chosen[evenness.has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
+        now, mean = total[chosen, stretch] / stretch, evenness.count_in(total[chosen], length[chosen]) / length[chosen]
         risen[chosen] = np.where(now > mean, np.maximum(risen[chosen], now * STEPS), risen[chosen])
         far = (stretch >= STALL_S * STEPS) | (now >= 2 * mean) | (now <= mean / 2)
         chosen = chosen[far]
-        distance = _distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
+        distance = evenness.distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
         length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
-    count = _count(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
-    distance = _distance(total, length, seconds)
-    chance = np.maximum(distance, np.sqrt(_spread(total, squares, 0, length) * count))
+    count = evenness.count_in(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
+    distance = evenness.distance(total, length, seconds)
+    chance = np.maximum(distance, np.sqrt(evenness.spread(total, squares, 0, length) * count))
     most = np.maximum((count + distance) / seconds, risen)  # it may have changed, though not evenly
     chance = np.where(seconds < 1, count, chance)
     calm = since_start & (LEAST_SIGMAS * chance > count / 2)
     seconds = np.where(calm, np.maximum(seconds, CALM_S), seconds)
-    is_over = np.flatnonzero(since_start & (2 * (total > 0).argmax(axis=1) > length))
+    paused = (total > 0).argmax(axis=1) - 1
+    is_over = np.flatnonzero(since_start & (2 * paused > length))
     count[is_over], seconds[is_over] = total[is_over, int(CALM_S) * STEPS], CALM_S
     most[is_over] = count[is_over] / CALM_S
     return count / seconds, chance / seconds, most, seconds
-
-
-def _count(total: Floats, length: Rows) -> Floats:
-    count: Floats = total[np.arange(len(total)), length]
-    return count
-
-
-def _squares(total: Floats) -> Floats:
-    """The squares of the differences between successive seconds, youngest first, added up: (budgets, 60)."""
-    seconds = np.diff(total[:, ::STEPS], axis=1)
-    squares = np.zeros((len(total), MINUTE_S))
-    np.cumsum(np.diff(seconds, axis=1) ** 2, axis=1, out=squares[:, 1:])
-    return squares
-
-
-def _spread(total: Floats, squares: Floats, stretch: int, length: Rows) -> Floats:
-    """The variance of a count, as a part of its mean, before the last `stretch`: 1 for a load at random, 0 for an even
-    one.
-
-    Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance.
-    Up to half of one comes from counting whole connections.
-    """
-    start, row = -(-stretch // STEPS), np.arange(len(total))
-    end = np.maximum(length // STEPS, start + 1)
-    mean = (total[row, end * STEPS] - total[:, start * STEPS]) / (end - start)
-    square = (squares[row, end - 1] - squares[:, start]) / np.maximum(end - start - 1, 1)
-    spread: Floats = np.maximum(square / 2 - 0.5, 0.0) / np.maximum(mean, 1.0)
-    return spread
-
-
-def _may_have_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
-    """The same as _has_changed, but beside the mean of all such stretches: a look that costs little."""
-    now = total[:, stretch]
-    mean = (_count(total, length) - now) / np.maximum(length - stretch, 1) * stretch
-    off: Mask = np.abs(now - mean) > _margin(np.minimum(now, mean), spread)
-    return off & (2 * stretch <= length)
-
-
-def _has_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
-    """Mask of the loads that had more in the last `stretch` bins than in any such stretch before, or less."""
-    counts = total[:, 2 * stretch :] - total[:, stretch:-stretch]
-    inside = np.arange(2 * stretch, BINS + 1) <= length[:, None]
-    now = total[:, stretch]
-    most = np.where(inside, counts, -np.inf).max(axis=1)
-    least = np.where(inside, counts, np.inf).min(axis=1)
-    changed: Mask = (now > most + _margin(most, spread)) | (now < least - _margin(least, spread))
-    return changed
-
-
-def _margin(count: Floats, spread: Floats) -> Floats:
-    """By how much two counts like this one differ at the most, if one and the same load has both."""
-    margin: Floats = 2 + CHANGE_SIGMAS * np.sqrt(2 * spread * np.maximum(count, 1.0))
-    return margin
-
-
-def _distance(total: Floats, length: Rows, seconds: Floats | float) -> Floats:
-    """The greatest distance of these bins' counts from an even load, beyond the 1 of counting whole connections."""
-    bins, ends = np.arange(BINS + 1), np.broadcast_to(seconds, len(total)) * STEPS
-    line = _count(total, length)[:, None] * np.minimum(bins / ends[:, None], 1.0)
-    off = np.where(bins <= length[:, None], np.abs(total - line), 0.0).max(axis=1)
-    farther: Floats = np.maximum(off - 1.0, 0.0)
-    return farther

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,9 @@ UNSURE_S = 0.01
 as unevenly as they came. Once some have failed, the others fill a steady budget to the last port for a minute, and none
 fails.
 """
+
+TO_SPARE = 0.01
+"""A budget with less than this share of its ports free has none to spare."""
 
 FIRST_SECOND = (0.25, 0.5, 0.75, 1.0)
 
@@ -48,6 +52,15 @@ class PortUse:
         object.__setattr__(self, "waiting", waiting)
 
 
+class TimeToFull(NamedTuple):
+    """Seconds until each budget is full, and until it has no ports to spare: (budgets,). 0 is now, infinity never, NaN
+    unknown.
+    """
+
+    full: Floats
+    tight: Floats
+
+
 def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
     """The most connections per second that never fill a budget, if each keeps its port for `hold_s` once it is closed.
 
@@ -57,11 +70,12 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
     return np.maximum(capacity - live, 0.0) / hold_s
 
 
-def full_in_s(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> Floats:
-    """Seconds until each budget is full: 0 is now, infinity never.
+def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> TimeToFull:
+    """When each budget is full.
 
-    NaN where the capacity is unknown, and where the mean rate tells “within SOON_S” or “never”, but not for sure: the
-    load has been like this for too short a time, or it is too uneven to tell. A budget that `was_full` lately has shown
+    Both times are unknown where the capacity is, and that until it is full also where the mean rate tells “within
+    SOON_S” or “never”, but not for sure: the load has been like this for too short a time, or it is too uneven to tell.
+    A budget that `was_full` lately has shown
     what its load can do: it is never full only if that is sure.
     """
     rates = use.rates
@@ -75,13 +89,16 @@ def full_in_s(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> Float
     soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
     unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
     found = np.where(unsure, np.nan, expected)
-    return found if was_full is None else np.where(unsure & was_full, np.fmin(expected, at_most), found)
+    if was_full is not None:
+        found = np.where(unsure & was_full, np.fmin(expected, at_most), found)
+    tight = _full_in_s(use, rates, wheel, near, held, (1 - TO_SPARE) * use.capacity)
+    return TimeToFull(found, tight)
 
 
 def _is_near(use: PortUse, rates: Rates, wheel: Wheel) -> Mask:
-    """Mask of the budgets that may be full before the last of the moments, at these rates."""
+    """Mask of the budgets that may have no port to spare before the last of the moments, at these rates."""
     waiting = np.minimum(use.waiting + rates.closing * use.hold_s, np.maximum(use.most_waiting, use.waiting))
-    near: Mask = use.live + np.maximum(rates.growth, 0.0) * wheel.longest_s + waiting >= use.capacity
+    near: Mask = use.live + np.maximum(rates.growth, 0.0) * wheel.longest_s + waiting >= (1 - TO_SPARE) * use.capacity
     return near
 
 

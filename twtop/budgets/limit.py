@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from twtop.budgets.exhaustion import TimeToFull
 from twtop.budgets.rates import SHORT_S, Rates
 from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
@@ -15,27 +16,42 @@ from twtop.dump.reading import LONG_S, Reading
 from twtop.model import Codes, Floats, Mask, freeze
 
 MOVES = 2
-"""A budget is still full if its free ports are gone within so many moves of the timer wheel. At each move some come
-free, and a steady demand has taken them before the next one."""
+"""A budget is full from one move of the timer wheel to the next but one. At each move some ports come free, and a
+steady demand has taken them before the next one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limit:
     """Of each budget: (budgets,). `full_at` is when it was last known to be full, in seconds of the monotonic clock,
-    −∞ for never. `lately` masks those that were full within the last minute. `seen_s` is for how many seconds the
-    demand can be seen: since the budget was full, where nobody counts what fails, else for ever (∞). `unseen` masks
-    those where it cannot be seen: they were full a moment ago, or may be full again between two dumps. `asked_per_s` is
-    the demand that the last dump knew, NaN for unknown.
+    −∞ for never. `lately` masks those that were full within the last minute, `just_now` those that were within
+    `near_s`, some moves of the timer wheel, and `was_now` those that were called full by the last dump.
+
+    `seen_s` is for how many seconds the demand can be seen: since the budget was full, where nobody counts what fails,
+    else for ever (∞). `unseen` masks those where it cannot be seen: they were full a moment ago, or may be full again
+    between two dumps. `asked_per_s` is the demand that the last dump knew, NaN for unknown.
     """
 
     full_at: Floats
     lately: Mask
+    just_now: Mask
+    was_now: Mask
+    near_s: float
     seen_s: Floats
     unseen: Mask
     asked_per_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+
+    def is_now(self, time_to: TimeToFull) -> Mask:
+        """Mask of the budgets that are full, as one word for as long as that lasts.
+
+        While ports come free at each move of the wheel, those that will be full again at once are so in between, and
+        those that were remain so until they have ports to spare.
+        """
+        soon_s = np.where(self.was_now, np.fmin(time_to.full, time_to.tight), time_to.full)
+        found: Mask = (time_to.full == 0) | self.just_now | (self.lately & (soon_s <= self.near_s))
+        return found
 
 
 def find_limit(
@@ -53,10 +69,12 @@ def find_limit(
     """
     now = reading.snapshot.mono
     full_at, asked_per_s = np.where(is_full, now, -np.inf), np.full(len(names), np.nan)
+    was_now = np.zeros(len(names), np.bool_)
     if reading.recent:
         last = reading.recent[-1]
         full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
         asked_per_s = last.of(last.asked_per_s, names, missing=np.nan)
+        was_now = last.of(last.is_now, names, missing=False)
     if failed is not None:
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
         certain = (failed.last_60s > 0) & ~failed.is_shared
@@ -64,9 +82,12 @@ def find_limit(
     seen_s = now - full_at
     if failed is not None and reading.failures is not None and reading.failures.counting:
         seen_s = np.full(len(names), np.inf) if binds is None else np.where(binds, seen_s, np.inf)
-    lately, soon_taken = now - full_at <= SECONDS, _soon_taken(left, asked_per_s, reading.wheel.step_s)
+    ago_s, near_s = now - full_at, MOVES * reading.wheel.step_s
+    lately = ago_s <= SECONDS
+    with np.errstate(divide="ignore", invalid="ignore"):
+        soon_taken = left / asked_per_s <= near_s
     unseen = (seen_s <= SHORT_S) | (np.isfinite(seen_s) & lately & soon_taken)
-    return Limit(full_at, lately, seen_s, unseen, asked_per_s)
+    return Limit(full_at, lately, ago_s <= near_s, was_now, near_s, seen_s, unseen, asked_per_s)
 
 
 def full_lately(reading: Reading) -> Mask:
@@ -122,20 +143,6 @@ def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
     recent = aged & (age_ms < youngest[code] + SHORT_S * 1000)
     entered = np.bincount(code[recent], minlength=count)
     return np.where(entered > 0, entered / SHORT_S, np.nan)
-
-
-def full_still(limit: Limit, left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
-    """Mask of the budgets without a port to spare: full lately, and with no more `left` than the demand takes within
-    some moves of the wheel.
-    """
-    return limit.lately & _soon_taken(left, asked_per_s, step_s)
-
-
-def _soon_taken(left: Floats, asked_per_s: Floats, step_s: float) -> Mask:
-    """Mask of the budgets whose demand takes all that is left within some moves of the wheel."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        taken: Mask = left / asked_per_s <= MOVES * step_s
-    return taken
 
 
 def freed(code: Codes, free_in_s: Floats, runs_out_s: Floats, count: int) -> tuple[Floats, Floats]:

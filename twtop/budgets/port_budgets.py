@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from twtop.budgets.bind_first import BindFirst
-from twtop.budgets.exhaustion import PortUse, full_in_s, max_per_s
-from twtop.budgets.limit import Limit, find_limit, freed, full_lately, full_still, with_unseen_demand
+from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
+from twtop.budgets.limit import Limit, find_limit, freed, full_lately, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, Rates, disagree, measure_rates
 from twtop.dump.destinations import Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
@@ -53,12 +53,12 @@ class PortBudgets:
 
     `new_per_s` is how many connections are asked for per second: those that are opened, less those that the other side
     closes first, and those that fail. At more than `max_per_s` the budget fills sooner or later, if the connections
-    that are open stay open. `full_in_s` is the seconds until the budget is full, infinity for never. It stays 0 while a
-    budget that was full has no port to spare (limit.full_still).
+    that are open stay open. `full_in_s` is the seconds until the budget is full, infinity for never.
 
-    `limit` says when each was full. `waits` masks those that are full and get no port back at the next move of the
-    timer wheel. `next_free_s` is the seconds until a full one gets a port back from a TIME_WAIT, and `freed_per_s` how
-    many it gets from then on; NaN where it is not full, or no timer tells.
+    `limit` says when each was full. `is_now` masks those that are full or have no ports to spare (Limit.is_now), and
+    `waits` those that are full and get no port back at the next move of the timer wheel. `next_free_s` is the seconds
+    until a full one gets a port back from a TIME_WAIT, and `freed_per_s` how many it gets from then on; NaN where it is
+    not full, or no timer tells.
     """
 
     used: Floats
@@ -77,6 +77,7 @@ class PortBudgets:
     failed_shared_per_s: Floats
     failed_shared_60s: Floats
     failed_at_least: Mask
+    is_now: Mask
     waits: Mask
     limit: Limit
     next_free_s: Floats
@@ -91,9 +92,16 @@ class PortBudgets:
         object.__setattr__(self, "pressure", pressure)
         freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
 
+    def in_seconds(self, passed_s: float) -> "PortBudgets":
+        """The same once so many seconds have passed: the next port is free so much sooner. The same object if none is
+        awaited."""
+        if np.isnan(self.next_free_s).all():
+            return self
+        return replace(self, next_free_s=np.maximum(self.next_free_s - passed_s, 0.0))
+
     def state(self, names: Names) -> BudgetState:
         """What later readings need to know of these budgets, whose names are (destinations,)."""
-        return BudgetState(names, self.used - self.ending, self.limit.full_at, self.new_per_s)
+        return BudgetState(names, self.used - self.ending, self.limit.full_at, self.is_now, self.new_per_s)
 
 
 def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudgets:
@@ -151,9 +159,7 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     busy = np.flatnonzero(ending & held)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
-    full_in = full_in_s(use, wheel, limit.lately)
-    full_in = np.where(np.isnan(rates.new) & (full_in > 0), np.nan, full_in)
-    still = outbound & full_still(limit, room_left + free, rates.new, wheel.step_s)
+    time_to = time_to_full(use, wheel, limit.lately)
     next_free_s, freed_per_s = freed(code[busy], free_in_s[busy], runs_out_s[busy], count)
     told = is_full & timed
     return PortBudgets(
@@ -166,13 +172,14 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
         probes_per_connect=probes,
         new_per_s=np.where(timed, rates.new, np.nan),
         max_per_s=max_per_s(ceiling, live, hold_s),
-        full_in_s=np.where(still, 0.0, full_in),
+        full_in_s=np.where(np.isnan(rates.new) & (time_to.full > 0), np.nan, time_to.full),
         past_cliff=past_cliff,
         failed_per_s=figures.per_s,
         failed_60s=figures.last_60s,
         failed_shared_per_s=figures.shared_per_s,
         failed_shared_60s=figures.shared_60s,
         failed_at_least=np.full(count, reading.failures is not None and reading.failures.at_least),
+        is_now=outbound & limit.is_now(time_to),
         waits=is_full & ~(next_free_s <= wheel.step_s),
         limit=limit,
         next_free_s=np.where(told, next_free_s, np.nan),

@@ -5,10 +5,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from twtop import __version__
-from twtop.cli.output import USAGE, complain
+from twtop.cli.output import USAGE, complain, printed, show
 from twtop.demo.scenarios import BY_NAME, DEFAULT
 from twtop.engine.sampler import MAX_CPU
 from twtop.filter.parser import QueryError, parse
@@ -23,7 +23,10 @@ Choice = TypeVar("Choice", bound=StrEnum)
 FASTEST_S, SLOWEST_S = 0.1, 3600.0
 LONGEST_LOAD_S = 3600.0
 LONGEST_COMPLAINT = 400
-PORT = re.compile("[0-9]{1,5}")
+COUNT = re.compile("0*[1-9][0-9]{0,8}")
+PORT_RANGE = re.compile("([0-9]{1,5})-([0-9]{1,5})")
+FIRST_PORT = 1024
+"""The kernel takes no lower one into the ephemeral range (ip_unprivileged_port_start)."""
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -31,6 +34,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     options = parser().parse_args(given)
     if options.command == "demo" and options.netns is not None:
         parser().error("the demo has a network namespace of its own: leave out -N")
+    if options.drop_privileges and options.netns is not None:
+        parser().error("-N needs what --drop-privileges gives up: use 'nsenter --net=PATH twtop --drop-privileges'")
     if options.command == "explain" and options.output != "text":
         parser().error("explain prints text only: leave out -o, or take the verdicts of 'twtop -1 -o json'")
     if options.once:
@@ -43,6 +48,21 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """After --help and --version, whose text argparse has left in the buffer."""
+
+        def flush() -> int:
+            show(message or "")
+            return status
+
+        sys.exit(printed(flush))
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Refuse the `--` of `--filter=--`: Python before 3.13 drops it, and gives the option a list as its value."""
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument, found '--'")
+        return super()._get_values(action, arg_strings)
 
 
 def _number(text: str, low: float, high: float, unit: str) -> float:
@@ -64,9 +84,9 @@ def _share_of_cpu(text: str) -> float:
 
 
 def _iterations(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text[:9]):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {printable(text)!r}")
-    return int(text[:9])
+    if not COUNT.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 999,999,999, found {printable(text)!r}")
+    return int(text.lstrip("0"))
 
 
 def _filter(text: str) -> Query:
@@ -96,10 +116,11 @@ def _load_seconds(text: str) -> float:
 
 
 def _port_range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    if not (PORT.fullmatch(low) and PORT.fullmatch(high) and 1 <= int(low) < int(high) <= 65535):
-        raise argparse.ArgumentTypeError(f"expected LOW-HIGH between 1 and 65535, found {printable(text)!r}")
-    return int(low), int(high)
+    match = PORT_RANGE.fullmatch(text)
+    low, high = map(int, match.groups()) if match else (0, 0)
+    if not FIRST_PORT <= low < high <= 65535:
+        raise argparse.ArgumentTypeError(f"expected LOW-HIGH between {FIRST_PORT} and 65535, found {printable(text)!r}")
+    return low, high
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,6 +169,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--max-cpu", type=_share_of_cpu, metavar="PERCENT", help="of one CPU for reading sockets (default 10)")
     add("--budget", dest="max_cpu", type=_share_of_cpu, help=argparse.SUPPRESS)  # its name up to 0.1
     add("--ascii", action="store_true", help="draw with ASCII characters only")
+    add("--drop-privileges", action="store_true", help="as root: go on as the user that called sudo, or as nobody")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

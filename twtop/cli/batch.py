@@ -1,12 +1,11 @@
 """`twtop -b` and `-1`: a report on stdout at each interval."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
 
-from twtop.cli.output import DONE, UNREADABLE, complain
+from twtop.cli.output import DONE, UNREADABLE, complain, show
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
 from twtop.frame.frame import Frame
@@ -23,8 +22,7 @@ def batch(source: OpenSource, view: View, options: argparse.Namespace) -> int:
     report = REPORTS[options.output]
     try:
         for frame in islice(frames(source, view, options), options.iterations):
-            sys.stdout.write(report(frame, options.sockets))
-            sys.stdout.flush()
+            show(report(frame, options.sockets))
     except CollectError as error:
         return complain(str(error), UNREADABLE)
     return DONE

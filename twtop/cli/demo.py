@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
-from twtop.cli.output import DONE, UNREADABLE, complain, printed
-from twtop.demo.lab import Lab, Plan
+from twtop.cli.output import DONE, UNREADABLE, complain, printed, show
+from twtop.demo.lab import Lab, LoadRefused, Plan
 from twtop.demo.private_netns import NamespaceRefused
 from twtop.demo.scenarios import BY_NAME, SCENARIOS
 from twtop.sources.open_source import open_source
@@ -23,10 +23,10 @@ def demo(options: argparse.Namespace, watch: Watch) -> int:
     plan = Plan(scenario, options.rate or scenario.rate, options.seconds, options.ports or scenario.ports)
     try:
         lab = Lab(plan)
-    except NamespaceRefused as error:
+        lab.wait_for_load()
+    except (NamespaceRefused, LoadRefused) as error:
         return complain(str(error), UNREADABLE)
     try:
-        lab.wait_for_load()
         return watch(partial(lab.open, open_source(options.source)), options)
     finally:
         lab.close()
@@ -34,5 +34,5 @@ def demo(options: argparse.Namespace, watch: Watch) -> int:
 
 def _list_scenarios() -> int:
     width = max(map(len, BY_NAME))
-    print("\n".join(f"{scenario.name:<{width}}  {scenario.shows}" for scenario in SCENARIOS))
+    show("".join(f"{scenario.name:<{width}}  {scenario.shows}\n" for scenario in SCENARIOS))
     return DONE

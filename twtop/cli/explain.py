@@ -1,12 +1,11 @@
 """`twtop explain`: the common claims about TIME_WAIT, compared with this machine's own numbers."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 from twtop.cli.batch import frames
-from twtop.cli.output import DONE, UNREADABLE, complain
+from twtop.cli.output import DONE, UNREADABLE, complain, show
 from twtop.dump.reading import LONG_S
 from twtop.engine.owner_search import OwnerSearch
 from twtop.explain.explanation import as_text
@@ -26,7 +25,7 @@ def explain(source: OpenSource, view: View, options: argparse.Namespace) -> int:
         frame = _settled(frames(source, view, options))
     except CollectError as error:
         return complain(str(error), UNREADABLE)
-    sys.stdout.write(as_text(explained(_with_owners(frame))))
+    show(as_text(explained(_with_owners(frame))))
     return DONE
 
 

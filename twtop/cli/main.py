@@ -1,14 +1,16 @@
 """Arguments → source → view: starts what the user asked for, and loads no other subcommand."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from twtop import runtime
 from twtop.cli.arguments import arguments
 from twtop.cli.output import UNREADABLE, complain, printed
 from twtop.frame.view import View
+from twtop.runtime import interpreter, privileges
+from twtop.runtime.privileges import Capability, PrivilegesError
 from twtop.sources import netns
 from twtop.sources.open_source import open_source
 from twtop.sources.probe import CollectError
@@ -19,9 +21,16 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     """Run twtop and exit: 0 done, 1 the kernel could not be read, 2 bad usage."""
     if sys.stdout is None:  # closed by whoever started twtop
         sys.exit(complain("cannot write the output: it is closed", UNREADABLE))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an encoding without “–” shows “?”
     options = arguments(given)
     if not options.once:
-        runtime.once_loaded()
+        interpreter.once_loaded()
+    if options.drop_privileges:
+        try:
+            privileges.become_ordinary()
+        except PrivilegesError as error:
+            sys.exit(complain(str(error), UNREADABLE))
     if options.command == "demo":
         from twtop.cli.demo import demo
 
@@ -43,6 +52,7 @@ def _look(options: argparse.Namespace) -> int:
 def _watch(source: OpenSource, options: argparse.Namespace) -> int:
     """Show one source as monitor, batch or explanation; the exit status."""
     view = View(query=options.filter, group_by=options.group, group_sort=options.sort)
+    privileges.keep_only(_used(view, options))
     if options.command == "explain":
         from twtop.cli.explain import explain
 
@@ -54,3 +64,18 @@ def _watch(source: OpenSource, options: argparse.Namespace) -> int:
     from twtop.cli.monitor import monitor
 
     return monitor(source, view, options)
+
+
+def _used(view: View, options: argparse.Namespace) -> set[Capability]:
+    """The capabilities that this run may use. The monitor's keys reach every feature."""
+    if options.drop_privileges:
+        return set()
+    explains = options.command == "explain"
+    if not (options.batch or explains):
+        return set(Capability)
+    used = {Capability.DAC_READ_SEARCH, Capability.NET_ADMIN}
+    if options.sockets or view.needs_owners or explains:
+        used |= {Capability.SYS_PTRACE}
+    if options.netns is not None:
+        used |= {Capability.SYS_PTRACE, Capability.SYS_ADMIN}
+    return used

@@ -4,11 +4,11 @@ import argparse
 import sys
 from functools import partial
 
-from twtop import runtime
 from twtop.cli.output import DONE, USAGE, complain
 from twtop.engine.engine import Engine
 from twtop.frame.view import View
 from twtop.namespaces import Netns
+from twtop.runtime import interpreter
 from twtop.sources import netns
 from twtop.sources.netns_listing import list_namespaces
 from twtop.sources.open_source import open_source
@@ -19,7 +19,7 @@ def monitor(source: OpenSource, view: View, options: argparse.Namespace) -> int:
     """Run the monitor until the user quits; the exit status. The engine reads while the screen is being loaded."""
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         return complain("the monitor needs a terminal; for pipes and files use 'twtop -b' or 'twtop -1'", USAGE)
-    runtime.before_the_screen()
+    interpreter.before_the_screen()
     engine = Engine(source, view, options.delay, options.max_cpu)
     engine.start()
     from twtop.ui.app import TwtopApp  # takes 0.3 s, which batch output does without

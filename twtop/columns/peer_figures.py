@@ -33,7 +33,9 @@ def fullness(peers: ManyPeers) -> list[str]:
     budgets = peers.groups.budgets
     full_in_s = peers.each(budgets.full_in_s)
     words = np.select(
-        [full_in_s == 0, np.isnan(full_in_s), np.isinf(full_in_s)], ["now", "unknown", "never"], default="soon"
+        [peers.each(budgets.is_now), np.isnan(full_in_s), np.isinf(full_in_s)],
+        ["now", "unknown", "never"],
+        default="soon",
     )
     found: list[str] = words.tolist()
     return found

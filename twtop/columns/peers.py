@@ -246,8 +246,8 @@ PEERS = Registry[PeerRow, ManyPeers](
     ),
     Entry(
         field=PeerField("full", {"enum": ["now", "soon", "never", "unknown"]},
-            "When connect() finds no port, at this rate. It is also now while the ports that come free at each move of "
-            "the kernel's timer wheel are taken before the next one.", fullness),
+            "When connect() finds no port, at this rate. It stays now until a full budget has ports to spare: some "
+            "come free at each move of the kernel's timer wheel, and full_in_s says when they are taken.", fullness),
         records=In.OUTBOUND,
     ),
     Entry(

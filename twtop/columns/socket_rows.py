@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from twtop import formatting as fmt
 from twtop.columns.values import names
 from twtop.frame.frame import Frame
-from twtop.model import Codes, Mask, Process, Rows, Sockets, TcpState
+from twtop.model import Mask, Process, Rows, Sockets, TcpState
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -24,13 +24,13 @@ class SocketRow:
 
     @property
     def left_ms(self) -> int:
-        """Until the timer runs out, −1 for unknown and for none."""
-        return int(self.frame.snapshot.times_ms(np.array([self.index]))[0][0])
+        """What was left on the timer when the socket was read, −1 for unknown and for none."""
+        return int(self.frame.snapshot.sockets.timer_ms[self.index])
 
     @property
     def age_ms(self) -> int:
-        """Since TIME_WAIT was entered, −1 for unknown and for another state."""
-        return int(self.frame.snapshot.times_ms(np.array([self.index]))[1][0])
+        """From the entry into TIME_WAIT until the socket was read, −1 for unknown and for another state."""
+        return int(self.frame.snapshot.sockets.age_ms[self.index])
 
     @property
     def process(self) -> Process | None:
@@ -82,11 +82,6 @@ class ManySockets:
     def each(self, column: NDArray[Number]) -> NDArray[Number]:
         """A column of all sockets of the frame, as it is for each of these."""
         return column[self.rows]
-
-    @cached_property
-    def times_ms(self) -> tuple[Codes, Codes]:
-        """(until the timer runs out, since TIME_WAIT was entered), −1 for unknown and for none."""
-        return self.frame.snapshot.times_ms(self.rows)
 
     @cached_property
     def local(self) -> list[str]:

@@ -56,6 +56,14 @@ def _age(row: SocketRow, _width: int) -> Line:
     return ((fmt.seconds(age / 1000) if age >= 0 else fmt.UNKNOWN, Tone.PLAIN if age >= 0 else Tone.DIM),)
 
 
+def _remaining_s(many: ManySockets) -> list[float | None]:
+    return _seconds(many.each(many.sockets.timer_ms))
+
+
+def _age_s(many: ManySockets) -> list[float | None]:
+    return _seconds(many.each(many.sockets.age_ms))
+
+
 def _seconds(times_ms: Codes) -> list[float | None]:
     return [time / 1000 if time >= 0 else None for time in times_ms.tolist()]
 
@@ -134,17 +142,17 @@ SOCKETS = Registry[SocketRow, ManySockets](
     Entry(
         SocketColumn("remaining", "REMAINING", 18, _remaining, "Time left on the timer", priority=9, most=20,
             sort=SocketSort.REMAINING),
-        SocketText(9, lambda many: map(fmt.seconds, _seconds(many.times_ms[0]))),
-        SocketField("remaining_s", nullable(POSITIVE), "Seconds left on the timer; null where none runs or is known.",
-            lambda many: _seconds(many.times_ms[0])),
+        SocketText(9, lambda many: map(fmt.seconds, _remaining_s(many))),
+        SocketField("remaining_s", nullable(POSITIVE),
+            "Seconds left on the timer when the socket was read; null where none runs or is known.", _remaining_s),
         In.SOCKET | In.CSV,
     ),
     Entry(
         SocketColumn("age", "AGE", 7, _age, "Time since TIME_WAIT was entered", priority=6, sort=SocketSort.AGE),
-        SocketText(8, lambda many: map(fmt.seconds, _seconds(many.times_ms[1]))),
+        SocketText(8, lambda many: map(fmt.seconds, _age_s(many))),
         SocketField("age_s", nullable(POSITIVE),
-            "Seconds since TIME_WAIT was entered; null for any other state, or where it is unknown.",
-            lambda many: _seconds(many.times_ms[1])),
+            "Seconds from the entry into TIME_WAIT until the socket was read; null for any other state, or where it is "
+            "unknown.", _age_s),
         In.SOCKET | In.CSV,
     ),
     Entry(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 BACKLOG = 4096
+LONGEST_SLEEP_S = 0.5
 Address = tuple[str, int]
 Connection = tuple[socket.socket, socket.socket]
 """(client's end, server's end) of an established connection."""
@@ -119,9 +120,10 @@ class Stream:
 
 
 def run(streams: list[Stream], seconds: float, steps: int) -> Iterator[None]:
-    """Do each stream's step at its rate, for so many seconds or so many steps in all. Yields after each step.
+    """Do each stream's step at its rate, for so many seconds or so many steps in all.
 
-    A stream that falls behind catches up by a tenth of a second at most, so that a stall is not followed by a burst.
+    Yields after each step, and each LONGEST_SLEEP_S while there is none to do. A stream that falls behind catches up by
+    a tenth of a second at most, so that a stall is not followed by a burst.
     """
     end = time.monotonic() + seconds
     due = [(time.monotonic(), number) for number in range(len(streams))]
@@ -130,8 +132,10 @@ def run(streams: list[Stream], seconds: float, steps: int) -> Iterator[None]:
         now = time.monotonic()
         if max(moment, now) >= end:
             return
-        if moment > now:
-            time.sleep(moment - now)
+        while (wait := moment - time.monotonic()) > 0:
+            time.sleep(min(wait, LONGEST_SLEEP_S))
+            if wait > LONGEST_SLEEP_S:
+                yield
         stream = streams[number]
         heapq.heapreplace(due, (max(moment, now - 0.1) + 1 / stream.rate, number))
         with contextlib.suppress(OSError):

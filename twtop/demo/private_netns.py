@@ -1,5 +1,6 @@
 """A private network namespace for this process, without root. Nothing in it can reach or change the host's network."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -9,7 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER, system_call
+from twtop.runtime.system_call import system_call
+from twtop.sources.netns import CLONE_NEWNET, CLONE_NEWUSER
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
@@ -17,6 +19,9 @@ RTM_NEWROUTE, NLM_F_REQUEST_ACK_CREATE = 24, 0x405
 RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL = 255, 4, 254, 2
 RTA_DST, RTA_OIF = 1, 4
 """linux/sockios.h, linux/if.h, linux/netlink.h and linux/rtnetlink.h."""
+
+HARDENING = {"kernel.unprivileged_userns_clone": 0, "kernel.apparmor_restrict_unprivileged_userns": 1}
+"""Sysctls of Debian's and Ubuntu's kernels, each with the value that refuses users a namespace of their own."""
 
 
 class NamespaceRefused(Exception):
@@ -31,34 +36,50 @@ def enter() -> None:
     """
     if sys.platform != "linux":
         raise NamespaceRefused("a private namespace for the load needs Linux")
-    import fcntl  # not on Windows
 
     uid, gid = os.getuid(), os.getgid()
+    limit = "user.max_user_namespaces"
     try:
-        system_call("unshare", CLONE_NEWUSER | CLONE_NEWNET)
+        system_call("unshare", CLONE_NEWUSER)
         Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
+        limit = "user.max_net_namespaces"
+        system_call("unshare", CLONE_NEWNET)  # apart from the other, so that it is known which one is refused
+        _set_lo_up()
     except OSError as error:
-        raise NamespaceRefused(_ways_out(error)) from error
+        raise NamespaceRefused(f"the kernel refuses a private namespace: {way_out(error, limit)}") from error
+
+
+def _set_lo_up() -> None:
+    import fcntl  # not on Windows
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
-def _ways_out(error: OSError) -> str:
-    """Why unshare() failed, and what helps, in one line."""
+def way_out(error: OSError, limit: str, sysctls: Path = Path("/proc/sys")) -> str:
+    """What helps after this error of unshare(2), in one line; `limit` is the sysctl that bounds such namespaces.
+
+    A limit may be that of a user namespace further out: ENOSPC (namespaces(7)).
+    """
+    if error.errno == errno.ENOSPC:
+        return f"raise the sysctl {limit}"
+    if error.errno == errno.EINVAL and len(list(Path("/proc/self/task").iterdir())) > 1:
+        return "this process already has several threads"
     if error.errno == errno.EINVAL:
-        return "cannot make a private namespace: this process already has several threads"
-    for name in ("kernel.apparmor_restrict_unprivileged_userns", "kernel.unprivileged_userns_clone"):
-        if Path("/proc/sys", *name.split(".")).exists():
-            value = 0 if "restrict" in name else 1
-            return f"the kernel refuses a private namespace to users: run as root, or set the sysctl {name}={value}"
-    return "the kernel refuses a private namespace to users: run as root, or raise the sysctl user.max_user_namespaces"
+        return "it is built without them, take another one"
+    if error.errno == errno.EMFILE:
+        return "twtop may open no more files, give it a higher 'ulimit -n'"
+    for name, refusing in HARDENING.items():
+        with contextlib.suppress(OSError, ValueError):
+            if int((sysctls / name.replace(".", "/")).read_text()) == refusing:
+                return f"run as root, or set the sysctl {name}={1 - refusing}"
+    return f"{error.strerror}. Run as root, or outside of the container or sandbox that forbids it"
 
 
-def die_with_parent() -> None:
-    """Let the kernel kill this process when the process that forked it ends, in whatever way it ends."""
-    parent = os.getppid()
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when `parent`, the process that forked it, ends in whatever way."""
     system_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before prctl() took effect
         os._exit(os.EX_TEMPFAIL)

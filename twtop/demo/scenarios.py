@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from twtop.demo.load import ConnectStats, Server, Stream, client_closes, connect, server_closes
+from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, server_closes
 from twtop.demo.private_netns import has_ipv6
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.5"
@@ -77,10 +77,12 @@ def _bind_first(rate: float) -> Streams:
 def _keep_alive(rate: float) -> Streams:
     def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server = Server((SERVER, 5432))
-        kept = itertools.cycle([connect(server, stats, "10.0.0.3") for _ in range(KEPT)])
+        kept: list[Connection] = []
 
         def request() -> None:
-            client, answering = next(kept)
+            if len(kept) < KEPT:
+                kept.append(connect(server, stats, "10.0.0.3"))
+            client, answering = kept[stats.requests % len(kept)]
             client.sendall(b"?")
             answering.sendall(answering.recv(1))
             client.recv(1)

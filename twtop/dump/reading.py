@@ -4,8 +4,10 @@ import math
 from collections import deque
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections, Listeners
@@ -23,6 +25,8 @@ FRESH_MS = 1000
 """A TIME_WAIT younger than this is still there, even where a new connection may take over older ones, unless
 tcp_tw_reuse_delay is shorter."""
 
+Entry = TypeVar("Entry", bound=np.generic)
+
 LASTING_S = 12
 """A TIME_WAIT with more time left than this is still there LONG_S later, unless it ended early."""
 
@@ -34,9 +38,9 @@ class DumpSummary:
     `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
     `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. `fresh` are those that
     began within FRESH_MS. Of the budget that an address has for all destinations these four counts are 0. `full_at` is
-    when the budget was last full, −∞ for never, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts
-    all timewait objects, and `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is
-    when the dump was read. Times are seconds of the monotonic clock.
+    when the budget was last full, −∞ for never, `is_now` whether it was called full, and `asked_per_s` what it was
+    asked for, NaN for unknown. `held` counts all timewait objects, and `overflowed` those that found no bucket since
+    boot, None where that is unknown. `mono` is when the dump was read. Times are seconds of the monotonic clock.
     """
 
     mono: float
@@ -49,17 +53,18 @@ class DumpSummary:
     lasting: Floats
     fresh: Floats
     full_at: Floats
+    is_now: Mask
     asked_per_s: Floats
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)[3:]))
 
-    def of(self, column: Floats, names: Names, missing: float = 0.0) -> Floats:
+    def of(self, column: NDArray[Entry], names: Names, missing: float = 0.0) -> NDArray[Entry]:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
         if not len(self.names):
-            return np.full(len(names), missing)
+            return np.full(len(names), missing, column.dtype)
         at = np.minimum(np.searchsorted(self.names, names), len(self.names) - 1)
-        return np.where(self.names[at] == names, column[at], missing)
+        return np.where(self.names[at] == names, column[at], np.array(missing, column.dtype))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +74,7 @@ class BudgetState:
     names: Names
     live: Floats
     full_at: Floats
+    is_now: Mask
     asked_per_s: Floats
 
 
@@ -207,6 +213,7 @@ class Reading:
             lasting=with_more_than(LASTING_S * 1000),
             fresh=with_more_than(TIMEWAIT_MS - FRESH_MS),
             full_at=np.concatenate([state.full_at for state in states])[order],
+            is_now=np.concatenate([state.is_now for state in states])[order],
             asked_per_s=np.concatenate([state.asked_per_s for state in states])[order],
         )
 

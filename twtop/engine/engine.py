@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
@@ -62,8 +62,12 @@ class Subscriber:
     on_defect: Callable[[Exception], object]
 
 
+Callback = Literal["on_frame", "on_fault", "on_defect"]
+"""What a Subscriber has."""
+
+
 class Engine:
-    """Runs from `start` to `stop`. Whatever happens before somebody subscribes is kept for the subscriber."""
+    """Runs from `start` to `stop`. The last call of each kind before somebody subscribes is kept for the subscriber."""
 
     def __init__(
         self,
@@ -74,17 +78,21 @@ class Engine:
         search: Callable[[], Search] = Search,
     ) -> None:
         self._state = EngineState(view, interval)
-        self._pipeline = Pipeline(open_source, max_cpu)
         self._make_search = search
         self._sampled: Sampled | None = None
         self._found = NOBODY
         self._changed = threading.Condition()
         self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
-        self._undelivered: list[Callable[[Subscriber], object]] = []
+        self._undelivered: dict[Callback, object] = {}
+        pipeline = Pipeline(open_source, max_cpu)  # what it remembers ends with the threads
         self._threads = [
-            threading.Thread(target=self._guarded, args=(run,), name=name, daemon=True)
-            for name, run in (("collect", self._collect), ("build", self._build), ("search", self._search))
+            threading.Thread(target=self._guarded, args=(run, *parts), name=name, daemon=True)
+            for name, run, *parts in (
+                ("collect", self._collect, pipeline),
+                ("build", self._build, pipeline),
+                ("search", self._search),
+            )
         ]
 
     def start(self) -> None:
@@ -94,16 +102,21 @@ class Engine:
                 thread.start()
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Deliver to this subscriber what has happened so far, in order, and from now on whatever happens."""
+        """Deliver to this subscriber the last of each that has happened, in order, and from now on whatever happens."""
         with self._delivering:
-            for call in self._undelivered:
-                call(subscriber)
+            for callback, news in self._undelivered.items():
+                getattr(subscriber, callback)(news)
             self._undelivered.clear()
             self._subscriber = subscriber
 
     def stop(self) -> None:
-        """End the threads. Once this returns nothing more is delivered, even if a thread still hangs in the kernel."""
+        """End the threads, and let go of what they have read, whoever still holds this engine.
+
+        Once this returns nothing more is delivered, even if a thread still hangs in the kernel.
+        """
         self._change(stopped=True)
+        with self._changed:
+            self._sampled, self._found = None, NOBODY
         for thread in self._threads:
             thread.join(timeout=1.0)
 
@@ -122,39 +135,39 @@ class Engine:
         """Take a sample now, paused or not."""
         self._change(refreshes=self._state.refreshes + 1)
 
-    def _change(self, **parts: object) -> None:
+    def _change(self, **parts: Any) -> None:
         with self._changed:
-            self._state = replace(self._state, **parts)  # type: ignore[arg-type]
+            self._state = replace(self._state, **parts)
             self._changed.notify_all()
 
-    def _deliver(self, call: Callable[[Subscriber], object]) -> None:
+    def _deliver(self, callback: Callback, news: object) -> None:
         if self._state.stopped:
             return
         with self._delivering:
             if self._subscriber is None:
-                self._undelivered.append(call)
+                self._undelivered.pop(callback, None)  # the order is that of the last calls
+                self._undelivered[callback] = news
                 return
-        call(self._subscriber)
+        getattr(self._subscriber, callback)(news)
 
-    def _guarded(self, run: Callable[[], None]) -> None:
+    def _guarded(self, run: Callable[..., None], *parts: object) -> None:
         try:
-            run()
+            run(*parts)
         except Exception as error:
-            defect = error
-            self._deliver(lambda subscriber: subscriber.on_defect(defect))
+            self._deliver("on_defect", error)
 
-    def _collect(self) -> None:
+    def _collect(self, pipeline: Pipeline) -> None:
         started, before = -self._state.interval, replace(self._state, refreshes=0)
         while (state := self._until_due(started, before)) and not state.stopped:
             asked, started, before = state.refreshes > before.refreshes, time.monotonic(), state
             try:
-                sampled = self._pipeline.read(state.interval, state.view.query, now=asked)
+                sampled = pipeline.read(state.interval, state.view.query, now=asked)
             except CollectError as error:
-                fault = str(error)
-                self._deliver(lambda subscriber, fault=fault: subscriber.on_fault(fault))  # type: ignore[misc]
+                self._deliver("on_fault", str(error))
                 continue
             with self._changed:
-                if self._sampled is None or state.paused or not self._state.paused:  # else the view is frozen by now
+                frozen = self._sampled is not None and self._state.paused and not state.paused
+                if not frozen and not self._state.stopped:
                     self._sampled = sampled
                     self._changed.notify_all()
 
@@ -177,12 +190,11 @@ class Engine:
         answer = self._sampled.answer(state.view.query)
         return answer is None or (answer is not self._sampled and not state.paused)
 
-    def _build(self) -> None:
+    def _build(self, pipeline: Pipeline) -> None:
         done: FrameInputs | None = None
         while (inputs := self._until_inputs_differ(done)) is not None:
             done = inputs
-            frame = self._pipeline.build(*inputs)
-            self._deliver(lambda subscriber, frame=frame: subscriber.on_frame(frame))  # type: ignore[misc]
+            self._deliver("on_frame", pipeline.build(*inputs))
 
     def _until_inputs_differ(self, done: FrameInputs | None) -> FrameInputs | None:
         """Wait until a frame would differ from the last one; what it is built from, or None when the engine stops."""
@@ -200,8 +212,9 @@ class Engine:
         while (snapshot := self._until_search_is_due(search)) is not None:
             if (found := search.advance(snapshot)) is not None:
                 with self._changed:
-                    self._found = found
-                    self._changed.notify_all()
+                    if not self._state.stopped:
+                        self._found = found
+                        self._changed.notify_all()
 
     def _until_search_is_due(self, search: OwnerSearch) -> Snapshot | None:
         """Wait until there are holders to search for and CPU time is left for it.

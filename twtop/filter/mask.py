@@ -23,6 +23,7 @@ from twtop.filter.query import (
     StateTest,
     TimingField,
     TimingTest,
+    has_test,
 )
 from twtop.model import MAPPED, Codes, Mask, Owners, Sockets, Timer
 
@@ -33,18 +34,14 @@ COMPARE = dict(
 
 def needs_owners(query: Query) -> bool:
     """Whether the query tests owners, which are costly to find."""
-    match query:
-        case Not(test):
-            return needs_owners(test)
-        case And(tests) | Or(tests):
-            return any(map(needs_owners, tests))
-    return isinstance(query, ProcessTest)
+    return has_test(query, ProcessTest)
 
 
 def mask(query: Query, sockets: Sockets, direction: NDArray[np.uint8], owners: Owners) -> Mask:
     """Whether each socket matches. `direction` has a Direction for each, and `owners` its owner.
 
-    An unknown value matches no test, and so it matches every negated test.
+    Times are those at which the sockets were read, as they are shown too. An unknown value matches no test, and so it
+    matches every negated test.
     """
     match query:
         case Everything():

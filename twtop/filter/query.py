@@ -172,6 +172,20 @@ def joined_tests(query: Query) -> tuple[Query, ...]:
     return query.tests if isinstance(query, And) else (query,)
 
 
+def has_test(query: Query, kind: type[Test]) -> bool:
+    """Whether a test of this kind is anywhere in the query.
+
+    >>> has_test(Not(StateTest(TcpState.LISTEN)), StateTest), has_test(Everything(), StateTest)
+    (True, False)
+    """
+    match query:
+        case Not(test):
+            return has_test(test, kind)
+        case And(tests) | Or(tests):
+            return any(has_test(test, kind) for test in tests)
+    return isinstance(query, kind)
+
+
 def kept_state(query: Query) -> TcpState | None:
     """The state that the query asks for as one of its joined tests; None where it asks for none.
 

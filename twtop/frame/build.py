@@ -5,7 +5,7 @@ import numpy as np
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
 from twtop.dump.timer_wheel import MINUTE_S, carried, rate
-from twtop.filter.query import Everything
+from twtop.filter.query import Everything, Query, TimingTest, has_test
 from twtop.frame.frame import Frame, StateRows, TimeWait
 from twtop.frame.groups import STATES
 from twtop.frame.history import History
@@ -28,11 +28,11 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
     times, series = _counted(history, analysis)
     base = history.base(analysis, view, owners, series[-1])
     total = matching = _time_wait(
-        snapshot, times, series, Minute() if snapshot.part else analysis.minute, entered, left
+        snapshot, times, series, Minute() if snapshot.part else analysis.minute, entered, left, snapshot.age_s
     )
     if not isinstance(view.query, Everything):
         times, series = history.states(view.query, snapshot.dumped, applied.count)
-        matching = _time_wait(snapshot, times, series, applied.minute, None, None)
+        matching = _time_wait(snapshot, times, series, applied.minute, None, None, _carried_s(view.query, snapshot))
     return Frame(
         tick=history.number,
         view=view,
@@ -84,20 +84,29 @@ def _time_wait(
     minute: Minute,
     entered_per_s: float | None,
     left_per_s: float | None,
+    age_s: float,
 ) -> TimeWait:
-    """`minute` is by the timers at the time of the dump, which may be some seconds ago."""
+    """`minute` is by the timers at the time of the dump. It is carried on by `age_s` seconds."""
     now_per_s = rate(minute.entered) if entered_per_s is None else entered_per_s
     count = int(series[-1, TcpState.TIME_WAIT])
     return TimeWait(
         count=count,
         entered_per_s=now_per_s,
         left_per_s=left_per_s,
-        entered=carried(minute.entered, snapshot.age_s, now_per_s),
-        releases=carried(minute.releases, snapshot.age_s, now_per_s),
-        forecast=None if minute.forecast is None else _forecast(count, minute.forecast, int(snapshot.age_s)),
+        entered=carried(minute.entered, age_s, now_per_s),
+        releases=carried(minute.releases, age_s, now_per_s),
+        forecast=None if minute.forecast is None else _forecast(count, minute.forecast, int(age_s)),
         times=times - snapshot.mono,
         counts=series[:, TcpState.TIME_WAIT],
     )
+
+
+def _carried_s(query: Query, snapshot: Snapshot) -> float:
+    """How far to carry on what the timers of a filter's sockets tell.
+
+    Not at all where the filter tests times: which sockets it would keep by now is unknown.
+    """
+    return 0.0 if has_test(query, TimingTest) else snapshot.age_s
 
 
 def _forecast(count: int, earlier: Floats, age_s: int) -> Floats:

@@ -24,13 +24,14 @@ FORMULA = tuple("=+-@＝＋－＠")
 def peers_csv(frame: Frame, order: Rows, named: bool = True) -> str:
     """These groups with the budget of their worst destinations, below a line of names if they are to be `named`."""
     names = [field.name for field in PEERS.fields(In.CSV)]
-    return _csv(frame, names, _peer_columns(ManyPeers.of_groups(frame.groups, order)), named)
+    return _csv(frame.snapshot.time, names, _peer_columns(ManyPeers.of_groups(frame.groups, order)), named)
 
 
 def sockets_csv(frame: Frame, rows: Rows, named: bool = True) -> str:
-    """These sockets, below a line of names if they are to be `named`."""
+    """These sockets, below a line of names if they are to be `named`. `time` is when they were read."""
     fields, many = SOCKETS.fields(In.CSV), ManySockets(frame, rows)
-    return _csv(frame, [field.name for field in fields], (field.value(many) for field in fields), named)
+    names = [field.name for field in fields]
+    return _csv(frame.snapshot.read_at, names, (field.value(many) for field in fields), named)
 
 
 def peer_line(row: PeerRow) -> str:
@@ -41,13 +42,13 @@ def peer_line(row: PeerRow) -> str:
     many = ManyPeers.of_row(row)
     outbound = many.direction[0] == Direction.OUTBOUND
     (record,) = records(PEERS.fields(In.CSV_OUTBOUND if outbound else In.CSV_OTHER), many)
-    return _line(row.frame, record)
+    return _line(row.frame.snapshot.time, record)
 
 
 def socket_line(row: SocketRow) -> str:
     """A socket as `name=value` pairs in one line, named as in the CSV."""
     (record,) = records(SOCKETS.fields(In.CSV), ManySockets.of_row(row))
-    return _line(row.frame, record)
+    return _line(row.frame.snapshot.read_at, record)
 
 
 def _peer_columns(many: ManyPeers) -> Iterator[Iterable[object]]:
@@ -64,13 +65,13 @@ def _peer_columns(many: ManyPeers) -> Iterator[Iterable[object]]:
         )
 
 
-def _csv(frame: Frame, names: list[str], columns: Iterable[Iterable[object]], named: bool) -> str:
+def _csv(time: float, names: list[str], columns: Iterable[Iterable[object]], named: bool) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     if named:
         writer.writerow(["time", *names])
     cells = [[_cell(value) for value in column] for column in columns]
-    writer.writerows(zip(repeat(rfc3339(frame.snapshot.time)), *cells, strict=False))
+    writer.writerows(zip(repeat(rfc3339(time)), *cells, strict=False))
     return out.getvalue()
 
 
@@ -82,9 +83,9 @@ def _cell(value: object) -> object:
     return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
-def _line(frame: Frame, record: Mapping[str, object]) -> str:
+def _line(time: float, record: Mapping[str, object]) -> str:
     """Unknown is null. Texts with a space in them are quoted, outside names printable."""
-    values = {"time": rfc3339(frame.snapshot.time), **record}
+    values = {"time": rfc3339(time), **record}
     return " ".join(f"{name}={_plain(value)}" for name, value in values.items())
 
 

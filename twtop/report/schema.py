@@ -131,8 +131,9 @@ HEAD = (
         lambda it: it.snapshot.source),
     FrameField("collect_ms", POSITIVE, "How long the reading took, in milliseconds.",
         lambda it: round(it.snapshot.collect_s * 1000, 1)),
-    FrameField("sockets_age_s", POSITIVE, "How much older the sockets are than the counters, in seconds.",
-        lambda it: round(it.snapshot.age_s, 3)),
+    FrameField("sockets_age_s", POSITIVE,
+        "How much older the sockets are than the counters, in seconds. What is told of single sockets, and what the "
+        "filter keeps, is as it was then.", lambda it: round(it.snapshot.age_s, 3)),
     FrameField("part", FLAG, "Whether only sockets that the filter may keep were read.", lambda it: it.snapshot.part),
     FrameField("filter", nullable(TEXT), "The filter of states, peers and sockets in its normal form; null for none.",
         lambda it: None if isinstance(it.view.query, Everything) else unparse(it.view.query)),

@@ -32,7 +32,8 @@ def _header(frame: Frame) -> Iterator[str]:
     snapshot, total = frame.snapshot, frame.total
     limit = snapshot.limits.max_tw_buckets
     moment = datetime.fromtimestamp(snapshot.time).astimezone()
-    took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms"
+    old = f", sockets {fmt.seconds(snapshot.age_s)} old" if snapshot.age_s else ""
+    took = f"{snapshot.source} {snapshot.collect_s * 1000:.0f} ms{old}"
     kernel = f"{'' if snapshot.kernel[:1].isalpha() else 'Linux '}{printable(snapshot.kernel)}"
     where = f"  netns {printable(snapshot.netns_name)}" if snapshot.netns_name else ""
     yield f"twtop - {moment:%H:%M:%S}  {printable(snapshot.host)}{where}  {kernel}  {took}"

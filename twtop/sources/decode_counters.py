@@ -39,7 +39,11 @@ SINGLE_GAUGES = {
     "conntrack": "netfilter/nf_conntrack_count",
     "conntrack_max": "netfilter/nf_conntrack_max",
 }
-"""Gauges that are a file below sys/net each."""
+"""Gauges that are a file below sys/net each.
+
+Less than 0 counts as 0, as in the kernel: no orphan is allowed (tcp_too_many_orphans), and conntrack has no limit
+(nf_conntrack_max is unsigned, but is printed with a sign).
+"""
 
 
 def decode_gauges(files: dict[str, str]) -> dict[str, int]:
@@ -63,7 +67,7 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
         gauges |= {"files": handles[0] - handles[1], "files_max": handles[2]}
     for name, path in SINGLE_GAUGES.items():
         if values := _numbers(files.get(f"sys/net/{path}")):
-            gauges[name] = values[0]
+            gauges[name] = max(0, values[0])
     if installed := re.search(r"^MemTotal:\s+(\d{1,15}) kB$", files.get("meminfo", ""), re.MULTILINE):
         gauges["memory_bytes"] = int(installed[1]) * 1024
     rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"

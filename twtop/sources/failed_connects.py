@@ -99,7 +99,7 @@ class Subscription:
     def __init__(self, buffer: int = BUFFER) -> None:
         """Count from now on, with receive buffers of this many bytes at most.
 
-        Raises OSError or AttributeError where the system offers no such messages.
+        Raises OSError where the system offers no such messages.
         """
         self._batch, self._lock = Batch(), threading.Lock()
         self._tally, self._overflowed = Tally(), False
@@ -211,8 +211,8 @@ class CountsFailedConnects:
         """As `source` reads. `failures` is None where nobody asks for them, or where the kernel does not tell them."""
         if request.failed_connects is None:
             return self._source.read(request)
-        if request.failed_connects and self.subscription is None:
-            with contextlib.suppress(OSError, AttributeError):
+        if request.failed_connects and self.subscription is None and hasattr(socket, "AF_NETLINK"):
+            with contextlib.suppress(OSError):
                 self.subscription = Subscription()
         sample = self._source.read(request)
         if self.subscription is None or not self.subscription.is_counting:

@@ -1,9 +1,11 @@
 """Another network namespace: how to find it, how a thread gets into it, and whether it is still there."""
 
+import errno
 import os
 import threading
 
 from twtop.namespaces import NetnsTarget
+from twtop.runtime.system_call import system_call
 from twtop.sanitize import printable
 from twtop.sources.probe import CollectError
 
@@ -12,6 +14,8 @@ RUN = "/run/netns"
 
 MOST_NAMES = 8
 """How many names of `ip netns` an error lists."""
+
+TAKES = "-N takes a pid, a name of 'ip netns', or a path such as /proc/PID/ns/net"
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 """linux/sched.h; Python has them from 3.12 on."""
@@ -40,7 +44,7 @@ def find(text: str, run: str = RUN, proc: str = "/proc") -> NetnsTarget:
     except PermissionError as error:
         raise CollectError(_forbidden(target)) from error
     except OSError as error:
-        raise CollectError(f"cannot look for network namespace {shown}: {error.strerror}") from error
+        raise CollectError(f"cannot look for network namespace {shown}: {error.strerror}; {TAKES}") from error
     return target
 
 
@@ -69,6 +73,8 @@ def enter(target: NetnsTarget) -> int:
     except FileNotFoundError as error:
         raise CollectError(f"netns {target.name} is gone: {target.how_gone}") from error
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise CollectError(f"{target.name} is a namespace of another kind: {TAKES}") from error
         raise CollectError(f"cannot enter network namespace {target.name}: {error.strerror}") from error
 
 
@@ -89,29 +95,19 @@ def refusal(target: NetnsTarget) -> str | None:
 
 
 def missing(target: NetnsTarget, inode: int) -> str | None:
-    """A line that says why no path of `target` leads to the namespace `inode` any more; None while one does."""
+    """A line that says why no path of `target` leads to the namespace `inode` any more; None while one does, or may."""
     others = False
     for path in target.paths:
         try:
             if os.stat(path).st_ino == inode:
                 return None
             others = True
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
             continue
+        except OSError:  # such as of a process that may not be looked into any more: nobody can tell
+            return None
     why = "another one has its place now" if others else target.how_gone
     return f"netns {target.name} is gone: {why}"
-
-
-def system_call(name: str, *arguments: int) -> None:
-    """`setns`, `unshare` or `prctl`; raises OSError. Python's own function where there is one, else that of libc."""
-    if (own := getattr(os, name, None)) is not None:  # setns() and unshare() from Python 3.12 on
-        own(*arguments)
-        return
-    import ctypes  # a report of this namespace does without
-
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
 
 
 def _is_pid(text: str) -> bool:

@@ -22,7 +22,7 @@ from twtop.processes.detail import read_detail
 from twtop.sanitize import harmless
 from twtop.ui.dialogs.namespaces import NetnsCatalog
 from twtop.ui.keys import APP_KEYS, MONITOR_KEYS, SUSPEND, Key, bindings
-from twtop.ui.kit.app_sized import Palette
+from twtop.ui.kit.command_palette import Palette
 from twtop.ui.kit.painter import TONE_CLASSES, TonePainter
 from twtop.ui.kit.palette import palette
 from twtop.ui.monitor import Monitor
@@ -37,6 +37,8 @@ class TwtopApp(App[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
     TITLE = "twtop"
     ENABLE_COMMAND_PALETTE = True
+    ALLOW_SELECT = False
+    """Ctrl-C leaves, so that no key copies a selection; and Textual fails where it begins on what has been removed."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
         *bindings((SUSPEND,)),

@@ -1,5 +1,6 @@
 """The engine that the screen draws from, and what the user wants of it."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from textual.message import Message
 
 from twtop.engine.engine import Engine, Subscriber
+from twtop.frame.frame import Frame
 from twtop.frame.view import View
 from twtop.ui.messages import Defect, Fault, FrameReady
 
@@ -30,17 +32,26 @@ class EngineHolder:
         self.paused = False
         self._post_message = post_message
         self._engine = engine
+        self._frames: deque[Frame] = deque(maxlen=1)
 
     def _subscribe(self) -> None:
         """Let the engine's threads post messages."""
-        post = self._post_message
+        post, frames = self._post_message, self._frames
+
+        def keep(frame: Frame) -> None:
+            frames.append(frame)
+            post(FrameReady())
+
         self._engine.subscribe(
-            Subscriber(
-                lambda frame: post(FrameReady(frame)),
-                lambda reason: post(Fault(reason)),
-                lambda error: post(Defect(error)),
-            )
+            Subscriber(keep, lambda reason: post(Fault(reason)), lambda error: post(Defect(error))),
         )
+
+    def take_frame(self) -> Frame | None:
+        """The latest frame, once; None if it has been taken.
+
+        While the screen is busy, this one alone waits for it: a frame may hold hundreds of thousands of sockets.
+        """
+        return self._frames.pop() if self._frames else None
 
     def start(self) -> None:
         """Start the engine, unless it runs, and post what it has told and tells.
@@ -58,6 +69,7 @@ class EngineHolder:
         """Go on with another engine, which is not paused. The one before it has been stopped."""
         self.paused = False
         self.view = replace(self.view, baseline=False)
+        self._frames.clear()
         self._engine = make_engine(self.view, self.interval)
         self._subscribe()
         self._engine.start()

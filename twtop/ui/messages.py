@@ -2,15 +2,9 @@
 
 from textual.message import Message
 
-from twtop.frame.frame import Frame
-
 
 class FrameReady(Message):
-    """A new Frame. It replaces one that has not been drawn yet."""
-
-    def __init__(self, frame: Frame) -> None:
-        super().__init__()
-        self.frame = frame
+    """The engine's holder has a new Frame, unless it was taken for an earlier message."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, FrameReady)

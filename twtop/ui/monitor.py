@@ -11,7 +11,6 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from twtop import runtime
 from twtop.engine.engine import Engine
 from twtop.explain.explanation import explain
 from twtop.filter.query import Everything, unparse, with_state
@@ -19,6 +18,7 @@ from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
 from twtop.processes.attribution import hint
 from twtop.processes.detail import read_detail
+from twtop.runtime import interpreter
 from twtop.ui.actions.drill import Drill
 from twtop.ui.actions.export import Export
 from twtop.ui.actions.marks import Marks
@@ -133,9 +133,9 @@ class Monitor(AppSized, Screen[None]):
 
     # What comes from the engine
 
-    def on_frame_ready(self, message: FrameReady) -> None:
-        frame, before = message.frame, self.frame
-        if frame.view != self.engine.view:
+    def on_frame_ready(self, _: FrameReady) -> None:
+        frame, before = self.engine.take_frame(), self.frame
+        if frame is None or frame.view != self.engine.view:
             return  # the answer to a key pressed since is on its way
         self.frame = frame
         self._notify(before, frame)
@@ -150,7 +150,7 @@ class Monitor(AppSized, Screen[None]):
             self._zoom.leave(self._port_map)
         self.call_after_refresh(self._timeline.show_frame, frame)
         if before is None and not self.app.is_headless:
-            self.call_after_refresh(runtime.after_the_first_frame)
+            self.call_after_refresh(interpreter.after_the_first_frame)
 
     def _notify(self, before: Frame | None, frame: Frame) -> None:
         """Notify of what the source says of itself, and once of processes that are hidden from this user."""

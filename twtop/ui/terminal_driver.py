@@ -172,6 +172,8 @@ class TerminalDriver(LinuxDriver):
             if select.select([self.fileno], [], [], POLL_S)[0]:
                 try:
                     read = os.read(self.fileno, 4096)
+                except BlockingIOError:  # another process of this terminal was faster
+                    continue
                 except OSError:
                     return
                 if not read:

@@ -84,6 +84,66 @@ def test_every_budget_is_measured_by_itself() -> None:
             assert getattr(together, column.name)[budget] == pytest.approx(getattr(alone, column.name)[0])
 
 
+def of_few(*age_ms: int, failed: dict[int, int] | None = None) -> tuple[float, float, float, float]:
+    """(per second, at the least, at the most, seconds), of few connections that were closed so long ago.
+
+    `failed` are those that failed, by seconds ago: 1 is the last second.
+    """
+    counts = np.zeros((2, 60))
+    for ago, count in (failed or {}).items():
+        counts[0, -ago] = count
+    code, age = np.zeros(len(age_ms), np.int32), np.array(age_ms, np.int32)
+    found = measure_demand(code, age, size=2, failed=None if failed is None else counts)
+    assert [float(getattr(found, each.name)[1]) for each in dataclasses.fields(Demand)] == [0, 0, 0, 10]
+    return tuple(float(getattr(found, each.name)[0]) for each in dataclasses.fields(Demand))  # type: ignore[return-value]
+
+
+def test_of_few_connections_the_mean_is_over_ten_seconds() -> None:
+    assert of_few(*[9_999] * 3) == (0.3, 0, 0.3, 10)
+    assert of_few(*[10_000] * 3) == (0, 0, 0, 10)
+    assert of_few(-1, 0, 5_000, 60_000) == (0.2, 0, 0.2, 10)
+
+
+def test_four_connections_may_have_just_begun() -> None:
+    """So many as since the first of them, but in a quarter of a second at the least."""
+    assert of_few(0, 500, 1_000, 2_000) == (0.4, 0, 2, 10)
+    assert of_few(0, 0, 100, 100) == (0.4, 0, 16, 10)
+    assert of_few(0, 1_000, 2_000, 3_000, 20_000) == (0.4, 0, 0.4, 10)
+    assert of_few(0, 500, 2_000) == (0.3, 0, 0.3, 10)
+
+
+def test_thirty_one_are_few_and_thirty_two_tell_how_even_the_load_is() -> None:
+    assert of_few(*range(0, 31_000, 1000))[3] == 10
+    assert of_few(*range(0, 32_000, 1000))[3] == 31
+
+
+def test_of_few_that_are_random_the_least_rate_is_four_deviations_lower() -> None:
+    found = of_few(*[500] * 25)
+    assert found[:2] == pytest.approx((2.5, 2.5 - 4 * 0.5))
+
+
+def test_connects_that_fail_are_asked_for_as_those_that_close() -> None:
+    every_second = dict.fromkeys(range(1, 61), 5)
+    assert of_few(failed=every_second) == pytest.approx((5, 5, 5, 60))
+    assert of_few(*range(0, 60_000, 200), failed=every_second) == pytest.approx((10, 10, 10, 60), rel=0.01)
+    assert of_few(failed=dict.fromkeys(range(1, 21), 5)) == pytest.approx((5, 5, 5, 20), rel=0.01)
+
+
+def test_few_that_fail_count_as_few_that_close() -> None:
+    """In whole seconds."""
+    assert of_few(failed={1: 2}) == (0.2, 0, 0.2, 10)
+    assert of_few(failed={10: 3}) == (0.3, 0, 0.3, 10)
+    assert of_few(failed={11: 3}) == (0, 0, 0, 10)
+    assert of_few(failed={1: 4}) == (0.4, 0, 4, 10)
+    assert of_few(failed={1: 3, 8: 1}) == (0.4, 0, 0.5, 10)
+    assert of_few(1_500, 2_000, failed={1: 2}) == (0.4, 0, 2, 10)
+
+
+def test_it_is_immutable() -> None:
+    found = measure_demand(np.zeros(1, np.int32), np.zeros(1, np.int32), size=1)
+    assert not any(getattr(found, each.name).flags.writeable for each in dataclasses.fields(Demand))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LOADS)
 def test_a_load_that_never_fills_its_budget_raises_no_alarm_and_one_that_does_is_foretold(name: str) -> None:

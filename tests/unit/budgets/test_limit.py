@@ -9,6 +9,8 @@ from tests.support.counted_failures import counted
 from tests.support.not_none import known
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many, sock
+from twtop.budgets.exhaustion import TimeToFull
+from twtop.budgets.limit import Limit, freed
 from twtop.dump.failures import FailureHistory, Failures
 from twtop.dump.reading import RecentDumps
 
@@ -112,3 +114,119 @@ def test_what_fails_is_of_the_destination_that_was_full_lately() -> None:
     failures = history.advance(counted(1012.0, {(0xFFFF_0A00_0005, 10_115): 30}), 1012.0)
     found = run.read(12, freed, other, failures=failures).budgets
     assert sorted(found.failed_60s.tolist()) == [0, 30]
+
+
+STEP_S, NEAR_S = 2.048, 4.0
+
+
+def limit(lately: bool, just_now: bool = False, was_now: bool = False) -> Limit:
+    nothing = np.array([math.nan])
+    masks = np.array([lately]), np.array([just_now]), np.array([was_now])
+    return Limit(np.array([990.0]), *masks, NEAR_S, np.array([10.0]), np.array([False]), nothing)
+
+
+def is_now(found: Limit, full: float, tight: float) -> bool:
+    return bool(found.is_now(TimeToFull(np.array([full]), np.array([tight])))[0])
+
+
+@pytest.mark.parametrize("was_now", [True, False])
+@pytest.mark.parametrize(
+    ("lately", "full", "now"),
+    [
+        (False, 0, True),
+        (False, 4, False),
+        (True, 4, True),  # full again within two moves of the wheel
+        (True, 4.1, False),
+        (True, math.inf, False),
+        (True, math.nan, False),
+    ],
+)
+def test_a_budget_that_was_full_lately_is_so_while_it_will_be_full_again_at_once(
+    lately: bool, full: float, now: bool, was_now: bool
+) -> None:
+    assert is_now(limit(lately, was_now=was_now), full, tight=4.1) == now
+
+
+@pytest.mark.parametrize("full", [24, math.inf, math.nan])
+def test_a_budget_that_is_full_remains_so_until_it_has_ports_to_spare(full: float) -> None:
+    assert is_now(limit(lately=True, just_now=True), full, tight=60)
+    assert is_now(limit(lately=True, was_now=True), full, tight=4)
+    assert not is_now(limit(lately=True, was_now=True), full, tight=4.1)
+    assert not is_now(limit(lately=True, was_now=False), full, tight=4)
+    assert not is_now(limit(lately=False, was_now=True), full, tight=4)
+
+
+def test_it_was_full_just_now_for_two_moves_of_the_wheel() -> None:
+    run, was_full = Run(), list[tuple[bool, bool]]()
+    run.read(11, opened(11, 30))
+    for now in (12, 15, 15.5, 70):
+        reading = run.read(now, sock("10.0.0.1:40000", "10.0.0.5:443"))
+        at, found = known(reading.find(ENDS)), reading.budgets.limit
+        assert found.near_s == pytest.approx(2 * STEP_S, rel=0.05)
+        was_full.append((bool(found.just_now[at]), bool(found.lately[at])))
+    assert was_full == [(True, True), (True, True), (False, True), (False, True)]
+
+
+def ports_freed(*seconds: tuple[int, float, float], count: int = 2) -> list[list[float]]:
+    """(seconds until the next port, ports per second) of each budget; `seconds` are (budget, free in, runs out in)."""
+    code, free_in_s, runs_out_s = (np.array(column) for column in zip(*seconds, strict=True))
+    found = freed(code.astype(np.int32), free_in_s.astype(float), runs_out_s.astype(float), count)
+    return [[float(next_s), float(per_s)] for next_s, per_s in zip(*found, strict=True)]
+
+
+def test_the_next_port_comes_free_with_the_first_move_and_then_as_fast_as_timers_run_out() -> None:
+    found = ports_freed((0, 3, 2.5), (0, 3, 2), (0, 5, 4), (1, 7, 6), (0, 5, 4.5), (1, 9, 8))
+    assert found == [[3, pytest.approx(3 / 2.5)], [7, 0.5]]
+
+
+def test_only_the_ten_seconds_after_the_first_tell_how_fast() -> None:
+    assert ports_freed((0, 3, 2), (0, 13, 12), (0, 15, 12.001))[0] == [3, 0.1]
+
+
+def test_how_fast_is_unknown_if_all_run_out_at_once_or_none_does() -> None:
+    assert ports_freed((0, 3, 2), (0, 3, 2)) == [
+        [3, pytest.approx(math.nan, nan_ok=True)],
+        [pytest.approx(math.nan, nan_ok=True)] * 2,
+    ]
+
+
+def test_the_demand_before_it_was_full_is_that_of_the_three_seconds_before_its_youngest_time_wait() -> None:
+    """Its youngest are of 20 s ago: 40 in the 3 s before, and 60 in the 3 s before those."""
+    ports = LOW + np.arange(SIZE)
+    left = np.concatenate([[40.0] * 1, [37.004] * 39, [37.0] * 60, [5.0] * (SIZE - 100)])
+    full = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=left)
+    rate, unseen = asked(Run().read(40, full))
+    assert rate == pytest.approx(40 / 3)
+    assert unseen
+
+
+def test_once_it_is_no_more_full_only_the_time_since_then_tells_the_demand() -> None:
+    """Sixty a second until it was full at 5 s, and 2 per second since 15 s, when most of the ports came free."""
+    run, moment = Run(), np.arange(SIZE) / 60
+    for now in (4.9, 5.1, 10.0, 15.0):
+        block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=LOW + np.arange(SIZE), remaining=60 + moment - now)
+        before = moment <= now
+        run.read(now, block[before])
+    said = []
+    for now in (17.0, 18.0, 18.5, 25.0):
+        late = np.arange(15, now, 0.5)
+        remaining = np.concatenate([60 + moment[280:] - now, 60 + late - now])
+        ports = LOW + np.concatenate([np.arange(280, SIZE), np.arange(len(late))])
+        block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=ports, remaining=remaining)
+        said.append(asked(run.read(now, block)))
+    assert [unseen for _, unseen in said] == [True, True, False, False]
+    assert [rate for rate, _ in said] == pytest.approx([60, 60, 2, 2], rel=0.15)
+
+
+def test_limits_are_immutable() -> None:
+    found = limit(True)
+    columns = (
+        found.full_at,
+        found.lately,
+        found.just_now,
+        found.was_now,
+        found.seen_s,
+        found.unseen,
+        found.asked_per_s,
+    )
+    assert not any(column.flags.writeable for column in columns)

@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.port_reading import PortReading, described
-from tests.support.sock_diag_dump import Block, many, sock
-from twtop.model import Direction, TcpState, Timer
+from tests.support.not_none import known
+from tests.support.port_reading import PortReading, analyse, described
+from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.budgets.port_budgets import port_budgets
+from twtop.dump.reading import take_reading
+from twtop.model import Direction, TcpState, Timer, Timestamps
+from twtop.sources.decode import decode
 
 LOW, HIGH = 40_000, 40_099
 DESTINATION = ("10.0.0.1", "10.0.0.5", 443)
@@ -101,6 +105,14 @@ def test_tw_reuse_says_between_whom_a_time_wait_may_be_taken_over(
     seen = described(sock(f"{local}:41000", f"{remote}:443", "TIME_WAIT", remaining=50), tw_reuse=tw_reuse)
     assert seen.budgets.reusable.tolist() == [reusable]
     assert seen.budgets.pressure == pytest.approx((1 - reusable) / 28_232)
+
+
+def test_with_tw_reuse_2_loopback_alone_bears_the_rate_of_reuse() -> None:
+    """Both in one dump: a port to a loopback address comes back after a second, one to another host after 62.048."""
+    inside = many("127.0.0.1", "127.0.0.5:443", "TIME_WAIT", lports=[40_000, 40_002], remaining=59.5)
+    seen = described(inside, connections(40_000, state="TIME_WAIT", remaining=59.5), port_range=(LOW, HIGH), tw_reuse=2)
+    found = [seen.find(ends) for ends in (("127.0.0.1", "127.0.0.5", 443), DESTINATION)]
+    assert [seen.budgets.max_per_s[each] for each in found] == pytest.approx([100, 100 / 62.048])
 
 
 @pytest.mark.parametrize(
@@ -197,6 +209,132 @@ def test_a_full_budget_is_full_now() -> None:
     assert (full["pressure"], full["full_in_s"], full["probes_per_connect"]) == (1, 0, 101)
     reusable = budget(connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30), tw_reuse=1)
     assert (reusable["pressure"], reusable["full_in_s"]) == (0, np.inf)
+
+
+def left(*blocks: Block, high: int = HIGH, peers: Timestamps = Timestamps.USED, tw_reuse: int = 1) -> dict[str, float]:
+    """What is left of the destination's budget, and what connect() may take over."""
+    reading = described(*blocks, port_range=(LOW, high), peers=peers, tw_reuse=tw_reuse)
+    at, names = known(reading.find(DESTINATION)), ("reusable", "reusable_at_most", "left_at_least", "left_at_most")
+    return {name: float(getattr(reading.budgets, name)[at]) for name in names}
+
+
+def test_what_is_left_is_a_range_where_the_peers_timestamps_are_unknown() -> None:
+    """Twenty are old enough; five are not."""
+    waiting = [connections(*range(LOW, LOW + 40, 2), state="TIME_WAIT", remaining=30)]
+    waiting += [connections(*range(LOW + 1, LOW + 10, 2), state="TIME_WAIT", remaining=59.5)]
+    used, unknown, not_used = (
+        left(*waiting, peers=each) for each in (Timestamps.USED, Timestamps.UNKNOWN, Timestamps.NOT_USED)
+    )
+    assert [*used.values()] == [20, 20, 95, 95]
+    assert [*unknown.values()] == pytest.approx([np.nan, 20, 75, 95], nan_ok=True)
+    assert [*not_used.values()] == [0, 0, 75, 75]
+
+
+@pytest.mark.parametrize("peers", [Timestamps.USED, Timestamps.UNKNOWN])
+def test_without_timers_nobody_knows_which_time_wait_are_old_enough(peers: Timestamps) -> None:
+    silent = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, LOW + 40, 2), timer=0)
+    assert [*left(silent, peers=peers).values()] == pytest.approx([np.nan, 20, 80, 100], nan_ok=True)
+    assert [*left(silent, tw_reuse=0).values()] == [0, 0, 80, 80]
+
+
+def test_ports_that_others_may_have_bound_and_one_that_connect_may_skip_are_perhaps_not_left() -> None:
+    """A connection of unknown direction may be an accepted one, whose listener is gone."""
+    own, other = connections(40_000, 40_002), sock("10.0.0.1:40004", "10.0.1.1:50000")
+    assert [left(own, other)[name] for name in ("left_at_least", "left_at_most")] == [97, 98]
+    assert [left(own, other, high=HIGH + 1)[name] for name in ("left_at_least", "left_at_most")] == [97, 99]
+    assert left(own, high=HIGH + 1)["left_at_least"] == 98
+
+
+def test_only_a_full_budget_waits_for_a_port() -> None:
+    """With reuse it is not full, though all its ports are taken."""
+    all_ports = connections(*range(LOW, HIGH + 1), state="TIME_WAIT", remaining=30)
+    some = connections(*range(LOW, HIGH), state="TIME_WAIT", remaining=30)
+    full, reused, one_left = (
+        described(block, port_range=(LOW, HIGH), tw_reuse=reuse).budgets
+        for block, reuse in ((all_ports, 0), (all_ports, 1), (some, 0))
+    )
+    assert [each.waits.tolist() for each in (full, reused, one_left)] == [[True], [False], [False]]
+    assert 30 < full.next_free_s[0] <= 32.048
+    assert np.isnan([reused.next_free_s[0], one_left.next_free_s[0]]).all()
+
+
+def test_ports_of_a_client_that_binds_first_count_for_its_destination_and_are_closed_to_others() -> None:
+    """bind() prefers the odd ones in a range that begins with an even one."""
+    binds = connections(*range(LOW + 1, LOW + 41, 2), state="TIME_WAIT", remaining=30)
+    other = many("10.0.0.2", "10.0.0.5:443", lports=range(LOW, LOW + 20, 2))
+    seen = described(binds, other, port_range=(LOW, HIGH))
+    rows = [known(seen.find((local, "10.0.0.5", 443))) for local in ("10.0.0.1", "10.0.0.2")]
+    assert [(seen.budgets.used[at], seen.budgets.capacity[at]) for at in rows] == [(20, 80), (10, 80)]
+
+
+def test_later_readings_are_told_what_no_timer_ends() -> None:
+    blocks = connections(*range(LOW, LOW + 20)), connections(*range(LOW + 50, LOW + 57), state="TIME_WAIT", remaining=9)
+    seen = described(*blocks, port_range=(LOW, HIGH))
+    assert seen.budgets.state(seen.reading.names).live.tolist() == [20]
+
+
+@pytest.mark.parametrize(
+    ("even", "odd", "probes"), [(1, 0, 51 / 50), (49, 0, 51 / 2), (50, 0, 51), (50, 10, 50 + 51 / 41), (50, 50, 101)]
+)
+def test_the_ports_that_a_connect_tries(even: int, odd: int, probes: float) -> None:
+    """Of 50 with one free about half, and past the cliff all of them and some of the other 50."""
+    taken = [*range(LOW, LOW + 2 * even, 2), *range(LOW + 1, LOW + 1 + 2 * odd, 2)]
+    assert budget(connections(*taken))["probes_per_connect"] == pytest.approx(probes)
+
+
+def test_nothing_is_left_of_a_full_budget() -> None:
+    assert [*left(connections(*range(LOW, HIGH + 1)), tw_reuse=0).values()] == [0, 0, 0, 0]
+
+
+def test_a_full_budget_gets_ports_back_as_its_timers_run_out() -> None:
+    """The first after 20 s and the next move of the wheel, ten per second from then on."""
+    waiting = many(
+        "10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, HIGH + 1), remaining=20 + np.arange(100) / 10
+    )
+    found = described(waiting, port_range=(LOW, HIGH)).budgets
+    assert 20 < found.next_free_s[0] <= 22.048
+    assert found.freed_per_s == pytest.approx([10])
+
+
+def test_with_reuse_ports_come_back_once_they_are_older_than_the_delay() -> None:
+    """The oldest of 99 is 2.96 s old, and the delay is 10 s. A closed FIN_WAIT2 is never taken over."""
+    waiting = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(LOW, HIGH), remaining=59 - np.arange(99) / 50)
+    closed = many("10.0.0.1", "10.0.0.5:443", "FIN_WAIT2", lports=[HIGH], timer=Timer.TIMEWAIT, remaining=1)
+    found = described(waiting, closed, port_range=(LOW, HIGH), tw_reuse=1, tw_reuse_delay=10_000).budgets
+    assert found.full_in_s.tolist() == [0]
+    assert 1 < found.next_free_s[0] <= 3.048
+    alone = described(waiting, connections(HIGH), port_range=(LOW, HIGH), tw_reuse=1, tw_reuse_delay=10_000).budgets
+    assert alone.next_free_s == pytest.approx([7.04])
+    assert alone.freed_per_s == pytest.approx([50])
+
+
+def test_without_the_port_range_only_what_is_used_is_known() -> None:
+    sample = make_sample(connections(40_000, 40_002), sock("10.0.0.1:80", state="LISTEN"), port_range=None)
+    found = port_budgets(take_reading(decode(sample)))
+    assert found.used.tolist() == [2]
+    assert np.isnan([found.capacity[0], found.probes_per_connect[0], found.left_at_most[0], found.full_in_s[0]]).all()
+    assert found.past_cliff.tolist() == [False]
+
+
+@pytest.mark.parametrize(("buckets", "fills"), [(4000, True), (2000, True), (1200, False)])
+def test_a_destination_has_its_part_of_the_buckets(buckets: int, fills: bool) -> None:
+    """Of 40 closed per second 30 are to it. 1860 at a time would fill 1000 ports, and so would 1500; 900 do not."""
+    age = np.arange(0, 20, 1 / 40)
+    first = np.arange(len(age)) % 4 > 0
+    blocks = [
+        many("10.0.0.1", remote, "TIME_WAIT", lports=LOW + np.arange(rows.sum()), remaining=60 - age[rows])
+        for remote, rows in (("10.0.0.5:443", first), ("10.0.0.6:443", ~first))
+    ]
+    sample = make_sample(*blocks, port_range=(LOW, LOW + 999), tw_reuse=0, max_tw_buckets=buckets)
+    seen = analyse(decode(sample))
+    full_in_s = seen.budgets.full_in_s[known(seen.find(DESTINATION))]
+    assert full_in_s == pytest.approx(400 / 30, rel=0.05) if fills else full_in_s == np.inf
+
+
+def test_it_is_immutable() -> None:
+    found = described(connections(40_000), port_range=(LOW, HIGH)).budgets
+    columns = (found.used, found.pressure, found.past_cliff, found.limit.full_at)
+    assert not any(column.flags.writeable for column in columns)
 
 
 def test_without_sockets_there_are_no_budgets() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, many
-from twtop.budgets.exhaustion import UNSURE_S, PortUse, full_in_s
+from twtop.budgets.exhaustion import UNSURE_S, PortUse, time_to_full
 from twtop.budgets.rates import Rates
 from twtop.dump.reading import RecentDumps
 from twtop.dump.timer_wheel import Wheel
@@ -171,6 +171,11 @@ def test_ports_that_are_reused_after_a_second_never_run_out() -> None:
     assert reused.full_in_s.tolist() == [NEVER]
 
 
+def test_nobody_knows_whether_a_load_fills_a_budget_that_began_a_tenth_of_a_second_ago() -> None:
+    """Forty so far: five thousand ports bear the 4 per second of ten seconds, but not so many as in each quarter."""
+    assert np.isnan(full_in(Load(steadily(per_s=400, start=-0.1, end=0)), [0], size=5000)).tolist() == [True]
+
+
 def test_a_burst_fills_nothing_if_its_ports_can_soon_be_reused() -> None:
     """Eighty of a hundred ports were closed a while ago, and nobody knows whether such a burst comes again. With reuse
     they are free again."""
@@ -251,7 +256,7 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
         capacity=column("capacity"),
         most_waiting=column("buckets"),
     )
-    for each, answer in zip(several, full_in_s(use, WHEEL), strict=True):
+    for each, answer in zip(several, time_to_full(use, WHEEL).full, strict=True):
         moments = sorted([0, 0.25, 0.5, 0.75, 1, *MOVES])
         first = next((number for number, tau in enumerate(moments) if each.full_before(tau)), None)
         if len(each.free_in) + each.live >= each.capacity:

@@ -22,12 +22,12 @@ def full(local: str, *remotes: str, used: int = len(PORTS)) -> list[Block]:
     return [many(local, remote, "TIME_WAIT", lports=PORTS[:used], remaining=40) for remote in remotes]
 
 
-def failing(*blocks: Block, to: str = "10.0.0.5", per_s: int = 8, part: bool = False) -> Analysis:
-    """The analysis of these sockets, after ten seconds in which connects to an address failed."""
+def failing(*blocks: Block, to: str = "10.0.0.5", per_s: int = 8, part: bool = False, seconds: int = 10) -> Analysis:
+    """The analysis of these sockets, after so many seconds in which connects to an address failed."""
     snapshot = decode(make_sample(*blocks, port_range=(40000, 40019), tw_reuse=0, max_tw_buckets=10_000))
     if part:
         object.__setattr__(snapshot, "part", True)
-    counted = decode_failed_connects(failed(snapshot.mono, {to: per_s}, seconds=10))
+    counted = decode_failed_connects(failed(snapshot.mono, {to: per_s}, seconds=seconds))
     return analyse(snapshot, failures=FailureHistory().advance(counted, snapshot.mono))
 
 
@@ -95,3 +95,18 @@ def test_once_ports_came_free_it_belongs_to_those_that_were_full() -> None:
         assert {port for port, figure in figures.items() if np.isnan(figure)} == {443, 8443}
         assert figures[80] == 0
         assert words(found) == {"", "to 443 or 8443"}
+
+
+def test_a_single_failure_may_be_of_what_was_not_read() -> None:
+    found = failing(*full("10.0.0.1", "10.0.0.5:443"), part=True, per_s=1, seconds=1)
+    assert words(found) == {"to 443 or elsewhere"}
+
+
+def test_the_address_at_which_most_failed_is_told_of() -> None:
+    """Beside a destination that shares with none. The rate may be any, also none any more."""
+    found = failing(*full("10.0.0.1", "10.0.0.5:443", "10.0.0.5:8443"), *full("10.0.0.1", "10.0.0.6:80"))
+    for per_s, said in ((8.0, "8.0/s fail"), (0.5, "0.5/s fail"), (0.0, "80 failed in 60 s")):
+        rate = np.where(np.isnan(found.budgets.failed_shared_per_s), np.nan, per_s)
+        budgets = replace(found.budgets, failed_shared_per_s=rate)
+        told = worst_shared(found.destinations, budgets, found.snapshot.sockets.addresses)
+        assert told == f"10.0.0.5: {said}, to 443 or 8443"

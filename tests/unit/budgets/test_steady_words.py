@@ -58,7 +58,7 @@ def test_no_word_flips(name: str) -> None:
         found = analyst.analyse(snapshot)
         said.append(ports(Evidence(found, CounterRates({}), Owners.unknown(found.snapshot.sockets))).text)
         row = int(np.flatnonzero(found.destinations.direction == Direction.OUTBOUND)[0])
-        full.append("now" if found.budgets.full_in_s[row] == 0 else "not now")
+        full.append("now" if found.budgets.is_now[row] else "not now")
         asked.append(found.budgets.new_per_s[row])
     assert flips(spoken(said)) == []
     assert flips(full) == []

@@ -12,7 +12,7 @@ from tests.support.not_none import known as not_none
 from tests.support.port_reading import PortReading, described
 from tests.support.sock_diag_dump import Block, make_sample, many
 from twtop.analysis.analysis import analyse
-from twtop.dump.failures import FailureHistory, Failures
+from twtop.dump.failures import FailureHistory, Failures, Refused, differ
 from twtop.failed_connects import FailedConnects
 from twtop.sources.decode import decode
 
@@ -76,6 +76,43 @@ def test_when_nobody_counts_any_more_the_rest_ages() -> None:
     for mono, last_60s in ((40.0, 7), (69.0, 7), (80.0, 0)):
         found = advance(history, None, mono=mono)
         assert (found.counting, found.count, found.last_tick, found.last_60s) == (False, 7, 0, last_60s)
+
+
+def test_what_is_remembered_of_a_minute_is_so_to_a_tenth_of_a_second() -> None:
+    for until, kept in ((69.5, (7, 3)), (69.6, (0, 3)), (69.9, (0, 3)), (70.0, (0, 0))):
+        history = FailureHistory()
+        advance(history, counted(10.0, {(A, 95): 7}, lost=3), mono=10.0)
+        later = advance(history, counted(until, {}), mono=until)
+        assert (later.to(A).sum(), later.lost) == kept
+
+
+def test_it_is_known_for_how_long_somebody_has_counted() -> None:
+    for since, seen_s in ((0.0, 10.0), (7.5, 2.5), (10.0, 0.1)):
+        history = FailureHistory()
+        found = advance(history, replace(counted(10.0, {}), since=since), mono=10.0)
+        assert found.seen_s == seen_s
+
+
+def test_a_mean_is_over_the_whole_seconds_in_which_somebody_counted_some_of_it() -> None:
+    per_second = np.zeros((1, 60))
+    per_second[0, -4:] = [100, 10, 6, 3]
+    for seen_s, per_s in ((0.5, 6), (1.5, 6), (3, 19 / 3), (20, 19 / 3)):
+        assert Refused(per_second, np.ones(1, np.int64), seen_s).per_s(3) == pytest.approx([per_s])
+
+
+def test_an_address_is_told_by_all_of_its_bits() -> None:
+    odd = int(ipaddress.ip_address("fd00:0:0:1::1"))
+    found = advance(FailureHistory(), counted(10.0, {(B, 95): 7, (odd, 95): 2}), mono=10.0)
+    assert (found.to(B).sum(), found.to(odd).sum()) == (7, 2)
+
+
+def test_figures_can_only_differ_where_something_failed_or_counting_began_or_ended() -> None:
+    none = advance(FailureHistory(), counted(10.0, {}), mono=10.0)
+    one = advance(FailureHistory(), counted(10.0, {(A, 95): 1}), mono=10.0)
+    ended = replace(none, counting=False)
+    assert [differ(*pair) for pair in ((None, None), (none, none), (ended, ended))] == [False] * 3
+    pairs = ((None, none), (none, None), (none, ended), (ended, none), (one, none), (none, one), (one, one))
+    assert [differ(*pair) for pair in pairs] == [True] * 7
 
 
 def test_it_is_immutable() -> None:
@@ -156,10 +193,10 @@ def test_where_nobody_counts_failures_are_unknown() -> None:
 
 
 def test_a_budget_that_gets_ports_back_fills_again_at_the_pace_of_all_that_ask() -> None:
-    """15 ports are free and 5 connects a second failed until now: full in 3 s, not never."""
-    reading = failing(5, *ports(443, used=5))
+    """15 ports are free and 2 connects a second failed until now: full in 7.5 s, not never."""
+    reading = failing(2, *ports(443, used=5))
     at = not_none(reading.find(("10.0.0.1", "10.0.0.5", 443)))
-    assert reading.budgets.full_in_s[at] == pytest.approx(3, abs=0.5)
+    assert reading.budgets.full_in_s[at] == pytest.approx(7.5, abs=0.5)
 
 
 def test_where_a_client_binds_first_nobody_knows_what_fails() -> None:
@@ -175,3 +212,19 @@ def test_where_a_client_binds_first_nobody_knows_what_fails() -> None:
     assert not_none(found.bind_first).holds.all()
     assert np.isnan(found.budgets.failed_per_s).all()
     assert np.isnan(found.budgets.failed_60s).all()
+
+
+@pytest.mark.parametrize("seconds_ago", [0, 7, 59])
+def test_a_budget_was_full_when_a_connect_to_it_failed(seconds_ago: int) -> None:
+    """A single one, whatever is free now. Of another address nothing is told."""
+    reading = failing(1, *ports(443, used=5), seconds=[seconds_ago])
+    assert reading.budgets.limit.full_at.tolist() == [1000 - seconds_ago]
+    assert reading.budgets.limit.lately.tolist() == [True]
+    elsewhere = failing(1, *ports(443, used=5), seconds=[seconds_ago], to=B)
+    assert elsewhere.budgets.limit.full_at.tolist() == [-np.inf]
+    assert elsewhere.budgets.limit.lately.tolist() == [False]
+
+
+def test_nobody_knows_which_of_several_was_full_when_a_connect_failed() -> None:
+    reading = failing(1, *ports(443, 80, used=5), seconds=[7])
+    assert reading.budgets.limit.full_at.tolist() == [-np.inf] * 2

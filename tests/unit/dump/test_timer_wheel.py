@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.support.not_none import known
 from twtop.dump.timer_wheel import (
     BOOT_S,
+    FEW,
     INITIAL_JIFFIES_S,
+    UNSURE_S,
     Wheel,
     carried,
     entries,
@@ -45,6 +47,19 @@ def test_for_few_timers_the_usual_tick_rate_is_assumed(hz: int) -> None:
     assert wheel_step_s(shown(hz, 10)) == RATES[250]
 
 
+def test_so_many_timers_are_few() -> None:
+    left = np.arange(10, 10 * FEW + 1, 10, dtype=np.int32)
+    assert (wheel_step_s(left), wheel_step_s(left[:-1])) == (RATES[100], RATES[250])
+
+
+def test_timers_that_have_run_out_tell_nothing_of_the_tick_rate() -> None:
+    assert wheel_step_s(np.array([0] * FEW + [10, 30] * 5, np.int32)) == RATES[250]
+
+
+def test_a_timer_of_one_millisecond_tells_that_jiffies_are_short() -> None:
+    assert wheel_step_s(np.full(FEW, 1, np.int32)) == RATES[1000]
+
+
 def test_for_timers_in_round_numbers_the_usual_tick_rate_is_assumed() -> None:
     assert wheel_step_s(np.arange(1000, 60_000, 1000, dtype=np.int32)) == RATES[250]
 
@@ -60,6 +75,43 @@ def test_the_wheel_moves_as_calc_index_says(hz: int) -> None:
     seen = wheel(shown(hz, 1000), mono=1_234_567 / hz + BOOT_S)
     assert seen.next_s == pytest.approx(((now // step + 1) * step - now) / hz, abs=0.001)
     assert seen.release_s((left * 1000 / hz).astype(np.int32)) == pytest.approx((expires - now) / hz, abs=0.01)
+
+
+def before_a_move(seconds: float, hz: int = 250) -> float:
+    """CLOCK_MONOTONIC so long before a move of the wheel."""
+    return BOOT_S - INITIAL_JIFFIES_S + RATES[hz] * 9 - seconds
+
+
+def test_the_next_move_is_known_to_a_millisecond() -> None:
+    assert wheel(np.empty(0, np.int32), before_a_move(1.0476)).next_s == 1.048
+
+
+@pytest.mark.parametrize(("left_ms", "corrected"), [(0, False), (1, True), (4096, True), (4097, False)])
+def test_what_runs_out_within_a_step_tells_that_the_wheel_has_moved(left_ms: int, corrected: bool) -> None:
+    """The clock alone says that it is about to. Timers that have run out say so too, later ones say nothing."""
+    left = np.repeat(np.array([left_ms, 9001], np.int32), FEW)
+    assert wheel(left, before_a_move(0.1, hz=1000)) == Wheel(RATES[1000], RATES[1000] if corrected else 0.1)
+
+
+def test_a_few_timers_do_not_correct_the_clock() -> None:
+    left = np.full(FEW - 1, 4, np.int32)
+    assert wheel(left, before_a_move(0.1)).next_s == 0.1
+
+
+@pytest.mark.parametrize(("out", "moved"), [(FEW, True), (FEW + 1, False)])
+def test_the_wheel_is_about_to_move_once_more_than_half_as_many_have_run_out_as_will_within_a_step(
+    out: int, moved: bool
+) -> None:
+    left = np.repeat(np.array([0, 4], np.int32), [out, 2 * FEW])
+    just_after = RATES[250] - 0.1
+    assert wheel(left, before_a_move(0.1)).next_s == (RATES[250] if moved else 0.1)
+    assert wheel(left, before_a_move(just_after)).next_s == (just_after if moved else 0.001)
+
+
+def test_the_clock_is_believed_off_the_moves() -> None:
+    left = np.full(FEW, 4, np.int32)  # as if the wheel had just moved
+    assert wheel(left, before_a_move(UNSURE_S)).next_s == UNSURE_S
+    assert wheel(left, before_a_move(UNSURE_S - 0.001)).next_s == RATES[250]
 
 
 def test_this_machine_began_to_count_jiffies_when_twtop_assumes() -> None:
@@ -85,6 +137,17 @@ def test_releases_come_in_bursts() -> None:
     assert due[:4].tolist() == [50, 0, 200, 0]
     assert due.tolist()[4::2] == [200] * 28
     assert due.tolist()[5::2] == [0] * 28
+
+
+def test_a_release_at_the_end_of_the_next_minute_is_left_out() -> None:
+    last = Wheel(step_s=2.0, next_s=2.0)
+    assert last.release_s(np.array([57_999, 59_999], np.int32)).tolist() == [58.0, 60.0]
+    due = known(releases(np.array([57_999, 59_999], np.int32), last))
+    assert (len(due), due[58], due.sum()) == (60, 1, 1)
+
+
+def test_the_last_of_the_present_is_gone_a_step_after_a_minute() -> None:
+    assert Wheel(step_s=2.0, next_s=0.5).longest_s == 62.0
 
 
 @given(timers, steps, st.floats(0.001, 1))

@@ -1,5 +1,6 @@
 """The real threads of the engine. A read of the source ends only when the test answers it."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ import pytest
 from tests.support.known_owners import InstantSearch
 from tests.support.sock_diag_dump import make_sample, many
 from twtop.engine.engine import Engine, Subscriber
+from twtop.frame.build import build_frame
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, View
-from twtop.model import Process
+from twtop.model import Process, Snapshot
 from twtop.processes.fd_search import Search
 from twtop.sources.probe import CollectError, Request, Sample
 from twtop.sources.source import Source
@@ -317,6 +319,38 @@ def test_stop_ends_every_thread(engine: Engine, kernel: Kernel, desk: Desk) -> N
     assert all(isinstance(news, Frame) for news in list(desk.news.queue))
 
 
+def snapshots() -> int:
+    """How many there are in this process."""
+    gc.collect()
+    return sum(isinstance(each, Snapshot) for each in gc.get_objects())
+
+
+def test_an_engine_that_was_stopped_holds_no_sockets(engine: Engine, kernel: Kernel, desk: Desk) -> None:
+    """The app holds the first one for good, wherever its user has gone."""
+    before = snapshots()
+    engine.start()
+    kernel.begun()
+    kernel.answer()
+    desk.frame()
+    kernel.begun()
+    engine.pause(True)
+    kernel.answer()
+    engine.stop()
+    assert snapshots() <= before
+
+
+def test_a_stopped_engine_does_not_keep_what_is_read_later(engine: Engine, kernel: Kernel) -> None:
+    before = snapshots()
+    engine.start()
+    kernel.begun()
+    engine.stop()
+    (hanging,) = (thread for thread in threading.enumerate() if thread.name == "collect")
+    kernel.answer()
+    hanging.join(PATIENCE_S)
+    assert not hanging.is_alive()
+    assert snapshots() <= before
+
+
 @pytest.mark.parametrize("answer", [CollectError("too late"), DEFECT, None])
 def test_a_read_that_ends_after_stop_is_not_reported(
     engine: Engine, kernel: Kernel, desk: Desk, answer: Answer
@@ -332,6 +366,32 @@ def test_a_read_that_ends_after_stop_is_not_reported(
     hanging.join(PATIENCE_S)
     assert not hanging.is_alive()
     assert desk.news.empty()
+
+
+def test_of_frames_before_anybody_subscribes_the_last_one_is_kept(
+    kernel: Kernel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may hold hundreds of thousands of sockets, and there are ten while the screen is being loaded."""
+    begun: Queue[None] = Queue()
+
+    def build(*inputs: Any) -> Frame:
+        begun.put(None)
+        return build_frame(*inputs)
+
+    monkeypatch.setattr("twtop.engine.pipeline.build_frame", build)
+    engine = Engine(kernel.open, View(), AT_ONCE_S)
+    engine.start()
+    for _ in range(3):
+        kernel.begun()
+        kernel.answer()
+        begun.get(timeout=PATIENCE_S)
+    engine.subscribe(desk.everything)  # while the third one is built
+    ticks = [desk.frame().tick]
+    while ticks[-1] < 3:
+        ticks.append(desk.frame().tick)
+    assert ticks in ([2, 3], [3])
+    kernel.answer(*[None] * 9)
+    engine.stop()
 
 
 def test_what_happens_before_anybody_subscribes_is_delivered_first(kernel: Kernel, desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Sockets are read as often as the CPU limit allows. In between, their counts and timers go on."""
+"""Sockets are read as often as the CPU limit allows. In between, their counts go on, and what their timers foretell."""
 
 import json
 import time
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.sock_diag_dump import make_sample, many
+from twtop.budgets.bottleneck import Bottleneck
 from twtop.engine import sampler as sampler_module
 from twtop.engine.pipeline import Pipeline
 from twtop.engine.sampler import Pace, Sampler
@@ -26,11 +27,13 @@ ENTERED_PER_S, HELD = 40, 2000
 class Kernel:
     """A source whose dumps cost as much CPU time as the test says, and whose TIME_WAIT grow at a steady rate.
 
-    With `failing`, all its ports are taken from the first dump on, and so many more connects fail in each second.
+    If it is `full`, all its ports are taken from the first dump on. With `failing` too, and so many more connects fail
+    in each second.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cost_s = 0.0
+        self.full = False
         self.failing = 0
         self.second = -1
         self.dumped: list[int] = []
@@ -55,7 +58,7 @@ class Kernel:
             at=self.second,
             counters=counters,
             files={"net/sockstat": sockstat},
-            port_range=(2000, 2000 + HELD - 1) if self.failing else (2000, 60000),
+            port_range=(2000, 2000 + HELD - 1) if self.full or self.failing else (2000, 60000),
             tw_reuse=0,
         )
         if self.failing:
@@ -153,14 +156,12 @@ def test_between_dumps_the_timers_go_on(kernel: Kernel) -> None:
     assert after.total.entered.tolist() == [*before.total.entered[2:].tolist(), ENTERED_PER_S, ENTERED_PER_S]
 
 
-def test_between_dumps_single_sockets_count_down(kernel: Kernel) -> None:
+def test_between_dumps_single_sockets_are_as_they_were_read(kernel: Kernel) -> None:
     kernel.cost_s = 0.25
     found = run(kernel, 4, View())
-    before, after = (json.loads(to_json(frame, True))["sockets"] for frame in (found[1], found[3]))
-    assert before
-    for old, new in zip(before, after, strict=True):
-        assert new["remaining_s"] == pytest.approx(max(old["remaining_s"] - 2, 0), abs=0.002)
-        assert new["age_s"] == pytest.approx(old["age_s"] + 2, abs=0.002)
+    before, after = (json.loads(to_json(frame, True)) for frame in (found[1], found[3]))
+    assert (before["sockets_age_s"], after["sockets_age_s"]) == (0, 2)
+    assert after["sockets"] == before["sockets"] != []
 
 
 def test_between_dumps_what_fails_is_that_of_now(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +183,21 @@ def test_between_dumps_what_fails_is_that_of_now(kernel: Kernel, monkeypatch: py
     assert free_in_s[2:4] == [pytest.approx(free_in_s[1] - 1), pytest.approx(free_in_s[1] - 2)]
     rates = [frame.groups.budgets.new_per_s[0] for frame in found]
     assert rates == sorted({*rates})
+
+
+def test_between_dumps_the_next_port_comes_nearer(kernel: Kernel) -> None:
+    """Of a full budget that nobody asks."""
+    kernel.cost_s, kernel.full = 0.25, True
+    found = run(kernel, 4, View())
+    assert kernel.dumped == [0, 1]
+    free_in_s = [float(frame.groups.budgets.next_free_s[0]) for frame in found]
+    assert free_in_s[2:] == pytest.approx([free_in_s[1] - 1, free_in_s[1] - 2])
+    assert [bottleneck(frame).next_free_s for frame in found] == free_in_s
+
+
+def bottleneck(frame: Frame) -> Bottleneck:
+    assert frame.analysis.bottleneck is not None
+    return frame.analysis.bottleneck
 
 
 def failures(frame: Frame) -> list[tuple[float, float, float]]:

@@ -109,9 +109,16 @@ def test_reserved_ports_are_read_at_once(text: str) -> None:
     assert time.process_time() - start < 1
 
 
-@pytest.mark.parametrize("text", ["", "32768", "1 2 3", "60999 32768", "0 60999", "32768 65536", "low high", HUGE])
+@pytest.mark.parametrize(
+    "text", ["", "32768", "1 2 3", "60999 32768", "0 60999", "32768 65536", "low high", "32768 high", HUGE]
+)
 def test_a_port_range_that_is_none(text: str) -> None:
     assert decode_limits(files(ip_local_port_range=text)).port_range is None
+
+
+@pytest.mark.parametrize(("text", "ports"), [("1 65535\n", (1, 65535)), ("40000\t40000\n", (40000, 40000))])
+def test_the_widest_and_the_narrowest_port_range(text: str, ports: tuple[int, int]) -> None:
+    assert decode_limits(files(ip_local_port_range=text)).port_range == ports
 
 
 def test_counters_by_name() -> None:
@@ -136,7 +143,9 @@ def test_older_kernels_have_other_columns_of_conntrack() -> None:
     assert decode_counters({"net/stat/nf_conntrack": older}) == {"conntrack_drop": 15, "conntrack_invalid": 3}
 
 
-@pytest.mark.parametrize("row", ["", "1", "1 -0000001", "1 100000000", f"1 {HUGE}", "1 one"])
+@pytest.mark.parametrize(
+    "row", ["", "1", "1 5\n1", "1 5\n1 -1", "1 5\n1 100000000", "1 -0000001", "1 100000000", f"1 {HUGE}", "1 one"]
+)
 def test_a_damaged_counter_of_conntrack_is_unknown(row: str) -> None:
     assert decode_counters({"net/stat/nf_conntrack": f"entries drop\n{row}\n"}) == {}
 
@@ -154,6 +163,7 @@ def test_a_counter_that_this_kernel_lacks_is_absent() -> None:
         ("TcpExt: TW TWKilled\nTcpExt: one 2\n", {"TWKilled": 2}),
         (f"TcpExt: TW TWKilled\nTcpExt: {HUGE} 2\n", {"TWKilled": 2}),
         ("TcpExt:\nTcpExt:\n", {}),
+        ("TcpExt: TW\nTcpExt: 4\nTcpExt: 9\n", {"TW": 4}),
     ],
 )
 def test_a_damaged_table_yields_what_is_whole(text: str, counters: dict[str, int]) -> None:
@@ -217,6 +227,12 @@ def test_a_host_without_ipv6_counts_ipv4_alone() -> None:
 def test_a_number_beyond_all_bounds_is_unknown(path: str, text: str) -> None:
     texts = {**kernel_files({}, {}, inuse=20), path: text}
     assert all(value < 2**64 for value in decode_gauges(texts).values())
+
+
+def test_less_than_no_limit_is_no_limit() -> None:
+    """nf_conntrack_max is printed with a sign, and tcp_max_orphans may be set below 0."""
+    gauges = decode_gauges(kernel_files({}, {"conntrack": (5, -1), "max_orphans": -1}))
+    assert (gauges["conntrack"], gauges["conntrack_max"], gauges["orphan_max"]) == (5, 0, 0)
 
 
 TEXTS = {

@@ -26,6 +26,11 @@ def test_drops_by_inode_whatever_else_a_message_has() -> None:
     assert decode_listener_drops(dump) == {7: 12, 8: 0, 9: 2**32 - 1}
 
 
+@pytest.mark.parametrize("before", [attribute(99, b""), attribute(8, b"\1"), attribute(8, b"\1\2\3\4\5")])
+def test_attributes_before_it_may_be_of_any_length(before: bytes) -> None:
+    assert decode_listener_drops(listener(7, before + memory(12))) == {7: 12}
+
+
 def test_a_listener_whose_message_does_not_tell_is_left_out() -> None:
     """Kernels before 4.7 have no word for drops; without the attribute nothing is known at all."""
     dump = encode(sock("10.0.0.1:80", state="LISTEN", inode=6)) + listener(7, memory(5, words=8)) + listener(8, MARK)
@@ -40,6 +45,15 @@ def test_no_dump_is_unknown_and_an_empty_one_has_no_listeners() -> None:
 def test_a_dump_that_is_cut_off_is_an_error(cut: int) -> None:
     with pytest.raises(CollectError, match="dump of listeners is damaged: no message at byte 128 of"):
         decode_listener_drops((listener(7, memory(12)) * 2)[:-cut])
+
+
+def test_the_last_message_may_be_without_attributes() -> None:
+    assert decode_listener_drops(encode(sock("10.0.0.1:80", state="LISTEN"))) == {}
+
+
+def test_a_message_that_is_shorter_than_a_socket_is_an_error() -> None:
+    with pytest.raises(CollectError, match="no message at byte 0 of 128"):
+        decode_listener_drops(struct.pack("=I", 84) + listener(7, memory(12))[4:])
 
 
 @given(st.binary(max_size=300), st.integers(0, 128))

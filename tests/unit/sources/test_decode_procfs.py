@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.support.proc_net_tcp import HEAD4, HEAD6, proc_tables
 from tests.support.sock_diag_dump import Block, encode, many, sock
-from twtop.model import Sockets, Timer
-from twtop.sources.decode_procfs import decode_tables
+from twtop.model import UNKNOWN_QUEUE, Sockets, Timer
+from twtop.sources.decode_procfs import UID, decode_tables
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.probe import CollectError
 
@@ -19,6 +19,7 @@ SOCKETS = (
     sock("10.0.0.1:41235", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=0),
     sock("10.0.0.1:41236", "10.0.0.5:443", "ESTABLISHED", uid=1000, inode=123456, rqueue=7, wqueue=99),
     sock("10.0.0.1:41237", "10.0.0.5:443", "SYN_SENT", remaining=1.02, uid=65534, inode=77),
+    sock("10.0.0.1:41239", "10.0.0.5:443", "CLOSING", uid=33, inode=79),
     sock("[2001:db8::1]:41234", "[2001:db8:0:1::5]:443", "TIME_WAIT", remaining=59.99),
     sock("[2001:db8::1]:41235", "[2001:db8:0:1::5]:443", "LAST_ACK", remaining=7200, timer=Timer.KEEPALIVE),
     sock("[::ffff:10.0.0.1]:41238", "[::ffff:10.0.0.5]:443", "CLOSE_WAIT", uid=33, inode=78),
@@ -49,7 +50,7 @@ def test_no_sockets() -> None:
 
 def test_a_table_of_one_family_alone() -> None:
     ipv4, ipv6 = (table.encode() for table in proc_tables(*SOCKETS).values())
-    assert (len(decode_tables(ipv4)), len(decode_tables(ipv6))) == (5, 4)
+    assert (len(decode_tables(ipv4)), len(decode_tables(ipv6))) == (6, 4)
     assert rows(decode_tables(ipv6 + ipv4)) == rows(decode_tables(ipv4 + ipv6))
 
 
@@ -66,6 +67,39 @@ def test_a_socket_that_was_met_twice_is_one() -> None:
     assert len(decoded(*SOCKETS, SOCKETS[2])) == len(SOCKETS)
 
 
+LINE = proc_tables(SOCKETS[4])["net/tcp"].encode().splitlines()[1]
+"""Of an established connection, without the end of the line."""
+
+
+def only(line: bytes) -> Sockets:
+    (found,) = [decode_tables(HEAD4.encode() + line + b"\n")]
+    assert len(found) == 1
+    return found
+
+
+def test_the_widest_numbers() -> None:
+    """As an owner, as a timeout and as an inode; twtop keeps 32 bits of an inode."""
+    wide = LINE.replace(b"  1000        0 123456 ", b" 4294967294 4294967295 18446744073709551615 ")
+    assert len(wide) > len(LINE)
+    assert (only(wide).uid.tolist(), only(wide).inode.tolist()) == ([2**32 - 2], [2**32 - 1])
+
+
+def test_a_timer_beyond_the_column_stays_at_its_end() -> None:
+    late = LINE.replace(b" 00:00000000 ", b" 01:FFFFFFFF ")
+    assert only(late).timer_ms.tolist() == [2**31 - 8]
+
+
+@pytest.mark.parametrize(("shown", "retransmits"), [(b"00000003", 3), (b"000000FE", 254), (b"00000100", 255)])
+def test_retransmits_are_read_as_far_as_the_column_goes(shown: bytes, retransmits: int) -> None:
+    assert only(LINE.replace(b" 00000000  1000 ", b" " + shown + b"  1000 ")).retransmits.tolist() == [retransmits]
+
+
+def test_the_send_queue_of_a_listener_is_unknown_and_that_of_a_connection_is_not() -> None:
+    listener = proc_tables(SOCKETS[0])["net/tcp"].encode().splitlines()[1]
+    assert only(listener).wqueue.tolist() == [UNKNOWN_QUEUE]
+    assert (only(LINE).wqueue.tolist(), only(LINE).rqueue.tolist()) == ([99], [7])
+
+
 WHOLE = "".join(proc_tables(*SOCKETS).values()).encode()
 
 
@@ -75,11 +109,16 @@ WHOLE = "".join(proc_tables(*SOCKETS).values()).encode()
         (WHOLE[:-1], "no end"),
         (HEAD4.encode() + b"   0: 0100007F:1F90\n", "cut off"),
         (HEAD6.encode() + b"nonsense\n", "cut off"),
+        (HEAD4.encode() + LINE[: LINE.index(b":") + UID + 16] + b"\n", "cut off"),
         (b"\n", "cut off"),
         (WHOLE.replace(b"0100000A", b"0100000G"), "hexadecimal"),
         (WHOLE.replace(b"0100000A", b"01 0000A"), "hexadecimal"),
         (WHOLE.replace(b":01BB 06 ", b":01BB 0F "), "TCP state"),
         (WHOLE.replace(b" 123456 ", b" x23456 "), "three numbers"),
+        (WHOLE.replace(b" 123456 ", b" 12345x "), "three numbers"),
+        (WHOLE.replace(b" 123456 ", b" " + b"1" * 40 + b" "), "three numbers"),
+        (WHOLE.replace(b" 123456 ", b" 12:456 "), "three numbers"),
+        (HEAD4.encode() + LINE[: LINE.index(b" 123456 ") + 7] + b"\n", "three numbers"),
     ],
 )
 def test_damage_is_told(text: bytes, said: str) -> None:

@@ -91,6 +91,13 @@ def test_attributes_change_nothing(blocks: list[Block]) -> None:
     assert rows(decode_dump(dump)) == rows(decode_dump(DUMP))
 
 
+def test_the_last_attribute_of_a_message_may_end_within_a_word() -> None:
+    """Netlink aligns what follows, and says the length without the padding."""
+    block = with_attributes(BLOCKS[1], SHUTDOWN)
+    block["length"] -= 3
+    assert rows(decode_dump(encode(block))) == rows(decode_dump(encode(BLOCKS[1])))
+
+
 @pytest.mark.parametrize("flag", [0x10, 0x20])
 def test_a_dump_that_was_disturbed_or_filtered_is_read(flag: int) -> None:
     block = BLOCKS[1].copy()
@@ -181,7 +188,7 @@ def test_damage_is_named(dump: bytes, message: str) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("field", ["length", "type", "sequence", "port_id", "family", "state"])
+@pytest.mark.parametrize("field", ["length", "type", "flags", "sequence", "port_id", "family", "state"])
 @pytest.mark.parametrize("value", [0, 12, 255])
 def test_a_wrong_field_is_refused(field: str, value: int) -> None:
     block = BLOCKS[1].copy()

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from tests.support.failing_connects import by_address
 from tests.support.sock_diag_dump import make_sample
 from twtop.failed_connects import FailedConnects
+from twtop.sources import failed_connects
 from twtop.sources.decode import decode
 from twtop.sources.decode_failed_connects import ROW, decode_failed_connects
-from twtop.sources.failed_connects import MOST_ROWS, TENTHS_KEPT, Tally
+from twtop.sources.failed_connects import MOST_ROWS, TENTHS_KEPT, CountsFailedConnects, Tally
 from twtop.sources.freed_sockets import HEAD, KEY, count_failures
-from twtop.sources.probe import CollectError, FailureTable
+from twtop.sources.probe import CollectError, FailureTable, Request
+from twtop.sources.source import ReadBy
 
 LINE = r"\A[^\n]{20,120}\Z"
 ADDRESS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6), st.ip_addresses(v=4).map("::ffff:{}".format))
@@ -138,6 +140,12 @@ def test_a_snapshot_without_any_does_not_know() -> None:
     assert decode(make_sample()).failed_connects is None
 
 
+def test_columns_are_immutable() -> None:
+    counted = columns(head("10.0.0.5"))
+    found = (counted.hi, counted.lo, counted.device, counted.tenth, counted.count)
+    assert not any(column.flags.writeable for column in found)
+
+
 # What waits to be taken
 
 
@@ -172,3 +180,19 @@ def test_what_has_no_route_is_left_out() -> None:
     counted = decode_failed_connects(FailureTable(0.0, 1.0, tally.table(without={key("::2")})))
     assert counted
     assert by_address(counted) == {"::3": 4}
+
+
+@pytest.mark.parametrize(("error", "is_told"), [(OSError("no such group"), False), (AttributeError("a defect"), True)])
+def test_what_the_system_refuses_is_unknown_and_a_defect_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, is_told: bool
+) -> None:
+    def refused(*_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(failed_connects, "open_sockets", refused)
+    source = CountsFailedConnects(ReadBy(lambda _: make_sample()))
+    if is_told:
+        with pytest.raises(AttributeError, match="a defect"):
+            source.read(Request(failed_connects=True))
+    else:
+        assert source.read(Request(failed_connects=True)).failures is None

@@ -10,7 +10,7 @@ from twtop.namespaces import NetnsTarget
 from twtop.sources import netns
 from twtop.sources.probe import CollectError
 
-LINE = r"\A[^\n]{20,140}\Z"
+LINE = r"\A[^\n]{20,200}\Z"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ LINE = r"\A[^\n]{20,140}\Z"
         ("/etc/passwd/x", "there is no /etc/passwd/x"),
         ("\x1b[2J", "there is no network namespace ␛[2J"),
         ("a\0b", "there is no network namespace a␀b"),
+        ("n" * 4096, "…: File name too long; -N takes a pid, a name"),
         ("plain", "is no network namespace"),
         ("", "-N needs a name of 'ip netns', the pid of a process, or a path"),
     ],
@@ -51,18 +52,11 @@ def test_refusals_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told == f"entering network namespace pid 1 is not allowed: {means}"
 
 
+def test_a_namespace_of_another_kind_is_told_in_one_line() -> None:
+    told = netns.refusal(netns.find("/proc/self/ns/uts"))
+    assert told == f"/proc/self/ns/uts is a namespace of another kind: {netns.TAKES}"
+
+
 def test_a_name_of_digits_comes_before_a_pid(tmp_path: Path) -> None:
     (tmp_path / "4194305").symlink_to("/proc/self/ns/net")
     assert netns.find("4194305", run=str(tmp_path)).paths == (f"{tmp_path}/4194305",)
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_a_system_call_that_fails_raises_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
-    """By Python's function, from 3.12 on, or by libc's."""
-    if own and not hasattr(os, "setns"):
-        pytest.skip("this Python has no os.setns()")
-    if not own:
-        monkeypatch.delattr(os, "setns", raising=False)
-    with pytest.raises(OSError, match="Bad file descriptor") as caught:
-        netns.system_call("setns", 4711, netns.CLONE_NEWNET)
-    assert caught.value.errno == errno.EBADF

@@ -16,10 +16,11 @@ import pytest
 from tests.support.in_namespace import in_namespace, sysctl
 from tests.support.proc_files import kernel_files
 from tests.support.sock_diag_dump import PORT_ID, SEQUENCE, encode, many, with_attributes
+from twtop.runtime.system_call import system_call
 from twtop.sources import probe
 from twtop.sources.decode_counters import decode_limits
 from twtop.sources.decode_sock_diag import decode_dump
-from twtop.sources.netns import CLONE_NEWNET, system_call
+from twtop.sources.netns import CLONE_NEWNET
 from twtop.sources.probe import CollectError, Sample, dump_sockets, read_sample
 
 DUMP = encode(with_attributes(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40000, 40020))))

@@ -1,15 +1,19 @@
 """New files in the working directory, named after host and time. No file is overwritten."""
 
+import errno
 import re
-from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from twtop.files.draft import drafted, opened_folder
 from twtop.model import Snapshot
 from twtop.sanitize import printable
 
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+NOT_HERE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
+"""Errors for which another directory is the way out."""
+
 LONGEST_HOST, LONGEST_PATH, MOST_NAMESAKES = 48, 400, 99
 
 
@@ -21,27 +25,25 @@ def file_name(snapshot: Snapshot, kind: str) -> str:
 
 def save_new(name: str, text: str) -> Path:
     """Write a new file and return its path. If the name is taken, a number is added to it. Raises OSError."""
-    folder, wanted = Path.cwd(), Path(name)
-    for number in count(1):
-        path = folder / (name if number == 1 else f"{wanted.stem}-{number}{wanted.suffix}")
-        try:
-            file = path.open("x", encoding="utf-8", newline="")
-        except FileExistsError:
-            if number < MOST_NAMESAKES:
-                continue
-            raise
-        try:
-            with file:
-                file.write(text)
-        except OSError:
-            with suppress(OSError):
-                path.unlink()  # half a table is of no use
-            raise
-        return path
+    here, wanted = Path.cwd(), Path(name)
+    with opened_folder(here) as folder, drafted(name, text, folder) as draft:
+        for number in count(1):
+            free = name if number == 1 else f"{wanted.stem}-{number}{wanted.suffix}"
+            try:
+                draft.keep_as(free)
+            except FileExistsError:
+                if number == MOST_NAMESAKES:
+                    raise
+            else:
+                return here / free
     raise AssertionError
 
 
 def refusal(error: OSError) -> str:
     """One line that says why nothing was saved."""
-    where = printable(str(Path(error.filename).parent), LONGEST_PATH) if error.filename else "the working directory"
-    return f"Not saved: cannot write in {where}: {error.strerror}. Start twtop in a directory that you may write to."
+    try:
+        where = printable(str(Path.cwd()), LONGEST_PATH)
+    except OSError:
+        where = "the working directory"
+    advice = "Start twtop in a directory that you may write to." if error.errno in NOT_HERE else ""
+    return f"Not saved: cannot write in {where}: {error.strerror}. {advice}".rstrip()

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, ScreenResultType
@@ -20,6 +21,10 @@ class Dialog(AppSized, ModalScreen[ScreenResultType]):
     """A screen over the monitor. The monitor's keys do not work in it, the app's do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings((SAVE_SCREEN,))]
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Leave, unless it has been left or the palette is over it: Textual would take away the screen on top."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
 class Page(VerticalScroll):

@@ -96,6 +96,18 @@ MARK_COLUMNS = (
 )  # fmt: skip
 
 
+class MarksTable(Table[MarkRow]):
+    """Shows these rows and takes the focus when it is mounted, which it is not while all screens close."""
+
+    def __init__(self, rows: MarkRows) -> None:
+        super().__init__(MARK_COLUMNS, "No mark yet: m sets one.", id="marks")
+        self._marks = rows
+
+    def on_mount(self) -> None:
+        self.show(self._marks)
+        self.focus()
+
+
 class MarksScreen(Dialog[None]):
     """Every mark with its key figures. Esc, q, l and Enter close it."""
 
@@ -109,9 +121,4 @@ class MarksScreen(Dialog[None]):
         with Vertical(classes="modal") as panel:
             panel.border_title = "Marks"
             panel.border_subtitle = "Esc closes"
-            yield Table[MarkRow](MARK_COLUMNS, "No mark yet: m sets one.", id="marks")
-
-    def on_mount(self) -> None:
-        table = self.query_one(Table)
-        table.show(self._rows)
-        table.focus()
+            yield MarksTable(self._rows)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -38,9 +38,26 @@ class NetnsCatalog:
 
 
 class Choices(OptionList):
-    """A list in which the keys of a table move the highlight too."""
+    """A list in which the keys of a table move the highlight too. `choose` gets the index of the chosen row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*moves("cursor_up", "cursor_down", "first", "last")]
+
+    def __init__(self, choose: Callable[[int], object]) -> None:
+        super().__init__(markup=False)
+        self._choose = choose
+
+    def on_mount(self) -> None:
+        self.focus()
+
+    def _move_page(self, direction: Literal[-1, 1]) -> None:
+        """Turn pages only in a list that has been laid out: Textual knows no lines before."""
+        if self.scrollable_content_region:
+            super()._move_page(direction)
+
+    def action_select(self) -> None:
+        """Choose at once. Textual's own posts a message, which a key that comes next would overtake."""
+        if self.highlighted is not None:
+            self._choose(self.highlighted)
 
 
 class NamespacesScreen(Dialog[Netns]):
@@ -59,12 +76,12 @@ class NamespacesScreen(Dialog[Netns]):
             panel.border_title = "Network namespaces"
             panel.border_subtitle = "⏎ watches, Esc closes"
             yield Static(Content.styled(f"{'TIME_WAIT':>{COUNT}}    {'NAMESPACE':<{NAME}} PROCESSES", "$text-muted"))
-            yield Choices(markup=False)
+            yield Choices(self._choose)
             yield Static(Content("looking into all processes …"), id="hidden")
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).focus()
-        self.run_worker(self._look())
+        if self.children and self.is_attached:  # while all screens close Textual mounts no child
+            self.run_worker(self._look())
 
     async def _look(self) -> None:
         try:
@@ -88,8 +105,8 @@ class NamespacesScreen(Dialog[Netns]):
         note.update(Content(line))
         note.display = bool(line)
 
-    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        self.dismiss(self._found[message.option_index])
+    def _choose(self, index: int) -> None:
+        self.dismiss(self._found[index])
 
 
 def _line(namespace: Netns, watched: bool) -> Content:

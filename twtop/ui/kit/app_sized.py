@@ -1,7 +1,6 @@
 """Screens that take no size but the terminal's latest."""
 
 from textual import events
-from textual.command import CommandPalette
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -17,7 +16,3 @@ class AppSized(MessagePump):
         if isinstance(message, events.Resize) and message.size != self.app.size:
             return False
         return super().check_message_enabled(message)
-
-
-class Palette(AppSized, CommandPalette):
-    """Textual's command palette."""

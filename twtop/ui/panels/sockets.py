@@ -19,7 +19,7 @@ from twtop.frame.view import GroupBy, Key, SocketSort, label
 from twtop.model import Direction, TcpState
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
-from twtop.ui.kit.table import Table
+from twtop.ui.kit.table import NoRows, Table
 
 NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
 
@@ -78,7 +78,7 @@ class SocketRows:
             state=row.state,
             inode=int(sockets.inode[row.index]),
             pid=int(sockets.pid[row.index]),
-            entered=self._frame.snapshot.mono - age_ms / 1000 if age_ms >= 0 else math.nan,
+            entered=self._frame.snapshot.dumped - age_ms / 1000 if age_ms >= 0 else math.nan,
         )
 
     def find(self, key: Hashable) -> int | None:
@@ -117,14 +117,15 @@ def _filtered_out(frame: Frame, drill: Key) -> bool:
 
 
 def _titles(frame: Frame) -> tuple[str, ...]:
-    """Whose sockets these are, how many, and in which order; then the same in fewer words."""
+    """Whose sockets these are, how many, how old, and in which order; then the same in fewer words."""
     assert frame.view.drill is not None
     view, count, change = frame.view, len(frame.drill), ""
     if frame.base is not None:
         change = f" ({fmt.signed(float(count - frame.base.states(frame.view.drill).sum()))})"
     soonest = view.socket_sort is SocketSort.REMAINING and not view.reverse
     order = "soonest first" if soonest else f"by {view.socket_sort}{'↑' * view.reverse}"
-    who, many = whose(frame.view.drill), f"{fmt.count(count)} socket{'s' * (count != 1)}{change}"
+    old = f", {fmt.seconds(frame.snapshot.age_s)} old" if frame.snapshot.age_s else ""
+    who, many = whose(frame.view.drill), f"{fmt.count(count)} socket{'s' * (count != 1)}{change}{old}"
     return f"{who} ── {many} ── {order}", f"{who} ── {many}", who, many
 
 
@@ -154,6 +155,7 @@ class SocketsTable(Table[SocketRow]):
             self.rewind()
         self._drill = frame.view.drill
         if frame.view.drill is None:
+            self.rows = NoRows()  # nobody sees them, and they hold the frame that they were of
             return
         by = frame.view.socket_sort
         self.order_by(SOCKETS.sorted_by(by), frame.view.reverse)

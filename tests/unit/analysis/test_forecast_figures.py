@@ -1,0 +1,178 @@
+"""The forecast's figures: what the timers release, what ends early, what is asked for, and how much room there is."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests.support.not_none import known
+from twtop.analysis.forecast import Forecast
+
+FOREVER = 61.0
+"""Released after the next minute."""
+
+Floats = Sequence[float]
+
+
+def classes(
+    number: Sequence[int] = (0, 0),
+    *,
+    survival: Floats = (1.0,),
+    mostly_early: Sequence[bool] = (False,),
+    room: Floats = (math.inf,),
+    full: Sequence[bool] = (False,),
+    span_s: float = 10.0,
+    buckets: float = math.inf,
+    overflowing: bool = False,
+) -> Forecast:
+    """`number` is the class of each destination, and last that of sockets without one."""
+    return Forecast(
+        number=np.array(number, np.int32),
+        survival_per_s=np.array(survival, np.float64),
+        mostly_ended_early=np.array(mostly_early, np.bool_),
+        room=np.array(room, np.float64),
+        recently_full=np.array(full, np.bool_),
+        span_s=span_s,
+        buckets=buckets,
+        overflowing=overflowing,
+    )
+
+
+def counts(
+    of: Forecast,
+    ages_s: Floats,
+    release_s: Floats | float = FOREVER,
+    code: Sequence[int] | int = 0,
+    left_out: Sequence[int] | None = None,
+) -> list[float]:
+    """The counts of the next minute, of TIME_WAIT that began and are released so many seconds ago and from now."""
+    found = of.counts(
+        np.broadcast_to(np.asarray(code, np.int32), len(ages_s)),
+        np.rint(np.multiply(ages_s, 1000)).astype(np.int32),
+        np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)),
+        None if left_out is None else np.array(left_out, np.int32),
+    )
+    return [float(count) for count in known(found)]
+
+
+OLD = [61.0] * 100
+"""More than a minute ago: they ask for nothing any more."""
+
+EVENLY = (np.arange(60) + 0.5).tolist()
+"""One per second, and asked for further on."""
+
+
+def test_each_is_gone_by_the_second_after_its_release() -> None:
+    found = counts(classes(), OLD[:6], [0.0, 1.0, 1.5, 2.0, 60.0, 60.001])
+    assert found == [5, 4, 2, *[2] * 57, 1]
+
+
+def test_an_unknown_age_makes_it_unknown() -> None:
+    nothing = np.zeros(2, np.int32)
+    assert classes().counts(nothing, np.array([500, -1], np.int32), np.zeros(2)) is None
+    assert classes().counts(nothing, np.array([500, 0], np.int32), np.zeros(2)) is not None
+
+
+def test_what_is_asked_for_comes_until_there_is_no_room() -> None:
+    assert counts(classes(), EVENLY) == pytest.approx([60 + t for t in range(61)], rel=0.01)
+    assert counts(classes(room=[80]), EVENLY) == pytest.approx([min(60 + t, 80) for t in range(61)], rel=0.01)
+    assert counts(classes(room=[50]), EVENLY) == [60] * 61
+
+
+def test_what_comes_takes_the_place_of_what_is_released() -> None:
+    """One a second each. A second is lost until the first comes."""
+    found = counts(classes(room=[60]), EVENLY, [60 - age for age in EVENLY])
+    assert found == pytest.approx([60] * 61, abs=0.5)
+
+
+def test_some_end_early() -> None:
+    assert counts(classes(survival=[0.5]), OLD) == pytest.approx([100 * 0.5**t for t in range(61)])
+    released = counts(classes(survival=[0.5]), OLD, [3.0] * 40 + [FOREVER] * 60)
+    assert released == pytest.approx([(100 if t < 3 else 60) * 0.5**t for t in range(61)])
+
+
+def test_where_most_end_early_the_timers_do_not_tell_when() -> None:
+    found = counts(classes(survival=[0.5], mostly_early=[True]), OLD, [3.0] * 40 + [FOREVER] * 60)
+    assert found == pytest.approx([100 * 0.5**t for t in range(61)])
+
+
+@pytest.mark.parametrize("mostly_early", [False, True])
+def test_what_is_asked_for_is_more_than_what_survives(mostly_early: bool) -> None:
+    """Ten per second, of which a tenth ends early in each second, are always as many."""
+    age = (np.arange(600) + 0.5) / 10
+    kept = age[np.arange(600) * 0.618 % 1 < 0.9**age]
+    found = counts(classes(survival=[0.9], mostly_early=[mostly_early]), kept.tolist())
+    assert len(kept) == pytest.approx(10 / -math.log(0.9), rel=0.02)
+    assert found == pytest.approx([len(kept)] * 61, rel=0.06)
+
+
+def test_in_the_span_of_the_losses_those_count_that_survived_it() -> None:
+    """Where most end early: 20 in the last 4 s, and half of them survive each second."""
+    of = classes(survival=[0.5], mostly_early=[True], span_s=4.0)
+    a_second = (1 - 0.5) / math.log(2)
+    asked = 20 / (4 * (1 - 0.5**4) / (4 * math.log(2)))
+    found = counts(of, [3.999] * 20 + [4.0] * 30)
+    assert found[:3] == pytest.approx([50, 25 + asked * a_second, 12.5 + asked * a_second * 1.5])
+
+
+BURST = [39.5] * 20 + [38.9] * 12 + OLD
+"""Twenty in one second, twelve in the next, and none since."""
+
+
+def test_a_class_that_was_full_is_asked_for_as_in_its_busiest_second() -> None:
+    assert counts(classes(), BURST)[1] == pytest.approx(132, abs=1)
+    assert counts(classes(full=[True], room=[10_000]), BURST)[:3] == [132, 152, 172]
+    assert counts(classes(full=[True]), [59.999] * 7 + [60.0] * 9)[:2] == [16, 23]
+
+
+def test_what_survives_of_the_busiest_second_comes_again() -> None:
+    """Seconds begin with whole ones of age."""
+    found = counts(classes(survival=[0.5], full=[True]), [30.5] * 20 + [31.0] * 19 + OLD)
+    assert found[:3] == pytest.approx([139, 139 / 2 + 20, 139 / 4 + 30])
+
+
+def test_while_buckets_are_full_everything_is_asked_for_as_in_its_busiest_second() -> None:
+    of = classes([0, 0], overflowing=True)
+    assert counts(of, BURST)[:2] == [132, 152]
+    assert counts(of, BURST, left_out=[])[1] == pytest.approx(132, abs=1)
+
+
+def test_each_class_has_its_own_busiest_second() -> None:
+    """Class 1 was not full, 0 and 2 were: five and seven in their busiest seconds."""
+    of = classes(
+        [0, 1, 2, 0], survival=[1] * 3, mostly_early=[False] * 3, room=[math.inf] * 3, full=[True, False, True]
+    )
+    ages, code = [30.5] * 5 + [20.5] * 50 + [10.5] * 7 + [50.5] * 6, [0] * 5 + [1] * 50 + [2] * 13
+    assert counts(of, ages, code=code)[:3] == [68, 80, 92]
+
+
+def test_classes_have_room_and_survive_for_themselves() -> None:
+    """The second class ends at once; the first has room for three more, and the last entry is for those without one."""
+    of = classes([0, 1, 0], survival=[1, 1e-9], mostly_early=[False] * 2, room=[63, math.inf], full=[False] * 2)
+    found = counts(of, EVENLY + OLD[:40], code=[-1] * 60 + [1] * 40)
+    assert found == pytest.approx([100, *[min(60 + t, 63) for t in range(1, 61)]], rel=0.01)
+
+
+def test_a_class_of_which_some_are_left_out_has_no_limit() -> None:
+    of = classes([0, 1, 0], survival=[1] * 2, mostly_early=[False] * 2, room=[62, 62], full=[True, True])
+    assert counts(of, EVENLY)[60] == 62
+    assert counts(of, EVENLY, left_out=[0])[60] == pytest.approx(120, rel=0.01)
+    assert counts(of, EVENLY, left_out=[1])[60] == 62
+
+
+def test_all_classes_share_the_buckets() -> None:
+    of = classes(
+        [0, 1, 0], survival=[1] * 2, mostly_early=[False] * 2, room=[math.inf] * 2, full=[False] * 2, buckets=150
+    )
+    ages, code = EVENLY * 2, [0] * 60 + [1] * 60
+    assert counts(of, ages, code=code) == pytest.approx([min(120 + 2 * t, 150) for t in range(61)], rel=0.01)
+    assert counts(of, ages, code=code, left_out=[])[60] == pytest.approx(240, rel=0.01)
+
+
+def test_fewer_buckets_than_there_are_let_nothing_in() -> None:
+    """The sysctl was lowered: what is there stays, and what is released is not replaced."""
+    assert counts(classes(buckets=50), EVENLY) == [60] * 61
+    half = counts(classes(buckets=50), EVENLY, [3.5] * 30 + [FOREVER] * 30)
+    assert half[:4] == [60] * 4
+    assert half[4:7] == pytest.approx([31, 32, 33], abs=0.1)

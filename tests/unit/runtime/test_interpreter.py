@@ -1,0 +1,76 @@
+"""What the interpreter, malloc and numpy are told; tests/benchmarks/runtime.py measures what it is worth."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+ENTER = """
+import numpy
+from twtop.demo.private_netns import NamespaceRefused, enter
+try:
+    enter()
+except NamespaceRefused as refused:
+    print(refused)
+"""
+TOO_MANY = "this process already has several threads"
+
+
+def said(begin: str, **settings: str) -> str:
+    """What a process of its own prints that runs this code, and then enters a namespace of its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | settings
+    run = subprocess.run([sys.executable, "-c", begin + ENTER], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_numpy_leaves_a_single_thread_which_a_namespace_of_its_own_takes() -> None:
+    assert TOO_MANY in said("", OPENBLAS_NUM_THREADS="2")
+    assert TOO_MANY not in said("from twtop.runtime import interpreter; interpreter.while_loading()")
+
+
+def test_a_setting_of_the_users_stays() -> None:
+    told = "from twtop.runtime import interpreter; interpreter.while_loading()"
+    assert TOO_MANY in said(told, OPENBLAS_NUM_THREADS="2")
+
+
+def test_garbage_is_searched_for_once_loading_is_over() -> None:
+    code = (
+        "import gc; from twtop.runtime import interpreter; interpreter.while_loading(); before = gc.isenabled();"
+        "interpreter.once_loaded(); print(before, gc.isenabled())"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True"]
+
+
+SCREEN = 5000
+LINES_OF_A_SCREEN = f"""
+import gc
+from collections import deque
+from twtop.runtime import interpreter
+
+class Line:
+    __slots__ = ("itself",)
+
+    def __init__(self):
+        self.itself = self  # only the search for garbage finds it
+
+interpreter.after_the_first_frame()
+screen, most = deque(maxlen={SCREEN}), []
+for _ in range(2):
+    most.append(0)
+    for number in range(400_000):
+        screen.append(Line())
+        if number % 10_000 == 0:
+            most[-1] = max(most[-1], len(gc.get_objects()))
+print(*most)
+"""
+
+
+def test_garbage_of_any_age_is_found_before_there_is_more_and_more() -> None:
+    """While the second half of the lines comes there are as many at most as before, one or two searches aside."""
+    run = subprocess.run([sys.executable, "-c", LINES_OF_A_SCREEN], capture_output=True, text=True, check=True)
+    first, second = map(int, run.stdout.split())
+    assert second < first + 2 * SCREEN

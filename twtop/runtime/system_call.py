@@ -1,0 +1,15 @@
+"""A system call for which Python has no function, or not in every version."""
+
+import os
+
+
+def system_call(name: str, *arguments: int | bytes) -> None:
+    """Call it by Python's function of this name where there is one, else by libc's. Raises OSError."""
+    if (own := getattr(os, name, None)) is not None:  # setns() and unshare() from Python 3.12 on
+        own(*arguments)
+        return
+    import ctypes  # a report of this namespace does without
+
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
