@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
-from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
+from twtop.budgets.exhaustion import SOON_S, PortUse, max_per_s, time_to_full
 from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
@@ -73,7 +73,8 @@ class BindFirst:
     @property
     def state(self) -> BudgetState:
         """What later readings need to know of these budgets."""
-        return BudgetState(self.names, self.live, self.limit.full_at, self.is_now, self.new_per_s)
+        is_soon = self.full_in_s <= SOON_S
+        return BudgetState(self.names, self.live, self.limit.full_at, self.is_now, is_soon, self.new_per_s)
 
     def of(self, column: Mask) -> Mask:
         """The entry of a column for the address of each destination: (destinations,); false where it does not bind
@@ -269,7 +270,9 @@ def _budget(
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
     hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
     room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)
-    time_to = time_to_full(PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately)
+    time_to = time_to_full(
+        PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately, limit.was_soon
+    )
     next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, count)
     return _Budget(
         new_per_s=np.where(timed & ~np.isnan(capacity), rates.new, np.nan),

@@ -16,6 +16,9 @@ SOON_S = 60.0
 TRUSTED_TIMES = 5
 """A load that has been as it is now for some seconds is sure to go on like this for so many times as long."""
 
+STILL_TRUSTED = 2
+"""What was sure a moment ago is so until it is this many times less sure: words shall not change with every chance."""
+
 UNSURE_S = 0.01
 """Moments are known to so many seconds: a jiffy or two. A budget is full when there is surely one connection too many,
 as unevenly as they came. Once some have failed, the others fill a steady budget to the last port for a minute, and none
@@ -70,8 +73,8 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
     return np.maximum(capacity - live, 0.0) / hold_s
 
 
-def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> TimeToFull:
-    """When each budget is full.
+def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None, was_soon: Mask | None = None) -> TimeToFull:
+    """When each budget is full. `was_soon` masks those that were said to be full within SOON_S a moment ago.
 
     Both times are unknown where the capacity is, and that until it is full also where the mean rate tells “within
     SOON_S” or “never”, but not for sure: the load has been like this for too short a time, or it is too uneven to tell.
@@ -87,7 +90,8 @@ def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None) -> Ti
     expected, at_least = (_full_in_s(use, each, wheel, near, held, surely) for each in (rates, least))
     at_most = _full_in_s(use, most, wheel, near, held, use.capacity + 1)
     soon, never = (expected > 0) & (expected <= SOON_S), np.isinf(expected)
-    unsure = np.where(soon, at_least > TRUSTED_TIMES * rates.seen_s, never & (at_most < np.inf))
+    trusted = TRUSTED_TIMES * (1 if was_soon is None else np.where(was_soon, STILL_TRUSTED, 1))
+    unsure = np.where(soon, at_least > trusted * rates.seen_s, never & (at_most < np.inf))
     found = np.where(unsure, np.nan, expected)
     if was_full is not None:
         found = np.where(unsure & was_full, np.fmin(expected, at_most), found)

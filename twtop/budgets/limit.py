@@ -24,7 +24,8 @@ steady demand has taken them before the next one."""
 class Limit:
     """Of each budget: (budgets,). `full_at` is when it was last known to be full, in seconds of the monotonic clock,
     −∞ for never. `lately` masks those that were full within the last minute, `just_now` those that were within
-    `near_s`, some moves of the timer wheel, and `was_now` those that were called full by the last dump.
+    `near_s`, some moves of the timer wheel. `was_now` masks those that were called full by the last dump, and
+    `was_soon` those that were to be full within SOON_S.
 
     `seen_s` is for how many seconds the demand can be seen: since the budget was full, where nobody counts what fails,
     else for ever (∞). `unseen` masks those where it cannot be seen: they were full a moment ago, or may be full again
@@ -35,6 +36,7 @@ class Limit:
     lately: Mask
     just_now: Mask
     was_now: Mask
+    was_soon: Mask
     near_s: float
     seen_s: Floats
     unseen: Mask
@@ -69,12 +71,12 @@ def find_limit(
     """
     now = reading.snapshot.mono
     full_at, asked_per_s = np.where(is_full, now, -np.inf), np.full(len(names), np.nan)
-    was_now = np.zeros(len(names), np.bool_)
+    was_now = was_soon = np.zeros(len(names), np.bool_)
     if reading.recent:
         last = reading.recent[-1]
         full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
         asked_per_s = last.of(last.asked_per_s, names, missing=np.nan)
-        was_now = last.of(last.is_now, names, missing=False)
+        was_now, was_soon = (last.of(column, names, missing=False) for column in (last.is_now, last.is_soon))
     if failed is not None:
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
         certain = (failed.last_60s > 0) & ~failed.is_shared
@@ -87,7 +89,7 @@ def find_limit(
     with np.errstate(divide="ignore", invalid="ignore"):
         soon_taken = left / asked_per_s <= near_s
     unseen = (seen_s <= SHORT_S) | (np.isfinite(seen_s) & lately & soon_taken)
-    return Limit(full_at, lately, ago_s <= near_s, was_now, near_s, seen_s, unseen, asked_per_s)
+    return Limit(full_at, lately, ago_s <= near_s, was_now, was_soon, near_s, seen_s, unseen, asked_per_s)
 
 
 def full_lately(reading: Reading) -> Mask:

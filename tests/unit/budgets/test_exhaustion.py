@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from twtop.budgets.exhaustion import SOON_S, TRUSTED_TIMES, PortUse, max_per_s, time_to_full
+from twtop.budgets.exhaustion import SOON_S, STILL_TRUSTED, TRUSTED_TIMES, PortUse, max_per_s, time_to_full
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import Wheel
 
@@ -31,6 +31,7 @@ def full_in(
     hold_s: float = WHEEL.longest_s,
     buckets: float = math.inf,
     was_full: bool | None = None,
+    was_soon: bool | None = None,
 ) -> float:
     """Seconds until a budget is full of which TIME_WAIT hold a port for `free_in` s. Rates are sure unless given."""
     rates = Rates(
@@ -51,7 +52,8 @@ def full_in(
         capacity=np.array([capacity], np.float64),
         most_waiting=np.array([buckets]),
     )
-    (found,) = time_to_full(use, WHEEL, None if was_full is None else np.array([was_full])).full
+    masks = (None if mask is None else np.array([mask]) for mask in (was_full, was_soon))
+    (found,) = time_to_full(use, WHEEL, *masks).full
     return float(found)
 
 
@@ -167,6 +169,14 @@ def test_soon_is_said_of_a_load_that_has_gone_on_for_a_fifth_of_that_time(seen_s
     """It is full in 10 s, or in 20 s at the least growth that is possible."""
     found = full_in(capacity=99, growth=10, least_growth=5, seen_s=seen_s)
     assert found == 10 if is_sure else math.isnan(found)
+    assert full_in(capacity=99, growth=10, least_growth=5, seen_s=seen_s, was_soon=True) == 10
+
+
+def test_what_was_soon_is_so_until_it_is_half_as_sure() -> None:
+    late, too_late = (20 / TRUSTED_TIMES / STILL_TRUSTED * factor for factor in (1, 0.99))
+    assert full_in(capacity=99, growth=10, least_growth=5, seen_s=late, was_soon=True) == 10
+    assert math.isnan(full_in(capacity=99, growth=10, least_growth=5, seen_s=late, was_soon=False))
+    assert math.isnan(full_in(capacity=99, growth=10, least_growth=5, seen_s=too_late, was_soon=True))
 
 
 def test_the_least_rates_are_of_both_kinds_of_connections() -> None:

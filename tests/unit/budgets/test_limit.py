@@ -121,7 +121,7 @@ STEP_S, NEAR_S = 2.048, 4.0
 
 def limit(lately: bool, just_now: bool = False, was_now: bool = False) -> Limit:
     nothing = np.array([math.nan])
-    masks = np.array([lately]), np.array([just_now]), np.array([was_now])
+    masks = (np.array([mask]) for mask in (lately, just_now, was_now, False))
     return Limit(np.array([990.0]), *masks, NEAR_S, np.array([10.0]), np.array([False]), nothing)
 
 

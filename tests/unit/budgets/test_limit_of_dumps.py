@@ -29,6 +29,7 @@ def reading(*full_at: float, asked_per_s: float = UNKNOWN) -> Reading:
         names=NAMES[: len(full_at)],
         full_at=np.array(full_at, np.float64),
         is_now=np.zeros(len(full_at), np.bool_),
+        is_soon=np.zeros(len(full_at), np.bool_),
         asked_per_s=np.full(len(full_at), asked_per_s, np.float64),
         **columns,
     )
@@ -78,7 +79,7 @@ def rates(seen_s: float = 60) -> Rates:
 def with_demand(found: Rates, *age_ms: int, seen_s: Floats, unseen: bool = False, asked: float = UNKNOWN) -> Rates:
     """The rates of two budgets, of which only the first one may be unseen. It has the TIME_WAIT of these ages."""
     masked, nothing = np.array([unseen, False]), np.zeros(2)
-    limit = Limit(nothing, masked, masked, masked, 4.0, seen_s, masked, np.array([asked, 100]))
+    limit = Limit(nothing, masked, masked, masked, masked, 4.0, seen_s, masked, np.array([asked, 100]))
     code = np.zeros(len(age_ms), np.int32)
     return with_unseen_demand(found, limit, code, np.array(age_ms, np.int32))
 
