@@ -78,8 +78,7 @@ def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None, was_s
 
     Both times are unknown where the capacity is, and that until it is full also where the mean rate tells “within
     SOON_S” or “never”, but not for sure: the load has been like this for too short a time, or it is too uneven to tell.
-    A budget that `was_full` lately has shown
-    what its load can do: it is never full only if that is sure.
+    A budget that `was_full` lately has shown what its load can do: it is never full only if that is sure.
     """
     rates = use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)

@@ -38,10 +38,10 @@ class DumpSummary:
     `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
     `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. `fresh` are those that
     began within FRESH_MS. Of the budget that an address has for all destinations these four counts are 0. `full_at` is
-    when the budget was last full, −∞ for never, `is_now` whether it was called full, `is_soon` whether it was to
-    be full soon, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts all timewait objects, and `overflowed`
-    those that found no bucket since boot, None where that is unknown. `mono` is when the dump was read. Times are
-    seconds of the monotonic clock.
+    when the budget was last full, −∞ for never, `is_now` whether it was called full, `is_soon` whether it was to be
+    full soon, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts all timewait objects, and
+    `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is when the dump was read.
+    Times are seconds of the monotonic clock.
     """
 
     mono: float
