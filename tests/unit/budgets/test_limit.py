@@ -120,9 +120,17 @@ STEP_S, NEAR_S = 2.048, 4.0
 
 
 def limit(lately: bool, just_now: bool = False, was_now: bool = False) -> Limit:
-    nothing = np.array([math.nan])
-    masks = (np.array([mask]) for mask in (lately, just_now, was_now, False))
-    return Limit(np.array([990.0]), *masks, NEAR_S, np.array([10.0]), np.array([False]), nothing)
+    return Limit(
+        full_at=np.array([990.0]),
+        lately=np.array([lately]),
+        just_now=np.array([just_now]),
+        was_now=np.array([was_now]),
+        was_soon=np.array([False]),
+        near_s=NEAR_S,
+        seen_s=np.array([10.0]),
+        unseen=np.array([False]),
+        asked_per_s=np.array([math.nan]),
+    )
 
 
 def is_now(found: Limit, full: float, tight: float) -> bool:
