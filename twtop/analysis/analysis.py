@@ -142,7 +142,7 @@ def analyse(
         peak=budgets.pressure,
         bind_first=binders,
         bottleneck=find_bottleneck(reading, budgets, binders),
-        memory=memory(snapshot),
+        memory=memory(snapshot, reading.ends),
         time_wait=time_wait,
         forecast=outcome,
         minute=outcome.minute(reading, time_wait),

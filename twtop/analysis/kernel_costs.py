@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.arrays import distinct, fused
+from twtop.dump.local_ends import LocalEnds
 from twtop.model import UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
 
 TIMEWAIT_BYTES = 256
@@ -30,19 +30,17 @@ class Memory:
     slabs: int | None
 
 
-def memory(snapshot: Snapshot) -> Memory:
-    """The kernel memory of the TIME_WAIT of a snapshot."""
-    here = None if snapshot.part else memory_formula(snapshot.sockets)
+def memory(snapshot: Snapshot, ends: LocalEnds) -> Memory:
+    """The kernel memory of the TIME_WAIT of a snapshot; `ends` are those of all its sockets."""
+    here = None if snapshot.part else memory_formula(snapshot.sockets, ends)
     return Memory(here, snapshot.gauges.get("tw_slab_bytes"))
 
 
-def memory_formula(sockets: Sockets) -> int:
+def memory_formula(sockets: Sockets, ends: LocalEnds) -> int:
     """Bytes of the timewait objects, and of the bind buckets of their ports and (port, address) pairs."""
-    rows = sockets.is_time_wait
-    ports = sockets.lport[rows]
-    pairs = distinct(fused((sockets.local[rows], sockets.addresses.bits), (ports, 16)))
-    distinct_ports = int(np.count_nonzero(np.bincount(ports)))
-    return TIMEWAIT_BYTES * len(ports) + BIND_BUCKET_BYTES * (distinct_ports + len(pairs))
+    rows = np.flatnonzero(sockets.is_time_wait)
+    ports, pairs = (np.count_nonzero(count) for count in (np.bincount(sockets.lport[rows]), ends.count(rows)))
+    return TIMEWAIT_BYTES * len(rows) + BIND_BUCKET_BYTES * int(ports + pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,21 +193,27 @@ def _ports_in_use(reading: Reading, local: Codes, chosen: Mask) -> _PortsInUse:
     rows = np.flatnonzero(
         sockets.is_connection & reading.ports.unreserved[sockets.lport] & (number[sockets.local] >= 0)
     )
-    keys = fused((sockets.local[rows], 32), (sockets.lport[rows], 16))
     wildcard, narrow = _visibly_bound(reading)
-    ipv4 = sockets.addresses.is_ipv4[sockets.local[rows]]
-    kept = ~(np.where(ipv4, wildcard[0][sockets.lport[rows]], wildcard[1][sockets.lport[rows]]) | among(keys, narrow))
-    rows, keys = rows[kept], keys[kept]
-    ports, examples = factorize(keys)
-    waits = np.ones(len(examples), np.bool_)
-    waits[ports[~sockets.is_timewait_object[rows]]] = False
-    last = rows[examples]
-    if len(rows) > len(last) and chosen.any():
-        several = (np.bincount(ports) > 1)[ports] & chosen[number[sockets.local[rows]]]
-        rows, ports = rows[several], ports[several]
-        in_order = np.argsort(sockets.timer_ms[rows])
-        last[ports[in_order]] = rows[in_order]
-    return _PortsInUse(number[sockets.local[last]], waits, last)
+    if wildcard.any():
+        family = np.where(sockets.addresses.is_ipv4, 0, 1)[sockets.local[rows]]
+        rows = rows[~wildcard[family, sockets.lport[rows]]]
+    if len(narrow):
+        rows = rows[~among(fused((sockets.local[rows], 32), (sockets.lport[rows], 16)), narrow)]
+    ends = reading.ends.number[rows]
+    count, lives = np.bincount(ends), np.zeros(reading.ends.size, np.bool_)
+    lives[ends[~sockets.is_timewait_object[rows]]] = True
+    last = np.empty(len(count), np.intp)
+    last[ends] = rows
+    if len(rows) > np.count_nonzero(count) and chosen.any():
+        several = (count[ends] > 1) & chosen[number[sockets.local[rows]]]
+        rows, ends = rows[several], ends[several]
+        latest = np.full(len(count), -1, np.int32)
+        np.maximum.at(latest, ends, sockets.timer_ms[rows])
+        is_last = sockets.timer_ms[rows] == latest[ends]
+        last[ends[is_last]] = rows[is_last]
+    held = np.flatnonzero(count)
+    last = last[held]
+    return _PortsInUse(number[sockets.local[last]], ~lives[held], last)
 
 
 def _bindable(reading: Reading) -> Counts:

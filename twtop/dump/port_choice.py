@@ -20,10 +20,11 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import among, factorize, fused, index_of
+from twtop.arrays import among, factorize, index_of
 from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Sockets, freeze
+from twtop.dump.local_ends import LocalEnds
+from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
 
 CERTAIN = 8
 """An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""
@@ -102,7 +103,7 @@ class PortChoices:
 
 
 def port_choices(
-    sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, before: Shown | None = None
+    sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, before: Shown | None = None
 ) -> PortChoices:
     """Judge all connections on ports that nobody visibly holds by bind(). `before` is what the dumps before showed.
 
@@ -111,7 +112,7 @@ def port_choices(
     side = destinations.per_socket()
     open_port = ports.available[sockets.lport] & (destinations.code >= 0)
     rows = np.flatnonzero(open_port & (side == Direction.OUTBOUND))
-    use = _use(sockets, ports, destinations, rows)
+    use = _use(sockets, ports, destinations, ends, rows)
     by_parity, may = _by_parity(use)
     certain = by_parity | _by_sharing(use)
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
@@ -177,10 +178,9 @@ class _Use:
         return mean
 
 
-def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, rows: NDArray[np.intp]) -> _Use:
+def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, rows: Rows) -> _Use:
     code, lport, count = destinations.code[rows], sockets.lport[rows], len(destinations)
-    number, _ = factorize(fused((sockets.local[rows], sockets.addresses.bits), (lport, 16)))
-    alone = (np.bincount(number) == 1)[number]
+    alone = (ends.count(rows) == 1)[ends.number[rows]]
     second = lport % 2 != ports.low % 2
     address_of, examples = factorize(destinations.local.astype(np.uint64))
     second_size = ports.capacity - ports.first_parity

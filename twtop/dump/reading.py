@@ -4,19 +4,21 @@ import math
 from collections import deque
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.arrays import index_of
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections, Listeners
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.dump.failures import Failures
+from twtop.dump.local_ends import LocalEnds, local_ends
 from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.timer_wheel import Wheel, wheel
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -57,16 +59,20 @@ class DumpSummary:
     is_now: Mask
     is_soon: Mask
     asked_per_s: Floats
+    _found: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)[3:]))
+        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
 
     def of(self, column: NDArray[Entry], names: Names, missing: float = 0.0) -> NDArray[Entry]:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
-        if not len(self.names):
-            return np.full(len(names), missing, column.dtype)
-        at = np.minimum(np.searchsorted(self.names, names), len(self.names) - 1)
-        return np.where(self.names[at] == names, column[at], np.array(missing, column.dtype))
+        return np.append(column, np.array(missing, column.dtype))[self._rows(names)]
+
+    def _rows(self, names: Names) -> Rows:
+        """The row of each of these names, −1 where this dump did not have it. Those of the last names are kept."""
+        if not self._found or self._found[0] is not names:
+            self._found[:] = names, index_of(names, self.names)
+        return self._found[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +122,7 @@ NOTHING = Known()
 class Reading:
     """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
     sockets was read. `names` (destinations,) are hashes that stay the same from dump to dump (Destinations.names).
+    `ends` are the local ends of the sockets.
     `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
     the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
     accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known of the peers'
@@ -127,6 +134,7 @@ class Reading:
     choices: PortChoices | None
     destinations: Destinations
     names: Names
+    ends: LocalEnds
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
     inherited: Mask
@@ -241,9 +249,10 @@ def take_reading(
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
     destinations, choices = find_destinations(sockets, ports, known.directions, inherited), None
+    ends = local_ends(sockets)
     names = destinations.names(sockets.addresses)
     if ports is not None and not snapshot.part:
-        choices = port_choices(sockets, ports, destinations, known.choosers.of(names))
+        choices = port_choices(sockets, ports, destinations, ends, known.choosers.of(names))
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)
     timestamps = known.timestamps.after(sockets, destinations, snapshot.dumped)
     return Reading(
@@ -252,6 +261,7 @@ def take_reading(
         choices=choices,
         destinations=destinations,
         names=names,
+        ends=ends,
         wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
         recent=recent,
         inherited=inherited,
