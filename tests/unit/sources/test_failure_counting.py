@@ -5,6 +5,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ Waiting = list[NDArray[np.void] | OSError]
 class Scripted:
     """A Batch whose messages and errors the test says. It is empty once they are told."""
 
-    waiting: Waiting = []
+    waiting: ClassVar[Waiting] = []
 
     def __len__(self) -> int:
         return BATCH
@@ -103,8 +104,8 @@ def test_what_it_opened_is_closed_when_it_has_left(subscription: Subscription) -
 class Poll:
     """As select.poll, but it tells what was asked, and nothing happens but what the test says."""
 
-    asked: list[str] = []
-    made: list["Poll"] = []
+    asked: ClassVar[list[str]] = []
+    made: ClassVar[list["Poll"]] = []
     stops_after = 3
 
     def __init__(self) -> None:
