@@ -126,7 +126,7 @@ def test_it_sleeps_until_something_fails_and_naps_in_between(monkeypatch: pytest
     monkeypatch.setattr(Poll, "made", [])
     monkeypatch.setattr(failed_connects, "open_sockets", lambda *_: [])
     monkeypatch.setattr(failed_connects, "Batch", Scripted)
-    monkeypatch.setattr(failed_connects.select, "poll", Poll)
+    monkeypatch.setattr("select.poll", Poll)
     subscription = Subscription()
     subscription.leave()
     assert Poll.asked == ["failure", "stop"] * Poll.stops_after
