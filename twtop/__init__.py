@@ -19,6 +19,7 @@ Each room is a package; its own docstring names its files.
     budgets     the port budgets: how full, what they are asked for, when they end
     dump        one dump of the sockets: destinations, directions, ports, timers
     sources     where Samples come from, and how they become Snapshots
+    table       the socket table from dump to dump: which socket is which, and what still holds
     filter      the filter language: tree, text, and the sockets that a filter keeps
     processes   who holds which socket, and what is known of a process
     files       files that users name or that are made for them: read with care, written whole or not at all

@@ -155,6 +155,7 @@ class Sockets:
       its owner (inet_twsk_diag_fill).
     - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
     - `timestamps` is a Timestamps. It is unknown of a timewait object, and where nobody asked for it.
+    - `identity` is the kernel's cookie of the socket, the same in every dump and never given twice, 0 for unknown.
 
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
     `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
@@ -178,6 +179,7 @@ class Sockets:
     inode: Inodes
     pid: NDArray[np.uint32]
     timestamps: NDArray[np.uint8]
+    identity: NDArray[np.uint64]
     is_time_wait: Mask = field(init=False)
     is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from twtop.model import Inodes, Snapshot, Sockets, TcpState
 from twtop.sources.probe import Request
-from twtop.sources.socket_table import joined
+from twtop.table.socket_table import joined
 
 PACE_S = 5.0
 """Seconds between two readings of them."""

@@ -13,7 +13,6 @@ decode_failed_connects  rows of failed connects → columns
 decode_listeners    netlink messages about listeners → what each has dropped
 decode_procfs       text of /proc/net/tcp and tcp6 → columns
 decode_counters     texts of /proc → counters, gauges, limits and names of interfaces
-socket_table        columns as a source gives them → Sockets
 kernel_filter       filter → what the kernel can leave out of a dump
 netns               another network namespace: finding it, entering it, whether it is still there
 netns_listing       the network namespaces of this machine, and who is in each

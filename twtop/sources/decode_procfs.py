@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Mask, Rows, Sockets, TcpState, Timer
 from twtop.sources.probe import CollectError, Dump
-from twtop.sources.socket_table import socket_table
+from twtop.table.socket_table import socket_table, without_repeats
 
 CLOCK_TICK_MS = 10
 """`when` counts in units of USER_HZ: 1/100 s (jiffies_delta_to_clock_t)."""
@@ -33,7 +33,7 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
 
 
-def decode_tables(tables: Dump) -> Sockets:
+def decode_tables(tables: Dump, _: Sockets | None = None) -> Sockets:
     """Both tables, one behind the other, each with its heading line → columns. Raises CollectError for other text."""
     text = np.frombuffer(bytes(tables) + bytes(DECIMALS), np.uint8)
     colon, end = _lines(tables, text)
@@ -53,21 +53,23 @@ def decode_tables(tables: Dump) -> Sockets:
     uid, inode = np.zeros((2, len(colon)), np.uint32)
     owned = np.flatnonzero(timer != Timer.TIMEWAIT)
     uid[owned], inode[owned] = _owners(text, (colon + UID + 2 * width)[owned], end[owned])
-    return socket_table(
-        _address(text, colon + 2, ipv6),
-        _address(text, colon + 8 + width, ipv6),
-        ipv6,
-        state=state,
-        timer=timer,
-        lport=field(3, 1, 4).astype(np.uint16),
-        rport=field(9, 2, 4).astype(np.uint16),
-        timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left).astype(np.int32),
-        retransmits=np.minimum(field(47, 2, 8), UNKNOWN_RETRANSMITS).astype(np.uint8),
-        device=np.zeros(len(colon), np.uint32),
-        rqueue=field(26, 2, 8),
-        wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), field(17, 2, 8)),
-        uid=uid,
-        inode=inode,
+    return without_repeats(
+        socket_table(
+            _address(text, colon + 2, ipv6),
+            _address(text, colon + 8 + width, ipv6),
+            ipv6,
+            state=state,
+            timer=timer,
+            lport=field(3, 1, 4).astype(np.uint16),
+            rport=field(9, 2, 4).astype(np.uint16),
+            timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left).astype(np.int32),
+            retransmits=np.minimum(field(47, 2, 8), UNKNOWN_RETRANSMITS).astype(np.uint8),
+            device=np.zeros(len(colon), np.uint32),
+            rqueue=field(26, 2, 8),
+            wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), field(17, 2, 8)),
+            uid=uid,
+            inode=inode,
+        )
     )
 
 

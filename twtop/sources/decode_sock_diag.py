@@ -1,11 +1,15 @@
 """Netlink messages of sock_diag → columns, by numpy over all messages at once."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Sockets, TcpState, Timer, Timestamps
+from twtop.model import Rows, Sockets, TcpState, Timer, Timestamps
 from twtop.sources.probe import INET_DIAG_INFO, TCPDIAG_GETSOCK, CollectError, Dump
-from twtop.sources.socket_table import socket_table
+from twtop.table.origin import origin
+from twtop.table.renewal import lasting, renewed
+from twtop.table.socket_table import socket_table, without_repeats
 
 NLM_F_MULTI = 0x2
 KNOWN_FLAGS = 0xFFCF  # all but NLM_F_DUMP_INTR and NLM_F_DUMP_FILTERED
@@ -26,9 +30,18 @@ MESSAGE = np.dtype(
 WORD = 4
 """Bytes: netlink aligns messages and attributes to this (NLMSG_ALIGNTO)."""
 
-SEQUENCE_WORD, PID_WORD = 2, 3
-"""Where a message has its sequence number and its port id."""
+LENGTH_WORD, TYPE_WORD, SEQUENCE_WORD, PID_WORD = range(4)
+STATE_WORD, STATE_BYTE = 4, 1
+"""Where a message has its length, its type and flags, its sequence number and its port id; its state."""
 
+COOKIE_WORD, EXPIRES_WORD = 15, 17
+"""The words of MESSAGE that matter of a TIME_WAIT that was seen before; a cookie has two."""
+
+HEAD, KNOWN_HEAD = (
+    np.array(halves, np.uint16).view(np.uint32)[0] for halves in ([TCPDIAG_GETSOCK, NLM_F_MULTI], [0xFFFF, KNOWN_FLAGS])
+)
+"""Type and flags of every message, and which of their bits count."""
+LONGEST_MS = 2**31 - 1
 
 INFO_OPTIONS = 5
 """Where struct tcp_info (linux/tcp.h) has tcpi_options; its lowest bit is TCPI_OPT_TIMESTAMPS."""
@@ -41,16 +54,52 @@ NEGOTIATED = [state for state in TcpState if state not in (TcpState.SYN_SENT, Tc
 """The states in which both ends have said their options."""
 
 
-def decode_dump(dump: Dump) -> Sockets:
-    """Netlink messages of any length → columns. A socket that was seen twice is kept once. Raises CollectError."""
+def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
+    """Netlink messages of any length → columns. A socket that was seen twice is kept once. Raises CollectError.
+
+    What was in TIME_WAIT in the table `before`, and still is, is taken from there, all but its timer.
+    """
     if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
-    messages, starts = _messages(dump)
-    return _columns(messages, _timestamps(dump, messages, starts))
+    messages = find_messages(dump)
+    if before is None or not len(before) or not len(messages):
+        return without_repeats(_columns(messages, slice(None)))
+    identity = messages.word(COOKIE_WORD) | messages.word(COOKIE_WORD + 1).astype(np.uint64) << np.uint64(32)
+    rows = origin(before.identity, identity)
+    kept = lasting(before, rows, messages.word(STATE_WORD).view(np.uint8)[STATE_BYTE::WORD])
+    new = _columns(messages, np.flatnonzero(~kept))
+    left = np.minimum(messages.word(EXPIRES_WORD), np.uint32(LONGEST_MS)).astype(np.int32)
+    return renewed(before, rows, kept, new, left, identity)
 
 
-def _messages(dump: Dump) -> tuple[NDArray[np.void], NDArray[np.intp]]:
-    """(messages of a dump as records of MESSAGE, where each begins in words).
+@dataclass(frozen=True, slots=True, eq=False)
+class Messages:
+    """The messages of a dump: where each begins in `words`."""
+
+    words: NDArray[np.uint32]
+    starts: Rows
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def word(self, number: int) -> NDArray[np.uint32]:
+        """The same word of each message."""
+        return self.words[self.starts + number]
+
+    def records(self, rows: Rows | slice) -> NDArray[np.void]:
+        """These messages as records of MESSAGE.
+
+        They are copied as plain bytes, which numpy copies whole; it copies records field by field.
+        """
+        if not len(self.starts):
+            return np.empty(0, MESSAGE)
+        room = len(self.words) - MESSAGE.itemsize // WORD + 1
+        windows = np.ndarray(room, f"V{MESSAGE.itemsize}", self.words, strides=(WORD,))
+        return windows[self.starts[rows]].view(MESSAGE)
+
+
+def find_messages(dump: Dump) -> Messages:
+    """The messages of a dump. Raises CollectError.
 
     They are found by their headers, not by a walk. The dump's random sequence number, the type and the port id mark a
     header. A message that only looks like one cannot pass: the lengths must lead from each message to the next without
@@ -58,38 +107,35 @@ def _messages(dump: Dump) -> tuple[NDArray[np.void], NDArray[np.intp]]:
     """
     words = np.frombuffer(dump, np.uint32)
     if not len(words):
-        return np.empty(0, MESSAGE), np.empty(0, np.intp)
+        return Messages(words, np.empty(0, np.intp))
     if len(dump) < MESSAGE.itemsize:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are less than one message")
     room = len(words) - MESSAGE.itemsize // WORD + 1
     starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
-    starts = starts[(starts >= 0) & (starts < room)]
-    # As plain bytes, which numpy copies whole; it copies records field by field.
-    windows = np.ndarray(room, f"V{MESSAGE.itemsize}", dump, strides=(WORD,))
-    messages = windows[starts].view(MESSAGE)
-    genuine = (messages["type"] == TCPDIAG_GETSOCK) & (messages["pid"] == words[PID_WORD])
-    genuine &= messages["flags"] & KNOWN_FLAGS == NLM_F_MULTI
+    found = Messages(words, starts[(starts >= 0) & (starts < room)])
+    genuine = (found.word(TYPE_WORD) & KNOWN_HEAD == HEAD) & (found.word(PID_WORD) == words[PID_WORD])
     if not genuine.all():
-        starts, messages = starts[genuine], messages[genuine]
-    lengths = messages["length"].astype(np.int64)
+        found = Messages(words, found.starts[genuine])
+    starts, lengths = found.starts, found.word(LENGTH_WORD).astype(np.int64)
     too_short = lengths < MESSAGE.itemsize  # such a message ends nowhere
     ends = starts + np.where(too_short, 0, (lengths + WORD - 1) // WORD)
     expected = np.append(starts[1:], len(words))
     if not len(starts) or starts[0] != 0 or (ends != expected).any():
         broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
         raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(dump)}")
-    return messages, starts
+    return found
 
 
-def _timestamps(dump: Dump, messages: NDArray[np.void], starts: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """The Timestamps of each message: of those with a struct tcp_info, which the kernel sends if it is asked.
+def _timestamps(dump: NDArray[np.uint32], messages: NDArray[np.void], starts: Rows) -> NDArray[np.uint8]:
+    """The Timestamps of each of these messages of a dump: of those with a struct tcp_info, which the kernel sends if it
+    is asked.
 
     Attributes are walked for all messages at once. A damaged one ends the walk of its message, which is then unknown.
     """
     found = np.full(len(messages), np.uint8(Timestamps.UNKNOWN))
     rows = np.flatnonzero(messages["length"] >= MESSAGE.itemsize + WORD + LEAST_INFO)
     rows = rows[np.isin(messages["state"][rows], NEGOTIATED)]
-    content, halves = np.frombuffer(dump, np.uint8), np.frombuffer(dump, np.uint16)
+    content, halves = dump.view(np.uint8), dump.view(np.uint16)
     at = starts[rows] * WORD + MESSAGE.itemsize
     end = starts[rows] * WORD + messages["length"][rows].astype(np.intp)
     for _ in range(MOST_ATTRIBUTES):
@@ -107,13 +153,14 @@ def _timestamps(dump: Dump, messages: NDArray[np.void], starts: NDArray[np.intp]
     return found
 
 
-def _columns(messages: NDArray[np.void], timestamps: NDArray[np.uint8]) -> Sockets:
-    """The columns of these records of MESSAGE. Raises CollectError for a family or state that does not exist."""
+def _columns(found: Messages, rows: Rows | slice) -> Sockets:
+    """The columns of these messages. Raises CollectError for a family or state that does not exist."""
+    messages = found.records(rows)
     family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
     ipv6 = family == AF_INET6
     if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > HIGHEST_STATE).any():
         raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
-    left = np.minimum(messages["expires"], np.uint32(2**31 - 1)).astype(np.int32)
+    left = np.minimum(messages["expires"], np.uint32(LONGEST_MS)).astype(np.int32)
     return socket_table(
         messages["local"],
         messages["remote"],
@@ -123,6 +170,7 @@ def _columns(messages: NDArray[np.void], timestamps: NDArray[np.uint8]) -> Socke
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
-        timestamps=timestamps,
+        timestamps=_timestamps(found.words, messages, found.starts[rows]),
+        identity=messages["cookie"].copy(),
         **{name: messages[name].copy() for name in ("retransmits", "device", "rqueue", "wqueue", "uid", "inode")},
     )

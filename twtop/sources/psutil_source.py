@@ -12,7 +12,7 @@ import numpy as np
 
 from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Process, Sockets, TcpState, Timer
 from twtop.sources.probe import ALL_SOCKETS, CollectError, Dump, Request, Sample, Unavailable, namespace_id, take_sample
-from twtop.sources.socket_table import socket_table
+from twtop.table.socket_table import socket_table, without_repeats
 
 PSUTIL = "psutil"
 BLIND_ON_MACOS = "macOS shows psutil only sockets that a process holds, so no TIME_WAIT"
@@ -104,29 +104,31 @@ def _packed(address: str, ipv6: bool) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address.partition("%")[0]).ljust(16, b"\0")
 
 
-def decode_rows(rows: Dump) -> Sockets:
+def decode_rows(rows: Dump, _: Sockets | None = None) -> Sockets:
     """Rows → columns. Timers, queues, uids and inodes are unknown; `pid` has the holders. Raises CollectError."""
     if len(rows) % ROW.size:
         raise CollectError(f"psutil's rows are cut off: {len(rows)} bytes are no whole number of rows")
     table = np.frombuffer(rows, COLUMNS)
     count, state = len(table), table["state"].copy()
     nothing = np.zeros(count, np.uint32)
-    return socket_table(
-        table["local"].astype(np.uint32),
-        table["remote"].astype(np.uint32),
-        table["ipv6"].copy(),
-        state=state,
-        timer=np.full(count, Timer.OFF, np.uint8),
-        lport=table["ports"][:, 0].astype(np.uint16),
-        rport=table["ports"][:, 1].astype(np.uint16),
-        timer_ms=np.full(count, -1, np.int32),
-        retransmits=np.full(count, UNKNOWN_RETRANSMITS, np.uint8),
-        device=nothing,
-        rqueue=nothing.copy(),
-        wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),
-        uid=nothing.copy(),
-        inode=nothing.copy(),
-        pid=table["pid"].astype(np.uint32),
+    return without_repeats(
+        socket_table(
+            table["local"].astype(np.uint32),
+            table["remote"].astype(np.uint32),
+            table["ipv6"].copy(),
+            state=state,
+            timer=np.full(count, Timer.OFF, np.uint8),
+            lport=table["ports"][:, 0].astype(np.uint16),
+            rport=table["ports"][:, 1].astype(np.uint16),
+            timer_ms=np.full(count, -1, np.int32),
+            retransmits=np.full(count, UNKNOWN_RETRANSMITS, np.uint8),
+            device=nothing,
+            rqueue=nothing.copy(),
+            wqueue=np.where(state == TcpState.LISTEN, np.uint32(UNKNOWN_QUEUE), np.uint32(0)),
+            uid=nothing.copy(),
+            inode=nothing.copy(),
+            pid=table["pid"].astype(np.uint32),
+        )
     )
 
 

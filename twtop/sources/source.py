@@ -33,14 +33,15 @@ class ReadBy:
 class SourceKind:
     """One way to read sockets, under the `name` that Samples, the command line and reports have for it.
 
-    `open` makes a source of this machine. `decode` turns the dump of its Samples into columns, `decode_holders` their
-    files into {pid: process}; it is None for a source that does not tell who holds sockets. `timer_unit_ms` is the unit
-    of its timers. `shows_bound` says whether it may have sockets that are bound and not connected.
+    `open` makes a source of this machine. `decode` turns the dump of its Samples into columns, given those of the dump
+    before, and `decode_holders` their files into {pid: process}; it is None for a source that does not tell who holds
+    sockets. `timer_unit_ms` is the unit of its timers. `shows_bound` says whether it may have sockets that are bound
+    and not connected.
     """
 
     name: str
     open: OpenSource
-    decode: Callable[[Dump], Sockets]
+    decode: Callable[[Dump, Sockets | None], Sockets]
     timer_unit_ms: int = 1
     decode_holders: Callable[[Mapping[str, str]], Mapping[int, Process]] | None = None
     shows_bound: bool = False

@@ -7,42 +7,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Column, address_names, distinct, factorize, fused, index_of
-from twtop.model import MAPPED, Addresses, Codes, Mask, Sockets, Timestamps
+from twtop.model import MAPPED, PORTS, Addresses, Codes, Mask, Rows, Sockets, Timestamps
+
+UNKNOWN: dict[str, NDArray[Any]] = {
+    "pid": np.array([0], np.uint32),
+    "timestamps": np.array([Timestamps.UNKNOWN], np.uint8),
+    "identity": np.array([0], np.uint64),
+}
 
 Words = NDArray[np.uint32]
 """32 bits of an address each, most significant word first."""
 
 
 def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any]) -> Sockets:
-    """The table of these sockets. `columns` are the other columns of Sockets; `pid` and `timestamps` are all 0 where
-    they are not given.
+    """The table of these sockets. `columns` are the other columns of Sockets; `pid`, `timestamps` and `identity` are
+    all 0 where they are not given.
 
     `local` and `remote` have the shape (rows, 4). Where a socket is not `ipv6`, the first word is its IPv4 address.
     """
-    columns.setdefault("pid", np.broadcast_to(np.uint32(0), len(ipv6)))  # takes no memory
-    columns.setdefault("timestamps", np.broadcast_to(np.uint8(Timestamps.UNKNOWN), len(ipv6)))
+    for name, value in UNKNOWN.items():
+        columns.setdefault(name, np.broadcast_to(value, len(ipv6)))  # takes no memory
     sides = [_address_halves(words, ipv6) for words in (local, remote)]
     hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
     codes, addresses = _intern(hi, lo, bool(ipv6.any()))
-    return _without_repeats(Sockets(addresses, local=codes[: len(local)], remote=codes[len(local) :], **columns))
+    return Sockets(addresses, local=codes[: len(local)], remote=codes[len(local) :], **columns)
 
 
 def joined(first: Sockets, second: Sockets) -> Sockets:
     """The rows of one table and then those of another."""
-    mine, theirs = address_names(first.addresses), address_names(second.addresses)
-    order = np.argsort(mine)
-    found = index_of(theirs, mine[order])
-    new = np.flatnonzero(found < 0)
-    number = np.empty(len(theirs), np.int32)
-    number[found >= 0] = order[found[found >= 0]]
-    number[new] = len(mine) + np.arange(len(new))
-    sides = ("hi", "lo")
-    addresses = Addresses(
-        *(np.append(getattr(first.addresses, side), getattr(second.addresses, side)[new]) for side in sides)
-    )
+    addresses, number = merged(first.addresses, second.addresses)
     moved = replace(second, addresses=addresses, local=number[second.local], remote=number[second.remote])
     columns = [f.name for f in fields(Sockets) if f.init and f.name != "addresses"]
     return Sockets(addresses, *(np.append(getattr(first, name), getattr(moved, name)) for name in columns))
+
+
+def merged(first: Addresses, second: Addresses) -> tuple[Addresses, Codes]:
+    """(the addresses of both, those of the first as they are; the index of each of the second's in them)."""
+    mine, theirs = address_names(first), address_names(second)
+    order = np.argsort(mine)
+    number = np.append(order, -1)[index_of(theirs, mine[order])].astype(np.int32)
+    new = np.flatnonzero(number < 0)
+    if not len(new):
+        return first, number
+    number[new] = len(mine) + np.arange(len(new))
+    return Addresses(np.append(first.hi, second.hi[new]), np.append(first.lo, second.lo[new])), number
 
 
 def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -66,20 +74,31 @@ def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple
     return codes, Addresses(hi[rows], lo[rows])
 
 
-def _without_repeats(sockets: Sockets) -> Sockets:
+def without_repeats(sockets: Sockets, new: Rows | None = None) -> Sockets:
     """The table with each connection once. The kernel's walk may see a socket twice that changes meanwhile.
 
-    Listeners and bound sockets are all kept, since several may share a port (SO_REUSEPORT).
+    Listeners and bound sockets are all kept, since several may share a port (SO_REUSEPORT). Of each repeated pair one
+    is `new`, rows that were not in a table before which had each once; None for all.
     """
-    bits = sockets.addresses.bits
-    columns: list[Column] = [(sockets.local, bits), (sockets.remote, bits)]
-    columns += [(sockets.lport, 16), (sockets.rport, 16)]
-    if sockets.device.any():
-        columns.insert(0, (sockets.device, 32))
-    keys = fused(*columns)
+    rows: Rows | slice = slice(None)
+    if new is not None:
+        ports = np.zeros(PORTS, np.bool_)
+        ports[sockets.lport[new]] = True
+        rows = np.flatnonzero(ports[sockets.lport])
+    keys = _ends(sockets, rows)
     if len(distinct(keys)) == len(keys):
         return sockets
-    _, rows = factorize(keys)
+    _, examples = factorize(_ends(sockets, slice(None)))
     keep = ~sockets.is_connection
-    keep[rows] = True
+    keep[examples] = True
     return sockets.take(keep)
+
+
+def _ends(sockets: Sockets, rows: Rows | slice) -> NDArray[np.uint64]:
+    """A key for the ends and the device of each of these sockets."""
+    bits = sockets.addresses.bits
+    columns: list[Column] = [(sockets.local[rows], bits), (sockets.remote[rows], bits)]
+    columns += [(sockets.lport[rows], 16), (sockets.rport[rows], 16)]
+    if sockets.device.any():
+        columns.insert(0, (sockets.device[rows], 32))
+    return fused(*columns)

@@ -1,0 +1,6 @@
+"""The socket table from dump to dump: which socket is which, and what of the last table still holds.
+
+socket_table  columns as a source gives them → Sockets, and two tables → one
+origin        which row of the table before each row was
+renewal       the table before, and the rows that are new → the table of now
+"""
