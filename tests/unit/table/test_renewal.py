@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.decoded_rows import rows
 from tests.support.sock_diag_dump import Block, encode, many, sock
-from twtop.model import Sockets
+from twtop.model import Sockets, TcpState
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.table import renewal
 
