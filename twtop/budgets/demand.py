@@ -12,7 +12,7 @@ import numpy as np
 
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
-from twtop.model import Codes, Floats, freeze
+from twtop.model import Codes, Floats, Rows, freeze
 
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
@@ -58,8 +58,9 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
     """
     known = (age_ms >= 0) & (age_ms < MINUTE_S * 1000)
     code, age = code[known], age_ms[known]
-    oldest_s = np.zeros(size)
-    np.maximum.at(oldest_s, code, age / 1000)
+    oldest_ms = np.zeros(size, np.int32)
+    np.maximum.at(oldest_ms, code, age)
+    oldest_s = oldest_ms / 1000
     count = np.bincount(code, minlength=size).astype(np.float64)
     if failed is not None:
         count += failed.sum(axis=1)
@@ -73,13 +74,38 @@ def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None 
     if len(many):
         number = np.full(size, -1)
         number[many] = np.arange(len(many))
-        rows = number[code] >= 0
+        rows = np.flatnonzero(number[code] >= 0)
         at = number[code[rows]] * BINS + age[rows] * STEPS // 1000
         bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
         per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
     return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), np.maximum(per_s, most), seen_s)
+
+
+def _as_now(total: Floats, squares: Floats, length: Rows) -> tuple[Rows, Floats]:
+    """(how many bins long each load has been as it is now, the highest rate that it has risen to, 0 for none).
+
+    `squares` are evenness.squares of the `total` counts, and `length` the bins in which there was any load.
+    """
+    length, risen = length.copy(), np.zeros(len(total))
+    spread = evenness.spread(total, STRETCHES, length, squares)
+    perhaps = evenness.may_have_changed(total, STRETCHES, length, spread)
+    for number, stretch in enumerate(STRETCHES):
+        rows = np.flatnonzero(perhaps[:, number])
+        if not len(rows):
+            continue
+        rows = rows[evenness.has_changed(total[rows], stretch, length[rows], spread[rows, number])]
+        now, mean = total[rows, stretch] / stretch, evenness.count_in(total[rows], length[rows]) / length[rows]
+        risen[rows] = np.where(now > mean, np.maximum(risen[rows], now * STEPS), risen[rows])
+        far = (stretch >= STALL_S * STEPS) | (now >= 2 * mean) | (now <= mean / 2)
+        rows = rows[far]
+        distance = evenness.distance(total[rows], np.full(len(rows), stretch), stretch / STEPS)
+        rows = rows[LEAST_SIGMAS * distance <= total[rows, stretch] / 3]
+        length[rows] = stretch
+        spread[rows] = evenness.spread(total[rows], STRETCHES, length[rows], squares[rows])
+        perhaps[rows] = evenness.may_have_changed(total[rows], STRETCHES, length[rows], spread[rows])
+    return length, risen
 
 
 def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -90,22 +116,13 @@ def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats
     total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
     length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
     began = length < BINS - STEPS
-    whole, squares, risen = length.copy(), evenness.squares(total), np.zeros(len(bins))
-    for stretch in STRETCHES:
-        spread = evenness.spread(total, squares, stretch, length)
-        chosen = np.flatnonzero(evenness.may_have_changed(total, stretch, length, spread))
-        chosen = chosen[evenness.has_changed(total[chosen], stretch, length[chosen], spread[chosen])]
-        now, mean = total[chosen, stretch] / stretch, evenness.count_in(total[chosen], length[chosen]) / length[chosen]
-        risen[chosen] = np.where(now > mean, np.maximum(risen[chosen], now * STEPS), risen[chosen])
-        far = (stretch >= STALL_S * STEPS) | (now >= 2 * mean) | (now <= mean / 2)
-        chosen = chosen[far]
-        distance = evenness.distance(total[chosen], np.full(len(chosen), stretch), stretch / STEPS)
-        length[chosen[LEAST_SIGMAS * distance <= total[chosen, stretch] / 3]] = stretch
+    whole, squares = length, evenness.squares(total)
+    length, risen = _as_now(total, squares, whole)
     since_start = began & (length == whole)
     seconds = np.where(since_start, np.maximum(oldest_s, 1 / STEPS), length / STEPS)
     count = evenness.count_in(total, length) - 0.5 * since_start  # the first one began the time: half of it counts
     distance = evenness.distance(total, length, seconds)
-    chance = np.maximum(distance, np.sqrt(evenness.spread(total, squares, 0, length) * count))
+    chance = np.maximum(distance, np.sqrt(evenness.spread(total, (0,), length, squares)[:, 0] * count))
     most = np.maximum((count + distance) / seconds, risen)  # it may have changed, though not evenly
     chance = np.where(seconds < 1, count, chance)
     calm = since_start & (LEAST_SIGMAS * chance > count / 2)

@@ -35,27 +35,28 @@ def squares(total: Floats) -> Floats:
     return added
 
 
-def spread(total: Floats, squares: Floats, stretch: int, length: Rows) -> Floats:
-    """The variance of a count, as a part of its mean, before the last `stretch`: 1 for a load at random, 0 for an even
-    one.
+def spread(total: Floats, stretches: tuple[int, ...], length: Rows, squares: Floats) -> Floats:
+    """The variance of a count, as a part of its mean, before the last stretch: (budgets, stretches). It is 1 for a load
+    at random, 0 for an even one.
 
     Half the mean square of the differences between successive seconds (Allan's variance) takes no trend for chance.
     Up to half of one comes from counting whole connections.
     """
-    start, row = -(-stretch // STEPS), np.arange(len(total))
-    end = np.maximum(length // STEPS, start + 1)
+    start, row = -(-np.array(stretches) // STEPS), np.arange(len(total))[:, None]
+    end = np.maximum(length[:, None] // STEPS, start + 1)
     mean = (total[row, end * STEPS] - total[:, start * STEPS]) / (end - start)
     square = (squares[row, end - 1] - squares[:, start]) / np.maximum(end - start - 1, 1)
     part: Floats = np.maximum(square / 2 - 0.5, 0.0) / np.maximum(mean, 1.0)
     return part
 
 
-def may_have_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:
-    """The same as has_changed, but beside the mean of all such stretches: a look that costs little."""
+def may_have_changed(total: Floats, stretches: tuple[int, ...], length: Rows, spread: Floats) -> Mask:
+    """The same as has_changed, but beside the mean of all such stretches: (budgets, stretches). It costs little."""
+    stretch, longest = np.array(stretches), length[:, None]
     now = total[:, stretch]
-    mean = (count_in(total, length) - now) / np.maximum(length - stretch, 1) * stretch
+    mean = (count_in(total, length)[:, None] - now) / np.maximum(longest - stretch, 1) * stretch
     off: Mask = np.abs(now - mean) > _margin(np.minimum(now, mean), spread)
-    return off & (2 * stretch <= length)
+    return off & (2 * stretch <= longest)
 
 
 def has_changed(total: Floats, stretch: int, length: Rows, spread: Floats) -> Mask:

@@ -132,7 +132,7 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     reusable, in_doubt = reuse.rows(sockets, code)
 
     def tally(rows: Mask) -> Floats:
-        return np.bincount(code[rows], minlength=count).astype(np.float64)
+        return np.bincount(code[rows], minlength=count).astype(np.float64) if rows.any() else np.zeros(count)
 
     used, ended, in_time_wait = tally(member), tally(ending), tally(waiting)
     total = np.nan if ports is None else float(ports.capacity)
@@ -161,8 +161,8 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
     time_to = time_to_full(use, wheel, limit.lately, limit.was_soon)
-    next_free_s, freed_per_s = freed(code[busy], free_in_s[busy], runs_out_s[busy], count)
-    told = is_full & timed
+    told, of_full = is_full & timed, busy[is_full[code[busy]]]
+    next_free_s, freed_per_s = freed(code[of_full], free_in_s[of_full], runs_out_s[of_full], count)
     return PortBudgets(
         used=used,
         ending=ended,

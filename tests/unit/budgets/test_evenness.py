@@ -25,7 +25,7 @@ def of_bins(*counts: float) -> Floats:
 
 def spread(*counts: float, stretch: int = 0, length: int = BINS) -> float:
     total = of_seconds(*counts)
-    return float(evenness.spread(total, evenness.squares(total), stretch, np.array([length]))[0])
+    return float(evenness.spread(total, (stretch,), np.array([length]), evenness.squares(total))[0, 0])
 
 
 def test_an_even_load_has_no_spread() -> None:
@@ -57,7 +57,7 @@ def test_the_spread_is_of_the_whole_seconds_that_count() -> None:
 
 
 def may_have_changed(total: Floats, stretch: int, length: int = BINS, spread: float = 0.0) -> bool:
-    return bool(evenness.may_have_changed(total, stretch, np.array([length]), np.array([spread]))[0])
+    return bool(evenness.may_have_changed(total, (stretch,), np.array([length]), np.array([[spread]]))[0, 0])
 
 
 def has_changed(total: Floats, stretch: int, length: int = BINS, spread: float = 0.0) -> bool:
