@@ -54,7 +54,12 @@ def before_the_screen() -> None:
 
 
 def after_the_first_frame() -> None:
-    """Leave what is loaded by now out of the search for garbage, and search less often."""
+    """Leave what is loaded by now out of the search for garbage, and search less often. Later calls change nothing.
+
+    What is left out once is never found: a second time, that would be the screen of the moment.
+    """
+    if gc.get_freeze_count():
+        return
     gc.collect()
     gc.freeze()  # the longest search holds the screen for 21 ms, not 33
     gc.collect()  # finds nothing, so that the next one does not wait for a quarter more objects than are frozen

@@ -45,6 +45,30 @@ def test_garbage_is_searched_for_once_loading_is_over() -> None:
     assert run.stdout.split() == ["False", "True"]
 
 
+A_SCREEN_THAT_GOES = """
+import gc, weakref
+from twtop.runtime import interpreter
+
+class Line:
+    def __init__(self):
+        self.itself = self  # only the search for garbage finds it
+
+interpreter.after_the_first_frame()
+line = Line()
+gone = weakref.ref(line)
+interpreter.after_the_first_frame()
+del line
+gc.collect()
+print(gone())
+"""
+
+
+def test_what_is_on_the_screen_is_found_after_every_first_frame() -> None:
+    """Each network namespace that is watched has a first frame."""
+    run = subprocess.run([sys.executable, "-c", A_SCREEN_THAT_GOES], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["None"]
+
+
 SCREEN = 5000
 LINES_OF_A_SCREEN = f"""
 import gc
