@@ -79,6 +79,18 @@ async def test_enter_goes_there_and_back() -> None:
     assert visited == [BLUE, HOME]
 
 
+async def test_who_chooses_the_one_on_the_screen_stays_with_its_history() -> None:
+    visited: list[Netns] = []
+    async with monitor(lab(), later(lab(), 1), catalog=catalog(HOME, BLUE, visited=visited)) as stage:
+        await opened(stage, "blue")
+        frame = stage.frame
+        await stage.press("enter")
+        await stage.until(lambda: not stage.shows("Network namespaces"), "the panel closed")
+        assert stage.frame.tick >= frame.tick
+        assert stage.shows("● live", "10.0.0.5")
+    assert visited == []
+
+
 async def test_the_keys_of_a_table_move_there_too() -> None:
     async with monitor(lab(), catalog=catalog(HOME, BLUE, UNCOUNTED)) as stage:
         await opened(stage, "blue")

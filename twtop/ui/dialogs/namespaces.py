@@ -61,7 +61,9 @@ class Choices(OptionList):
 
 
 class NamespacesScreen(Dialog[Netns]):
-    """Its result is the chosen namespace, None if Esc closed it. `watched` is the inode of the one on the screen."""
+    """Its result is the chosen namespace, None if that is the one on the screen, whose inode is `watched`, or if Esc
+    closed it.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,N,upper_n", "dismiss", "close")]
 
@@ -106,7 +108,8 @@ class NamespacesScreen(Dialog[Netns]):
         note.display = bool(line)
 
     def _choose(self, index: int) -> None:
-        self.dismiss(self._found[index])
+        chosen = self._found[index]
+        self.dismiss(None if chosen.inode == self._watched else chosen)
 
 
 def _line(namespace: Netns, watched: bool) -> Content:
