@@ -235,7 +235,8 @@ class Snapshot:
     - `sockets` are as they were at `dumped`, a time on the clock of `mono`. That is earlier than `mono` where this
       sample has counters alone and the sockets are those of the snapshot before.
     - `part` says that the kernel left out sockets which a filter drops.
-    - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it.
+    - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it. `jiffies_s` are the kernel's jiffies at
+      `dumped`, in seconds and rounded down to 1/100 s, None for unknown.
     - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
     - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
       None.
@@ -270,6 +271,7 @@ class Snapshot:
     listener_drops: Mapping[int, int] | None = None
     failed_connects: FailedConnects | None = None
     device_names: Mapping[int, str] = field(default_factory=dict)
+    jiffies_s: float | None = None
 
     @property
     def tells_owners(self) -> bool:
