@@ -239,7 +239,8 @@ class Snapshot:
     - `part` says that the kernel left out sockets which a filter drops.
     - `bound_at` is when those among them were read that are bound and not connected, on the same clock; None where the
       source does not tell of such.
-    - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it.
+    - `timer_unit_ms` is the unit of the timers: each is a whole multiple of it. `jiffies_s` are the kernel's jiffies at
+      `dumped`, in seconds and rounded down to 1/100 s, None for unknown.
     - `counters` only grow, `gauges` go up and down. A name that is absent is unknown.
     - `holders` maps each pid in `sockets.pid` to its process when the source tells who holds sockets; otherwise it is
       None.
@@ -275,6 +276,7 @@ class Snapshot:
     failed_connects: FailedConnects | None = None
     device_names: Mapping[int, str] = field(default_factory=dict)
     bound_at: float | None = None
+    jiffies_s: float | None = None
 
     @property
     def tells_owners(self) -> bool:

@@ -262,7 +262,9 @@ def take_reading(
         destinations=destinations,
         names=names,
         ends=ends,
-        wheel=wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms),
+        wheel=wheel(
+            sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms, snapshot.jiffies_s
+        ),
         recent=recent,
         inherited=inherited,
         timestamps=timestamps,

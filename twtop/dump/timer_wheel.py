@@ -26,11 +26,15 @@ INITIAL_JIFFIES_S = -300
 """Jiffies begin five minutes before they wrap at 32 bits (INITIAL_JIFFIES of include/linux/jiffies.h). Every level of
 the wheel moves at the wrap."""
 
-BOOT_S = 0.2
-"""The kernel begins to count jiffies this long after CLOCK_MONOTONIC began: 0 to 0.25 s on common machines."""
+BOOT_S, LATEST_BOOT_S = 0.2, 5.0
+"""The kernel begins to count jiffies this long after CLOCK_MONOTONIC began, and so long at the most: 0 to 0.25 s on
+common machines."""
 
 UNSURE_S = 0.25
-"""Within this time of a move of the wheel, the clock alone does not tell whether the move has happened."""
+"""Within this time of a move of the wheel, that clock does not tell whether the move has happened."""
+
+JIFFIES_UNIT_S = 0.01
+"""USER_HZ is 100 everywhere: jiffies are told in hundredths of a second, rounded down (jiffies_64_to_clock_t)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +60,43 @@ class Wheel:
         return TIMEWAIT_S + self.step_s
 
 
-def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1) -> Wheel:
-    """The wheel of the kernel whose TIME_WAIT had these timers (ms) when CLOCK_MONOTONIC was at `mono` seconds.
+def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1, jiffies_s: float | None = None) -> Wheel:
+    """The wheel of the kernel whose TIME_WAIT had these timers (ms) when CLOCK_MONOTONIC was at `mono` seconds, and its
+    jiffies at `jiffies_s` (times(2)).
 
-    Timers in units of more than 1 ms hide the length of a jiffy. Then the usual 250 Hz are assumed.
+    Where these are unknown, the timers show the length of a jiffy. Those in units of more than 1 ms hide it; then the
+    usual 250 Hz are assumed.
 
     >>> wheel(np.empty(0, np.int32), mono=300 + BOOT_S + 5 * 2.048 + 2)
     Wheel(step_s=2.048, next_s=0.048)
     """
+    hz = None if jiffies_s is None else tick_rate(jiffies_s, mono)
+    if jiffies_s is not None and hz is not None:
+        step_s = _step_s(hz)
+        return Wheel(step_s, round(step_s - math.fmod(jiffies_s + JIFFIES_UNIT_S / 2, step_s), 3))
     step_s = wheel_step_s(timer_ms if unit_ms == 1 else timer_ms[:0])
     since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
     next_s = round(step_s - since, 3)
     if min(since, next_s) < UNSURE_S:
         next_s = _corrected_next_s(timer_ms, step_s, next_s)
     return Wheel(step_s, next_s)
+
+
+def tick_rate(jiffies_s: float, mono: float) -> int | None:
+    """HZ of the kernel whose jiffies were at `jiffies_s` when CLOCK_MONOTONIC was at `mono` seconds, None if no rate
+    explains both: in a time namespace the two clocks may have begun at any time.
+
+    Jiffies wrap at 32 bits, and the tick rate says after how many seconds.
+
+    >>> tick_rate(2**32 / 250 + INITIAL_JIFFIES_S + 1000, mono=1000.2), tick_rate(123.0, mono=1000.2)
+    (250, None)
+    """
+    wraps_after_s = jiffies_s - INITIAL_JIFFIES_S - mono + BOOT_S
+    hz = round(2**32 / wraps_after_s) if wraps_after_s > 0 else 0
+    if not 24 <= hz <= 1200:
+        return None
+    began = mono - (jiffies_s - 2**32 / hz - INITIAL_JIFFIES_S)
+    return hz if -JIFFIES_UNIT_S <= began <= LATEST_BOOT_S else None
 
 
 def _corrected_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> float:
@@ -104,11 +131,14 @@ def wheel_step_s(timer_ms: NDArray[np.int32]) -> float:
     >>> wheel_step_s(np.array([59990, 20, 10, 330] * 10, np.int32))
     5.12
     """
-    hz = _tick_rate(timer_ms[timer_ms > 0][:1000])
+    return _step_s(_shown_tick_rate(timer_ms[timer_ms > 0][:1000]))
+
+
+def _step_s(hz: int) -> float:
     return (512 if hz * 60 < 63 << 9 else 4096) / hz
 
 
-def _tick_rate(running: NDArray[np.int32]) -> int:
+def _shown_tick_rate(running: NDArray[np.int32]) -> int:
     """HZ, from timers in ms. At 300 Hz a jiffy is 3⅓ ms, and jiffies_to_msecs drops the fraction: 0, 3, 6, 10, …"""
     jiffy_ms = int(np.gcd.reduce(running)) if len(running) >= FEW else 4
     if jiffy_ms % 4 == 0:

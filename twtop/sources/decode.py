@@ -30,6 +30,7 @@ def decode(sample: Sample, before: Snapshot | None = None) -> Snapshot:
         counters=decode_counters(sample.files),
         gauges=decode_gauges(sample.files),
         timer_unit_ms=kind.timer_unit_ms,
+        jiffies_s=stale.jiffies_s if stale else sample.jiffies_s,
         load=sample.load,
         netns_name=sample.netns_name,
         notice=sample.notice,

@@ -140,7 +140,8 @@ class Sample:
     """One raw reading of one network namespace.
 
     - `time` is Unix seconds. `mono` and `cpu` are seconds of the monotonic clock and of CPU time that this process has
-      used. `collect_s` is how many seconds the reading took.
+      used. `collect_s` is how many seconds the reading took. `jiffies_s` are the kernel's jiffies at `mono`, in seconds
+      and rounded down to 1/100 s (times(2)), None where the kernel is not Linux.
     - `dump` is what the source of the name `source` says of sockets, in its own form: a sock_diag answer without its
       closing message, the text of the procfs tables, or psutil's rows. It is None where sockets were not read.
       `request` is what it answers.
@@ -169,6 +170,7 @@ class Sample:
     is_this_machine: bool = True
     failures: FailureTable | None = None
     listeners: bytes | None = field(repr=False, default=None)
+    jiffies_s: float | None = None
 
 
 class DumpBuffer:
@@ -223,7 +225,7 @@ def read_procfs(proc: str = "/proc", request: Request = ALL_SOCKETS) -> Sample:
 
 def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, request: Request) -> Sample:
     """A Sample with the dump that `read_sockets` returns; it is not called where `request` wants no sockets."""
-    now, start = time.time(), time.monotonic()
+    now, start, ticks = time.time(), time.monotonic(), os.times().elapsed
     dump = read_sockets() if request.states else None
     files = dict(read_files(proc))
     return Sample(
@@ -238,6 +240,7 @@ def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, reques
         dump=dump,
         files=files,
         request=request,
+        jiffies_s=ticks if sys.platform == "linux" else None,
     )
 
 

@@ -2,11 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from twtop.budgets.exhaustion import SOON_S, STILL_TRUSTED, TRUSTED_TIMES, PortUse, max_per_s, time_to_full
+from twtop.budgets.exhaustion import (
+    SOON_S,
+    STILL_TRUSTED,
+    TRUSTED_TIMES,
+    PortUse,
+    TimeToFull,
+    max_per_s,
+    time_to_full,
+)
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import Wheel
 
@@ -16,7 +25,7 @@ WHEEL = Wheel(step_s=2.0, next_s=1.0)
 NEVER, FOREVER = math.inf, 1e9
 
 
-def full_in(
+def time_to(
     free_in: Sequence[float] = (),
     *,
     capacity: float,
@@ -32,8 +41,8 @@ def full_in(
     buckets: float = math.inf,
     was_full: bool | None = None,
     was_soon: bool | None = None,
-) -> float:
-    """Seconds until a budget is full of which TIME_WAIT hold a port for `free_in` s. Rates are sure unless given."""
+) -> TimeToFull:
+    """When a budget is full of which TIME_WAIT hold a port for `free_in` s. Rates are sure unless given."""
     rates = Rates(
         closing=np.array([closing]),
         growth=np.array([growth]),
@@ -53,8 +62,17 @@ def full_in(
         most_waiting=np.array([buckets]),
     )
     masks = (None if mask is None else np.array([mask]) for mask in (was_full, was_soon))
-    (found,) = time_to_full(use, WHEEL, *masks).full
-    return float(found)
+    return time_to_full(use, WHEEL, *masks)
+
+
+def full_in(*args: Any, **columns: Any) -> float:
+    """Seconds until that budget is full."""
+    return float(time_to(*args, **columns).full[0])
+
+
+def tight_in(*args: Any, **columns: Any) -> float:
+    """Seconds until that budget has no ports to spare."""
+    return float(time_to(*args, **columns).tight[0])
 
 
 def test_open_connections_bear_nothing_and_more_of_them_than_ports_neither() -> None:
@@ -108,6 +126,21 @@ def test_a_budget_is_full_now_once_all_ports_are_taken(live: int, expected: floa
 
 def test_an_unknown_capacity_is_never_known_to_be_full() -> None:
     assert math.isnan(full_in([5.0] * 50, capacity=math.nan, closing=10, trend=1))
+    assert math.isnan(tight_in([5.0] * 50, capacity=math.nan, closing=10, trend=1))
+
+
+def test_a_budget_without_a_hundredth_of_its_ports_has_none_to_spare() -> None:
+    assert tight_in(capacity=100, closing=10) == pytest.approx(9.9)
+    assert tight_in([5.0] * 99, capacity=100) == 0
+    assert tight_in([5.0] * 98, capacity=100) == NEVER
+
+
+@pytest.mark.parametrize(("closing", "tight"), [(1.58, False), (1.6, True)])
+def test_a_load_that_never_fills_a_budget_may_leave_no_ports_to_spare(closing: float, tight: bool) -> None:
+    """100 ports bear 1.613 connections per second."""
+    assert full_in(capacity=100, closing=closing) == NEVER
+    found = tight_in(capacity=100, closing=closing)
+    assert 61 < found < 63 if tight else found == NEVER
 
 
 @pytest.mark.parametrize(("closing", "fills"), [(1.61, False), (1.64, True)])
@@ -210,5 +243,5 @@ def test_never_is_said_only_if_it_is_sure(most: float, was_full: bool | None, ex
 
 def test_a_budget_that_was_full_is_full_as_soon_as_is_expected() -> None:
     sure = {"capacity": 99.0, "growth": 10.0, "was_full": True}
-    assert full_in(**sure) == 10  # type: ignore[arg-type]
-    assert full_in(**sure, least_growth=5, seen_s=1) == 10  # type: ignore[arg-type]
+    assert full_in(**sure) == 10
+    assert full_in(**sure, least_growth=5, seen_s=1) == 10

@@ -1,11 +1,8 @@
 """What the timers of one dump show, and how the kernel's timer wheel turns them into releases."""
 
-import os
-import time
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.not_none import known
@@ -13,16 +10,20 @@ from twtop.dump.timer_wheel import (
     BOOT_S,
     FEW,
     INITIAL_JIFFIES_S,
+    LATEST_BOOT_S,
     UNSURE_S,
     Wheel,
     carried,
     entries,
     rate,
     releases,
+    tick_rate,
     wheel,
     wheel_step_s,
 )
 from twtop.model import TIMEWAIT_MS
+from twtop.sources.decode import decode
+from twtop.sources.probe import COUNTERS_ONLY, read_sample
 
 RATES = {100: 5.12, 250: 2.048, 300: 512 / 300, 1000: 4.096}
 
@@ -77,6 +78,32 @@ def test_the_wheel_moves_as_calc_index_says(hz: int) -> None:
     assert seen.release_s((left * 1000 / hz).astype(np.int32)) == pytest.approx((expires - now) / hz, abs=0.01)
 
 
+@pytest.mark.parametrize("hz", RATES)
+@given(st.integers(1, 10**9), st.floats(0, LATEST_BOOT_S - 0.02), st.booleans())
+def test_jiffies_tell_the_next_move_to_a_hundredth_of_a_second(hz: int, passed: int, boot_s: float, few: bool) -> None:
+    """Whenever the kernel began to count them, and whatever the timers show."""
+    step, now = 512 if hz < 537 else 4096, 2**32 - 300 * hz + passed
+    jiffies_s = now * 100 // hz / 100
+    left = (now // step + 1) * step - now
+    assume(0.01 < left / hz < step / hz - 0.01)
+    timers = np.empty(0, np.int32) if few else shown(250, 100)
+    seen = wheel(timers, passed / hz + boot_s, jiffies_s=jiffies_s)
+    assert seen.step_s == step / hz
+    assert seen.next_s == pytest.approx(left / hz, abs=0.01)
+
+
+def test_jiffies_that_no_tick_rate_explains_tell_nothing() -> None:
+    """In a time namespace CLOCK_MONOTONIC began at another time."""
+    began = 2**32 / 250 + INITIAL_JIFFIES_S
+    assert tick_rate(began + 1000, 1000) == 250
+    assert tick_rate(began + 1000, 1000 + LATEST_BOOT_S - 0.001) == 250
+    assert tick_rate(began + 1000, 1000 + LATEST_BOOT_S + 0.001) is None
+    assert tick_rate(began + 1000, 999.98) is None
+    assert [tick_rate(jiffies_s, 1000) for jiffies_s in (0.0, 123.0, 2**32 / 20, 2**32 / 1300)] == [None] * 4
+    left = shown(100, 100)
+    assert wheel(left, 1000, jiffies_s=123.0) == wheel(left, 1000)
+
+
 def before_a_move(seconds: float, hz: int = 250) -> float:
     """CLOCK_MONOTONIC so long before a move of the wheel."""
     return BOOT_S - INITIAL_JIFFIES_S + RATES[hz] * 9 - seconds
@@ -114,11 +141,11 @@ def test_the_clock_is_believed_off_the_moves() -> None:
     assert wheel(left, before_a_move(UNSURE_S - 0.001)).next_s == RATES[250]
 
 
-def test_this_machine_began_to_count_jiffies_when_twtop_assumes() -> None:
-    """times() gives the kernel's jiffies in seconds. Only with the true tick rate do they begin at a plausible time."""
-    since_start = [os.times().elapsed - 2**32 / hz - INITIAL_JIFFIES_S for hz in RATES]
-    now = time.monotonic()
-    assert any(now - started == pytest.approx(BOOT_S, abs=0.5) for started in since_start)
+def test_this_machine_tells_its_jiffies() -> None:
+    snapshot = decode(read_sample(request=COUNTERS_ONLY))
+    hz = tick_rate(known(snapshot.jiffies_s), snapshot.mono)
+    assert hz in RATES
+    assert abs(known(snapshot.jiffies_s) - 2**32 / hz - INITIAL_JIFFIES_S - snapshot.mono) < 1
 
 
 @given(timers, steps, st.floats(0.001, 1))
