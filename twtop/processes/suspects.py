@@ -29,6 +29,9 @@ MOST_LIKELY = 64
 MET, FADING = 8.0, 0.9
 """How much more an encounter counts than a changed number of descriptors, and what a look leaves of either."""
 
+COUNTING = 0.1
+"""The share of one CPU that may go into counting descriptors, while the kernel answers."""
+
 READING = 20
 """To open a process's directory takes as long as to read so many descriptors."""
 
@@ -63,12 +66,13 @@ class Suspects:
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
         self._proc, self._clock, self._cpu = proc, clock, cpu
+        self._begun = clock()
         self._sizes: dict[int, int] = {}  # pid → number of descriptors
         self._likely: dict[int, Suspect] = {}  # by pid
+        self._count_at = self._begun
         self._turn = 0  # the last of the others that was read
         self._seen: dict[int, int] = {}  # inode → pid
         self._before: dict[int, int] = {}  # the same of the time before
-        self._begun = clock()
 
     @contextmanager
     def watched(self) -> Iterator[Callable[[], float]]:
@@ -81,6 +85,7 @@ class Suspects:
         def watch() -> None:
             start = self._cpu()
             while not over.wait(PAUSE_S):
+                self._notice_changes()
                 self._read_likely()
                 if self._cpu() - start > WATCH_S:
                     over.wait()
@@ -100,8 +105,11 @@ class Suspects:
         """Read the sockets of the likeliest processes, then of the others in turn, each for about LOOK_S."""
         if self._clock() - self._begun > REMEMBERED_S:
             self._seen, self._before, self._begun = {}, self._seen, self._clock()
-        pids = self._notice_changes()
+        for suspect in self._likely.values():
+            suspect.weight *= FADING
+        self._notice_changes()
         self._read_likely()
+        pids = tuple(self._sizes)
         end, turn = self._cpu() + LOOK_S, bisect_right(pids, self._turn)
         for self._turn in (*pids[turn:], *pids[:turn]):
             self._read(self._turn)
@@ -118,21 +126,26 @@ class Suspects:
                 found.append((inode, Process(pid, process_name(pid, self._proc) or name)))
         return holders(found)
 
-    def _notice_changes(self) -> list[int]:
-        """Suspect the processes that are new, or have another number of descriptors than at the last look; all pids."""
-        pids, before = all_pids(self._proc), self._sizes
-        self._sizes = {pid: descriptor_count(pid, self._proc) for pid in pids}
-        for suspect in self._likely.values():
-            suspect.weight *= FADING
+    def _notice_changes(self) -> None:
+        """Suspect the processes that are new, or have another number of descriptors than when they were counted last.
+
+        Does nothing while that would take more than COUNTING of one CPU.
+        """
+        now, begun = self._clock(), self._cpu()
+        if now < self._count_at:
+            return
+        before = self._sizes
+        self._sizes = {pid: descriptor_count(pid, self._proc) for pid in all_pids(self._proc)}
         for pid, size in self._sizes.items():
             if before and size != before.get(pid):
                 self._suspect(pid, 1.0)
         self._likely = dict(sorted(self._likely.items(), key=self._worth, reverse=True)[:MOST_LIKELY])
-        return pids
+        self._count_at = now + (self._cpu() - begun) / COUNTING
 
     def _worth(self, suspect: tuple[int, Suspect]) -> float:
         """How likely a process is to be met, for the time that it takes to read it."""
-        return suspect[1].weight / (READING + self._sizes.get(suspect[0], 0))
+        pid, weight = suspect[0], suspect[1].weight
+        return weight / (READING + self._sizes[pid]) if pid in self._sizes else 0.0
 
     def _suspect(self, pid: int, weight: float) -> Suspect:
         suspect = self._likely.get(pid) or Suspect(process_name(pid, self._proc))
@@ -144,7 +157,7 @@ class Suspects:
         end = self._cpu() + LOOK_S
         worth = [self._worth(each) for each in self._likely.items()]
         for pid, each in zip(tuple(self._likely), worth, strict=True):
-            if self._cpu() >= end or each < FAVOUR * worth[0]:
+            if self._cpu() >= end or each <= FAVOUR * worth[0]:
                 return
             self._read(pid)
 
