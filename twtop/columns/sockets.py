@@ -14,7 +14,7 @@ from twtop.sanitize import printable
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
 TIMERS = {**TIMER_LABELS, Timer.TIMEWAIT: "timewait"}
 STATES = {int(state): state.name for state in TcpState}
-INFERRED = " (inferred)"
+INFERRED, MET = " (inferred)", " (seen here)"
 BAR = 10
 
 
@@ -75,17 +75,18 @@ def _process(row: SocketRow, width: int) -> Line:
     name: Line = ((printable(process.name), Tone.PLAIN),)
     behind = f" {process.pid}"
     if row.inferred:
-        behind = INFERRED if width_of(name) + len(INFERRED) <= width else "?"
+        behind = MET if row.met else INFERRED
+        behind = behind if width_of(name) + len(behind) <= width else "?"
     return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
 
 
 def _process_in_words(many: ManySockets) -> Iterator[str]:
-    def words(process: Process | None, inferred: bool) -> str:
+    def words(process: Process | None, inferred: bool, met: bool) -> str:
         if process is None:
             return fmt.UNKNOWN
-        return printable(process.name) + (INFERRED if inferred else f" {process.pid}")
+        return printable(process.name) + (MET if met else INFERRED if inferred else f" {process.pid}")
 
-    return map(words, many.processes, many.inferred)
+    return map(words, many.processes, many.inferred, many.met)
 
 
 def _pids(many: ManySockets) -> Iterator[int | None]:
@@ -167,7 +168,7 @@ SOCKETS = Registry[SocketRow, ManySockets](
     ),
     Entry(
         SocketColumn("process", "PROCESS", 11, _process,
-            "Who holds the socket, or held it; without a pid or with ? it is inferred from other sockets", most=26,
+            "Who holds or held the socket; “seen here”: held others to the same destination; with ? inferred", most=26,
             right=False, priority=4, sort=SocketSort.PROCESS),
         SocketText(11, _process_in_words),
         SocketField("process", nullable(TEXT),
@@ -181,7 +182,8 @@ SOCKETS = Registry[SocketRow, ManySockets](
         records=In.SOCKET | In.CSV,
     ),
     Entry(
-        field=SocketField("inferred", FLAG, "Whether the process is concluded from other sockets, and was not seen.",
+        field=SocketField("inferred", FLAG,
+            "Whether the process is concluded from other sockets, and was not seen to hold this one.",
             lambda many: many.inferred),
         records=In.SOCKET | In.CSV,
     ),

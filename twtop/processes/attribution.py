@@ -105,8 +105,8 @@ class OwnerTracker:
         kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
         kept = kept[np.argsort(key[kept])]
         self._memory = _memory(key[kept], inode[kept], process[kept], processes)
-        owner = _inferred(sockets, destination, process, processes, met)
-        return Owners(owner, owner != process, processes, self._hidden(sockets, process, holders))
+        owner, by_destination = _inferred(sockets, destination, process, processes, met)
+        return Owners(owner, owner != process, by_destination, processes, self._hidden(sockets, process, holders))
 
     def _hidden(self, sockets: Sockets, process: Codes, holders: Holders) -> int:
         """How many sockets of other users no readable process holds."""
@@ -154,8 +154,13 @@ def _keys(sockets: Sockets, salt: int) -> tuple[Keys, Keys]:
     return destination, destination + lport
 
 
-def _inferred(sockets: Sockets, destination: Keys, process: Codes, processes: Processes, met: Met) -> Codes:
-    """The process of each socket, with an inferred one for connections without a descriptor where there is evidence."""
+def _inferred(
+    sockets: Sockets, destination: Keys, process: Codes, processes: Processes, met: Met
+) -> tuple[Codes, Mask]:
+    """(the process of each socket, whether it is inferred from others to its destination).
+
+    One is inferred for connections without a descriptor, where there is evidence.
+    """
     number = {"": -1}  # a name that could not be read
     names = np.array([*(number.setdefault(each.name, len(number)) for each in processes), -1], np.int32)
     rows = np.flatnonzero((process < 0) & ~sockets.is_held & sockets.is_connection)
@@ -163,7 +168,9 @@ def _inferred(sockets: Sockets, destination: Keys, process: Codes, processes: Pr
     owner[rows], accepted = _of_listeners(sockets, rows, process, names)
     clients = rows[~accepted]
     owner[clients] = _of_destinations(sockets, clients, destination, process, names, met)
-    return owner
+    by_destination = np.zeros(len(sockets), np.bool_)
+    by_destination[clients] = owner[clients] >= 0
+    return owner, by_destination
 
 
 def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) -> tuple[Codes, Mask]:

@@ -147,7 +147,7 @@ def test_who_is_new_or_has_another_number_of_descriptors_is_read_before_the_rest
     proc: Path, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = dict.fromkeys(range(1, 10), 1) | {0: 4}
-    monkeypatch.setattr(Search, "_size", lambda _, pid: sizes[pid])
+    monkeypatch.setattr("twtop.processes.fd_search.descriptor_count", lambda pid, _: sizes[pid])
     search = Search(str(proc), Clock())
     want(search, (90,))
     search.finish()
