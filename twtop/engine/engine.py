@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from twtop.engine.glimpses import Wanted, wanted
+from twtop.engine.glimpses import Glimpses, Wanted, wanted
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
 from twtop.engine.sampler import MAX_CPU, Sampled
@@ -80,6 +80,7 @@ class Engine:
         interval: float,
         max_cpu: float = MAX_CPU,
         search: Callable[[], Search] = Search,
+        glimpses: Callable[[], Glimpses] = Glimpses,
     ) -> None:
         self._state = EngineState(view, interval)
         self._make_search = search
@@ -91,7 +92,7 @@ class Engine:
         self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
         self._undelivered: dict[Callback, object] = {}
-        pipeline = Pipeline(open_source, max_cpu)  # what it remembers ends with the threads
+        pipeline = Pipeline(open_source, max_cpu, glimpses())  # what it remembers ends with the threads
         self._threads = [
             threading.Thread(target=self._guarded, args=(run, *parts), name=name, daemon=True)
             for name, run, *parts in (
@@ -221,8 +222,9 @@ class Engine:
             done = inputs
             frame = pipeline.build(*inputs)
             self._deliver("on_frame", frame)
+            doubtful = wanted(frame, inputs.sightings) if inputs.view.needs_owners else ()
             with self._changed:
-                if not self._state.stopped and (doubtful := wanted(frame, inputs.sightings)) != self._wanted:
+                if not self._state.stopped and doubtful != self._wanted:
                     self._wanted = doubtful
                     self._changed.notify_all()
 

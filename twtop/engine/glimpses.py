@@ -57,10 +57,10 @@ Wanted = tuple[Destination, ...]
 def wanted(frame: Frame, sightings: Sightings) -> Wanted:
     """The pressed destinations of a frame to which somebody connects who is unknown, or was not met lately.
 
-    None where the view does not show owners, or where nobody can search for them.
+    None where the sockets are not of this machine, or where the source itself tells who holds them.
     """
     view, analysis, snapshot = frame.view, frame.analysis, frame.snapshot
-    if not (view.needs_owners and snapshot.is_searchable):
+    if not snapshot.is_searchable:
         return ()
     destinations, budgets, sockets = analysis.destinations, analysis.budgets, snapshot.sockets
     used = np.divide(budgets.used, budgets.capacity, out=np.zeros(len(destinations)), where=budgets.capacity > 0)

@@ -20,11 +20,11 @@ class Pipeline:
     Between two readings, the thread that reads may take glimpses.
     """
 
-    def __init__(self, open_source: OpenSource, max_cpu: float = MAX_CPU) -> None:
+    def __init__(self, open_source: OpenSource, max_cpu: float = MAX_CPU, glimpses: Glimpses | None = None) -> None:
         self._open_source = open_source
         self._max_cpu = max_cpu
         self._sampler: Sampler | None = None
-        self._glimpses = Glimpses()
+        self._glimpses = glimpses or Glimpses()
         self._history, self._tracker = History(), OwnerTracker()
         self._by_source: tuple[Snapshot, Holders] | None = None
         self._unknown: tuple[Sockets, Owners] | None = None

@@ -1,11 +1,12 @@
 """Who holds sockets that are gone before a search can find them: the processes whose descriptors come and go.
 
 A connection of 5 ms has ended long before a walk over /proc comes to its process. But a process that opens 150 of them
-per second has one open most of the time, and its number of descriptors changes all the time. So the few processes whose
-number has changed are read again and again, while the kernel is asked for its live sockets. What stands in both answers
-was seen: this process held that socket.
+per second has one open most of the time, and its descriptors change all the time. So the few processes for which that
+is so are read again and again, while the kernel is asked for its live sockets. What stands in both answers was seen:
+this process held that socket.
 """
 
+import os
 import threading
 import time
 from bisect import bisect_right
@@ -20,16 +21,17 @@ from twtop.processes.inode_map import Holders, holders
 LOOK_S, PAUSE_S = 0.001, 0.002
 """CPU seconds of one look, and the pause between two. A connection of 5 ms is then seen at least once."""
 
-WATCH_S = 0.01
+WATCH_S = 0.03
 """CPU seconds of all looks while the kernel answers once."""
 
 MOST_LIKELY = 64
 """How many processes are read before any other."""
 
-MET, FADING = 8.0, 0.9
-"""How much more an encounter counts than a changed number of descriptors, and what a look leaves of either."""
+CHANGED, MET, FADING = 1.0, 100.0, 0.9
+"""What it weighs that the descriptors of a process have changed, what it weighs that it was met, and what is left of
+that at the next glimpse."""
 
-COUNTING = 0.1
+COUNTING = 0.05
 """The share of one CPU that may go into counting descriptors, while the kernel answers."""
 
 READING = 20
@@ -68,9 +70,11 @@ class Suspects:
         self._proc, self._clock, self._cpu = proc, clock, cpu
         self._begun = clock()
         self._sizes: dict[int, int] = {}  # pid → number of descriptors
+        self._sums: dict[int, int] = {}  # pid → sum of its sockets' inodes
         self._likely: dict[int, Suspect] = {}  # by pid
+        self._turn = 0  # the last pid that was read in turn
         self._count_at = self._begun
-        self._turn = 0  # the last of the others that was read
+        self._own = os.getpid()  # twtop opens descriptors all the time, but no connections
         self._seen: dict[int, int] = {}  # inode → pid
         self._before: dict[int, int] = {}  # the same of the time before
 
@@ -85,13 +89,13 @@ class Suspects:
         def watch() -> None:
             start = self._cpu()
             while not over.wait(PAUSE_S):
-                self._notice_changes()
-                self._read_likely()
+                self.look()
                 if self._cpu() - start > WATCH_S:
                     over.wait()
-            self._read_likely()
+            self.look()
             spent[0] = self._cpu() - start
 
+        self._forget()
         self.look()
         watching = threading.Thread(target=watch, name="glimpse", daemon=True)
         watching.start()
@@ -102,11 +106,7 @@ class Suspects:
             watching.join()
 
     def look(self) -> None:
-        """Read the sockets of the likeliest processes, then of the others in turn, each for about LOOK_S."""
-        if self._clock() - self._begun > REMEMBERED_S:
-            self._seen, self._before, self._begun = {}, self._seen, self._clock()
-        for suspect in self._likely.values():
-            suspect.weight *= FADING
+        """Read the sockets of the likeliest processes, then of all in turn, each for about LOOK_S."""
         self._notice_changes()
         self._read_likely()
         pids = tuple(self._sizes)
@@ -126,6 +126,14 @@ class Suspects:
                 found.append((inode, Process(pid, process_name(pid, self._proc) or name)))
         return holders(found)
 
+    def _forget(self) -> None:
+        """Forget sockets of long ago, and trust what was noticed a bit less."""
+        for suspect in self._likely.values():
+            suspect.weight *= FADING
+        self._sums = {pid: inodes for pid, inodes in self._sums.items() if pid in self._sizes}
+        if self._clock() - self._begun > REMEMBERED_S:
+            self._seen, self._before, self._begun = {}, self._seen, self._clock()
+
     def _notice_changes(self) -> None:
         """Suspect the processes that are new, or have another number of descriptors than when they were counted last.
 
@@ -135,10 +143,11 @@ class Suspects:
         if now < self._count_at:
             return
         before = self._sizes
-        self._sizes = {pid: descriptor_count(pid, self._proc) for pid in all_pids(self._proc)}
+        pids = (pid for pid in all_pids(self._proc) if pid != self._own)
+        self._sizes = {pid: descriptor_count(pid, self._proc) for pid in pids}
         for pid, size in self._sizes.items():
             if before and size != before.get(pid):
-                self._suspect(pid, 1.0)
+                self._suspect(pid, CHANGED)
         self._likely = dict(sorted(self._likely.items(), key=self._worth, reverse=True)[:MOST_LIKELY])
         self._count_at = now + (self._cpu() - begun) / COUNTING
 
@@ -162,5 +171,11 @@ class Suspects:
             self._read(pid)
 
     def _read(self, pid: int) -> None:
-        if self._sizes.get(pid, 0) <= MOST_DESCRIPTORS:
-            self._seen.update(dict.fromkeys(socket_inodes(f"{self._proc}/{pid}/fd"), pid))
+        if self._sizes.get(pid, 0) > MOST_DESCRIPTORS:
+            return
+        sockets = socket_inodes(f"{self._proc}/{pid}/fd")
+        before, self._sums[pid] = self._sums.get(pid), sum(sockets)
+        if before not in (None, self._sums[pid]):
+            self._suspect(pid, CHANGED)
+        for inode in sockets:
+            self._seen[inode] = min(pid, self._seen.get(inode, pid))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.known_owners import by_inode
+from tests.support.proc_of_processes import make_process
 from twtop.model import Process
 from twtop.processes import fd_search
 from twtop.processes.fd_search import AFRESH_S, SAVED_S, SHARE, SLICE_S, Allowance, Search
@@ -24,17 +25,6 @@ def find(proc: Path | str, *inodes: int) -> dict[int, Process]:
     want(search, inodes)
     search.finish()
     return by_inode(search.holders)
-
-
-def make_process(proc: Path, pid: int, comm: bytes | None, *links: str) -> Path:
-    """A process with descriptors 0, 1, 2 … that lead there; without a name when `comm` is None."""
-    descriptors = proc / str(pid) / "fd"
-    descriptors.mkdir(parents=True)
-    for number, link in enumerate(links):
-        (descriptors / str(number)).symlink_to(link)
-    if comm is not None:
-        (proc / str(pid) / "comm").write_bytes(comm)
-    return descriptors
 
 
 # What is found
