@@ -43,14 +43,14 @@ def ip(text: str) -> int:
     return MAPPED | int.from_bytes(bytes(map(int, text.split("."))))
 
 
-def to(port: int, remote: str = "10.0.0.5") -> Destination:
-    return Destination(ip("10.0.0.1"), ip(remote), port)
+def to(port: int) -> Destination:
+    return Destination(ip("10.0.0.1"), ip("10.0.0.5"), port)
 
 
-def closed(port: int = 443, count: int = 400, ages: tuple[float, float] = (0, 20), first: int = 33000) -> Block:
+def closed(port: int = 443, count: int = 400, ages: tuple[float, float] = (0, 20), local: str = "10.0.0.1") -> Block:
     """TIME_WAIT of a load, of these ages in seconds."""
     left = 60 - np.linspace(*ages, count)
-    return many("10.0.0.1", f"10.0.0.5:{port}", "TIME_WAIT", lports=np.arange(count) + first, remaining=left)
+    return many(local, f"10.0.0.5:{port}", "TIME_WAIT", lports=np.arange(count) + 33000, remaining=left)
 
 
 def opened(port: int, inode: int) -> Block:
@@ -92,8 +92,8 @@ def test_only_what_is_drilled_into_is_wanted() -> None:
 
 
 def test_the_most_pressed_are_wanted() -> None:
-    loads = [closed(443 + i, count=400 + i, first=33000 + 500 * i) for i in range(MOST_WANTED + 2)]
-    most = tuple(to(443 + i) for i in range(MOST_WANTED + 1, 1, -1))
+    loads = [closed(count=400 + i, local=f"10.0.1.{i}") for i in range(MOST_WANTED + 2)]
+    most = tuple(Destination(ip(f"10.0.1.{i}"), ip("10.0.0.5"), 443) for i in range(MOST_WANTED + 1, 1, -1))
     assert wanted(frame(*loads, view=BY_PROCESS), ()) == most
 
 
