@@ -47,10 +47,12 @@ def to(port: int) -> Destination:
     return Destination(ip("10.0.0.1"), ip("10.0.0.5"), port)
 
 
-def closed(port: int = 443, count: int = 400, ages: tuple[float, float] = (0, 20), local: str = "10.0.0.1") -> Block:
+def closed(
+    port: int = 443, count: int = 400, ages: tuple[float, float] = (0, 20), local: str = "10.0.0.1", first: int = 33000
+) -> Block:
     """TIME_WAIT of a load, of these ages in seconds."""
     left = 60 - np.linspace(*ages, count)
-    return many(local, f"10.0.0.5:{port}", "TIME_WAIT", lports=np.arange(count) + 33000, remaining=left)
+    return many(local, f"10.0.0.5:{port}", "TIME_WAIT", lports=np.arange(count) + first, remaining=left)
 
 
 def opened(port: int, inode: int) -> Block:
@@ -92,7 +94,7 @@ def test_only_what_is_drilled_into_is_wanted() -> None:
 
 
 def test_the_most_pressed_are_wanted() -> None:
-    loads = [closed(count=400 + i, local=f"10.0.1.{i}") for i in range(MOST_WANTED + 2)]
+    loads = [closed(count=400 + i, local=f"10.0.1.{i}", first=33000 + 500 * i) for i in range(MOST_WANTED + 2)]
     most = tuple(Destination(ip(f"10.0.1.{i}"), ip("10.0.0.5"), 443) for i in range(MOST_WANTED + 1, 1, -1))
     assert wanted(frame(*loads, view=BY_PROCESS), ()) == most
 
