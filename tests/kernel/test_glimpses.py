@@ -25,7 +25,7 @@ from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.kernel_filter import towards
 from twtop.sources.netns import CLONE_NEWNET
 from twtop.sources.open_source import open_local, open_source
-from twtop.sources.probe import HELD, Request, dump_sockets
+from twtop.sources.probe import HELD_ONLY, Request, dump_sockets
 
 ASKING = str(Path(__file__).parents[1] / "support" / "asking_process.py")
 LASTS_S, PER_S = 0.005, 150
@@ -123,7 +123,7 @@ def test_the_kernel_gives_only_held_connections_to_the_ends_that_are_asked_for()
     loopback = 0xFFFF_7F00_0001
 
     def found(*ends: tuple[int, int]) -> list[int]:
-        return sorted(decode_dump(dump_sockets(Request(HELD.states, towards(ends)))).rport.tolist())
+        return sorted(decode_dump(dump_sockets(Request(HELD_ONLY.states, towards(ends)))).rport.tolist())
 
     assert found((loopback, 300)) == [300]
     assert found((loopback, 301)) == []

@@ -16,7 +16,7 @@ import numpy as np
 
 from twtop.frame.frame import Frame
 from twtop.model import Direction, Sockets
-from twtop.processes.sightings import KEPT_S, Sighting, Sightings
+from twtop.processes.sightings import KEPT_S, Sighting, Sightings, lately
 from twtop.processes.suspects import Suspects
 from twtop.sources.kernel_filter import towards
 from twtop.sources.probe import CollectError
@@ -69,19 +69,16 @@ def wanted(frame: Frame, sightings: Sightings) -> Wanted:
     unknown = np.bincount(destinations.code[rows[frame.owners.process[rows] < 0]], minlength=len(destinations))
     recent = np.bincount(destinations.code[rows], minlength=len(destinations))
     busy = (destinations.direction == Direction.OUTBOUND) & (used >= PRESSED) & (recent >= LEAST_RECENT)
-    met = Counter(each for sighting in sightings for each in connected_to(sighting.sockets))
-    lately = Counter(
-        each
-        for sighting in sightings
-        if sighting.at > snapshot.mono - STALE_S
-        for each in connected_to(sighting.sockets)
+    met, fresh = (
+        Counter(ends for sighting in lately(sightings, snapshot.mono, age_s) for ends in connected_to(sighting.sockets))
+        for age_s in (KEPT_S, STALE_S)
     )
     found: list[Destination] = []
     for number in np.flatnonzero(busy)[np.argsort(-used[busy], kind="stable")].tolist():
         ends = destinations.local[number], destinations.remote[number]
         local, remote = (sockets.addresses.integer(end) for end in ends)
         each = Destination(local, remote, int(destinations.port[number]))
-        if lately[each] < ENOUGH and (unknown[number] >= LEAST_RECENT or met[each]):
+        if fresh[each] < ENOUGH and (unknown[number] >= LEAST_RECENT or met[each]):
             found.append(each)
         if len(found) == MOST_WANTED:
             break
@@ -161,7 +158,7 @@ class Glimpses:
         ends = connected_to(sockets.take(rows))
         rows = rows[[each in looked_at for each in ends]]
         if len(rows):
-            kept = tuple(each for each in self._sightings[1 - MOST_KEPT :] if each.at > self._began - KEPT_S)
+            kept = lately(self._sightings[1 - MOST_KEPT :], self._began)
             new = Sighting(self._began, sockets.take(rows), process[rows], holders.processes)
             self._sightings = (*kept, new)
         return {each for each in ends if each in looked_at}

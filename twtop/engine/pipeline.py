@@ -10,7 +10,7 @@ from twtop.frame.view import View
 from twtop.model import Owners, Snapshot, Sockets
 from twtop.processes.attribution import OwnerTracker
 from twtop.processes.inode_map import Holders, holders_by_pid
-from twtop.processes.sightings import Sightings
+from twtop.processes.sightings import Sightings, lately
 from twtop.sources.source import OpenSource
 
 
@@ -55,7 +55,9 @@ class Pipeline:
         """
         snapshot = sampled.analysis.snapshot
         self._history.advance(snapshot)
-        owners = self._owners(snapshot.sockets, self._holders_by_source(snapshot) or found, sightings)
+        owners = self._owners(
+            snapshot.sockets, self._holders_by_source(snapshot) or found, lately(sightings, snapshot.mono)
+        )
         return build_frame(self._history, sampled.analysis, view, owners, sampled.every_s)
 
     def _owners(self, sockets: Sockets, held: Holders | None, sightings: Sightings) -> Owners:

@@ -17,7 +17,7 @@ from twtop.model import Direction, Owners, Snapshot, Sockets
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
 from twtop.sources.kinds import KINDS
-from twtop.sources.probe import ALL_SOCKETS, BOUND_ONLY, COUNTERS_ONLY, HELD, WITH_OPTIONS, Request
+from twtop.sources.probe import ALL_SOCKETS, BOUND_ONLY, COUNTERS_ONLY, HELD_ONLY, WITH_OPTIONS, Request
 from twtop.sources.source import Source
 
 MAX_CPU = 0.1
@@ -116,7 +116,7 @@ class Sampler:
 
         Nothing else is read, and no tick knows of it. Its cost is not noted: it is the caller's to stay within `spare`.
         """
-        sample = self._source.read(replace(HELD, bytecode=bytecode))
+        sample = self._source.read(replace(HELD_ONLY, bytecode=bytecode))
         return KINDS[sample.source].decode(sample.dump or b"")
 
     @property

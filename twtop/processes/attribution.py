@@ -81,8 +81,8 @@ class OwnerTracker:
 
         A 4-tuple that was closed, used anew and closed again between two dumps keeps its former owner.
         """
-        given = sockets, holders, sightings
-        if self._last is None or any(this is not that for this, that in zip(given, self._last[0], strict=True)):
+        given = sockets, holders, sightings  # compared by identity
+        if self._last is None or self._last[0] != given:
             self._last = given, self._assign(*given)
         return self._last[1]
 

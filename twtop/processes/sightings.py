@@ -26,3 +26,8 @@ class Sighting:
 
 Sightings = tuple[Sighting, ...]
 """The latest last."""
+
+
+def lately(sightings: Sightings, now: float, within_s: float = KEPT_S) -> Sightings:
+    """Those of the last seconds before `now`, on the monotonic clock."""
+    return tuple(each for each in sightings if each.at > now - within_s)

@@ -132,7 +132,7 @@ COUNTERS_ONLY = Request(states=0)
 BOUND_ONLY = Request(states=BOUND, failed_connects=None)
 """Those that a reading lacks; it belongs to that reading."""
 
-HELD = Request(1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_CLOSE_WAIT, failed_connects=None)
+HELD_ONLY = Request(1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_CLOSE_WAIT, failed_connects=None)
 """The connections that processes hold. TIME_WAIT are passed over in a third of the time that it takes to tell them."""
 
 LISTENERS = Request(states=1 << TCP_LISTEN, extensions=1 << INET_DIAG_SKMEMINFO - 1)

@@ -1,13 +1,13 @@
 """When glimpses are taken of which destinations, when no more, what they cost, and what is kept of them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.support.built_frames import Run, frame
+from tests.support.glimpsed import Crowd
 from tests.support.sock_diag_dump import Block, encode, make_sample, many, sock
 from twtop.engine.glimpses import (
     ENOUGH,
@@ -26,10 +26,8 @@ from twtop.engine.glimpses import (
 )
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, Key, View
-from twtop.model import Inodes, Process, Sockets
-from twtop.processes.inode_map import Holders, holders
+from twtop.model import Process, Sockets
 from twtop.processes.sightings import KEPT_S, Sighting, Sightings
-from twtop.processes.suspects import Suspects
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.probe import CollectError
 
@@ -138,21 +136,6 @@ def test_one_sighting_of_several_connections_counts_them_all() -> None:
 
 
 # When they are taken
-
-
-class Crowd(Suspects):
-    """Suspects of whom those are met who hold these inodes. Watching them takes `cost_s` of a CPU."""
-
-    def __init__(self) -> None:
-        self.holding: dict[int, Process] = {}
-        self.cost_s = 0.0
-
-    @contextmanager
-    def watched(self) -> Iterator[Callable[[], float]]:
-        yield lambda: self.cost_s
-
-    def met(self, inodes: Inodes) -> Holders:
-        return holders((inode, self.holding[inode]) for inode in inodes.tolist() if inode in self.holding)
 
 
 class Clock:
