@@ -37,8 +37,10 @@ PATIENCE_S = 60
 def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-I", "-S", ASKING, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        yield child
-        child.kill()
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 @contextmanager
@@ -46,8 +48,10 @@ def frames(engine: Engine) -> Iterator[Queue[Any]]:
     news: Queue[Any] = Queue()
     engine.subscribe(Subscriber(news.put, news.put, news.put))
     engine.start()
-    yield news
-    engine.stop()
+    try:
+        yield news
+    finally:
+        engine.stop()
 
 
 def owners(frame: Frame, port: int) -> tuple[set[Process], set[Process]]:
@@ -106,8 +110,10 @@ def test_the_demo_shows_who_it_is() -> None:
             line = running.stdout.readline()  # type: ignore[union-attr]
             return {(name, load), (name, None)} == told()
 
-        wait_until(shown, PATIENCE_S, "the name of the load")
-        running.terminate()
+        try:
+            wait_until(shown, PATIENCE_S, "the name of the load")
+        finally:
+            running.terminate()
 
 
 @in_namespace
