@@ -75,8 +75,8 @@ def _process(row: SocketRow, width: int) -> Line:
     name: Line = ((printable(process.name), Tone.PLAIN),)
     behind = f" {process.pid}"
     if row.inferred:
-        behind = MET if row.met else INFERRED
-        behind = behind if width_of(name) + len(behind) <= width else "?"
+        behind, short = (MET, "") if row.met else (INFERRED, "?")
+        behind = behind if width_of(name) + len(behind) <= width else short
     return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
 
 
@@ -168,8 +168,8 @@ SOCKETS = Registry[SocketRow, ManySockets](
     ),
     Entry(
         SocketColumn("process", "PROCESS", 11, _process,
-            "Who holds or held the socket; “seen here”: held others to the same destination; with ? inferred", most=26,
-            right=False, priority=4, sort=SocketSort.PROCESS),
+            "Who holds or held it; “seen here” or no pid: was seen to hold others to the same destination; ?: inferred",
+            most=26, right=False, priority=4, sort=SocketSort.PROCESS),
         SocketText(11, _process_in_words),
         SocketField("process", nullable(TEXT),
             "Name of the process that holds the socket, or was seen to hold it, or is inferred; null for unknown.",

@@ -34,8 +34,8 @@ ENOUGH, STALE_S = 5, KEPT_S / 2
 """So many connections are met until a destination is left alone for so long. One names the owner, further ones show
 whether there is another; a stale sighting is renewed before it is dropped."""
 
-GAP_S = 0.1
-"""Seconds between two glimpses at least, whatever they cost."""
+GAP_S, SAVED_S = 0.1, 5.0
+"""Seconds between two glimpses at least, and for how many seconds CPU time is saved up while there are none."""
 
 TRIES, MORE_TRIES, REST_S = 60, 10, 60.0
 """Glimpses in vain after which a destination rests for so long, and how many more there are after each rest."""
@@ -114,18 +114,21 @@ class Glimpses:
     ) -> None:
         self._suspects, self._clock, self._cpu = suspects or Suspects(), clock, cpu
         self._patience: dict[Destination, Patience] = {}
-        self._began, self._cost_s = -GAP_S, 0.0
+        self._began, self._saved_s, self._saved_at = -GAP_S, 0.0, clock()
         self._sightings: Sightings = ()
 
     def due_in_s(self, wanted: Wanted, spare: float) -> float | None:
-        """Seconds until the next glimpse, 0 or less for now, if glimpses take no more than this share of one CPU.
+        """Seconds until the next glimpse, 0 or less for now, if all take no more than the `spare` share of one CPU.
 
         None where nothing is wanted, or no CPU time is left for it.
         """
         if not wanted or spare <= 0:
             return None
         patient = min(self._patience[each].rests_until if each in self._patience else 0.0 for each in wanted)
-        return max(self._began + max(GAP_S, self._cost_s / spare), patient) - self._clock()
+        now = self._clock()
+        self._saved_s = min(self._saved_s + (now - self._saved_at) * spare, SAVED_S * spare)
+        self._saved_at = now
+        return max(self._began + GAP_S, now - min(0.0, self._saved_s) / spare, patient) - now
 
     def take(self, wanted: Wanted, held: Callable[[bytes], Sockets]) -> Sightings:
         """Take one glimpse of those that do not rest; all sightings that still count.
@@ -147,7 +150,7 @@ class Glimpses:
             pass
         for each in looked_at:
             self._note(each, each in met)
-        self._cost_s = self._cpu() - begun + spent_s
+        self._saved_s -= self._cpu() - begun + spent_s
         return self._sightings
 
     def _meet(self, sockets: Sockets, looked_at: list[Destination]) -> set[Destination]:

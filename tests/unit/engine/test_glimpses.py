@@ -17,6 +17,7 @@ from twtop.engine.glimpses import (
     MOST_KEPT,
     MOST_WANTED,
     REST_S,
+    SAVED_S,
     STALE_S,
     TRIES,
     Destination,
@@ -193,6 +194,13 @@ def test_they_take_no_more_of_a_cpu_than_is_left(clock: Clock, read_s: float, wa
     clock.read_s, clock.crowd.cost_s = read_s, watch_s
     taken = clock.go_on(20, (to(443),), spare=0.05)
     assert 0.05 * 20 - (read_s + watch_s) <= taken * (read_s + watch_s) <= 0.05 * 20 + (read_s + watch_s)
+
+
+def test_what_was_saved_lately_is_spent_at_once(clock: Clock) -> None:
+    clock.read_s = 0.05
+    clock.now += 1000
+    assert SAVED_S <= clock.go_on(1, (to(443),), spare=0.05) <= SAVED_S + 2  # each takes what a second leaves
+    assert clock.go_on(20, (to(443),), spare=0.05) == pytest.approx(20, abs=1)
 
 
 def test_it_gives_up_after_a_while_and_tries_again_seldom(clock: Clock) -> None:
