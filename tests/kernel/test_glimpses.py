@@ -25,7 +25,7 @@ from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.kernel_filter import towards
 from twtop.sources.netns import CLONE_NEWNET
 from twtop.sources.open_source import open_local, open_source
-from twtop.sources.probe import HELD_ONLY, Request, dump_sockets
+from twtop.sources.probe import HELD_ONLY, DumpBuffer, Request, dump_sockets, read_sample
 
 ASKING = str(Path(__file__).parents[1] / "support" / "asking_process.py")
 LASTS_S, PER_S = 0.005, 150
@@ -135,3 +135,17 @@ def test_the_kernel_gives_only_held_connections_to_the_ends_that_are_asked_for()
     assert found((loopback, 301)) == []
     assert found((loopback + 1, 301), (loopback, 300), (1, 302), (loopback + 2, 303)) == [300, 301, 302, 303]
     del mapped, bound
+
+
+@in_namespace
+def test_a_glimpse_leaves_the_dump_before_it_where_it_is() -> None:
+    """It is small: the buffer of the dumps would shrink with it, and the next dump would wait for fresh pages."""
+    (peer,) = peers(Route("127.0.0.1", "127.0.0.1"))
+    peer.time_wait(20)
+    peer.established(1)
+    buffer = DumpBuffer()
+    dump = read_sample(buffer=buffer).dump
+    assert dump
+    before = bytes(dump)
+    assert read_sample(request=HELD_ONLY, buffer=buffer).dump
+    assert bytes(dump) == before

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from twtop.cli.output import DONE, UNREADABLE, complain, show
-from twtop.engine.glimpses import Wanted, wanted
+from twtop.engine.glimpses import wanted
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
 from twtop.frame.frame import Frame
@@ -38,15 +38,10 @@ def frames(source: OpenSource, view: View, options: argparse.Namespace) -> Itera
     pipeline = Pipeline(source, options.max_cpu)
     search = OwnerSearch(Search()) if options.sockets or view.needs_owners else None
     due, noticed, hinted = time.monotonic(), False, False
-    doubtful: Wanted = ()
+    frame: Frame | None = None
     sightings: Sightings = ()
     while True:
-        while (left := due - time.monotonic()) > 0:
-            glimpse = pipeline.glimpse_due_in_s(doubtful)
-            if glimpse is not None and glimpse <= 0:
-                sightings = pipeline.glimpse(doubtful)
-            else:
-                time.sleep(left if glimpse is None else min(left, glimpse))
+        sightings = _glimpse_until(due, pipeline, frame if search else None, sightings)
         due = time.monotonic() + options.delay
         sampled = pipeline.read(options.delay, view.query)
         snapshot = sampled.analysis.snapshot
@@ -58,4 +53,16 @@ def frames(source: OpenSource, view: View, options: argparse.Namespace) -> Itera
             complain(hint(frame.owners.hidden), DONE)
             hinted = True
         yield frame
-        doubtful = wanted(frame, sightings) if search else ()
+
+
+def _glimpse_until(due: float, pipeline: Pipeline, frame: Frame | None, sightings: Sightings) -> Sightings:
+    """Wait until then, and take the glimpses that the frame wants; all sightings that still count."""
+    doubtful = wanted(frame, sightings) if frame else ()
+    while (left := due - time.monotonic()) > 0:
+        glimpse = pipeline.glimpse_due_in_s(doubtful)
+        if frame and glimpse is not None and glimpse <= 0:
+            sightings = pipeline.glimpse(doubtful)
+            doubtful = wanted(frame, sightings)
+        else:
+            time.sleep(left if glimpse is None else min(left, glimpse))
+    return sightings
