@@ -312,19 +312,22 @@ class Owners:
     """Who holds each socket or held it last: `process` is an index into `processes`, −1 where that is unknown.
 
     `inferred` marks an owner that was concluded from other sockets. Any other owner was seen: it holds the socket, or
-    was seen to hold it before the socket lost its descriptor. `hidden` is how many sockets belong to other users'
+    was seen to hold it before the socket lost its descriptor. `met` are those of the inferred that were seen to hold
+    other connections to the same destination. `hidden` is how many sockets belong to other users'
     processes, whose descriptors may not be read.
     """
 
     process: Codes
     inferred: Mask
+    met: Mask
     processes: tuple[Process, ...]
     hidden: int = 0
 
     def __post_init__(self) -> None:
-        freeze(self.process, self.inferred)
+        freeze(self.process, self.inferred, self.met)
 
     @classmethod
     def unknown(cls, sockets: Sockets) -> "Owners":
         """The owners where nobody searched: none is known."""
-        return cls(np.full(len(sockets), -1, np.int32), np.zeros(len(sockets), np.bool_), ())
+        nowhere = np.zeros(len(sockets), np.bool_)
+        return cls(np.full(len(sockets), -1, np.int32), nowhere, nowhere, ())

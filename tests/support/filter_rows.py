@@ -62,6 +62,7 @@ def kept(query: Query, rows: Sequence[Row]) -> Mask:
     owners = Owners(
         process=np.array(owner, np.int32),
         inferred=np.zeros(len(rows), np.bool_),
+        met=np.zeros(len(rows), np.bool_),
         processes=tuple(Process(pid, name) for pid, name in enumerate(names, start=100)),
     )
     return mask(query, sockets, np.array([row.direction for row in rows], np.uint8), owners)

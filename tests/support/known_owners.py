@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from twtop.engine.glimpses import Glimpses, Wanted
 from twtop.model import Inodes, Owners, Process, Sockets
 from twtop.processes.attribution import OwnerTracker
 from twtop.processes.fd_search import Search
@@ -62,3 +63,10 @@ class InstantSearch(Search):
         before = self.holders
         self.holders = replace(holders(self._by_inode.items()), hidden=self._hidden)
         return [*map(len, (before.inode, before.hidden))] != [*map(len, (self.holders.inode, self.holders.hidden))]
+
+
+class NoGlimpses(Glimpses):
+    """None is ever due: a script of samples has no other answers."""
+
+    def due_in_s(self, wanted: Wanted, spare: float) -> None:  # noqa: ARG002
+        return None

@@ -20,7 +20,7 @@ from textual.widgets._tooltip import Tooltip
 
 import twtop.ui
 from tests.support.at_rest import at_rest
-from tests.support.known_owners import ByInode, InstantSearch
+from tests.support.known_owners import ByInode, InstantSearch, NoGlimpses
 from tests.support.monitor_samples import Script, Tick
 from twtop.engine.engine import Engine
 from twtop.frame.frame import Frame
@@ -251,7 +251,9 @@ async def monitor(
 ) -> AsyncIterator[Stage]:
     """The monitor over these ticks, or a source, once it has drawn the first of them (or said why it cannot)."""
     script, shown = Script(ticks), view or View()
-    engine = Engine(open_source or script, shown, interval, search=lambda: InstantSearch(owners or {}, hidden))
+    engine = Engine(
+        open_source or script, shown, interval, search=lambda: InstantSearch(owners or {}, hidden), glimpses=NoGlimpses
+    )
     app = PatientApp(engine, shown, interval, catalog=catalog, theme_file=theme_file, read_process=read_process)
     async with app.run_test(size=size, notifications=True, tooltips=True):
         assert isinstance(app.screen, Monitor)

@@ -51,11 +51,20 @@ async def test_the_owner_follows_the_cursor() -> None:
         await stage.until_shown("wrk 20  descriptors")
 
 
-async def test_an_inferred_owner_says_so() -> None:
+async def test_an_owner_that_was_seen_with_others_to_the_same_destination_says_so() -> None:
     async with monitor(scene(LIVE, UNSEEN), owners={1: WRK}, read_process=told) as stage:
         await drill(stage)
+        await stage.until_shown("wrk, seen to connect here, pid 20  descriptors 819")
+        assert stage.shows("wrk (seen here)", "wrk 20")
+
+
+async def test_an_inferred_owner_says_so() -> None:
+    accepted = sock("10.0.0.5:443", "10.0.0.1:33002", "TIME_WAIT", remaining=9)
+    listening = sock("0.0.0.0:443", state="LISTEN", inode=1)
+    async with monitor(scene(listening, accepted), owners={1: WRK}, read_process=told) as stage:
+        await drill(stage)
         await stage.until_shown("wrk (inferred), pid 20  descriptors 819")
-        assert stage.shows("wrk (inferred)", "wrk 20")
+        assert stage.shows("wrk (inferred)")
 
 
 async def test_an_owner_that_was_seen_is_not_inferred() -> None:

@@ -50,6 +50,10 @@ class SocketRow:
         return bool(self.frame.owners.inferred[self.index])
 
     @property
+    def met(self) -> bool:
+        return bool(self.frame.owners.met[self.index])
+
+    @property
     def state(self) -> TcpState:
         return TcpState(self.frame.snapshot.sockets.state[self.index])
 
@@ -103,6 +107,12 @@ class ManySockets:
     def inferred(self) -> list[bool]:
         """Whether the process is concluded from other sockets."""
         told: list[bool] = self.each(self.frame.owners.inferred).tolist()
+        return told
+
+    @property
+    def met(self) -> list[bool]:
+        """Whether the process was seen to hold others to the same destination."""
+        told: list[bool] = self.each(self.frame.owners.met).tolist()
         return told
 
     @property

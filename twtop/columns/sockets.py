@@ -14,7 +14,7 @@ from twtop.sanitize import printable
 TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
 TIMERS = {**TIMER_LABELS, Timer.TIMEWAIT: "timewait"}
 STATES = {int(state): state.name for state in TcpState}
-INFERRED = " (inferred)"
+INFERRED, MET = " (inferred)", " (seen here)"
 BAR = 10
 
 
@@ -75,17 +75,18 @@ def _process(row: SocketRow, width: int) -> Line:
     name: Line = ((printable(process.name), Tone.PLAIN),)
     behind = f" {process.pid}"
     if row.inferred:
-        behind = INFERRED if width_of(name) + len(INFERRED) <= width else "?"
+        behind, short = (MET, "") if row.met else (INFERRED, "?")
+        behind = behind if width_of(name) + len(behind) <= width else short
     return (*aligned(name, min(width_of(name), width - len(behind))), (behind, Tone.DIM))
 
 
 def _process_in_words(many: ManySockets) -> Iterator[str]:
-    def words(process: Process | None, inferred: bool) -> str:
+    def words(process: Process | None, inferred: bool, met: bool) -> str:
         if process is None:
             return fmt.UNKNOWN
-        return printable(process.name) + (INFERRED if inferred else f" {process.pid}")
+        return printable(process.name) + (MET if met else INFERRED if inferred else f" {process.pid}")
 
-    return map(words, many.processes, many.inferred)
+    return map(words, many.processes, many.inferred, many.met)
 
 
 def _pids(many: ManySockets) -> Iterator[int | None]:
@@ -167,8 +168,8 @@ SOCKETS = Registry[SocketRow, ManySockets](
     ),
     Entry(
         SocketColumn("process", "PROCESS", 11, _process,
-            "Who holds the socket, or held it; without a pid or with ? it is inferred from other sockets", most=26,
-            right=False, priority=4, sort=SocketSort.PROCESS),
+            "Who holds or held it; “seen here” or no pid: was seen to hold others to the same destination; ?: inferred",
+            most=26, right=False, priority=4, sort=SocketSort.PROCESS),
         SocketText(11, _process_in_words),
         SocketField("process", nullable(TEXT),
             "Name of the process that holds the socket, or was seen to hold it, or is inferred; null for unknown.",
@@ -181,7 +182,8 @@ SOCKETS = Registry[SocketRow, ManySockets](
         records=In.SOCKET | In.CSV,
     ),
     Entry(
-        field=SocketField("inferred", FLAG, "Whether the process is concluded from other sockets, and was not seen.",
+        field=SocketField("inferred", FLAG,
+            "Whether the process is concluded from other sockets, and was not seen to hold this one.",
             lambda many: many.inferred),
         records=In.SOCKET | In.CSV,
     ),

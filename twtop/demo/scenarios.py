@@ -32,7 +32,19 @@ class Scenario:
 def _client_closes(rate: float) -> Streams:
     def streams(stats: ConnectStats, share: float) -> list[Stream]:
         server = Server((SERVER, 443))
-        return [Stream(rate * share, lambda: client_closes(connect(server, stats, CLIENT)))]
+        opened: list[Connection] = []
+
+        def ask() -> None:
+            """Close the last connection after opening another: each lasts for some milliseconds, as a request takes."""
+            last = opened[:]
+            try:
+                opened.append(connect(server, stats, CLIENT))
+            finally:
+                for pair in last:
+                    opened.remove(pair)
+                    client_closes(pair)
+
+        return [Stream(rate * share, ask)]
 
     return streams
 

@@ -6,5 +6,6 @@ failure_watch  when failed connects are worth counting
 bound_watch    sockets that are bound and not connected, read at a pace of their own
 timestamp_watch  when the kernel is asked for the options of live connections
 owner_search   the search for the processes that hold the sockets
+glimpses       who opens connections that end before a search can find them
 engine         the threads around these
 """

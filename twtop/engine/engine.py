@@ -2,7 +2,7 @@
 
 One thread reads and analyses at each interval. Another builds a frame whenever the analysis or the view is new, so that
 a keystroke is answered from the last analysis even during a dump. A third searches slowly for the processes that hold
-the sockets.
+the sockets. Where that search comes too late, the first one takes glimpses between two readings.
 """
 
 import threading
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from twtop.engine.glimpses import Glimpses, Wanted, wanted
 from twtop.engine.owner_search import OwnerSearch
 from twtop.engine.pipeline import Pipeline
 from twtop.engine.sampler import MAX_CPU, Sampled
@@ -19,6 +20,7 @@ from twtop.frame.view import View
 from twtop.model import Snapshot
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, Holders
+from twtop.processes.sightings import Sightings
 from twtop.sources.probe import CollectError
 from twtop.sources.source import OpenSource
 
@@ -42,10 +44,12 @@ class FrameInputs(NamedTuple):
     sampled: Sampled
     view: View
     found: Holders
+    sightings: Sightings
 
     def differs(self, done: "FrameInputs") -> bool:
         """Whether the frame differs from the one that was built from `done`."""
-        same_owners = self.found is done.found or not self.view.needs_owners
+        same = self.found is done.found and self.sightings is done.sightings
+        same_owners = same or not self.view.needs_owners
         return self.sampled is not done.sampled or self.view != done.view or not same_owners
 
 
@@ -76,16 +80,19 @@ class Engine:
         interval: float,
         max_cpu: float = MAX_CPU,
         search: Callable[[], Search] = Search,
+        glimpses: Callable[[], Glimpses] = Glimpses,
     ) -> None:
         self._state = EngineState(view, interval)
         self._make_search = search
         self._sampled: Sampled | None = None
         self._found = NOBODY
+        self._sightings: Sightings = ()
+        self._wanted: Wanted = ()
         self._changed = threading.Condition()
         self._delivering = threading.Lock()
         self._subscriber: Subscriber | None = None
         self._undelivered: dict[Callback, object] = {}
-        pipeline = Pipeline(open_source, max_cpu)  # what it remembers ends with the threads
+        pipeline = Pipeline(open_source, max_cpu, glimpses())  # what it remembers ends with the threads
         self._threads = [
             threading.Thread(target=self._guarded, args=(run, *parts), name=name, daemon=True)
             for name, run, *parts in (
@@ -116,7 +123,7 @@ class Engine:
         """
         self._change(stopped=True)
         with self._changed:
-            self._sampled, self._found = None, NOBODY
+            self._sampled, self._found, self._sightings, self._wanted = None, NOBODY, (), ()
         for thread in self._threads:
             thread.join(timeout=1.0)
 
@@ -158,7 +165,7 @@ class Engine:
 
     def _collect(self, pipeline: Pipeline) -> None:
         started, before = -self._state.interval, replace(self._state, refreshes=0)
-        while (state := self._until_due(started, before)) and not state.stopped:
+        while not (state := self._glimpse_until_due(pipeline, started, before)).stopped:
             asked, started, before = state.refreshes > before.refreshes, time.monotonic(), state
             try:
                 sampled = pipeline.read(state.interval, state.view.query, now=asked)
@@ -171,8 +178,21 @@ class Engine:
                     self._sampled = sampled
                     self._changed.notify_all()
 
-    def _until_due(self, started: float, before: EngineState) -> EngineState:
-        """Wait until the next sample is due or asked for, or the engine stops; the state at that time."""
+    def _glimpse_until_due(self, pipeline: Pipeline, started: float, before: EngineState) -> EngineState:
+        """Wait until the next sample is due, and take glimpses meanwhile; the state at that time."""
+        while (state := self._until_due(pipeline, started, before)) is None:
+            sightings = pipeline.glimpse(self._wanted)
+            with self._changed:
+                if sightings is not self._sightings and not self._state.stopped:
+                    self._sightings = sightings
+                    self._changed.notify_all()
+        return state
+
+    def _until_due(self, pipeline: Pipeline, started: float, before: EngineState) -> EngineState | None:
+        """Wait until the next sample is due or asked for, or the engine stops; the state at that time.
+
+        None if a glimpse is due first.
+        """
         with self._changed:
             while True:
                 state = self._state
@@ -181,7 +201,13 @@ class Engine:
                     return state
                 if left <= 0 and not state.paused:
                     return state
-                self._changed.wait(None if state.paused else left)
+                if state.paused:
+                    self._changed.wait()
+                    continue
+                glimpse = pipeline.glimpse_due_in_s(self._wanted)
+                if glimpse is not None and glimpse <= 0:
+                    return None
+                self._changed.wait(left if glimpse is None else min(left, glimpse))
 
     def _needs_sockets(self, state: EngineState, before: EngineState) -> bool:
         """Whether the filter is another than before and needs sockets that were not read."""
@@ -194,14 +220,20 @@ class Engine:
         done: FrameInputs | None = None
         while (inputs := self._until_inputs_differ(done)) is not None:
             done = inputs
-            self._deliver("on_frame", pipeline.build(*inputs))
+            frame = pipeline.build(*inputs)
+            self._deliver("on_frame", frame)
+            doubtful = wanted(frame, inputs.sightings) if inputs.view.needs_owners else ()
+            with self._changed:
+                if not self._state.stopped and doubtful != self._wanted:
+                    self._wanted = doubtful
+                    self._changed.notify_all()
 
     def _until_inputs_differ(self, done: FrameInputs | None) -> FrameInputs | None:
         """Wait until a frame would differ from the last one; what it is built from, or None when the engine stops."""
         with self._changed:
             while not self._state.stopped:
                 if self._sampled and (answer := self._sampled.answer(self._state.view.query)):
-                    inputs = FrameInputs(answer, self._state.view, self._found)
+                    inputs = FrameInputs(answer, self._state.view, self._found, self._sightings)
                     if done is None or inputs.differs(done):
                         return inputs
                 self._changed.wait()

@@ -13,10 +13,11 @@ from twtop.engine.failure_watch import FailureWatch, nearest_end
 from twtop.engine.timestamp_watch import TimestampWatch
 from twtop.filter.mask import mask
 from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Query, StateTest, joined_tests
-from twtop.model import Direction, Owners, Snapshot
+from twtop.model import Direction, Owners, Snapshot, Sockets
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
-from twtop.sources.probe import ALL_SOCKETS, BOUND_ONLY, COUNTERS_ONLY, WITH_OPTIONS, Request
+from twtop.sources.kinds import KINDS
+from twtop.sources.probe import ALL_SOCKETS, BOUND_ONLY, COUNTERS_ONLY, HELD_ONLY, WITH_OPTIONS, Request
 from twtop.sources.source import Source
 
 MAX_CPU = 0.1
@@ -50,10 +51,14 @@ class Sampled:
 
 
 class Pace:
-    """How many ticks apart two dumps must be, so that they take no more than their share of one CPU."""
+    """How many ticks apart two dumps must be, so that they take no more than their share of one CPU.
+
+    `spare` is what they leave of it.
+    """
 
     def __init__(self, max_cpu: float) -> None:
         self.ticks = 1
+        self.spare = max_cpu
         self._max_cpu = max_cpu
         self._costs: deque[float] = deque(maxlen=3)
 
@@ -70,6 +75,7 @@ class Pace:
         needed = min(self._costs) / (self._max_cpu * interval_s)
         if not self.ticks - 1 - SLACK < needed <= self.ticks:
             self.ticks = max(1, math.ceil(needed))
+        self.spare = max(0.0, self._max_cpu * (1 - needed / self.ticks))
 
 
 class Sampler:
@@ -104,6 +110,19 @@ class Sampler:
             self._pace(analysis).note(time.thread_time() - begun, interval_s)
         self._ticks_left = self._pace(analysis).ticks
         return self._sampled(analysis, interval_s)
+
+    def held(self, bytecode: bytes) -> Sockets:
+        """The connections that processes hold now, at least those that pass this filter. Raises CollectError.
+
+        Nothing else is read, and no tick knows of it. Its cost is not noted: it is the caller's to stay within `spare`.
+        """
+        sample = self._source.read(replace(HELD_ONLY, bytecode=bytecode))
+        return KINDS[sample.source].decode(sample.dump or b"")
+
+    @property
+    def spare(self) -> float:
+        """The share of one CPU that is left of the limit."""
+        return (self._part if self._last and self._last.part else self._whole).spare
 
     def _dump(self, query: Query) -> Analysis:
         """Read only the query's sockets if that saves time and shows all that is asked, otherwise all sockets."""

@@ -1,19 +1,22 @@
 """Sockets + holders → owners, also of TIME_WAIT, which the kernel keeps without an owner.
 
 A TIME_WAIT has no descriptor, nor has a closed FIN_WAIT2, any other orphan, or a connection that is not accepted yet.
-The owner of such a socket is the process that was seen to hold the same 4-tuple in an earlier dump; that is remembered,
-and counts as seen. Otherwise the owner is inferred: from the listener on its local port, or from the other sockets to
-the same destination if all of them belong to processes of one name.
+The owner of such a socket is the process that was seen to hold the same 4-tuple in an earlier dump, or in a glimpse
+between two dumps (Sighting); that is remembered, and counts as seen. Otherwise the owner is inferred: from the listener
+on its local port, or from the other sockets to the same destination if all of them belong to processes of one name.
+Then what was seen is that a process of this name connects there, and not that it had this very connection.
 """
 
 import os
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twtop.arrays import Keys, factorize, fused, index_of, mixed
 from twtop.model import PORTS, Codes, Inodes, Mask, Owners, Process, Rows, Sockets, TcpState
 from twtop.processes.inode_map import NOBODY, Holders
+from twtop.processes.sightings import Sightings
 
 Processes = tuple[Process, ...]
 
@@ -33,6 +36,28 @@ class Memory:
     processes: Processes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Met:
+    """Connections that were seen with their holder between two dumps. `key` ascends."""
+
+    key: Keys
+    destination: Keys
+    inode: Inodes
+    uid: NDArray[np.uint32]
+    process: Codes
+
+    def found_in(self, sockets: Sockets, key: Keys, inode: Inodes, process: Codes) -> tuple[Rows, Rows]:
+        """(the sockets without a process that were met, the row of each here)."""
+        rows = np.flatnonzero(sockets.is_connection & (process < 0)) if len(self.key) else np.empty(0, np.intp)
+        at = index_of(key[rows], self.key)
+        rows, at = rows[at >= 0], at[at >= 0]
+        same = (inode[rows] == 0) | (inode[rows] == self.inode[at])
+        return rows[same], at[same]
+
+
+NOBODY_MET = Met(np.empty(0, np.uint64), np.empty(0, np.uint64), NOBODY.inode, NOBODY.inode, NOBODY.process)
+
+
 def hint(hidden: int, uid: int = MY_UID) -> str:
     """A line that says why so many sockets have no owner, and what a reader with this uid can do about it."""
     means = "run twtop as root" if uid else "twtop needs CAP_SYS_PTRACE"
@@ -48,21 +73,23 @@ class OwnerTracker:
     def __init__(self, uid: int = MY_UID) -> None:
         self._uid = uid
         self._memory = Memory(np.empty(0, np.uint64), NOBODY.inode, NOBODY.process, ())
-        self._last: tuple[Sockets, Holders, Owners] | None = None
+        self._last: tuple[tuple[Sockets, Holders, Sightings], Owners] | None = None
         self._salt = int.from_bytes(os.urandom(8))  # so that nobody can choose addresses whose keys are equal
 
-    def assign(self, sockets: Sockets, holders: Holders) -> Owners:
-        """The owner of each socket, as far as it is known. Call it again for the same sockets once more holders are.
+    def assign(self, sockets: Sockets, holders: Holders, sightings: Sightings = ()) -> Owners:
+        """The owner of each socket, as far as it is known. Call it again for the same sockets once more is known.
 
         A 4-tuple that was closed, used anew and closed again between two dumps keeps its former owner.
         """
-        if self._last is None or self._last[0] is not sockets or self._last[1] is not holders:
-            self._last = sockets, holders, self._assign(sockets, holders)
-        return self._last[2]
+        given = sockets, holders, sightings  # compared by identity
+        if self._last is None or self._last[0] != given:
+            self._last = given, self._assign(*given)
+        return self._last[1]
 
-    def _assign(self, sockets: Sockets, holders: Holders) -> Owners:
+    def _assign(self, sockets: Sockets, holders: Holders, sightings: Sightings) -> Owners:
         memory = self._memory
-        processes, of_holders, of_memory = _merged(holders.processes, memory.processes)
+        known_by = [holders.processes, memory.processes, *(sighting.processes for sighting in sightings)]
+        processes, (of_holders, of_memory, *of_sightings) = _merged(known_by)
         process, inode = of_holders[holders.of_sockets(sockets)], sockets.inode.copy()
         destination, key = _keys(sockets, self._salt)
         closed = np.flatnonzero(sockets.is_connection & ~sockets.is_held) if len(memory.key) else np.empty(0, np.intp)
@@ -72,11 +99,14 @@ class OwnerTracker:
         inode[known], process[known] = memory.inode[at], of_memory[memory.process[at]]
         late = known[process[known] < 0]  # the search may find the holder after the close
         process[late] = of_holders[holders.of(inode[late])]
+        met = _met(sightings, of_sightings, self._salt)
+        rows, at = met.found_in(sockets, key, inode, process)
+        inode[rows], process[rows] = met.inode[at], met.process[at]
         kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
         kept = kept[np.argsort(key[kept])]
         self._memory = _memory(key[kept], inode[kept], process[kept], processes)
-        owner = _inferred(sockets, destination, process, processes)
-        return Owners(owner, owner != process, processes, self._hidden(sockets, process, holders))
+        owner, by_destination = _inferred(sockets, destination, process, processes, met)
+        return Owners(owner, owner != process, by_destination, processes, self._hidden(sockets, process, holders))
 
     def _hidden(self, sockets: Sockets, process: Codes, holders: Holders) -> int:
         """How many sockets of other users no readable process holds."""
@@ -84,12 +114,27 @@ class OwnerTracker:
         return int(np.count_nonzero(index_of(sockets.inode[unknown], holders.hidden) >= 0))
 
 
-def _merged(here: Processes, there: Processes) -> tuple[Processes, Codes, Codes]:
-    """(all processes by pid, new code of each process of `here`, the same of `there`). Code −1 stays −1."""
-    every = tuple(sorted({*here, *there}, key=lambda process: (process.pid, process.name)))
+def _merged(parts: list[Processes]) -> tuple[Processes, list[Codes]]:
+    """(all processes by pid, for each part the new code of each of its processes). Code −1 stays −1."""
+    every = tuple(sorted({process for part in parts for process in part}, key=lambda each: (each.pid, each.name)))
     number = {process: code for code, process in enumerate(every)}
-    recoded = (np.array([*map(number.__getitem__, part), -1], np.int32) for part in (here, there))
-    return every, next(recoded), next(recoded)
+    return every, [np.array([*map(number.__getitem__, part), -1], np.int32) for part in parts]
+
+
+def _met(sightings: Sightings, codes: list[Codes], salt: int) -> Met:
+    """All sightings as one table, the latest of each connection; `codes` are the new codes of their processes."""
+    if not sightings:
+        return NOBODY_MET
+    keys = [_keys(sighting.sockets, salt) for sighting in reversed(sightings)]
+    destination, key = (np.concatenate(column) for column in zip(*keys, strict=True))
+    process = np.concatenate(
+        [code[each.process] for code, each in zip(reversed(codes), reversed(sightings), strict=True)]
+    )
+    inode, uid = (
+        np.concatenate([getattr(each.sockets, name) for each in reversed(sightings)]) for name in ("inode", "uid")
+    )
+    key, first = np.unique(key, return_index=True)
+    return Met(key, destination[first], inode[first], uid[first], process[first])
 
 
 def _memory(key: Keys, inode: Inodes, process: Codes, processes: Processes) -> Memory:
@@ -109,16 +154,23 @@ def _keys(sockets: Sockets, salt: int) -> tuple[Keys, Keys]:
     return destination, destination + lport
 
 
-def _inferred(sockets: Sockets, destination: Keys, process: Codes, processes: Processes) -> Codes:
-    """The process of each socket, with an inferred one for connections without a descriptor where there is evidence."""
+def _inferred(
+    sockets: Sockets, destination: Keys, process: Codes, processes: Processes, met: Met
+) -> tuple[Codes, Mask]:
+    """(the process of each socket, whether it is inferred from others to its destination).
+
+    One is inferred for connections without a descriptor, where there is evidence.
+    """
     number = {"": -1}  # a name that could not be read
     names = np.array([*(number.setdefault(each.name, len(number)) for each in processes), -1], np.int32)
     rows = np.flatnonzero((process < 0) & ~sockets.is_held & sockets.is_connection)
     owner = process.copy()
     owner[rows], accepted = _of_listeners(sockets, rows, process, names)
     clients = rows[~accepted]
-    owner[clients] = _of_destinations(sockets, clients, destination, process, names)
-    return owner
+    owner[clients] = _of_destinations(sockets, clients, destination, process, names, met)
+    by_destination = np.zeros(len(sockets), np.bool_)
+    by_destination[clients] = owner[clients] >= 0
+    return owner, by_destination
 
 
 def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) -> tuple[Codes, Mask]:
@@ -146,16 +198,18 @@ def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) ->
     return owner, found
 
 
-def _of_destinations(sockets: Sockets, rows: Rows, destination: Keys, process: Codes, names: Codes) -> Codes:
+def _of_destinations(sockets: Sockets, rows: Rows, destination: Keys, process: Codes, names: Codes, met: Met) -> Codes:
     """The process to which all seen sockets of the same (local IP, remote IP, remote port) belong, −1 unless one does.
 
-    A held socket whose holder is not found yet is no evidence, unless it belongs to a user without any seen socket.
+    Sightings count too, also of connections that are gone. A held socket whose holder is not found yet is no evidence,
+    unless it belongs to a user without any seen socket.
     """
     live, seen = sockets.is_connection & sockets.is_held, sockets.is_connection & (process >= 0)
     unseen = np.flatnonzero(live & ~seen)
-    strange = unseen[~np.isin(sockets.uid[unseen], sockets.uid[live & seen])]
+    strange = unseen[~np.isin(sockets.uid[unseen], np.append(sockets.uid[live & seen], met.uid))]
     witnesses = np.append(np.flatnonzero(seen), strange)
-    owner, _ = _unanimous(destination[witnesses], process[witnesses], destination[rows], names)
+    ends, who = np.append(destination[witnesses], met.destination), np.append(process[witnesses], met.process)
+    owner, _ = _unanimous(ends, who, destination[rows], names)
     return owner
 
 

@@ -138,16 +138,9 @@ class Search:
         """All pids: first those that are new or have another number of descriptors than in the last walk."""
         self._walks += 1
         before = self._sizes
-        pids = sorted(int(name) for name in _entries(self._proc) if name.isdigit())
-        self._sizes = {pid: self._size(pid) for pid in pids}
+        pids = all_pids(self._proc)
+        self._sizes = {pid: descriptor_count(pid, self._proc) for pid in pids}
         return deque(sorted(pids, key=lambda pid: self._sizes[pid] == before.get(pid)))
-
-    def _size(self, pid: int) -> int:
-        """The number of descriptors (proc_fd_getattr in fs/proc/fd.c); always 0 before Linux 6.2."""
-        try:
-            return os.stat(f"{self._proc}/{pid}/fd").st_size
-        except OSError:
-            return 0
 
     def _read(self, pid: int) -> None:
         """Note which of the missing sockets this process holds."""
@@ -188,7 +181,7 @@ def socket_inodes(directory: str) -> set[int]:
     except OSError:
         return found
     try:
-        for name in _entries(descriptor):
+        for name in entries(descriptor):
             try:
                 target = os.readlink(name, dir_fd=descriptor)  # so that the kernel need not walk the whole path
             except OSError:
@@ -200,7 +193,21 @@ def socket_inodes(directory: str) -> set[int]:
     return found
 
 
-def _entries(directory: str | int) -> list[str]:
+def all_pids(proc: str = "/proc") -> list[int]:
+    """All processes, in ascending order."""
+    return sorted(int(name) for name in entries(proc) if name.isdigit())
+
+
+def descriptor_count(pid: int, proc: str = "/proc") -> int:
+    """The number of a process's descriptors (proc_fd_getattr in fs/proc/fd.c); always 0 before Linux 6.2."""
+    try:
+        return os.stat(f"{proc}/{pid}/fd").st_size
+    except OSError:
+        return 0
+
+
+def entries(directory: str | int) -> list[str]:
+    """The names in a directory; none if it is gone or may not be read."""
     try:
         return os.listdir(directory)
     except OSError:

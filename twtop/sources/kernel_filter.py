@@ -6,9 +6,10 @@ which ports connect() may pick. So the dump may hold more than the filter keeps;
 """
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from twtop.filter.query import (
     AddressField,
@@ -75,6 +76,16 @@ def _port(operation: int, port: int) -> Block:
     return Block(OP.pack(operation, 2 * OP.size, 0) + OP.pack(0, 0, port), (0,))
 
 
+def towards(ends: Iterable[tuple[int, int]]) -> bytes:
+    """Bytecode that lets pass what is connected to one of these (remote address as a 128-bit number, remote port)."""
+    return reduce(Block.or_else, (_end(IPv6Address(address), port) for address, port in ends)).assembled()
+
+
+def _end(address: IPv6Address, port: int) -> Block:
+    ipv4 = address.ipv4_mapped
+    return _host(REMOTE_ADDRESS, ipv4 or address, (ipv4 or address).max_prefixlen, port)
+
+
 def _ports(test: PortTest) -> Block:
     local = _port(LOCAL_PORT_FROM, test.low).and_then(_port(LOCAL_PORT_TO, test.high))
     remote = _port(REMOTE_PORT_FROM, test.low).and_then(_port(REMOTE_PORT_TO, test.high))
@@ -88,10 +99,14 @@ def _ports(test: PortTest) -> Block:
 
 
 def _address(test: AddressTest) -> Block:
-    """A struct inet_diag_hostcond. One for IPv4 matches mapped IPv6 too."""
-    family = AF_INET if isinstance(test.network, IPv4Network) else AF_INET6
-    condition = struct.pack("=BBxxi", family, test.network.prefixlen, ANY_PORT) + test.network.network_address.packed
     operation = LOCAL_ADDRESS if test.field is AddressField.LOCAL else REMOTE_ADDRESS
+    return _host(operation, test.network.network_address, test.network.prefixlen)
+
+
+def _host(operation: int, address: IPv4Address | IPv6Address, bits: int, port: int = ANY_PORT) -> Block:
+    """A struct inet_diag_hostcond. One for IPv4 matches mapped IPv6 too."""
+    family = AF_INET if isinstance(address, IPv4Address) else AF_INET6
+    condition = struct.pack("=BBxxi", family, bits, port) + address.packed
     return Block(OP.pack(operation, OP.size + len(condition), 0) + condition, (0,))
 
 

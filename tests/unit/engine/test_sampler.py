@@ -18,7 +18,7 @@ from twtop.frame.view import View
 from twtop.model import TcpState
 from twtop.report.formats import to_json
 from twtop.sources.decode_failed_connects import ROW
-from twtop.sources.probe import FailureTable, Request, Sample
+from twtop.sources.probe import HELD_ONLY, FailureTable, Request, Sample
 from twtop.sources.source import ReadBy
 
 ENTERED_PER_S, HELD = 40, 2000
@@ -113,6 +113,32 @@ def test_one_slow_dump_changes_nothing() -> None:
     for cost in (0.05, 0.05, 0.9, 0.05, 0.05):
         pace.note(cost, 1.0)
         assert pace.ticks == 1
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "interval_s", "spare"),
+    [(0.03, 1.0, 0.07), (0.25, 1.0, 0.1 - 0.25 / 3), (0.2, 1.0, 0.0), (0.25, 5.0, 0.05)],
+)
+def test_what_dumps_leave_of_the_limit_is_spare(cost_s: float, interval_s: float, spare: float) -> None:
+    pace = Pace(0.1)
+    assert pace.spare == 0.1
+    pace.note(cost_s, interval_s)
+    assert pace.spare == pytest.approx(spare)
+
+
+def test_the_connections_that_are_held_are_no_tick() -> None:
+    asked: list[Request] = []
+
+    def read(request: Request) -> Sample:
+        asked.append(request)
+        return make_sample(many("10.0.0.1", "10.0.0.5:443", lports=range(40000, 40003)), at=len(asked))
+
+    sampler = Sampler(ReadBy(read))
+    first = sampler.tick(1.0)
+    assert len(sampler.held(b"code")) == 3
+    assert asked[-1] == replace(HELD_ONLY, bytecode=b"code")
+    assert asked[-1].failed_connects is None  # they are left to the next tick
+    assert sampler.tick(1.0).analysis.snapshot.mono == first.analysis.snapshot.mono + 2
 
 
 def test_a_cost_near_the_limit_does_not_change_the_pace_back_and_forth() -> None:

@@ -12,6 +12,7 @@ from twtop.model import Process, Sockets, Timer
 from twtop.processes.attribution import OwnerTracker, hint
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, holders, holders_by_pid
+from twtop.processes.sightings import Sighting
 from twtop.sources.decode_sock_diag import decode_dump
 
 NGINX, OTHER_NGINX, WRK, CURL = Process(10, "nginx"), Process(7, "nginx"), Process(20, "wrk"), Process(30, "curl")
@@ -230,3 +231,74 @@ def test_the_hint_says_what_to_do() -> None:
     assert "1,234 sockets" in hint(1234, uid=1000)
     assert "as root" in hint(1, uid=1000)
     assert "root" not in hint(1, uid=0)
+
+
+# What was seen between two dumps
+
+
+def sighting(*blocks: Block, of: Process = WRK) -> Sighting:
+    return Sighting(1000.0, dump(*blocks), np.zeros(len(blocks), np.int32), (of,))
+
+
+def test_who_was_met_between_two_dumps_was_seen_and_its_destination_is_of_it() -> None:
+    owners = OwnerTracker().assign(dump(CLOSED, WAITING), NOBODY, (sighting(LIVE),))
+    assert owner_of_each(owners) == ["wrk 20", "wrk?"]
+    assert owners.met.tolist() == [False, True]
+
+
+def test_a_sighting_tells_of_a_destination_even_if_its_connection_is_gone() -> None:
+    owners = OwnerTracker().assign(dump(WAITING), NOBODY, (sighting(LIVE),))
+    assert owner_of_each(owners) == ["wrk?"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sock("10.0.0.2:40001", "10.0.0.5:443", inode=3),
+        sock("10.0.0.1:40001", "10.0.0.6:443", inode=3),
+        sock("10.0.0.1:40001", "10.0.0.5:444", inode=3),
+    ],
+)
+def test_a_sighting_tells_nothing_of_another_destination(other: Block) -> None:
+    assert owner_of_each(OwnerTracker().assign(dump(WAITING), NOBODY, (sighting(other),))) == [None]
+
+
+def test_two_that_were_met_are_one_too_many() -> None:
+    met = sighting(LIVE), sighting(to_the_same(4, 40003), of=CURL)
+    assert owner_of_each(OwnerTracker().assign(dump(CLOSED, WAITING), NOBODY, met)) == ["wrk 20", None]
+
+
+def test_the_latest_sighting_of_a_connection_counts() -> None:
+    met = sighting(LIVE), sighting(LIVE, of=CURL)
+    assert owner_of_each(OwnerTracker().assign(dump(CLOSED), NOBODY, met)) == ["curl 30"]
+
+
+def test_a_live_socket_is_of_whom_was_met_only_if_it_is_the_same_one() -> None:
+    assert owner_of_each(OwnerTracker().assign(dump(to_the_same(3)), NOBODY, (sighting(LIVE),))) == ["wrk 20"]
+    assert owner_of_each(OwnerTracker().assign(dump(to_the_same(9)), NOBODY, (sighting(LIVE),))) == [None]
+
+
+def test_who_was_met_counts_as_a_user_that_was_seen() -> None:
+    """Else the next connection, which is open and not found in time, would be of a stranger."""
+    sockets = dump(WAITING, to_the_same(9, 40002, uid=1000))
+    assert owner_of_each(OwnerTracker().assign(sockets, NOBODY, (sighting(to_the_same(3, uid=1000)),)))[0] == "wrk?"
+    assert owner_of_each(OwnerTracker().assign(sockets, NOBODY, (sighting(to_the_same(3, uid=0)),)))[0] is None
+
+
+def test_what_was_met_is_remembered_as_long_as_its_socket_stays() -> None:
+    tracker = OwnerTracker()
+    tracker.assign(dump(CLOSED), NOBODY, (sighting(LIVE),))
+    assert owner_of_each(tracker.assign(dump(CLOSED), NOBODY)) == ["wrk 20"]
+
+
+def test_what_a_dump_has_seen_counts_more_than_a_sighting() -> None:
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
+    assert owner_of_each(tracker.assign(dump(CLOSED), NOBODY, (sighting(LIVE, of=CURL),))) == ["wrk 20"]
+
+
+def test_the_same_again_is_not_found_again() -> None:
+    tracker, sockets, met = OwnerTracker(), dump(CLOSED), (sighting(LIVE),)
+    found = tracker.assign(sockets, NOBODY, met)
+    assert tracker.assign(sockets, NOBODY, (*met,)) is found
+    assert tracker.assign(sockets, NOBODY) is not found

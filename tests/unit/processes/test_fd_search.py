@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.known_owners import by_inode
+from tests.support.proc_of_processes import make_process
 from twtop.model import Process
 from twtop.processes import fd_search
 from twtop.processes.fd_search import AFRESH_S, SAVED_S, SHARE, SLICE_S, Allowance, Search
@@ -24,17 +25,6 @@ def find(proc: Path | str, *inodes: int) -> dict[int, Process]:
     want(search, inodes)
     search.finish()
     return by_inode(search.holders)
-
-
-def make_process(proc: Path, pid: int, comm: bytes | None, *links: str) -> Path:
-    """A process with descriptors 0, 1, 2 … that lead there; without a name when `comm` is None."""
-    descriptors = proc / str(pid) / "fd"
-    descriptors.mkdir(parents=True)
-    for number, link in enumerate(links):
-        (descriptors / str(number)).symlink_to(link)
-    if comm is not None:
-        (proc / str(pid) / "comm").write_bytes(comm)
-    return descriptors
 
 
 # What is found
@@ -147,7 +137,7 @@ def test_who_is_new_or_has_another_number_of_descriptors_is_read_before_the_rest
     proc: Path, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = dict.fromkeys(range(1, 10), 1) | {0: 4}
-    monkeypatch.setattr(Search, "_size", lambda _, pid: sizes[pid])
+    monkeypatch.setattr("twtop.processes.fd_search.descriptor_count", lambda pid, _: sizes[pid])
     search = Search(str(proc), Clock())
     want(search, (90,))
     search.finish()

@@ -93,6 +93,8 @@ def _unknown(row: SocketRow) -> str:
 
 def _name(row: SocketRow, process: Process) -> Line:
     name = (printable(process.name), Tone.STRONG)
+    if row.met:
+        return (name, (", seen to connect here, pid ", Tone.DIM), (str(process.pid), Tone.PLAIN))
     if row.inferred:
         return (name, (" (inferred), pid ", Tone.DIM), (str(process.pid), Tone.PLAIN))
     if not row.held:
