@@ -12,7 +12,8 @@ from tests.fuzz.targets.counters import PATHS, packed
 from tests.support.in_namespace import run_in_namespace
 from tests.support.sockets_in_every_state import Bench, Family
 from twtop.model import TcpState
-from twtop.sources.probe import HEADER, LISTENERS, WITH_OPTIONS, Dump, Request, dump_sockets, read_sample, read_tables
+from twtop.sources.probe import HEADER, LISTENERS, WITH_OPTIONS, Dump, Request, dump_sockets, read_sample
+from twtop.sources.procfs_source import read_tables
 
 FILTERS = (
     "8080", "10.0.0.5", "10.0.0.0/8:443", "[fe80::/10]:1000-2000", "::1", "tw", "nginx", "port 443", "sport <= 1024",

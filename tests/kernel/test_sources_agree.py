@@ -15,7 +15,8 @@ from tests.support.sockets_in_every_state import Bench, Family
 from tests.support.ss_and_procfs import Seen, Table, by_twtop
 from twtop.model import UNKNOWN_QUEUE, TcpState, Timer
 from twtop.sources.decode import decode
-from twtop.sources.probe import Sample, read_procfs, read_sample
+from twtop.sources.probe import Sample, read_sample
+from twtop.sources.procfs_source import read_procfs
 from twtop.sources.psutil_source import read_psutil
 
 TOLERANCE_S = 0.1

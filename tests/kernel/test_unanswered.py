@@ -17,7 +17,8 @@ from twtop.demo.load import listener
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
 from twtop.sources.decode import decode
-from twtop.sources.probe import read_procfs, read_sample
+from twtop.sources.probe import read_sample
+from twtop.sources.procfs_source import read_procfs
 from twtop.verdicts.verdict import Level, Verdict
 
 SILENT, OTHER = ("198.18.0.1", 443), ("198.18.0.2", 80)

@@ -117,7 +117,7 @@ class Sampler:
         Nothing else is read, and no tick knows of it. Its cost is not noted: it is the caller's to stay within `spare`.
         """
         sample = self._source.read(replace(HELD_ONLY, bytecode=bytecode))
-        return KINDS[sample.source].decode(sample.dump or b"")
+        return KINDS[sample.source].decode(sample.dump or b"", None)
 
     @property
     def spare(self) -> float:

@@ -3,6 +3,7 @@
 probe               kernel → Sample: sock_diag, /proc text and clocks; standard library alone
 failed_connects   connect() calls that find no free port, counted by a subscription
 freed_sockets    messages of the kernel about sockets that are freed: joining, receiving, reading them
+procfs_source       sockets by the text of /proc/net/tcp and tcp6
 psutil_source       sockets by psutil, where the kernel is not Linux
 source              what a source is, and what is known of one kind of source
 kinds               the registry: one entry for each way to read sockets

@@ -5,7 +5,8 @@ from functools import partial
 from twtop.sources.decode_procfs import CLOCK_TICK_MS, decode_tables
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.failed_connects import CountsFailedConnects
-from twtop.sources.probe import PROCFS, SOCK_DIAG, DumpBuffer, read_procfs, read_sample
+from twtop.sources.probe import SOCK_DIAG, DumpBuffer, read_sample
+from twtop.sources.procfs_source import PROCFS, read_procfs
 from twtop.sources.psutil_source import PSUTIL, decode_holders, decode_rows, read_psutil
 from twtop.sources.source import ReadBy, Source, SourceKind
 

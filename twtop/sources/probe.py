@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-SOCK_DIAG, PROCFS = "sock_diag", "procfs"
-"""Names of the two sources that are read here."""
+SOCK_DIAG = "sock_diag"
+"""The name of the source that is read here."""
 
 NETLINK_SOCK_DIAG = 4
 TCPDIAG_GETSOCK = 18
@@ -223,11 +223,6 @@ def read_sample(proc: str = "/proc", request: Request = ALL_SOCKETS, buffer: Dum
     return replace(sample, listeners=bytes(dump_sockets(LISTENERS))) if request.states else sample
 
 
-def read_procfs(proc: str = "/proc", request: Request = ALL_SOCKETS) -> Sample:
-    """The same, with the text of net/tcp and net/tcp6 as the dump. It always has all sockets."""
-    return take_sample(PROCFS, lambda: read_tables(proc), proc, ALL_SOCKETS if request.states else request)
-
-
 def take_sample(source: str, read_sockets: Callable[[], Dump], proc: str, request: Request) -> Sample:
     """A Sample with the dump that `read_sockets` returns; it is not called where `request` wants no sockets."""
     now, start, ticks = time.time(), time.monotonic(), os.times().elapsed
@@ -272,25 +267,6 @@ def dump_sockets(request: Request = ALL_SOCKETS, buffer: DumpBuffer | None = Non
     except OSError as error:
         raise _refusal(error) from error
     return kept.dump if buffer else bytes(kept.dump)
-
-
-def read_tables(proc: str) -> bytes:
-    """The text of net/tcp, and of net/tcp6 where there is IPv6, each with its heading line. Raises CollectError."""
-    own = own_directory(proc)
-    try:
-        with open(f"{own}/net/tcp", "rb", buffering=0) as file:
-            tables = file.read()
-    except (FileNotFoundError, PermissionError) as error:
-        raise Unavailable(f"cannot read /proc/net/tcp: {error.strerror}") from error
-    except OSError as error:
-        raise CollectError(f"cannot read /proc/net/tcp: {error.strerror}") from error
-    try:
-        with open(f"{own}/net/tcp6", "rb", buffering=0) as file:
-            return tables + file.read()
-    except FileNotFoundError:
-        return tables
-    except OSError as error:
-        raise CollectError(f"cannot read /proc/net/tcp6: {error.strerror}") from error
 
 
 def new_sequence() -> int:

@@ -15,7 +15,8 @@ from tests.support.sock_diag_dump import many, sock
 from twtop.explain.explanation import as_text, explain
 from twtop.report.formats import to_csv, to_json
 from twtop.report.text import to_text
-from twtop.sources.probe import Sample, read_procfs
+from twtop.sources.probe import Sample
+from twtop.sources.procfs_source import read_procfs
 from twtop.verdicts.verdict import Level
 
 OLD, YOUNG = 300, 200
