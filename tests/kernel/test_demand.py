@@ -61,7 +61,7 @@ def test_a_full_budget_says_when_its_next_port_is_free() -> None:
             if bottleneck.used == PORTS:  # else a port has come free since the last connect()
                 said.append((frame.snapshot.mono, frame.snapshot.mono + bottleneck.next_free_s))
     foretold = [expected for read_at, expected in said if read_at < succeeded_at - UNSURE_S]
-    assert len(foretold) > 40
+    assert len(foretold) > 15
     after_s = succeeded_at - (known(first_at) + TIMEWAIT_MS / 1000)
     is_clear = NEAR_S < after_s < step_s - NEAR_S
     off_s = NEAR_S + step_s * (not is_clear)

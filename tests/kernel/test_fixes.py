@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,7 @@ import pytest
 from tests.support.built_frames import UNBOUNDED
 from tests.support.fixed_client import PORT, REMOTE, Application, Client, prepare
 from tests.support.forecast_load import Watch
-from tests.support.in_namespace import in_namespace, run_in_namespace, run_side_by_side, wait_until
+from tests.support.in_namespace import FellBehind, in_namespace, run_in_namespace, run_side_by_side, wait_until
 from twtop.engine.pipeline import Pipeline
 from twtop.explain.fix import Fix, Promise
 from twtop.explain.fixes import fixes
@@ -167,12 +168,15 @@ RANGE = (40_000, 40_299)
 WIDER = "1024-39999,40800-65535"
 """Reserved, so that the widest range has 800 ports."""
 
-DEMAND = 10.0
+DEMAND = 8.0
 """Per second: more than the 4.8 that 300 ports bear, and less than each fix does."""
 
-BEGIN_S, LONG_S = 28, 67
+BEGIN_S, LONG_S = 35, 67
 """For how long the demand goes on at most until twtop knows its rate, and then with the fix: until nothing is left from
 before."""
+
+ON_TIME, LATE_S = 0.95, 0.3
+"""A client that gets less than this done in its time, or pauses for longer, is on a machine that is too busy."""
 
 BELOW, ABOVE = 0.92, 1.08
 """Of the promised maximum: no connect() fails at the one, and some do at the other."""
@@ -201,15 +205,20 @@ class Case:
         return Application(self.client)
 
     def find(self, application: Application) -> Fix:
-        """Let the client run until twtop knows its rate and offers the fix."""
-        watch = Watch()
+        """Let the client run until twtop knows its rate and offers the fix. Raises FellBehind."""
+        watch, asked, late_s, last = Watch(), 0, 0.0, time.monotonic()
         for _ in application.run(self.per_s, BEGIN_S):
             assert application.failed == 0
-            if (seen := watch.frame()) and (bottleneck := seen.analysis.bottleneck):
-                found = [fix for fix in fixes(seen) if fix.what == self.what]
-                if found and bottleneck.new_per_s == pytest.approx(self.per_s, rel=0.05):
+            asked, late_s, last = asked + 1, max(late_s, time.monotonic() - last), time.monotonic()
+            if frame := watch.frame():
+                found = [fix for fix in fixes(frame) if fix.what == self.what]
+                bottleneck = frame.analysis.bottleneck
+                if found and bottleneck and bottleneck.new_per_s == pytest.approx(self.per_s, rel=0.05):
                     return found[0]
-        return pytest.fail(f"within {BEGIN_S} s twtop did not offer to {self.what}")
+        told = f"within {BEGIN_S} s twtop did not offer to {self.what}"
+        if asked < ON_TIME * self.per_s * BEGIN_S or late_s > LATE_S:
+            raise FellBehind(f"{told}, on a machine that is too busy for {self.per_s:g}/s")
+        return pytest.fail(told)
 
 
 CASES = [
@@ -280,7 +289,10 @@ def test_each_fix_bears_what_it_promised() -> None:
     limited = [case for case in CASES if case.what not in (CLOSE, KEEP) and (case.what != REUSE or can_set_delay())]
     runs: list[Callable[[], Outcome]] = [partial(goes_on, case) for case in CASES]
     runs += [partial(at_a_share_of_the_maximum, case, share) for share in (BELOW, ABOVE) for case in limited]
-    outcomes = run_side_by_side(runs, timeout=240)
+    try:
+        outcomes = run_side_by_side(runs, timeout=240)
+    except FellBehind as behind:
+        pytest.skip(str(behind))
     same, limits = outcomes[: len(CASES)], np.array(outcomes[len(CASES) :], object).reshape(2, len(limited))
     for case, outcome in zip(CASES, same, strict=True):
         assert outcome.promise.max_per_s > case.per_s, (case.what, outcome)

@@ -1,6 +1,7 @@
 """What the kernel leaves out for a filter is nothing that the filter would show: judged by reading all of it, too."""
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,8 @@ TERMS = [
     *("dir out", "dir in", "remaining < 300s", "age > 300s"),
 ]
 ENOUGH = 100
+LASTS_S = 45
+"""For so long the table stays as it is: until its first TIME_WAIT ends."""
 
 
 def drawn(count: int) -> Iterator[str]:
@@ -111,13 +114,15 @@ def test_the_kernel_leaves_out_nothing_that_a_filter_shows() -> None:
         bench = Bench(family)
         held += [bench, list(bench.all_states())]
     whole = wait_until(settled, what="a table that does not change")
-    limits = whole.snapshot.limits
+    limits, until = whole.snapshot.limits, time.monotonic() + LASTS_S
     compared, refused = 0, 0
     for text in drawn(400):
         query = parse(text)
         request = pushed_down(query, limits)
         if request is None:
             continue
+        if time.monotonic() > until:
+            pytest.skip(f"this machine is too busy: it compared {compared} filters in {LASTS_S} s")
         part = analyse(decode(read_sample(request=request)))
         assert part.snapshot.part
         if not is_whole(query, part):

@@ -18,6 +18,9 @@ from twtop.sources.probe import Sample, read_sample
 
 FIN_TIMEOUT_S = 9  # below 10 s ss shows milliseconds
 TOLERANCE_S = 0.1
+QUIET_S = 60
+"""On a busy machine it takes long until two readings in a row show the same."""
+
 STATES = [*(state.name for state in TcpState), "CLOSED_FIN_WAIT2"]
 HAS_SS = shutil.which("ss") is not None
 
@@ -53,8 +56,8 @@ def observe() -> Observation:
     ss = functools.partial(read_between, lambda: by_ss(ss_text()))
     return Observation(
         made,
-        wait_until(proc, what="two equal readings of /proc/net/tcp"),
-        wait_until(ss, what="two equal readings of ss") if HAS_SS else None,
+        wait_until(proc, QUIET_S, "two equal readings of /proc/net/tcp"),
+        wait_until(ss, QUIET_S, "two equal readings of ss") if HAS_SS else None,
     )
 
 
