@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Column, address_names, distinct, factorize, fused, index_of
+from twtop.arrays import Column, distinct, factorize, fused
 from twtop.model import MAPPED, PORTS, Addresses, Codes, Mask, Rows, Sockets, Timestamps
 
 UNKNOWN: dict[str, NDArray[Any]] = {
@@ -43,14 +43,16 @@ def joined(first: Sockets, second: Sockets) -> Sockets:
 
 def merged(first: Addresses, second: Addresses) -> tuple[Addresses, Codes]:
     """(the addresses of both, those of the first as they are; the index of each of the second's in them)."""
-    mine, theirs = address_names(first), address_names(second)
-    order = np.argsort(mine)
-    number = np.append(order, -1)[index_of(theirs, mine[order])].astype(np.int32)
-    new = np.flatnonzero(number < 0)
+    hi, lo = np.append(first.hi, second.hi), np.append(first.lo, second.lo)
+    codes, every = _intern(hi, lo, ipv6=bool(hi.any()))
+    place = np.full(len(every), -1, np.int32)
+    place[codes[: len(first)]] = np.arange(len(first))
+    new = np.flatnonzero(place < 0)
     if not len(new):
-        return first, number
-    number[new] = len(mine) + np.arange(len(new))
-    return Addresses(np.append(first.hi, second.hi[new]), np.append(first.lo, second.lo[new])), number
+        return first, place[codes[len(first) :]]
+    place[new] = len(first) + np.arange(len(new))
+    addresses = Addresses(np.append(first.hi, every.hi[new]), np.append(first.lo, every.lo[new]))
+    return addresses, place[codes[len(first) :]]
 
 
 def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

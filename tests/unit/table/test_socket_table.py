@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.decoded_rows import integer, rows
 from tests.support.sock_diag_dump import encode, sock
-from twtop.model import TcpState
+from twtop.model import Addresses, TcpState
 from twtop.sources.decode_sock_diag import decode_dump
+from twtop.table.socket_table import joined, merged
 
 
 def test_a_mapped_address_is_ipv4() -> None:
@@ -51,3 +54,26 @@ def test_columns_cannot_be_changed() -> None:
 def test_a_source_that_tells_no_pids_has_none() -> None:
     assert decode_dump(encode(sock("10.0.0.1:1", "10.0.0.2:2", inode=7))).pid.tolist() == [0]
     assert decode_dump(b"").pid.dtype == np.uint32
+
+
+ADDRESSES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), unique=True, max_size=8)
+
+
+def addresses(pairs: list[tuple[int, int]]) -> Addresses:
+    return Addresses(np.array([hi for hi, _ in pairs], np.uint64), np.array([lo for _, lo in pairs], np.uint64))
+
+
+@given(ADDRESSES, ADDRESSES)
+def test_the_addresses_of_two_tables_are_one_list_without_repeats(
+    first: list[tuple[int, int]], second: list[tuple[int, int]]
+) -> None:
+    found, number = merged(addresses(first), addresses(second))
+    every = [*zip(found.hi.tolist(), found.lo.tolist(), strict=True)]
+    assert every[: len(first)] == first
+    assert [every[code] for code in number.tolist()] == second
+    assert len({*every}) == len(every) == len({*first, *second})
+
+
+def test_a_table_without_sockets_is_joined_too() -> None:
+    some = decode_dump(encode(sock("10.0.0.1:1", "10.0.0.2:2"), sock("0.0.0.0:80", state="LISTEN")))
+    assert rows(joined(decode_dump(b""), some)) == rows(some) == rows(joined(some, decode_dump(b"")))
