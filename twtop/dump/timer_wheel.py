@@ -33,6 +33,9 @@ common machines."""
 UNSURE_S = 0.25
 """Within this time of a move of the wheel, that clock does not tell whether the move has happened."""
 
+TICK_RATES = (100, 250, 300, 1000)
+"""What kernel/Kconfig.hz offers."""
+
 JIFFIES_UNIT_S = 0.01
 """USER_HZ is 100 everywhere: jiffies are told in hundredths of a second, rounded down (jiffies_64_to_clock_t)."""
 
@@ -69,6 +72,8 @@ def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1, jiffies_s:
 
     >>> wheel(np.empty(0, np.int32), mono=300 + BOOT_S + 5 * 2.048 + 2)
     Wheel(step_s=2.048, next_s=0.048)
+    >>> wheel(np.empty(0, np.int32), mono=1000.0, jiffies_s=2**32 / 250 - 300 + 999.75)
+    Wheel(step_s=2.048, next_s=0.661)
     """
     hz = None if jiffies_s is None else tick_rate(jiffies_s, mono)
     if jiffies_s is not None and hz is not None:
@@ -91,12 +96,8 @@ def tick_rate(jiffies_s: float, mono: float) -> int | None:
     >>> tick_rate(2**32 / 250 + INITIAL_JIFFIES_S + 1000, mono=1000.2), tick_rate(123.0, mono=1000.2)
     (250, None)
     """
-    wraps_after_s = jiffies_s - INITIAL_JIFFIES_S - mono + BOOT_S
-    hz = round(2**32 / wraps_after_s) if wraps_after_s > 0 else 0
-    if not 24 <= hz <= 1200:
-        return None
-    began = mono - (jiffies_s - 2**32 / hz - INITIAL_JIFFIES_S)
-    return hz if -JIFFIES_UNIT_S <= began <= LATEST_BOOT_S else None
+    since_boot_s = {hz: jiffies_s - 2**32 / hz - INITIAL_JIFFIES_S for hz in TICK_RATES}
+    return next((hz for hz, s in since_boot_s.items() if 0 <= mono - s + JIFFIES_UNIT_S <= LATEST_BOOT_S), None)
 
 
 def _corrected_next_s(timer_ms: NDArray[np.int32], step_s: float, next_s: float) -> float:

@@ -11,6 +11,7 @@ from tests.support.not_none import known
 from tests.support.port_reading import described
 from tests.support.sock_diag_dump import Block, many, sock
 from twtop.budgets.bind_first import SAME_TIME, BindFirst, bind_first
+from twtop.budgets.port_budgets import port_budgets
 from twtop.dump.reading import RecentDumps
 
 LOW, HIGH = 40_000, 40_099
@@ -62,6 +63,7 @@ def test_an_address_that_connects_has_no_such_budget() -> None:
         waiting(ODD[:20]), waiting(EVEN[:9], local=THERE), waiting(EVEN[:9], local=THERE, remote="10.0.0.6:80")
     )
     assert (found.holds.tolist(), found.possible.tolist()) == ([True, False], [False, False])
+    assert found.is_now.tolist() == [False, False]
     assert (found.ports.tolist(), found.sockets.tolist()) == ([20, 9], [20, 18])
     assert found.destinations.tolist() == [1, 2]
     for column in (found.new_per_s, found.max_per_s, found.full_in_s):
@@ -256,6 +258,24 @@ def test_the_time_to_full_is_unknown_in_the_first_seconds_of_a_client_that_may_b
     certain = binders(steady(ODD[:40], oldest_s=2.996), many(HERE, "10.0.0.6:443", lports=ODD[40:48]))
     assert certain.holds.tolist() == [True]
     assert certain.full_in_s == pytest.approx([52 / 13], rel=0.1)
+
+
+def test_a_budget_whose_last_demand_soon_takes_what_is_free_may_be_full_again_between_two_dumps() -> None:
+    """Of 100 ports forty are held by open connections, and sixty by TIME_WAIT of the last six seconds. Five seconds
+    later twenty are free: ten per second take them within two moves of the wheel."""
+    recent, found = RecentDumps(), list[BindFirst]()
+    ports, held = [*ODD, *EVEN], many(HERE, "10.0.0.6:443", lports=[*ODD, *EVEN][60:])
+    for at, taken in ((0, 60), (5, 40)):
+        left = 60 - at - np.linspace(0, 6, taken)
+        waits = many(HERE, SERVICE, "TIME_WAIT", lports=ports[:taken], remaining=left)
+        reading = described(waits, held, at=at, port_range=(LOW, HIGH), recent=recent.before(1000 + at)).reading
+        found.append(known(bind_first(reading)))
+        own = port_budgets(reading, found[-1])
+        recent.keep(reading.summary(own.used, own.state(reading.names), found[-1].state))
+    full, later = found
+    assert (full.is_full.tolist(), full.is_now.tolist(), later.is_full.tolist()) == ([True], [True], [False])
+    assert (later.left_at_most.tolist(), later.limit.unseen.tolist()) == ([20], [True])
+    assert [*full.new_per_s, *later.new_per_s] == pytest.approx([10, 10], rel=0.1)
 
 
 def test_a_range_of_one_port_is_full_with_one() -> None:
