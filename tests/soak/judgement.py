@@ -13,8 +13,8 @@ GROWTH, JUDGED_S = 1.05, 900
 """How much more memory is flat. A shorter run says nothing about it, as much is loaded at its first use."""
 
 SETTLED = 0.25
-"""The last tenth is compared with the second quarter. Until then the heap still grows with every first use: of a size of
-the terminal, a dialog, a plot. What leaks goes on."""
+"""The last tenth is compared with the second quarter. Until then the heap grows with every first use: of a size of the
+terminal, a dialog, a plot. What leaks goes on."""
 
 
 @dataclass(frozen=True, slots=True)
