@@ -12,8 +12,9 @@ LATE_S = 2.0
 GROWTH, JUDGED_S = 1.05, 900
 """How much more memory is flat. A shorter run says nothing about it, as much is loaded at its first use."""
 
-SETTLED_S = 300
-"""The last tenth is compared with minutes 5 to 10, or with the second quarter of a shorter run."""
+SETTLED = 0.25
+"""The last tenth is compared with the second quarter. Until then the heap grows with every first use: of a size of the
+terminal, a dialog, a plot. What leaks goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Line:
 
 def judge(noted: Sequence[Noted], gaps: Sequence[Gap], seconds: float) -> Iterator[Line]:
     """Whether what was noted in a run of so many seconds is flat, and whether no frame was late."""
-    begin = min(SETTLED_S, seconds / 4)
+    begin = SETTLED * seconds
     settled = [each.holding for each in noted if begin <= each.at <= 2 * begin]
     last = [each.holding for each in noted if each.at >= 0.9 * seconds]
     if not settled or not last:

@@ -8,9 +8,9 @@ ON_TIME = [Gap(1.0, 0.0), Gap(1.9, 0.0), Gap(2.5, 0.6)]
 
 
 def judged(end: Holding, gaps: list[Gap] = ON_TIME, seconds: float = HOUR) -> list[str]:
-    """What is not as it must be, after ten settled minutes and this end."""
+    """What is not as it must be, after a settled second quarter and this end."""
     settled = [Holding(6, 8, 100_000_000), Holding(9, 8, 101_000_000)]
-    noted = [Noted(0.3 * min(1500, seconds) + at, holding) for at, holding in enumerate(settled)]
+    noted = [Noted(0.3 * seconds + at, holding) for at, holding in enumerate(settled)]
     lines = judge([*noted, Noted(0.95 * seconds, end)], gaps, seconds)
     return [line.text.partition(":")[0] for line in lines if not line.good]
 
