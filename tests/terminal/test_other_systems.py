@@ -10,7 +10,7 @@ import pytest
 from tests import ROOT
 
 ELSEWHERE = """
-import asyncio, builtins, os, socket, sys
+import asyncio, builtins, io, os, socket, sys
 import numpy, plotext, psutil, textual.app, textual.drivers.linux_driver  # these know their systems themselves
 
 MISSING = ("/proc/thread-self", "/proc/self", "/proc/sys", "/proc/meminfo", "/proc/slabinfo")
@@ -23,6 +23,7 @@ def without_linux(call):
     return called
 
 builtins.open, os.readlink, os.stat = map(without_linux, (open, os.readlink, os.stat))
+io.open = builtins.open
 del socket.AF_NETLINK
 for name in ("fcntl", "resource", "pwd", "grp"):
     sys.modules[name] = None
