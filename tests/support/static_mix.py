@@ -21,6 +21,9 @@ from twtop.demo.load import IP_BIND_ADDRESS_NO_PORT, client_closes
 
 LOW = 40_000
 REUSE_LATE_MS, REUSE_AT_ONCE_MS = 60_000, 1
+REUSE_DELAY = Path("/proc/sys/net/ipv4/tcp_tw_reuse_delay")
+"""Kernels before 6.15 cannot change it."""
+
 IP_LOCAL_PORT_RANGE = 51
 """Since Linux 6.3 (linux/in.h)."""
 
@@ -262,7 +265,8 @@ def build(mix: StaticMix, asked: Route) -> Namespace:
     for part in late:
         with contextlib.suppress(OSError):
             namespace.make(part)
-    if mix.reuse_delay_ms < REUSE_LATE_MS and Path("/proc/sys/net/ipv4/tcp_tw_reuse_delay").exists():
+    if mix.reuse_delay_ms < REUSE_LATE_MS and REUSE_DELAY.exists():
+        sysctl("net.ipv4.tcp_tw_reuse_delay", mix.reuse_delay_ms)
         wait_until(lambda: youngest_ms() > mix.reuse_delay_ms, what="TIME_WAIT that are old enough")
     return namespace
 
@@ -277,8 +281,8 @@ def prepare(mix: StaticMix) -> None:
     sysctl("net.ipv4.ip_local_reserved_ports", mix.reserved)
     sysctl("net.ipv4.tcp_tw_reuse", mix.tw_reuse)
     sysctl("net.ipv4.tcp_timestamps", mix.timestamps)
-    if Path("/proc/sys/net/ipv4/tcp_tw_reuse_delay").exists():  # kernels before 6.15 cannot change it
-        sysctl("net.ipv4.tcp_tw_reuse_delay", mix.reuse_delay_ms)
+    if REUSE_DELAY.exists():
+        sysctl("net.ipv4.tcp_tw_reuse_delay", REUSE_LATE_MS)  # on a slow machine no connection of the mix may be reused
 
 
 def bind_and_connect(route: Route, address: str = "", reuse_address: bool = False) -> socket.socket:
