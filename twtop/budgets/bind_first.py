@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
-from twtop.budgets.exhaustion import SOON_S, PortUse, max_per_s, time_to_full
+from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
 from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
@@ -73,8 +73,7 @@ class BindFirst:
     @property
     def state(self) -> BudgetState:
         """What later readings need to know of these budgets."""
-        is_soon = self.full_in_s <= SOON_S
-        return BudgetState(self.names, self.live, self.limit.full_at, self.is_now, is_soon, self.new_per_s)
+        return BudgetState(self.names, self.live, self.limit.full_at, self.is_now, self.full_in_s, self.new_per_s)
 
     def of(self, column: Mask) -> Mask:
         """The entry of a column for the address of each destination: (destinations,); false where it does not bind

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from twtop.budgets.exhaustion import TimeToFull
+from twtop.budgets.exhaustion import SOON_S, TimeToFull
 from twtop.budgets.rates import SHORT_S, Rates
 from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
@@ -76,7 +76,8 @@ def find_limit(
         last = reading.recent[-1]
         full_at = np.maximum(full_at, last.of(last.full_at, names, missing=-np.inf))
         asked_per_s = last.of(last.asked_per_s, names, missing=np.nan)
-        was_now, was_soon = (last.of(column, names, missing=False) for column in (last.is_now, last.is_soon))
+        was_now = last.of(last.is_now, names, missing=False)
+        was_soon = last.of(last.full_in_s, names, missing=np.nan) <= SOON_S
     if failed is not None:
         seconds_ago = np.argmax(failed.per_second[:, ::-1] > 0, axis=1)
         certain = (failed.last_60s > 0) & ~failed.is_shared

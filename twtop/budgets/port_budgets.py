@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twtop.budgets.bind_first import BindFirst
-from twtop.budgets.exhaustion import SOON_S, PortUse, max_per_s, time_to_full
+from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
 from twtop.budgets.limit import Limit, find_limit, freed, full_lately, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, Rates, disagree, measure_rates
 from twtop.dump.destinations import Names, with_unbound
@@ -101,8 +101,8 @@ class PortBudgets:
 
     def state(self, names: Names) -> BudgetState:
         """What later readings need to know of these budgets, whose names are (destinations,)."""
-        is_soon = self.full_in_s <= SOON_S
-        return BudgetState(names, self.used - self.ending, self.limit.full_at, self.is_now, is_soon, self.new_per_s)
+        live = self.used - self.ending
+        return BudgetState(names, live, self.limit.full_at, self.is_now, self.full_in_s, self.new_per_s)
 
 
 def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudgets:

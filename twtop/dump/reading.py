@@ -40,8 +40,8 @@ class DumpSummary:
     `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
     `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. `fresh` are those that
     began within FRESH_MS. Of the budget that an address has for all destinations these four counts are 0. `full_at` is
-    when the budget was last full, −∞ for never, `is_now` whether it was called full, `is_soon` whether it was to be
-    full soon, and `asked_per_s` what it was asked for, NaN for unknown. `held` counts all timewait objects, and
+    when the budget was last full, −∞ for never, `is_now` whether it was called full, `full_in_s` when it was to be
+    full, and `asked_per_s` what it was asked for, both NaN for unknown. `held` counts all timewait objects, and
     `overflowed` those that found no bucket since boot, None where that is unknown. `mono` is when the dump was read.
     Times are seconds of the monotonic clock.
     """
@@ -57,7 +57,7 @@ class DumpSummary:
     fresh: Floats
     full_at: Floats
     is_now: Mask
-    is_soon: Mask
+    full_in_s: Floats
     asked_per_s: Floats
     _found: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False)
 
@@ -83,7 +83,7 @@ class BudgetState:
     live: Floats
     full_at: Floats
     is_now: Mask
-    is_soon: Mask
+    full_in_s: Floats
     asked_per_s: Floats
 
 
@@ -122,11 +122,10 @@ NOTHING = Known()
 class Reading:
     """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
     sockets was read. `names` (destinations,) are hashes that stay the same from dump to dump (Destinations.names).
-    `ends` are the local ends of the sockets.
-    `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are
-    the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
-    accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known of the peers'
-    `timestamps`.
+    `ends` are the local ends of the sockets. `recent` are summaries of the dumps of the last seconds, oldest first.
+    `failures` are the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets
+    that a listener accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known
+    of the peers' `timestamps`.
     """
 
     snapshot: Snapshot
@@ -225,7 +224,7 @@ class Reading:
             fresh=with_more_than(TIMEWAIT_MS - FRESH_MS),
             full_at=np.concatenate([state.full_at for state in states])[order],
             is_now=np.concatenate([state.is_now for state in states])[order],
-            is_soon=np.concatenate([state.is_soon for state in states])[order],
+            full_in_s=np.concatenate([state.full_in_s for state in states])[order],
             asked_per_s=np.concatenate([state.asked_per_s for state in states])[order],
         )
 

@@ -57,7 +57,7 @@ Wanted = tuple[Destination, ...]
 def wanted(frame: Frame, sightings: Sightings) -> Wanted:
     """The pressed destinations of a frame to which somebody connects who is unknown, or was not met lately.
 
-    None where the sockets are not of this machine, or where the source itself tells who holds them.
+    There are none where the sockets are not of this machine, or where the source itself tells who holds them.
     """
     view, analysis, snapshot = frame.view, frame.analysis, frame.snapshot
     if not snapshot.is_searchable:

@@ -29,7 +29,7 @@ def reading(*full_at: float, asked_per_s: float = UNKNOWN) -> Reading:
         names=NAMES[: len(full_at)],
         full_at=np.array(full_at, np.float64),
         is_now=np.zeros(len(full_at), np.bool_),
-        is_soon=np.zeros(len(full_at), np.bool_),
+        full_in_s=np.full(len(full_at), np.nan),
         asked_per_s=np.full(len(full_at), asked_per_s, np.float64),
         **columns,
     )

@@ -31,7 +31,7 @@ def after(reading: Reading, *before: tuple[float, dict[str, float]]) -> Reading:
                 fresh=np.full(number, counts.get("fresh", 0.0)),
                 full_at=np.full(number, -np.inf),
                 is_now=np.zeros(number, np.bool_),
-                is_soon=np.zeros(number, np.bool_),
+                full_in_s=np.full(number, np.nan),
                 asked_per_s=np.full(number, np.nan),
                 **columns,
             )
