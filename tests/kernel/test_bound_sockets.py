@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.support.in_namespace import in_namespace, sysctl, wait_until
-from twtop.engine.bound_watch import PACE_S
+from twtop.engine.bound_sockets import PACE_S
 from twtop.engine.sampler import Sampler
 from twtop.sources.open_source import open_local
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twtop.analysis.analysis import Analysis, Analyst
-from twtop.engine.bound_watch import BoundWatch
+from twtop.engine.bound_sockets import completed, narrowed
 from twtop.engine.failure_watch import FailureWatch, nearest_end
 from twtop.engine.timestamp_watch import TimestampWatch
 from twtop.filter.mask import mask
@@ -84,7 +84,7 @@ class Sampler:
     def __init__(self, source: Source, max_cpu: float = MAX_CPU) -> None:
         self._source = source
         self._analyst = Analyst()
-        self._failures, self._timestamps, self._bound = FailureWatch(), TimestampWatch(), BoundWatch()
+        self._failures, self._timestamps = FailureWatch(), TimestampWatch()
         self._whole, self._part = Pace(max_cpu), Pace(max_cpu)
         self._last: Snapshot | None = None
         self._last_whole: Sampled | None = None
@@ -140,9 +140,9 @@ class Sampler:
         asks = bool(request.states) and self._timestamps.wanted
         options = WITH_OPTIONS if asks else 0
         wanted = replace(request, failed_connects=self._failures.wanted, extensions=request.extensions | options)
-        found = decode(self._source.read(self._bound.narrowed(wanted, time.monotonic())), self._last)
+        found = decode(self._source.read(narrowed(wanted, self._last, time.monotonic())), self._last)
         if request.states:
-            found = self._bound.complete(found, lambda: decode(self._source.read(BOUND_ONLY)))
+            found = completed(found, self._last, lambda: decode(self._source.read(BOUND_ONLY)))
         self._last = found
         analysis, failed = self._analyst.analyse(self._last), self._last.failed_connects
         self._timestamps.observe(analysis, asked=asks)

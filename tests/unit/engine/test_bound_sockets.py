@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
-from twtop.engine.bound_watch import BoundWatch
+from twtop.engine.bound_sockets import completed, narrowed
 from twtop.formatting import endpoint
 from twtop.model import Snapshot, Sockets, TcpState
 from twtop.sources.decode import decode
@@ -39,10 +39,17 @@ def kernel() -> Kernel:
     return Kernel()
 
 
-def tick(watch: BoundWatch, kernel: Kernel, now: float) -> Snapshot:
+class Watch:
+    """Whoever keeps the last snapshot."""
+
+    last: Snapshot | None = None
+
+
+def tick(watch: Watch, kernel: Kernel, now: float) -> Snapshot:
     kernel.now = now
-    narrowed = watch.narrowed(ALL_SOCKETS, 1000 + now)
-    return watch.complete(kernel.read(narrowed), lambda: kernel.read(BOUND_ONLY))
+    found = kernel.read(narrowed(ALL_SOCKETS, watch.last, 1000 + now))
+    watch.last = completed(found, watch.last, lambda: kernel.read(BOUND_ONLY))
+    return watch.last
 
 
 def bound(sockets: Sockets) -> list[str]:
@@ -51,7 +58,7 @@ def bound(sockets: Sockets) -> list[str]:
 
 
 def test_they_are_read_each_five_seconds_and_carried_between(kernel: Kernel) -> None:
-    watch = BoundWatch()
+    watch = Watch()
     read_at = []
     for now in range(12):
         snapshot = tick(watch, kernel, now)
@@ -64,7 +71,7 @@ def test_they_are_read_each_five_seconds_and_carried_between(kernel: Kernel) -> 
 
 
 def test_a_new_one_shows_within_the_pace(kernel: Kernel) -> None:
-    watch = BoundWatch()
+    watch = Watch()
     tick(watch, kernel, 0)
     kernel.bound = [sock("10.0.0.1:7000", state="CLOSE", inode=70)]
     assert bound(tick(watch, kernel, 4.9).sockets) == ["10.0.0.1:5000", "[fe80::7]:6000"]
@@ -74,7 +81,7 @@ def test_a_new_one_shows_within_the_pace(kernel: Kernel) -> None:
 @pytest.mark.parametrize("what", ["a listener more", "a listener less", "another one", "another range"])
 def test_they_are_read_at_once(kernel: Kernel, what: str) -> None:
     """Whoever restarts a service or changes the range sees what that leaves."""
-    watch = BoundWatch()
+    watch = Watch()
     tick(watch, kernel, 0)
     kernel.bound = []
     match what:
@@ -95,7 +102,7 @@ def test_they_are_read_at_once(kernel: Kernel, what: str) -> None:
 
 
 def test_one_that_has_connected_is_no_longer_bound(kernel: Kernel) -> None:
-    watch = BoundWatch()
+    watch = Watch()
     tick(watch, kernel, 0)
     kernel.others += [sock("10.0.0.1:5000", "10.0.0.5:443", inode=50)]
     assert bound(tick(watch, kernel, 1).sockets) == ["[fe80::7]:6000"]
@@ -103,9 +110,9 @@ def test_one_that_has_connected_is_no_longer_bound(kernel: Kernel) -> None:
 
 
 def test_a_source_without_them_is_asked_as_ever(kernel: Kernel) -> None:
-    watch = BoundWatch()
+    watch = Watch()
     for now in range(3):
-        snapshot = replace(kernel.read(watch.narrowed(ALL_SOCKETS, 1000 + now)), bound_at=None)
-        found = watch.complete(snapshot, lambda: kernel.read(BOUND_ONLY))
-        assert found.sockets is snapshot.sockets
+        snapshot = replace(kernel.read(narrowed(ALL_SOCKETS, watch.last, 1000 + now)), bound_at=None)
+        watch.last = completed(snapshot, watch.last, lambda: kernel.read(BOUND_ONLY))
+        assert watch.last.sockets is snapshot.sockets
     assert kernel.asked == [ALL_SOCKETS] * 3
