@@ -27,6 +27,11 @@ TWTOP = (sys.executable, "-m", "twtop", "--source", "procfs")
 """Reading these files takes no privilege, and no netlink socket in a sandbox."""
 
 MODE = re.compile(rb"\x1b\[\?([\d;]+)([hl])")
+PLACE = re.compile(rb"\x1b\[(\d+);(\d+)H")
+"""The row and the column at which something is drawn (CUP)."""
+
+STYLE = re.compile(rb"\x1b\[[\d;]*m")
+
 AS_BEFORE = {7, 25}
 """The modes of a terminal after the program: lines wrap, and the cursor is seen."""
 
@@ -107,6 +112,14 @@ class Pty:
         before = self.drawn.count(shown)
         self.type(key)
         self.until(lambda: self.drawn.count(shown) > before, f"{shown!r} after {key!r}")
+
+    def click_on(self, text: bytes) -> None:
+        """Click where this text was drawn last."""
+        *_, place = PLACE.finditer(self.drawn[: self.drawn.rindex(text)])
+        row, column = map(int, place.groups())
+        column += len(STYLE.sub(b"", place.string[place.end() :]).decode())
+        for end in b"M", b"m":  # pressed, released
+            self.type(b"\x1b[<0;%d;%d%b" % (column, row, end))
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)

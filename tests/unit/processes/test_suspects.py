@@ -14,7 +14,7 @@ from tests.support.known_owners import by_inode
 from tests.support.proc_of_processes import make_process
 from twtop.model import Process
 from twtop.processes import suspects as module
-from twtop.processes.fd_search import socket_inodes
+from twtop.processes.fd_search import entries, socket_inodes
 from twtop.processes.suspects import LOOK_S, REMEMBERED_S, WATCH_S, Suspects
 
 LONG_S = 0.1
@@ -35,7 +35,7 @@ class Watch:
             return socket_inodes(directory)
 
         monkeypatch.setattr(module, "socket_inodes", counted)
-        monkeypatch.setattr(module, "descriptor_count", lambda pid, _: len(list((proc / str(pid) / "fd").iterdir())))
+        monkeypatch.setattr(module, "descriptor_count", lambda pid, _: len(entries(f"{proc}/{pid}/fd")))
 
     def process(self, pid: int, *inodes: int, name: str = "wrk") -> None:
         """A process that now holds these sockets."""
