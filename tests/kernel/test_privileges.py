@@ -108,8 +108,9 @@ def test_the_monitor_lists_namespaces_and_enters_one_with_what_is_left(tmp_path:
     with process_elsewhere(name=b"far-away") as child, pseudo_terminal(tmp_path, TWTOP) as terminal:
         terminal.until_drawn(b"live")
         assert statuses(terminal.pid) == limited_to(*Capability)
-        terminal.press_for(b"N", b"far-away")
-        terminal.click_on(b"far-away")  # other tests have namespaces too, before it and after it
+        row = b"pid %d (far" % child.pid
+        terminal.press_for(b"N", row)
+        terminal.click_on(row)  # other tests have namespaces too, before it and after it
         terminal.until(lambda: WATCHED.search(terminal.drawn), "another namespace")
         (watched,) = set(WATCHED.findall(terminal.drawn))
         assert int(watched) == child.pid
