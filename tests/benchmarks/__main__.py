@@ -1,10 +1,12 @@
 """make bench: what twtop costs, beside the usual tools, on real TIME_WAIT in private namespaces."""
 
 import argparse
+import itertools
 import os
 import platform
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -23,24 +25,34 @@ def machine() -> str:
     return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 
+def tell(*parts: Iterable[str]) -> list[str]:
+    """Print lines as soon as they are known, each part after an empty one; all of them."""
+    told = []
+    for line in itertools.chain.from_iterable(itertools.chain([""], part) for part in parts):
+        print(line, flush=True)
+        told.append(line)
+    return told
+
+
 def on_level(count: int, rounds: int) -> tuple[Measured, list[str]]:
-    """(the readings of so many TIME_WAIT, the lines about the monitor beside them)."""
+    """(the readings of so many TIME_WAIT, what was told of them and of the monitor beside them)."""
+    print(f"\n{count:,} TIME_WAIT come up, which takes a minute ...", file=sys.stderr)
     with held(count) as level:
-        return measure(level, rounds), list(program.of_the_monitor(level))
+        measured = measure(level, rounds)
+        readings = tell(tables.parts(measured), tables.contenders(measured), tables.ratios(measured))
+        return measured, readings + tell(program.of_the_monitor(level))
 
 
-def report(counts: list[int], rounds: int) -> Iterator[str]:
-    """Lines of Markdown, as soon as they are known."""
-    yield f"{machine()}."
-    every = []
+def report(counts: list[int], rounds: int) -> list[str]:
+    """Tell and return the lines of all that is measured, as Markdown."""
+    lines, every = tell([f"{machine()}."]), []
     for count in counts:
-        measured, monitor = run_in_namespace(partial(on_level, count, rounds), timeout=LIMIT_S)
+        measured, told = run_in_namespace(partial(on_level, count, rounds), timeout=LIMIT_S)
         every.append(measured)
-        for table in (tables.parts(measured), tables.contenders(measured), tables.ratios(measured), monitor):
-            yield from ("", *table)
+        lines += told
     if growth := list(tables.growth(every)):
-        yield from ("", *growth)
-    yield from ("", *run_in_namespace(lambda: list(program.of_a_quiet_monitor()), timeout=LIMIT_S))
+        lines += tell(growth)
+    return lines[1:] + run_in_namespace(lambda: tell(program.of_a_quiet_monitor()), timeout=LIMIT_S)
 
 
 def main() -> None:
@@ -52,10 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.readme and tables.BASE not in options.counts:
         parser.error(f"the text of {README.name} tells ratios at {tables.BASE}, so --readme needs that count")
-    lines = []
-    for line in report(options.counts, options.rounds):
-        print(line, flush=True)
-        lines.append(line)
+    lines = report(options.counts, options.rounds)
     if options.readme:
         README.write_text(with_tables(README.read_text("utf-8"), lines), "utf-8")
     owners.main()

@@ -6,7 +6,8 @@ hold the level, it begins with a phase in which the others are made, and then co
 and go at the rate of the churn. What is measured is measured in the calm.
 
 What this costs must not count as a reader's: the load has processes of its own, and in the calm they stay on the last
-CPU, where the kernel runs the timers of their TIME_WAIT too. A reader stays on the others (`readers_cpus`).
+CPU, where both ends of each connection are handled. A reader stays on the others (`readers_cpus`). While the last
+CPU is idle the kernel may let another one end TIME_WAIT whose time has come.
 """
 
 import itertools

@@ -34,11 +34,11 @@ class Watched:
 def of_the_monitor(level: Level) -> Iterator[str]:
     """The monitor on a table that is churned, as Markdown."""
     count, churn = level.schedule.count, level.schedule.churn_per_s
-    starts = [first_frame_s(level) for _ in range(STARTS)]
-    watched = watch(level)
     yield f"| monitor at {count:,} TIME_WAIT, {churn:,.0f} connections/s | |"
     yield "| :-- | --: |"
+    starts = [first_frame_s(level) for _ in range(STARTS)]
     yield f"| first frame with figures | {statistics.median(starts):.2f} s |"
+    watched = watch(level)
     yield f"| share of a CPU, sockets read every {watched.every} | {100 * watched.share:.1f} % |"
     yield f"| peak memory | {watched.most_mb:,.0f} MB |"
     for name, spans in answers_ms(level).items():
