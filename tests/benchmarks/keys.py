@@ -38,7 +38,7 @@ KEYS: dict[str, tuple[list[bytes], list[bytes], Seen]] = {
     "sort": ([], [b"s"], _told(r"\S+↓")),
     "filter": ([b"/4"], [b"4", b"\x7f"], _told(r"filter: (.+?) ─")),
     ASIDE: ([b"\x1b", b"g"], [], selected),
-    "drill": ([], [b"\r"], _told(" sockets ── ")),
+    "drill": ([], [b"\r"], _told(r"── [\d,]+ (sockets)\b")),
 }
 """Keys of which each has an effect: once before the others, again and again; and what shows it."""
 

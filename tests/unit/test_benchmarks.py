@@ -4,10 +4,11 @@ import math
 import re
 
 import numpy as np
+import pyte
 import pytest
 
 from tests.benchmarks import tables
-from tests.benchmarks.keys import answered, median_and_95_percent
+from tests.benchmarks.keys import KEYS, answered, median_and_95_percent
 from tests.benchmarks.level import CHURN_PER_S, FILL_PER_S, LIFE_S, SMEAR_S, Schedule
 from tests.benchmarks.reading import PARTS, Reader, Reading
 from tests.benchmarks.readings import COLD, NETSTAT, PSUTIL, SS, Measured, Turn
@@ -163,8 +164,8 @@ def test_a_readme_without_the_table_that_its_text_needs_is_refused() -> None:
         with_tables("", small)
 
 
-def found_in(screen: object) -> object:
-    return [line.strip() for line in screen.display if line.strip()]  # type: ignore[attr-defined]
+def found_in(screen: pyte.Screen) -> object:
+    return [line.strip() for line in screen.display if line.strip()]
 
 
 def test_a_key_is_answered_by_the_first_screen_that_shows_it_or_is_late() -> None:
@@ -174,6 +175,21 @@ def test_a_key_is_answered_by_the_first_screen_that_shows_it_or_is_late() -> Non
     assert answers == {"one": [pytest.approx(20), math.inf], "two": [pytest.approx(500)]}
     assert median_and_95_percent([20.0] * 19 + [30.0]) == "20 ms, 95 % within 20 ms"
     assert median_and_95_percent([20.0] * 9 + [math.inf]) == "20 ms, 95 % within ?, 1 of 10 not before the next key"
+
+
+def screen(*lines: str) -> pyte.Screen:
+    made = pyte.Screen(160, 50)
+    pyte.Stream(made).feed("\r\n".join(lines))
+    return made
+
+
+def test_what_a_tick_changes_is_no_answer() -> None:
+    """Where sockets are read less often than the counters, the title says how old they are."""
+    shows = KEYS["drill"][2]
+    peer, footer = "Peers ── 10.0.0.51", "⏎  sockets   Space  expand"
+    drilled = shows(screen(f"{peer} ── 120 sockets ── soonest first", footer))
+    assert drilled == shows(screen(f"{peer} ── 1,131 sockets, 1.0 s old ── soonest first", footer))
+    assert drilled != shows(screen(peer, footer))
 
 
 def test_a_command_that_fails_is_no_figure() -> None:
