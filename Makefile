@@ -58,7 +58,7 @@ bench: .venv/.dev
 	exec .venv/bin/python -m tests.benchmarks $(ARGS)
 
 bench-million: .venv/.dev
-	exec .venv/bin/python -m tests.benchmarks $(ARGS) 1000000
+	exec .venv/bin/python -m tests.benchmarks $(ARGS) 100000 1000000
 
 clean:
 	rm -rf .venv .venvs .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,23 +1,22 @@
 """make bench: what twtop costs, beside the usual tools, on real TIME_WAIT in private namespaces."""
 
 import argparse
+import itertools
 import os
 import platform
 import re
-import statistics
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
-from tests import ROOT
-from tests.benchmarks import owners, program
+from tests.benchmarks import owners, program, tables
 from tests.benchmarks.level import held
-from tests.benchmarks.readings import measure
+from tests.benchmarks.readings import Measured, measure
+from tests.benchmarks.readme import README, with_tables
 from tests.support.in_namespace import run_in_namespace
 
-README = ROOT / "README.md"
-TABLES = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
-LIMIT_S = 1800
-STARTS = 5
+LIMIT_S = 7200
 
 
 def machine() -> str:
@@ -26,36 +25,34 @@ def machine() -> str:
     return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 
-def of_the_program(count: int) -> Iterator[str]:
-    """The monitor in a terminal of 160 × 50 on a table that is churned, as Markdown."""
+def tell(*parts: Iterable[str]) -> list[str]:
+    """Print lines as soon as they are known, each part after an empty one; all of them."""
+    told = []
+    for line in itertools.chain.from_iterable(itertools.chain([""], part) for part in parts):
+        print(line, flush=True)
+        told.append(line)
+    return told
+
+
+def on_level(count: int, rounds: int) -> tuple[Measured, list[str]]:
+    """(the readings of so many TIME_WAIT, what was told of them and of the monitor beside them)."""
+    print(f"\n{count:,} TIME_WAIT come up, which takes a minute ...", file=sys.stderr)
     with held(count) as level:
-        level.keep()
-        starts = [program.first_frame_s("/s in") for _ in range(STARTS)]
-        share, (_, most) = program.share_of_cpu()
-        keys = program.answers_ms()
-        yield f"| first frame with figures | {statistics.median(starts):.2f} s |"
-        yield f"| share of a CPU at one reading a second, {count / 61:,.0f} connections/s | {100 * share:.1f} % |"
-        yield f"| peak memory | {most:,.0f} MB |"
-        for name, spans in keys.items():
-            at_95 = program.at_95_percent(spans)
-            yield f"| {name}: key to screen | {statistics.median(spans):.0f} ms, 95 % within {at_95:.0f} ms |"
+        measured = measure(level, rounds)
+        readings = tell(tables.parts(measured), tables.contenders(measured), tables.ratios(measured))
+        return measured, readings + tell(program.of_the_monitor(level))
 
 
-def quiet() -> Iterator[str]:
-    share, (now, _) = program.share_of_cpu()
-    yield f"| share of a CPU on a quiet box | {100 * share:.1f} % |"
-    yield f"| memory on a quiet box | {now:,.0f} MB |"
-
-
-def report(counts: list[int], rounds: int) -> Iterator[str]:
-    yield f"{machine()}."
+def report(counts: list[int], rounds: int) -> list[str]:
+    """Tell and return the lines of all that is measured, as Markdown."""
+    lines, every = tell([f"{machine()}."]), []
     for count in counts:
-        table = run_in_namespace(lambda count=count: measure(count, rounds), timeout=LIMIT_S)  # type: ignore[misc]
-        yield from ("", *table.lines())
-    for count in counts:
-        lines = run_in_namespace(lambda count=count: list(of_the_program(count)), timeout=LIMIT_S)  # type: ignore[misc]
-        yield from ("", f"| monitor at {count:,} TIME_WAIT | |", "| :-- | --: |", *lines)
-    yield from run_in_namespace(lambda: list(quiet()), timeout=LIMIT_S)
+        measured, told = run_in_namespace(partial(on_level, count, rounds), timeout=LIMIT_S)
+        every.append(measured)
+        lines += told
+    if growth := list(tables.growth(every)):
+        lines += tell(growth)
+    return lines[1:] + run_in_namespace(lambda: tell(program.of_a_quiet_monitor()), timeout=LIMIT_S)
 
 
 def main() -> None:
@@ -65,15 +62,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of paired runs (default 5)")
     parser.add_argument("--readme", action="store_true", help="write the tables into README.md as well")
     options = parser.parse_args()
-    lines = []
-    for line in report(options.counts, options.rounds):
-        print(line, flush=True)
-        lines.append(line)
+    if options.readme and tables.BASE not in options.counts:
+        parser.error(f"the text of {README.name} tells ratios at {tables.BASE}, so --readme needs that count")
+    lines = report(options.counts, options.rounds)
     if options.readme:
-        written, places = TABLES.subn("\n".join(lines) + "\n", README.read_text("utf-8"))
-        if places != 1:
-            parser.error(f"{README.name} has no one place between <!-- bench --> and <!-- /bench -->")
-        README.write_text(written, "utf-8")
+        README.write_text(with_tables(README.read_text("utf-8"), lines), "utf-8")
     owners.main()
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -12,8 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.benchmarks.keys import answered, at_95_percent, press_all
 from tests.benchmarks.level import held
-from tests.benchmarks.program import answered, at_95_percent, press_all, twtop
+from tests.benchmarks.terminal import twtop
 from tests.support.in_namespace import run_in_namespace
 
 AS_IT_IS = "as it is"
@@ -95,7 +97,9 @@ def monitor(prelude: str) -> dict[str, float]:
             terminal.press(b"q")
             terminal.read_to_the_end()
         longest, pause, pauses = json.loads(file.read_text())
-    keys = answered(presses, terminal.output)
+    keys = {
+        name: [span for span in spans if span < math.inf] for name, spans in answered(presses, terminal.output).items()
+    }
     return {
         "memory MB": memory,
         "at most MB": most,
@@ -134,8 +138,7 @@ def table(title: str, found: dict[str, dict[str, list[float]]]) -> Sequence[str]
 
 
 def of_the_monitor(variants: dict[str, str], count: int, rounds: int) -> Sequence[str]:
-    with held(count) as level:
-        level.keep()
+    with held(count):
         return table(f"monitor at {count:,} TIME_WAIT", in_turns(variants, monitor, rounds))
 
 

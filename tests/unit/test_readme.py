@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from tests import ROOT
+from tests.benchmarks.readme import TABLES, TOLD, TOOLS, agreed
 from tests.support.screenshot_scenes import SCENES
 from tests.support.screenshots import path as picture
 from twtop.cli.arguments import parser
@@ -54,3 +55,14 @@ def test_every_key_is_listed() -> None:
     caps = {cap for key in ALL_KEYS for cap in key.cap.replace("⏎", "Enter").split()}
     arrows = {"↑": "arrows", "↓": "arrows"}
     assert [cap for cap in sorted(caps) if f"`{cap}`" not in listed and arrows.get(cap, "-") not in listed] == []
+
+
+def test_the_text_tells_the_ratios_of_its_own_tables() -> None:
+    assert agreed(README) == README
+
+
+def test_no_other_ratio_is_told() -> None:
+    """One that no table says is not checked against any."""
+    text = TABLES.sub("", README)
+    assert len(TOLD.findall(text)) == len(TOOLS)
+    assert re.findall(r"\b(?:twice|\w+ times) (?:as|that|the|longer|faster)\b", text) == []
