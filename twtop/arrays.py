@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Addresses, Codes, Mask, Rows
+from twtop.model import Addresses, Mask, Rows
 
 Keys = NDArray[np.uint64]
 """64-bit numbers that stand for what is compared: equal things have equal keys."""
@@ -26,7 +26,7 @@ MURMUR3 = 33, (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53)
 # Group-by
 
 
-def factorize(keys: Keys) -> tuple[Codes, Rows]:
+def factorize(keys: Keys) -> tuple[Rows, Rows]:
     """Number the distinct keys from 0, in linear time: (number of each key, one row for each number that has its key).
 
     This is a hash table filled by numpy. All rows write their own index into the slot of their key at once; the last
@@ -48,9 +48,9 @@ def factorize(keys: Keys) -> tuple[Codes, Rows]:
         _, first, inverse = np.unique(keys[lost], return_index=True, return_inverse=True)
         speaker[lost] = lost[first][inverse]
     rows = np.flatnonzero(speaker == np.arange(count))
-    number = np.empty(count, np.int32)
-    number[rows] = np.arange(len(rows), dtype=np.int32)
-    return number[speaker], rows
+    number = np.empty(count, np.intp)
+    number[rows] = np.arange(len(rows))
+    return number.take(speaker), rows
 
 
 def _speakers(keys: Keys, multiplier: int) -> tuple[Rows, Rows]:

@@ -99,6 +99,13 @@ class Addresses:
     def __len__(self) -> int:
         return len(self.lo)
 
+    def begin_with(self, others: "Addresses") -> bool:
+        """Whether each of the others has the same index here."""
+        first = slice(len(others))
+        return self is others or (
+            np.array_equal(self.hi[first], others.hi) and np.array_equal(self.lo[first], others.lo)
+        )
+
     @property
     def bits(self) -> int:
         """How many bits hold an index into these addresses."""
@@ -156,6 +163,7 @@ class Sockets:
     - `pid` is the process that holds the socket where the source tells that, 0 where it is unknown.
     - `timestamps` is a Timestamps. It is unknown of a timewait object, and where nobody asked for it.
     - `identity` is the kernel's cookie of the socket, the same in every dump and never given twice, 0 for unknown.
+    - `origin` is the row that the socket had in the dump before, −1 for a new one.
 
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
     `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
@@ -180,6 +188,7 @@ class Sockets:
     pid: NDArray[np.uint32]
     timestamps: NDArray[np.uint8]
     identity: NDArray[np.uint64]
+    origin: Rows
     is_time_wait: Mask = field(init=False)
     is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)

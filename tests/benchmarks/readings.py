@@ -26,7 +26,8 @@ from tests.benchmarks.reading import Reader, Reading
 from tests.benchmarks.spans import Contender, Span, command, within
 from twtop.runtime.interpreter import after_the_first_frame
 from twtop.sources.open_source import open_local, open_source
-from twtop.sources.probe import ALL_SOCKETS, PROCFS
+from twtop.sources.probe import ALL_SOCKETS
+from twtop.sources.procfs_source import PROCFS
 
 SS, CAT, PSUTIL = "ss -tanoH", "cat /proc/net/tcp", "psutil.net_connections"
 NETSTAT = f"netstat -nat | grep :{FIRST_PORT} | grep TIME_WAIT | wc -l"

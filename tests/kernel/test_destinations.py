@@ -25,7 +25,7 @@ class Ends:
 
 
 def ends(reading: PortReading, port: int) -> Ends:
-    sockets, side = reading.reading.snapshot.sockets, reading.reading.destinations.per_socket()
+    sockets, side = reading.reading.snapshot.sockets, reading.reading.destinations.side
 
     def count(rows: Mask) -> Counter[Direction]:
         return Counter(Direction(each) for each in side[rows & sockets.is_connection])

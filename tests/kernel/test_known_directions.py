@@ -134,7 +134,7 @@ def seen(lport: int, state: TcpState) -> PortReading | None:
 
 def direction(reading: PortReading, lport: int) -> Direction:
     (row,) = rows(reading, lport)
-    return Direction(reading.reading.destinations.per_socket()[row])
+    return Direction(reading.reading.destinations.side[row])
 
 
 @in_namespace

@@ -56,6 +56,7 @@ def kept(query: Query, rows: Sequence[Row]) -> Mask:
         pid=zeros,
         timestamps=zeros.astype(np.uint8),
         identity=zeros.astype(np.uint64),
+        origin=zeros.astype(np.intp) - 1,
     )
     names = sorted({row.process for row in rows if row.process is not None})
     owner = [-1 if row.process is None else names.index(row.process) for row in rows]

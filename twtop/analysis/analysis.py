@@ -136,7 +136,7 @@ def analyse(
     outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)
     return Analysis(
         reading=reading,
-        direction=reading.destinations.per_socket(),
+        direction=reading.destinations.side,
         budgets=budgets,
         connect_budgets=own,
         peak=budgets.pressure,

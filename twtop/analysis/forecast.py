@@ -64,7 +64,7 @@ class Forecast:
     `buckets` is the room for all classes together. `overflowing` says whether it was full within the last seconds.
     """
 
-    number: Codes
+    number: Rows
     survival_per_s: Floats
     mostly_ended_early: Mask
     room: Floats
@@ -76,7 +76,7 @@ class Forecast:
     def __post_init__(self) -> None:
         freeze(self.number, self.survival_per_s, self.mostly_ended_early, self.room, self.recently_full)
 
-    def counts(self, code: Codes, age_ms: Codes, release_s: Floats, left_out: Codes | None = None) -> Floats | None:
+    def counts(self, code: Rows, age_ms: Codes, release_s: Floats, left_out: Rows | None = None) -> Floats | None:
         """Forecast the count of TIME_WAIT, now and for 60 s: (61,). None where an age is unknown (−1).
 
         `code`, `age_ms` and `release_s` are the destination of each TIME_WAIT to forecast, its age, and the seconds
@@ -123,7 +123,7 @@ class Forecast:
         decay = -np.log(self.survival_per_s) * span_s
         return np.where(decay > 0, -np.expm1(-decay) / np.where(decay > 0, decay, 1.0), 1.0)
 
-    def _demand(self, number: Codes, age_ms: Codes, busy: Mask) -> Floats:
+    def _demand(self, number: Rows, age_ms: Codes, busy: Mask) -> Floats:
         """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
         def over(span_s: float) -> Floats:
@@ -153,7 +153,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     soon = np.maximum(np.nan_to_num(budgets.new_per_s) * MINUTE_S, budgets.used)
     own = np.flatnonzero(shared | (losses.early >= MANY) | (budgets.used + soon >= capacity))
     key = np.where(shared, count + destinations.local, np.arange(count))[own]
-    number = np.zeros(count + 1, np.int32)
+    number = np.zeros(count + 1, np.intp)
     number[own] = np.unique(key, return_inverse=True)[1] + 1
     size = int(number.max()) + 1
 

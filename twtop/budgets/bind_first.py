@@ -62,7 +62,7 @@ class BindFirst:
     limit: Limit
     next_free_s: Floats
     freed_per_s: Floats
-    of_destination: Codes
+    of_destination: Rows
     certain: Mask
     may: Mask
     both: Mask
@@ -117,7 +117,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     outbound = np.flatnonzero(destinations.direction == Direction.OUTBOUND)
     numbers, examples = factorize(destinations.local[outbound].astype(np.uint64))
     local, count = destinations.local[outbound][examples], len(examples)
-    of_destination = np.full(len(destinations), -1, np.int32)
+    of_destination = np.full(len(destinations), -1, np.intp)
     of_destination[outbound] = numbers
     certain, may = choices.binds_first[outbound], choices.may_bind_first[outbound]
     holds = np.bincount(numbers, certain, count) > 0
@@ -137,7 +137,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     in_use = np.zeros(PORTS, np.bool_)
     in_use[sockets.lport] = True
     free_everywhere = int(np.count_nonzero(reading.ports.unreserved & ~in_use))
-    address_of_socket = np.append(of_destination, np.int32(-1))[destinations.code]
+    address_of_socket = np.append(of_destination, -1)[destinations.code]
     left = capacity - used
     return BindFirst(
         names=names,
@@ -175,7 +175,7 @@ class _PortsInUse:
     `waits` whether a timer ends all sockets on it. `rows` is a socket on it, where it matters the last one to end.
     """
 
-    address: Codes
+    address: Rows
     waits: Mask
     rows: Rows
 
@@ -187,7 +187,7 @@ def _ports_in_use(reading: Reading, local: Codes, chosen: Mask) -> _PortsInUse:
     """
     assert reading.ports is not None
     sockets = reading.snapshot.sockets
-    number = np.full(len(sockets.addresses), -1, np.int32)
+    number = np.full(len(sockets.addresses), -1, np.intp)
     number[local] = np.arange(len(local))
     rows = np.flatnonzero(
         sockets.is_connection & reading.ports.unreserved[sockets.lport] & (number[sockets.local] >= 0)
@@ -258,7 +258,7 @@ class _Budget:
 
 
 def _budget(
-    reading: Reading, names: Names, waiting: Rows, owner: Codes, live: Floats, capacity: Floats, is_full: Mask
+    reading: Reading, names: Names, waiting: Rows, owner: Rows, live: Floats, capacity: Floats, is_full: Mask
 ) -> _Budget:
     """The budget of each address; NaN where its `capacity` is.
 

@@ -50,7 +50,7 @@ class Demand:
         freeze(*(getattr(self, each.name) for each in fields(self)))
 
 
-def measure_demand(code: Codes, age_ms: Codes, size: int, failed: Floats | None = None) -> Demand:
+def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None = None) -> Demand:
     """The demand for each of so many budgets.
 
     For each connection that was closed, `code` is its budget and `age_ms` how long ago that was, −1 for unknown.

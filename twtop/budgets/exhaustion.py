@@ -8,7 +8,7 @@ import numpy as np
 
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import TIMEWAIT_S, Wheel
-from twtop.model import Codes, Floats, Mask, Rows
+from twtop.model import Floats, Mask, Rows
 
 SOON_S = 60.0
 """“Full within so many seconds” is an alarm, and is said only if it is sure."""
@@ -41,7 +41,7 @@ class PortUse:
     limit of buckets leaves to the budget. `waiting` counts the TIME_WAIT of `code`.
     """
 
-    code: Codes
+    code: Rows
     free_in_s: Floats
     live: Floats
     rates: Rates

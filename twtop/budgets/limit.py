@@ -13,7 +13,7 @@ from twtop.budgets.rates import SHORT_S, Rates
 from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
 from twtop.dump.reading import LONG_S, Reading
-from twtop.model import Codes, Floats, Mask, freeze
+from twtop.model import Codes, Floats, Mask, Rows, freeze
 
 MOVES = 2
 """A budget is full from one move of the timer wheel to the next but one. At each move some ports come free, and a
@@ -102,7 +102,7 @@ def full_lately(reading: Reading) -> Mask:
     return lately
 
 
-def with_unseen_demand(rates: Rates, limit: Limit, code: Codes, age_ms: Codes) -> Rates:
+def with_unseen_demand(rates: Rates, limit: Limit, code: Rows, age_ms: Codes) -> Rates:
     """The same rates, but of the time in which the demand could be seen, and where it cannot, at least the last known
     one; NaN where that is unknown.
 
@@ -122,7 +122,7 @@ def with_unseen_demand(rates: Rates, limit: Limit, code: Codes, age_ms: Codes) -
     )
 
 
-def _since_full(rates: Rates, seen_s: Floats, code: Codes, age_ms: Codes) -> Rates:
+def _since_full(rates: Rates, seen_s: Floats, code: Rows, age_ms: Codes) -> Rates:
     """The same rates, but none over a time in which the budget was full and its demand could not be seen."""
     short = (seen_s > SHORT_S) & (seen_s < rates.seen_s)
     if not short.any():
@@ -138,7 +138,7 @@ def _since_full(rates: Rates, seen_s: Floats, code: Codes, age_ms: Codes) -> Rat
     )
 
 
-def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
+def _before_it_was_full(code: Rows, age_ms: Codes, count: int) -> Floats:
     """Entries per second in the last seconds up to the youngest TIME_WAIT of each budget: (count,), NaN for none."""
     youngest = np.full(count, np.inf)
     aged = age_ms >= 0
@@ -148,7 +148,7 @@ def _before_it_was_full(code: Codes, age_ms: Codes, count: int) -> Floats:
     return np.where(entered > 0, entered / SHORT_S, np.nan)
 
 
-def freed(code: Codes, free_in_s: Floats, runs_out_s: Floats, count: int) -> tuple[Floats, Floats]:
+def freed(code: Rows, free_in_s: Floats, runs_out_s: Floats, count: int) -> tuple[Floats, Floats]:
     """(seconds until each budget gets its next port back, ports per second from then on): (count,), NaN for unknown.
 
     For each TIME_WAIT that holds a port, `code` is its budget, `free_in_s` the time until the port is free, and

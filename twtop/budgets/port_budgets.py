@@ -21,10 +21,10 @@ from twtop.dump.failures import Refused, refused
 from twtop.dump.reading import BudgetState, Reading
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
-    Codes,
     Direction,
     Floats,
     Mask,
+    Rows,
     Sockets,
     freeze,
 )
@@ -237,7 +237,7 @@ def _most_waiting(reading: Reading, rates: Rates) -> Floats:
     return reading.buckets * rates.closing / total
 
 
-def _release(reading: Reading, sockets: Sockets, code: Codes) -> tuple[Floats, Floats, Floats]:
+def _release(reading: Reading, sockets: Sockets, code: Rows) -> tuple[Floats, Floats, Floats]:
     """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a timewait
     object is free (sockets,), the same without the steps of the timer wheel).
 

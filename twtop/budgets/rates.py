@@ -13,7 +13,7 @@ from twtop.budgets.demand import measure_demand
 from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
-from twtop.model import Codes, Counts, Floats, Mask, freeze
+from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze
 
 SHORT_S, NOW_S = 3, 1
 """Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; over NOW_S
@@ -52,7 +52,7 @@ class Rates:
 
 def measure_rates(
     reading: Reading,
-    code: Codes,
+    code: Rows,
     age_ms: Codes,
     names: Names,
     live: Floats,
@@ -100,7 +100,7 @@ def measure_rates(
     )
 
 
-def _of_fresh(reading: Reading, code: Codes, age_ms: Codes, names: Names) -> tuple[Mask, Floats]:
+def _of_fresh(reading: Reading, code: Rows, age_ms: Codes, names: Names) -> tuple[Mask, Floats]:
     """(whether some TIME_WAIT of the last LONG_S are missing, how many began per second).
 
     Those that were fresh in this dump and in the recent ones tell, because none of these was missing.
@@ -120,7 +120,7 @@ def _of_fresh(reading: Reading, code: Codes, age_ms: Codes, names: Names) -> tup
     return is_lossy, np.where(disagree(long, short), short, long)
 
 
-def _with_overflow(reading: Reading, code: Codes, age_ms: Codes, size: int) -> Floats | None:
+def _with_overflow(reading: Reading, code: Rows, age_ms: Codes, size: int) -> Floats | None:
     """Connections closed per second, those that found no bucket included; None where all found one, or none is known.
 
     The kernel counts those without a bucket for the namespace, and which ones find one is chance. So each budget has a

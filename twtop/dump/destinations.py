@@ -1,44 +1,64 @@
 """Sockets → destinations: the unit that owns a port budget, with its direction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Column, Keys, address_names, among, factorize, fused, index_of
-from twtop.dump.directions import KnownDirections, destination_names, directions
+from twtop.dump.directions import Beside, KnownDirections, Rules, destination_names, directions
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import Addresses, Codes, Direction, Mask, Rows, Sockets, freeze
+from twtop.model import PORTS, Addresses, Codes, Direction, Mask, Rows, Sockets, freeze
 
 Names = Keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Destinations:
-    """Distinct (direction, local IP, remote IP, service port, device). The service port of an inbound connection is the
-    local one, otherwise it is the remote one. `device` is the interface that the sockets are bound to, 0 for none: two
-    links may have the same addresses, and each then has a budget of its own (inet_sk_bound_dev_eq).
+class Ends:
+    """(direction, local IP, remote IP, service port, device), a column each. The service port of an inbound connection
+    is the local one, otherwise it is the remote one. `device` is the interface that the sockets are bound to, 0 for
+    none: two links may have the same addresses, and each then has a budget of its own (inet_sk_bound_dev_eq).
 
-    `code` (sockets,) is the number of each socket's destination, −1 for listeners and bound sockets. The other columns
-    are (destinations,). `local` and `remote` are indexes into the addresses of the sockets.
+    `local` and `remote` are indexes into the addresses of the sockets.
     """
 
-    code: Codes
     direction: NDArray[np.uint8]
     local: Codes
     remote: Codes
     port: NDArray[np.uint16]
     device: NDArray[np.uint32]
 
-    def __post_init__(self) -> None:
-        freeze(self.code, self.direction, self.local, self.remote, self.port, self.device)
-
     def __len__(self) -> int:
         return len(self.port)
 
-    def per_socket(self) -> NDArray[np.uint8]:
-        """The direction of each socket: (sockets,); unknown for listeners and bound sockets."""
-        return np.append(self.direction, np.uint8(Direction.UNKNOWN))[self.code]
+    def keys(self, addresses: Addresses) -> Keys:
+        bits = addresses.bits
+        key: list[Column] = [(self.local, bits), (self.remote, bits), (self.port, 16), (self.direction, 2)]
+        if self.device.any():
+            key.append((self.device, 32))
+        return fused(*key)
+
+    def take(self, rows: Rows | Mask) -> "Ends":
+        return Ends(*(getattr(self, f.name)[rows] for f in fields(Ends)))
+
+    def followed_by(self, more: "Ends") -> "Ends":
+        return Ends(*(np.append(getattr(self, f.name), getattr(more, f.name)) for f in fields(Ends)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Destinations(Ends):
+    """The distinct Ends of all connections: (destinations,).
+
+    `code` (sockets,) is the number of each socket's destination, −1 for listeners and bound sockets, and `side` is its
+    direction, which is unknown of these. `rules` are those by which the directions were found.
+    """
+
+    code: Rows
+    side: NDArray[np.uint8]
+    rules: Rules
+
+    def __post_init__(self) -> None:
+        freeze(self.code, self.side, self.direction, self.local, self.remote, self.port, self.device)
 
     def names(self, addresses: Addresses) -> Names:
         """A 64-bit hash of each destination that is the same in every dump, unlike its number: (destinations,).
@@ -55,24 +75,71 @@ def find_destinations(
     ports: EphemeralPorts | None,
     known: KnownDirections | None = None,
     inherited: Mask | None = None,
+    before: tuple[Sockets, Destinations] | None = None,
 ) -> Destinations:
-    """Number the destinations of all connections; `known` and `inherited` are as in `directions`."""
-    rows = np.flatnonzero(sockets.is_connection)
-    side = directions(sockets, ports, known, inherited)[rows]
+    """Number the destinations of all connections; `known` and `inherited` are as in `directions`.
+
+    `before` is the dump before this one. By the same rules what was in TIME_WAIT there, and still is, has the
+    destination that it had.
+    """
+    rules = Rules.of(sockets, ports, known, inherited)
+    if before and rules.hold_as_in(before[1].rules) and sockets.addresses.begin_with(before[0].addresses):
+        code, ends = _carried(sockets, ports, known, *before)
+    else:
+        side = directions(sockets, ports, known, inherited)
+        rows = np.flatnonzero(sockets.is_connection)
+        every = _ends(sockets, rows, side[rows])
+        numbers, examples = factorize(every.keys(sockets.addresses))
+        code, ends = np.full(len(sockets), -1, np.intp), every.take(examples)
+        code[rows] = numbers
+    side = np.append(ends.direction, np.uint8(Direction.UNKNOWN)).take(code)
+    columns = {f.name: getattr(ends, f.name) for f in fields(Ends)}
+    return Destinations(**columns, code=code, side=side, rules=rules)
+
+
+def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
+    """The destination of each of these sockets, which have these directions."""
     port = np.where(side == Direction.INBOUND, sockets.lport[rows], sockets.rport[rows])
-    bits = sockets.addresses.bits
-    key: list[Column] = [(sockets.local[rows], bits), (sockets.remote[rows], bits), (port, 16), (side, 2)]
-    device = sockets.device[rows]
-    if device.any():
-        key.append((device, 32))
-    numbers, example = factorize(fused(*key))
-    code = np.full(len(sockets), -1, np.int32)
-    code[rows] = numbers
-    row = rows[example]
-    return Destinations(code, side[example], sockets.local[row], sockets.remote[row], port[example], device[example])
+    return Ends(side, sockets.local[rows], sockets.remote[rows], port, sockets.device[rows])
 
 
-def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | None, Codes]:
+def _carried(
+    sockets: Sockets, ports: EphemeralPorts | None, known: KnownDirections | None, then: Sockets, before: Destinations
+) -> tuple[Rows, Ends]:
+    """(the destination of each socket, all destinations), where the same rules hold as `then`.
+
+    A direction may depend on how many connections lead to a port in the range (directions). Those to a port to which
+    only one has stayed are judged anew, as all that did not wait `then`.
+    """
+    stays = sockets.is_time_wait & np.append(then.is_time_wait, False).take(sockets.origin)
+    code = np.where(stays, np.append(before.code, -1).take(sockets.origin), -1)
+    count = np.bincount(code + 1, minlength=len(before) + 1)[1:]
+    outbound = before.direction == Direction.OUTBOUND
+    services = np.bincount(before.port[outbound], count[outbound], PORTS)
+    low = PORTS if ports is None else ports.low
+    sure = (before.direction == Direction.INBOUND) | (outbound & ((before.port < low) | (services > 1)[before.port]))
+    if (count[~sure] > 0).any():
+        code[~np.append(sure, True).take(code)] = -1
+        count[~sure] = 0
+        services = np.bincount(before.port[outbound], count[outbound], PORTS)
+    others = np.flatnonzero(code < 0)
+    some = sockets.take(others)
+    side = directions(some, ports, known, beside=Beside(services, sockets.local))
+    rows = others[some.is_connection]
+    every = before.followed_by(_ends(sockets, rows, side[some.is_connection]))
+    keys, examples = factorize(every.keys(sockets.addresses))
+    number = np.full(len(examples), -1, np.intp)  # those of before come first, in their order
+    number[keys[: len(before)]] = np.arange(len(before))
+    new = np.flatnonzero(number < 0)
+    number[new] = len(before) + np.arange(len(new))
+    code[rows] = number[keys[len(before) :]]
+    left = np.append(count, np.zeros(len(new), np.int64)) > 0
+    left[code[rows]] = True
+    ends = every.take(np.append(np.arange(len(before)), examples[new])[left])
+    return (np.append(np.cumsum(left) - 1, -1).take(code) if not left.all() else code), ends
+
+
+def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | None, Rows]:
     """The sockets that hold a port of each budget: (their rows, None for all as they are; the budget of each).
 
     A connect() on a device finds a port taken if a socket of the same ends has it that is bound to this device or to
@@ -93,7 +160,7 @@ def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | N
     start, end = (np.searchsorted(code[rows], beside, side) for side in ("left", "right"))
     count = end - start
     again = rows[np.repeat(end - np.cumsum(count), count) + np.arange(count.sum())]
-    budget = np.repeat(bound, count).astype(np.int32)
+    budget = np.repeat(bound, count)
     own = np.sort(fused((code, 32), (sockets.lport, 16))[np.isin(code, bound)])
     new = ~among(fused((budget, 32), (sockets.lport[again], 16)), own)
     return np.append(np.arange(len(code)), again[new]), np.append(code, budget[new])

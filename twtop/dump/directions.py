@@ -6,6 +6,7 @@ about which it told that.
 """
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,11 +115,62 @@ class KnownDirections:
         return inherited
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What decides the direction of a TIME_WAIT, beside its ends and the connections to the same service.
+
+    `listeners` are names in ascending order. `chosen` and `low` are of EphemeralPorts, None where these are unknown.
+    `by_name` says that earlier dumps told something of single connections.
+    """
+
+    listeners: Keys
+    chosen: Mask | None
+    low: int | None
+    by_name: bool
+
+    def __post_init__(self) -> None:
+        freeze(self.listeners, self.chosen)
+
+    @classmethod
+    def of(
+        cls, sockets: Sockets, ports: EphemeralPorts | None, known: KnownDirections | None, inherited: Mask | None
+    ) -> "Rules":
+        """The rules of a dump; the arguments are those of `directions`."""
+        return cls(
+            listeners=np.sort(Listeners.of(sockets).names),
+            chosen=None if ports is None else ports.chosen,
+            low=None if ports is None else ports.low,
+            by_name=(inherited is not None and bool(inherited.any()))
+            or (known is not None and len(known.outbound.names) > 0),
+        )
+
+    def hold_as_in(self, before: "Rules") -> bool:
+        """Whether the same rules held before."""
+        if self.by_name or before.by_name or self.low != before.low:
+            return False
+        same_ports = self.chosen is before.chosen or (
+            self.chosen is not None and before.chosen is not None and np.array_equal(self.chosen, before.chosen)
+        )
+        return same_ports and np.array_equal(self.listeners, before.listeners)
+
+
+class Beside(NamedTuple):
+    """What is known of a whole table, of which only some sockets are judged.
+
+    `services` (65536,) is how many of the others are outbound, by their remote port, and `local` has the local address
+    of each socket of the table.
+    """
+
+    services: NDArray[np.number]
+    local: Codes
+
+
 def directions(
     sockets: Sockets,
     ports: EphemeralPorts | None,
     known: KnownDirections | None = None,
     inherited: Mask | None = None,
+    beside: Beside | None = None,
 ) -> NDArray[np.uint8]:
     """The Direction of each socket: (sockets,). Without a known port range (None) only a SYN_SENT is outbound.
 
@@ -131,6 +183,8 @@ def directions(
     - The remote port is in the range or above it, and no other connection has it. Either end may be the service.
     On loopback the table has both ends, and each is judged by itself. If a listener is gone, the clients' ends share
     its port as their remote port, while each of the server's ends has a remote port of its own.
+
+    `beside` is of the table where these are only some of its sockets, but all listeners and SYN_SENT among them.
     """
     inbound = listened(sockets, sockets.local, sockets.lport)
     if inherited is not None:
@@ -140,13 +194,15 @@ def directions(
     if known is not None:
         outbound |= known.outbound.within(sockets)
     if ports is not None:
-        chosen = sockets.is_connection & ~inbound & ports.chosen[sockets.lport]
-        service = np.bincount(sockets.rport[chosen], minlength=PORTS) > 1
+        chosen = sockets.is_connection & ~inbound & ports.chosen.take(sockets.lport)
+        shared = np.bincount(sockets.rport[chosen], minlength=PORTS)
+        service = (shared if beside is None else shared + beside.services) > 1
         service[: ports.low] = True
-        outbound |= chosen & service[sockets.rport]
+        outbound |= chosen & service.take(sockets.rport)
         unclear = np.flatnonzero(chosen & ~outbound)
         if len(unclear):
-            found = listened_here(sockets, sockets.remote[unclear], sockets.rport[unclear])
+            local = sockets.local if beside is None else beside.local
+            found = listened_here(sockets, sockets.remote[unclear], sockets.rport[unclear], local)
             found |= _opened(sockets, unclear, np.flatnonzero(opening))
             if known is not None:
                 found |= among(outbound_names(sockets, unclear), known.destinations)
@@ -166,13 +222,13 @@ def _opened(sockets: Sockets, rows: Rows, opening: Rows) -> Mask:
     return among(wanted, np.sort(there))
 
 
-def listened_here(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask:
+def listened_here(sockets: Sockets, address: Codes, port: NDArray[np.uint16], local: Codes) -> Mask:
     """Mask of those remote ends (address, port) that are a listener of this namespace.
 
-    An address belongs to this namespace if it is a loopback address or the local address of some socket.
+    An address belongs to this namespace if it is a loopback address or a `local` one, that of some socket.
     """
     here = sockets.addresses.is_loopback.copy()
-    here[sockets.local] = True
+    here[local] = True
     return listened(sockets, address, port) & here[address]
 
 

@@ -31,7 +31,7 @@ def local_ends(sockets: Sockets) -> LocalEnds:
     own = np.flatnonzero(np.bincount(sockets.local, minlength=len(sockets.addresses)))
     if len(own) > FEW:
         codes, examples = factorize(fused((sockets.local, 32), (sockets.lport, 16)))
-        return LocalEnds(codes.astype(np.intp), len(examples))
+        return LocalEnds(codes, len(examples))
     place = np.zeros(len(sockets.addresses), np.intp)
     place[own] = np.arange(len(own)) * PORTS
     return LocalEnds(place[sockets.local] + sockets.lport, len(own) * PORTS)

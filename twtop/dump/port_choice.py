@@ -24,7 +24,7 @@ from twtop.arrays import among, factorize, index_of
 from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
-from twtop.model import Codes, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
+from twtop.model import Counts, Direction, Floats, Mask, Rows, Sockets, freeze
 
 CERTAIN = 8
 """An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""
@@ -109,7 +109,7 @@ def port_choices(
 
     A connection of unknown direction may be an accepted one whose listener is gone. That closes its port too.
     """
-    side = destinations.per_socket()
+    side = destinations.side
     open_port = ports.available[sockets.lport] & (destinations.code >= 0)
     rows = np.flatnonzero(open_port & (side == Direction.OUTBOUND))
     use = _use(sockets, ports, destinations, ends, rows)
@@ -148,10 +148,10 @@ class _Use:
     lower half.
     """
 
-    code: Codes
+    code: Rows
     is_second: Mask
     is_alone: Mask
-    address_of: Codes
+    address_of: Rows
     addresses: int
     total: Counts
     alone: Counts

@@ -18,7 +18,7 @@ from twtop.dump.local_ends import LocalEnds, local_ends
 from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.timer_wheel import Wheel, wheel
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -107,12 +107,13 @@ class RecentDumps:
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What earlier dumps told that this one may not show: directions, None for nothing, the peers' timestamps, and who
-    chose the ports.
+    chose the ports. `dump` is the last one, None for none.
     """
 
     directions: KnownDirections | None = None
     timestamps: PeerTimestamps = field(default_factory=PeerTimestamps.nothing)
     choosers: ChoosersSeen = field(default_factory=ChoosersSeen)
+    dump: tuple[Sockets, Destinations] | None = None
 
 
 NOTHING = Known()
@@ -161,15 +162,15 @@ class Reading:
         """What this dump and those before it tell the next one. A part of the sockets tells nothing of directions."""
         directions = before.directions if self.snapshot.part else self._known_directions()
         choosers = before.choosers.after(self.names, self.choices, self.snapshot.dumped)
-        return Known(directions, self.timestamps, choosers)
+        return Known(directions, self.timestamps, choosers, (self.snapshot.sockets, self.destinations))
 
     def _known_directions(self) -> KnownDirections:
         sockets, destinations = self.snapshot.sockets, self.destinations
         outbound = destinations.direction == Direction.OUTBOUND
-        elsewhere = destinations.per_socket() == Direction.OUTBOUND
+        elsewhere = destinations.side == Direction.OUTBOUND
         if self.ports is not None:
             outbound &= destinations.port >= self.ports.low
-            elsewhere &= ~self.ports.chosen[sockets.lport]
+            elsewhere &= ~self.ports.chosen.take(sockets.lport)
         return KnownDirections(
             mono=self.snapshot.dumped,
             listeners=Listeners.of(sockets),
@@ -247,7 +248,8 @@ def take_reading(
     ports = ephemeral_ports(snapshot.limits, sockets)
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
-    destinations, choices = find_destinations(sockets, ports, known.directions, inherited), None
+    destinations = find_destinations(sockets, ports, known.directions, inherited, known.dump)
+    choices = None
     ends = local_ends(sockets)
     names = destinations.names(sockets.addresses)
     if ports is not None and not snapshot.part:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from twtop.arrays import address_names, factorize, index_of, mixed
 from twtop.dump.destinations import Destinations, Names
 from twtop.dump.directions import listened_here
-from twtop.model import Codes, Direction, Floats, Limits, Mask, Sockets, Timestamps, freeze
+from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps, freeze
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""
@@ -101,7 +101,7 @@ class Reuse:
     def __post_init__(self) -> None:
         freeze(self.allowed, self.unclear, self.by_peer)
 
-    def rows(self, sockets: Sockets, code: Codes) -> tuple[Mask, Mask]:
+    def rows(self, sockets: Sockets, code: Rows) -> tuple[Mask, Mask]:
         """Masks (sockets,) of the TIME_WAIT that connect() takes over now, and of those about which that is unclear.
 
         `code` is the destination of each socket, −1 for none. connect() never takes over a closed FIN_WAIT2.
@@ -128,7 +128,7 @@ def reuse_of(limits: Limits, sockets: Sockets, destinations: Destinations, known
     rows = np.flatnonzero(reached)
     if not len(rows):
         return Reuse(delay_ms, nothing, nothing, nothing)
-    inside = inside[rows] | listened_here(sockets, destinations.remote[rows], destinations.port[rows])
+    inside = inside[rows] | listened_here(sockets, destinations.remote[rows], destinations.port[rows], sockets.local)
     told = known.of(service_names(sockets, destinations)[rows])
     allowed, unclear, by_peer = (nothing.copy() for _ in range(3))
     allowed[rows] = (told == Timestamps.USED) | (inside & (told == Timestamps.UNKNOWN))

@@ -33,7 +33,8 @@ def completed(snapshot: Snapshot, last: Snapshot | None, read: Callable[[], Snap
     if last is None or last.bound_at is None or snapshot.bound_at is not None:
         return snapshot
     source = read() if _has_changed(last, snapshot) else last
-    sockets, bound = snapshot.sockets, source.sockets.take(np.flatnonzero(source.sockets.state == TcpState.CLOSE))
+    sockets, rows = snapshot.sockets, np.flatnonzero(source.sockets.state == TcpState.CLOSE)
+    bound = replace(source.sockets.take(rows), origin=rows if source is last else np.full(len(rows), -1))
     live = sockets.is_connection & ~sockets.is_timewait_object
     still = bound.take(~np.isin(bound.inode, sockets.inode[live]))  # the others are connected by now
     return replace(snapshot, sockets=joined(sockets, still) if len(still) else sockets, bound_at=source.bound_at)

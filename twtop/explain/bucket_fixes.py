@@ -33,7 +33,7 @@ def asked_per_s(frame: Frame) -> float:
 
 
 def _other_side_closes(frame: Frame, limit: int, hold_s: float) -> Fix | None:
-    inbound = frame.groups.destinations.per_socket() == Direction.INBOUND
+    inbound = frame.groups.destinations.side == Direction.INBOUND
     waiting = int(np.count_nonzero(inbound & (frame.snapshot.sockets.state == TcpState.TIME_WAIT)))
     if not waiting:
         return None

@@ -46,7 +46,7 @@ def claims(frame: Frame, detail: ProcessDetail | None = None) -> tuple[Claim, ..
 
 def _server_ports(frame: Frame) -> Claim:
     sockets = frame.snapshot.sockets
-    inbound = frame.groups.destinations.per_socket() == Direction.INBOUND
+    inbound = frame.groups.destinations.side == Direction.INBOUND
     ports, held = len(np.unique(sockets.lport[inbound])), int(np.count_nonzero(inbound))
     number = f"{fmt.count(held)} accepted connections stand on {fmt.count(ports)} local port{'s' * (ports != 1)} here"
     return Claim(

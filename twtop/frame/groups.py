@@ -22,6 +22,7 @@ from twtop.model import (
     Floats,
     Mask,
     Owners,
+    Rows,
     Snapshot,
     TcpState,
     freeze,
@@ -188,24 +189,24 @@ def group(
 class _Leaves(NamedTuple):
     """`code` (sockets,) is the leaf of each. The rest is (leaves,): `member` is equal where two belong to one group."""
 
-    code: Codes
+    code: Rows
     destination: NDArray[np.intp]
     process: Codes
     member: NDArray[np.uint64]
 
 
-def _leaves_by_process(code: Codes, owner: Codes) -> _Leaves:
+def _leaves_by_process(code: Rows, owner: Codes) -> _Leaves:
     """A leaf for each pair of a destination and an owner; `code` and `owner` are those of each socket."""
     leaf, example = factorize(fused((owner, 32), (code, 32)))
     process = owner[example]
     return _Leaves(leaf, code[example].astype(np.intp), process, process.astype(np.uint64))
 
 
-def _leaves_by_destination(code: Codes, membership: NDArray[np.uint64]) -> _Leaves:
+def _leaves_by_destination(code: Rows, membership: NDArray[np.uint64]) -> _Leaves:
     """A leaf for each destination; `code` is that of each socket, `membership` is as by `_membership`."""
     present = np.bincount(code, minlength=len(membership)) > 0
     destination = np.flatnonzero(present)
-    leaf = (np.cumsum(present) - 1)[code].astype(np.int32)
+    leaf = (np.cumsum(present) - 1)[code]
     return _Leaves(leaf, destination, np.zeros(len(destination), np.int32), membership[destination])
 
 
@@ -225,7 +226,7 @@ def urgency(destinations: Destinations, budgets: PortBudgets) -> Floats:
     return np.nan_to_num(budgets.pressure * weight, posinf=1.0)
 
 
-def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Codes, count: int) -> tuple[Counts, Counts]:
+def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Rows, count: int) -> tuple[Counts, Counts]:
     """(sockets by state (leaves, 12), TIME_WAIT entries by step (leaves, 20)) of `count` leaves."""
     states = np.bincount(leaf.astype(np.int64) * STATES + state, minlength=count * STATES).reshape(count, STATES)
     waiting = age_ms >= 0

@@ -61,6 +61,7 @@ def renewed(
         device=of_both("device", new.device),
         timer_ms=left,
         identity=identity,
+        origin=rows,
         **{name: of_new(name) for name in OF_LIVE_SOCKETS},
     )
     found = without_repeats(found, others)

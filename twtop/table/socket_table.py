@@ -13,6 +13,7 @@ UNKNOWN: dict[str, NDArray[Any]] = {
     "pid": np.array([0], np.uint32),
     "timestamps": np.array([Timestamps.UNKNOWN], np.uint8),
     "identity": np.array([0], np.uint64),
+    "origin": np.array([-1], np.intp),
 }
 
 Words = NDArray[np.uint32]
@@ -21,7 +22,7 @@ Words = NDArray[np.uint32]
 
 def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any]) -> Sockets:
     """The table of these sockets. `columns` are the other columns of Sockets; `pid`, `timestamps` and `identity` are
-    all 0 where they are not given.
+    all 0 where they are not given, and `origin` is −1.
 
     `local` and `remote` have the shape (rows, 4). Where a socket is not `ipv6`, the first word is its IPv4 address.
     """
@@ -73,7 +74,7 @@ def _intern(hi: NDArray[np.uint64], lo: NDArray[np.uint64], ipv6: bool) -> tuple
     if ipv6:
         upper, _ = factorize(hi)
         codes, rows = factorize(fused((upper, 32), (codes, 32)))
-    return codes, Addresses(hi[rows], lo[rows])
+    return codes.astype(np.int32), Addresses(hi[rows], lo[rows])
 
 
 def without_repeats(sockets: Sockets, new: Rows | None = None) -> Sockets:

@@ -28,7 +28,7 @@ def classes(
 ) -> Forecast:
     """`number` is the class of each destination, and last that of sockets without one."""
     return Forecast(
-        number=np.array(number, np.int32),
+        number=np.array(number, np.intp),
         survival_per_s=np.array(survival, np.float64),
         mostly_ended_early=np.array(mostly_early, np.bool_),
         room=np.array(room, np.float64),
@@ -48,10 +48,10 @@ def counts(
 ) -> list[float]:
     """The counts of the next minute, of TIME_WAIT that began and are released so many seconds ago and from now."""
     found = of.counts(
-        np.broadcast_to(np.asarray(code, np.int32), len(ages_s)),
+        np.broadcast_to(np.asarray(code, np.intp), len(ages_s)),
         np.rint(np.multiply(ages_s, 1000)).astype(np.int32),
         np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)),
-        None if left_out is None else np.array(left_out, np.int32),
+        None if left_out is None else np.array(left_out, np.intp),
     )
     return [float(count) for count in known(found)]
 
@@ -69,7 +69,7 @@ def test_each_is_gone_by_the_second_after_its_release() -> None:
 
 
 def test_an_unknown_age_makes_it_unknown() -> None:
-    nothing = np.zeros(2, np.int32)
+    nothing = np.zeros(2, np.intp)
     assert classes().counts(nothing, np.array([500, -1], np.int32), np.zeros(2)) is None
     assert classes().counts(nothing, np.array([500, 0], np.int32), np.zeros(2)) is not None
 

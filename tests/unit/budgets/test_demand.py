@@ -27,7 +27,7 @@ MOST_UNKNOWN = 0.25
 def demand(asked: Seconds, now: float) -> dict[str, float]:
     """The demand of one budget at a moment of a load."""
     age_ms = np.round((now - asked[(asked <= now) & (asked > now - 60)]) * 1000).astype(np.int32)
-    found = measure_demand(np.zeros(len(age_ms), np.int32), age_ms, size=1)
+    found = measure_demand(np.zeros(len(age_ms), np.intp), age_ms, size=1)
     return {each.name: float(getattr(found, each.name)[0]) for each in dataclasses.fields(Demand)}
 
 
@@ -75,7 +75,7 @@ def test_chance_is_no_change(seed: int) -> None:
 def test_every_budget_is_measured_by_itself() -> None:
     """Some have few connections, some have many."""
     random = np.random.default_rng(3)
-    code = random.integers(0, 50, 3000).astype(np.int32) ** 2 // 50
+    code = random.integers(0, 50, 3000).astype(np.intp) ** 2 // 50
     age_ms = random.integers(-1, 62_000, 3000).astype(np.int32)
     together = measure_demand(code, age_ms, size=50)
     for budget in range(50):
@@ -92,7 +92,7 @@ def of_few(*age_ms: int, failed: dict[int, int] | None = None) -> tuple[float, f
     counts = np.zeros((2, 60))
     for ago, count in (failed or {}).items():
         counts[0, -ago] = count
-    code, age = np.zeros(len(age_ms), np.int32), np.array(age_ms, np.int32)
+    code, age = np.zeros(len(age_ms), np.intp), np.array(age_ms, np.int32)
     found = measure_demand(code, age, size=2, failed=None if failed is None else counts)
     assert [float(getattr(found, each.name)[1]) for each in dataclasses.fields(Demand)] == [0, 0, 0, 10]
     return tuple(float(getattr(found, each.name)[0]) for each in dataclasses.fields(Demand))  # type: ignore[return-value]
@@ -140,7 +140,7 @@ def test_few_that_fail_count_as_few_that_close() -> None:
 
 
 def test_it_is_immutable() -> None:
-    found = measure_demand(np.zeros(1, np.int32), np.zeros(1, np.int32), size=1)
+    found = measure_demand(np.zeros(1, np.intp), np.zeros(1, np.int32), size=1)
     assert not any(getattr(found, each.name).flags.writeable for each in dataclasses.fields(Demand))
 
 

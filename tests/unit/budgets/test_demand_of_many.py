@@ -25,12 +25,12 @@ def told(found: Demand, budget: int = 0) -> Told:
 
 def of_seconds(*counts: float) -> Told:
     """Of so many failed connects in each of the last seconds, youngest first: they count evenly in their second."""
-    nothing = np.empty(0, np.int32)
-    return told(measure_demand(nothing, nothing, 1, np.array([counts[::-1]], np.float64)))
+    nothing = np.empty(0, np.intp)
+    return told(measure_demand(nothing, nothing.astype(np.int32), 1, np.array([counts[::-1]], np.float64)))
 
 
 def of_ages(age_ms: Counts) -> Told:
-    return told(measure_demand(np.zeros(len(age_ms), np.int32), age_ms.astype(np.int32), 1))
+    return told(measure_demand(np.zeros(len(age_ms), np.intp), age_ms.astype(np.int32), 1))
 
 
 def of_bins(*counts: int) -> Told:
@@ -113,7 +113,7 @@ def test_a_load_that_paused_for_longer_than_it_went_on_is_over() -> None:
 def test_few_of_one_budget_are_none_of_another() -> None:
     """The second and the third have an even load, the first one has five connections, all at once."""
     even = np.arange(0, 60_000, 200)
-    code = np.concatenate([np.zeros(5), np.ones(len(even)), np.full(len(even), 2)]).astype(np.int32)
+    code = np.concatenate([np.zeros(5), np.ones(len(even)), np.full(len(even), 2)]).astype(np.intp)
     age_ms = np.concatenate([np.full(5, 5_000), even, even]).astype(np.int32)
     found = measure_demand(code, age_ms, 3)
     assert told(found, 0).per_s == 0.5
@@ -123,4 +123,4 @@ def test_few_of_one_budget_are_none_of_another() -> None:
 def test_connects_that_never_failed_are_of_no_age() -> None:
     """Four that closed within a quarter of a second are 16 per second at the most, whoever counts what fails."""
     age_ms = np.array([0, 0, 100, 100], np.int32)
-    assert told(measure_demand(np.zeros(4, np.int32), age_ms, 1, np.zeros((1, 60)))) == (0.4, 0, 16, 10)
+    assert told(measure_demand(np.zeros(4, np.intp), age_ms, 1, np.zeros((1, 60)))) == (0.4, 0, 16, 10)

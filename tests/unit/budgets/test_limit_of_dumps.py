@@ -80,7 +80,7 @@ def with_demand(found: Rates, *age_ms: int, seen_s: Floats, unseen: bool = False
     """The rates of two budgets, of which only the first one may be unseen. It has the TIME_WAIT of these ages."""
     masked, nothing = np.array([unseen, False]), np.zeros(2)
     limit = Limit(nothing, masked, masked, masked, masked, 4.0, seen_s, masked, np.array([asked, 100]))
-    code = np.zeros(len(age_ms), np.int32)
+    code = np.zeros(len(age_ms), np.intp)
     return with_unseen_demand(found, limit, code, np.array(age_ms, np.int32))
 
 

@@ -44,7 +44,7 @@ def measured(
 ) -> Rates:
     """The rates of the only budget of a reading, with TIME_WAIT of these ages."""
     failed = Refused(np.full((1, SECONDS), failed_per_s), np.ones(1, np.int64), seen_s=60)
-    code, ages = np.zeros(len(age_ms), np.int32), age_ms.astype(np.int32)
+    code, ages = np.zeros(len(age_ms), np.intp), age_ms.astype(np.int32)
     return measure_rates(reading, code, ages, reading.names, np.array([live]), failed, np.array([replaced]))
 
 
@@ -147,7 +147,7 @@ def test_only_where_time_wait_may_be_taken_over_are_some_missing() -> None:
     """The first of two budgets asks for 10 per second: of the second one nothing can be missing."""
     both = many("10.0.0.1", "10.0.0.5:443", lports=[40_000]), many("10.0.0.1", "10.0.0.6:443", lports=[40_000])
     reading = after(described(*both).reading, (9, {"fresh": 10.0}))
-    code, age_ms = np.repeat(np.arange(2, dtype=np.int32), 10), np.tile(np.arange(0, 1000, 100, dtype=np.int32), 2)
+    code, age_ms = np.repeat(np.arange(2), 10), np.tile(np.arange(0, 1000, 100, dtype=np.int32), 2)
     found = measure_rates(reading, code, age_ms, reading.names, np.zeros(2), replaced=np.array([True, False]))
     assert found.closing.tolist() == [10, 1]
 

@@ -25,7 +25,7 @@ def analyse(
 
 def directions(*blocks: Block, port_range: tuple[int, int] | None = DEFAULT) -> list[Direction]:
     """The direction of each socket, in the order of the description."""
-    return [Direction(each) for each in analyse(*blocks, port_range=port_range)[2].per_socket()]
+    return [Direction(each) for each in analyse(*blocks, port_range=port_range)[2].side]
 
 
 CONNECTION = sock("10.0.0.1:41000", "10.0.0.5:443")
@@ -99,8 +99,8 @@ def test_a_port_with_more_connections_than_chance_gives_it_was_bound(peers: list
     """The listener at 41000 is gone. Its connections look like connections to the ports 2000–2015."""
     left = [many("10.0.0.1:41000", peer, "TIME_WAIT", rports=np.arange(2000, 2016)) for peer in peers]
     _, ports, destinations = analyse(*left, sock("10.0.0.1:41002", "10.0.0.5:443"))
-    assert set(destinations.per_socket()[:-1].tolist()) == {UNKNOWN}
-    assert destinations.per_socket()[-1] == OUT
+    assert set(destinations.side[:-1].tolist()) == {UNKNOWN}
+    assert destinations.side[-1] == OUT
     assert ports
     assert (ports.capacity, bool(ports.available[41_000]), bool(ports.available[41_002])) == (28_231, False, True)
 

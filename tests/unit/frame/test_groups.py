@@ -47,7 +47,7 @@ SOCKETS = st.lists(drawn_socket(), max_size=25)
 def group_of(frame: Frame, row: int, by: GroupBy) -> Hashable:
     """What the sockets of one group have in common."""
     sockets, destinations = frame.snapshot.sockets, frame.groups.destinations
-    direction = Direction(destinations.per_socket()[row])
+    direction = Direction(destinations.side[row])
     port = sockets.lport[row] if direction is Direction.INBOUND else sockets.rport[row]
     local, remote = (sockets.addresses.integer(side[row]) for side in (sockets.local, sockets.remote))
     match by:
