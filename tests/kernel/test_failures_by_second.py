@@ -25,11 +25,12 @@ from twtop.sources.decode import decode
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
 CALL = struct.Struct("=dd")
-PER_S, BUSY = 400, (1.0, 0.2)
+PER_S, BUSY = 400, (1.0, 0.2, 0.2)
 """Steps per second, and which part of them connects in each second of the load."""
 
-DELAY_S, READS = 0.5, 10
-"""A freed socket is counted within this time, and within so many readings: a machine that stands still does neither."""
+DELAY_S, READS = 1.5, 10
+"""A freed socket is counted within this time, and within so many readings: a machine that stands still does neither.
+The kernel tells of it in a worker of its own, which waits for a CPU as others do."""
 
 
 def noted(told: int, go: int) -> Streams:

@@ -76,23 +76,26 @@ class Forecast:
     def __post_init__(self) -> None:
         freeze(self.number, self.survival_per_s, self.mostly_ended_early, self.room, self.recently_full)
 
-    def counts(self, code: Rows, age_ms: Codes, release_s: Floats, left_out: Rows | None = None) -> Floats | None:
+    def counts(
+        self, code: Rows, age_ms: Codes, move: Rows, moves_s: Floats, left_out: Rows | None = None
+    ) -> Floats | None:
         """Forecast the count of TIME_WAIT, now and for 60 s: (61,). None where an age is unknown (−1).
 
-        `code`, `age_ms` and `release_s` are the destination of each TIME_WAIT to forecast, its age, and the seconds
-        until its release. `left_out` are the destinations of all other TIME_WAIT, None where there are none. A class of
-        which some TIME_WAIT are left out has no limit.
+        `code`, `age_ms` and `move` are the destination of each TIME_WAIT to forecast, its age, and the move of the
+        timer wheel at which it is released. `moves_s` are the seconds until each move. `left_out` are the destinations
+        of all other TIME_WAIT, None where there are none. A class of which some TIME_WAIT are left out has no limit.
         """
         if (age_ms < 0).any():
             return None
-        number, in_part = self.number[code], np.zeros(len(self.survival_per_s), np.bool_)
+        number, in_part = self.number.take(code), np.zeros(len(self.survival_per_s), np.bool_)
         if left_out is not None:
             in_part[self.number[left_out]] = True
         everything = left_out is None
         busy = ~in_part & (self.recently_full | (self.overflowing & everything))
-        second = np.minimum(np.ceil(release_s), MINUTE_S + 1).astype(np.intp)
-        freed = np.bincount(number * (MINUTE_S + 2) + second, minlength=len(in_part) * (MINUTE_S + 2))
-        gone = np.cumsum(freed.reshape(-1, MINUTE_S + 2), axis=1)
+        second = np.minimum(np.ceil(moves_s), MINUTE_S + 1).astype(np.intp)
+        freed, size = np.zeros((MINUTE_S + 2, len(in_part)), np.int64), len(moves_s)
+        np.add.at(freed, second, np.bincount(number * size + move, minlength=len(in_part) * size).reshape(-1, size).T)
+        gone = np.cumsum(freed, axis=0).T
         timed = gone[:, -1:] - np.where(self.mostly_ended_early[:, None], 0, gone[:, :-1])
         held = timed * self.survival_per_s[:, None] ** np.arange(MINUTE_S + 1)
         coming = self._demand(number, age_ms, busy) * self._surviving(1.0)
@@ -115,7 +118,9 @@ class Forecast:
         sockets, code = reading.snapshot.sockets, reading.destinations.code
         age_ms, left_ms = sockets.age_ms[rows], sockets.timer_ms[rows]
         others = None if left_out is None else code[left_out]
-        counts = self.counts(code[rows], age_ms, reading.wheel.release_s(left_ms), others)
+        move = reading.wheel.move(left_ms)
+        moves_s = reading.wheel.until(int(move.max(initial=0)) + 1)
+        counts = self.counts(code[rows], age_ms, move, moves_s, others)
         return Minute(entries(age_ms), releases(left_ms, reading.wheel), counts)
 
     def _surviving(self, span_s: float) -> Floats:
@@ -126,20 +131,25 @@ class Forecast:
     def _demand(self, number: Rows, age_ms: Codes, busy: Mask) -> Floats:
         """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
-        def over(span_s: float) -> Floats:
-            entered = np.bincount(number[age_ms < span_s * 1000], minlength=len(busy))
-            return entered / (span_s * self._surviving(span_s))
+        last = np.flatnonzero(age_ms < MINUTE_S * 1000)
+        at = number[last] * MINUTE_S + age_ms[last] // 1000
+        by_second = np.bincount(at, minlength=len(busy) * MINUTE_S).reshape(-1, MINUTE_S)
+
+        def over(seconds: int) -> Floats:
+            per_s: Floats = by_second[:, :seconds].sum(axis=1) / (seconds * self._surviving(seconds))
+            return per_s
 
         long, short = over(LONG_S), over(SHORT_S)
-        lately = np.where(disagree(long, short), short, long)
-        steady = measure_demand(number, age_ms, len(busy)).per_s
-        demand = np.where(self.survival_per_s == 1, steady, lately)
-        demand = np.where(self.mostly_ended_early, over(self.span_s), demand)
-        if busy.any():
-            rows = busy[number] & (age_ms < MINUTE_S * 1000)
-            at = (np.cumsum(busy) - 1)[number[rows]] * MINUTE_S + age_ms[rows] // 1000
-            by_second = np.bincount(at, minlength=int(busy.sum()) * MINUTE_S).reshape(-1, MINUTE_S)
-            demand[busy] = np.maximum(demand[busy], by_second.max(axis=1) / self._surviving(1.0)[busy])
+        demand = np.where(disagree(long, short), short, long)
+        steady = self.survival_per_s == 1
+        if steady.any():
+            demand[steady] = measure_demand(number, age_ms, len(busy)).per_s[steady]
+        if self.mostly_ended_early.any():
+            seen = np.bincount(number[age_ms < self.span_s * 1000], minlength=len(busy))
+            per_s = seen / (self.span_s * self._surviving(self.span_s))
+            demand = np.where(self.mostly_ended_early, per_s, demand)
+        busiest = by_second.max(axis=1) / self._surviving(1.0)
+        demand[busy] = np.maximum(demand, busiest)[busy]
         return demand
 
 

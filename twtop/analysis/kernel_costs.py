@@ -38,9 +38,10 @@ def memory(snapshot: Snapshot, ends: LocalEnds) -> Memory:
 
 def memory_formula(sockets: Sockets, ends: LocalEnds) -> int:
     """Bytes of the timewait objects, and of the bind buckets of their ports and (port, address) pairs."""
-    rows = np.flatnonzero(sockets.is_time_wait)
-    ports, pairs = (np.count_nonzero(count) for count in (np.bincount(sockets.lport[rows]), ends.count(rows)))
-    return TIMEWAIT_BYTES * len(rows) + BIND_BUCKET_BYTES * int(ports + pairs)
+    count, pairs = np.count_nonzero(sockets.is_time_wait), np.flatnonzero(ends.count(sockets.is_time_wait))
+    _, ports = ends.places(pairs)
+    buckets = len(pairs) + np.count_nonzero(np.bincount(ports, minlength=1))
+    return TIMEWAIT_BYTES * int(count) + BIND_BUCKET_BYTES * int(buckets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,26 +123,23 @@ def bind_first(reading: Reading) -> BindFirst | None:
     holds = np.bincount(numbers, certain, count) > 0
     possible = ~holds & (np.bincount(numbers, may, count) > 0)
     chosen = holds | possible
-    held, capacity = _ports_in_use(reading, local, chosen), _bindable(reading)[local]
+    held, capacity = _ports_in_use(reading, local), _bindable(reading)[local]
     used, waiting = (np.bincount(held.address[which], minlength=count) for which in (held.waits | True, held.waits))
     live, names = (used - waiting).astype(np.float64), address_names(sockets.addresses)[local]
     in_time_wait = held.waits & chosen[held.address]
-    rows, address = held.rows[in_time_wait], held.address[in_time_wait]
+    rows, address = _last_to_end(reading, held.end[in_time_wait]), held.address[in_time_wait]
     room = np.where(chosen, capacity, np.nan)
     is_full = holds & (used >= capacity - reading.skipped_ports)
     budget = _budget(reading, names, rows, address, live, room, is_full)
     aged = np.bincount(address[reading.age_ms[rows] >= SHORT_S * 1000], minlength=count)
     shared = np.bincount(numbers, minlength=count) > 1
     has_just_begun = possible & shared & (waiting > 0) & (aged == 0)  # its rate is higher than measured
-    in_use = np.zeros(PORTS, np.bool_)
-    in_use[sockets.lport] = True
-    free_everywhere = int(np.count_nonzero(reading.ports.unreserved & ~in_use))
-    address_of_socket = np.append(of_destination, -1)[destinations.code]
+    free_everywhere = int(np.count_nonzero(reading.ports.unreserved & (reading.ends.per_port == 0)))
     left = capacity - used
     return BindFirst(
         names=names,
         local=local,
-        sockets=np.bincount(address_of_socket + 1, minlength=count + 1)[1:],
+        sockets=np.bincount(numbers, destinations.count[outbound], count).astype(np.int64),
         destinations=np.bincount(numbers, np.where(holds[numbers], certain, True), count).astype(np.int64),
         ports=used,
         waiting=waiting,
@@ -171,48 +168,45 @@ def bind_first(reading: Reading) -> BindFirst | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PortsInUse:
-    """The ports that connections hold on some addresses: (ports,). `address` is the number of each one's address,
-    `waits` whether a timer ends all sockets on it. `rows` is a socket on it, where it matters the last one to end.
+    """The ports that connections hold on some addresses: (ports,). `end` is the number of each as in LocalEnds,
+    `address` that of its address, and `waits` whether a timer ends all sockets on it.
     """
 
+    end: Rows
     address: Rows
     waits: Mask
-    rows: Rows
 
 
-def _ports_in_use(reading: Reading, local: Codes, chosen: Mask) -> _PortsInUse:
-    """Those of these addresses that bind() could pick if no connection held them.
-
-    It matters which socket ends last on the `chosen` addresses, a mask of them.
-    """
+def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
+    """Those of these addresses that bind() could pick if no connection held them."""
     assert reading.ports is not None
-    sockets = reading.snapshot.sockets
+    sockets, ends = reading.snapshot.sockets, reading.ends
     number = np.full(len(sockets.addresses), -1, np.intp)
     number[local] = np.arange(len(local))
-    rows = np.flatnonzero(
-        sockets.is_connection & reading.ports.unreserved[sockets.lport] & (number[sockets.local] >= 0)
-    )
+    held = np.flatnonzero(ends.count(sockets.is_connection))
+    address, port = ends.places(held)
+    pickable = reading.ports.unreserved.take(port) & (number.take(address) >= 0)
     wildcard, narrow = _visibly_bound(reading)
     if wildcard.any():
-        family = np.where(sockets.addresses.is_ipv4, 0, 1)[sockets.local[rows]]
-        rows = rows[~wildcard[family, sockets.lport[rows]]]
+        family = np.where(sockets.addresses.is_ipv4, 0, 1)
+        pickable &= ~wildcard[family.take(address), port]
     if len(narrow):
-        rows = rows[~among(fused((sockets.local[rows], 32), (sockets.lport[rows], 16)), narrow)]
-    ends = reading.ends.number[rows]
-    count, lives = np.bincount(ends), np.zeros(reading.ends.size, np.bool_)
-    lives[ends[~sockets.is_timewait_object[rows]]] = True
-    last = np.empty(len(count), np.intp)
-    last[ends] = rows
-    if len(rows) > np.count_nonzero(count) and chosen.any():
-        several = (count[ends] > 1) & chosen[number[sockets.local[rows]]]
-        rows, ends = rows[several], ends[several]
-        latest = np.full(len(count), -1, np.int32)
-        np.maximum.at(latest, ends, sockets.timer_ms[rows])
-        is_last = sockets.timer_ms[rows] == latest[ends]
-        last[ends[is_last]] = rows[is_last]
-    held = np.flatnonzero(count)
-    last = last[held]
-    return _PortsInUse(number[sockets.local[last]], ~lives[held], last)
+        pickable &= ~among(fused((address, 32), (port, 16)), narrow)
+    held, own = held[pickable], number.take(address[pickable])
+    lives = ends.count(sockets.is_connection & ~sockets.is_timewait_object).take(held) > 0
+    return _PortsInUse(held, own, ~lives)
+
+
+def _last_to_end(reading: Reading, ends: Rows) -> Rows:
+    """The connection on each of these local ends that its timer ends last."""
+    sockets, number = reading.snapshot.sockets, np.full(reading.ends.size, -1, np.intp)
+    number[ends] = np.arange(len(ends))
+    of_end = number.take(reading.ends.number)
+    rows = np.flatnonzero((of_end >= 0) & sockets.is_connection)
+    in_order = rows[np.argsort(sockets.timer_ms[rows], kind="stable")]
+    last = np.empty(len(ends), np.intp)
+    last[of_end[in_order]] = in_order
+    return last
 
 
 def _bindable(reading: Reading) -> Counts:
@@ -265,19 +259,20 @@ def _budget(
     `waiting` are the rows of the TIME_WAIT that hold a port, and `owner` is the address of each.
     """
     sockets, wheel, count = reading.snapshot.sockets, reading.wheel, len(names)
-    age_ms, left_ms = reading.age_ms[waiting], sockets.timer_ms[waiting]
-    rates, left = (
-        measure_rates(reading, owner, age_ms, names, live),
-        capacity - live - np.bincount(owner, minlength=count),
-    )
+    left = capacity - live - np.bincount(owner, minlength=count)
     limit = find_limit(reading, names, is_full, left)
+    if np.isnan(capacity).all():
+        unknown, never = np.full(count, np.nan), np.zeros(count, np.bool_)
+        return _Budget(unknown, unknown, unknown, never, limit, unknown, unknown)
+    age_ms, left_ms = reading.age_ms[waiting], sockets.timer_ms[waiting]
+    rates = measure_rates(reading, owner, age_ms, names, live)
     rates = with_unseen_demand(rates, limit, owner, age_ms)
     timed = np.bincount(owner[left_ms < 0], minlength=count) == 0
     hold_s, free_in_s = np.full(count, wheel.longest_s), wheel.release_s(left_ms)
     room, most_waiting = np.where(timed, capacity - reading.skipped_ports, np.nan), np.full(count, reading.buckets)
-    time_to = time_to_full(
-        PortUse(owner, free_in_s, live, rates, hold_s, room, most_waiting), wheel, limit.lately, limit.was_soon
-    )
+    waits = np.bincount(owner, minlength=count).astype(np.float64)
+    use = PortUse(waits, live, rates, hold_s, room, most_waiting)
+    time_to = time_to_full(use, wheel, owner, free_in_s, limit.lately, limit.was_soon)
     next_free_s, freed_per_s = freed(owner, free_in_s, left_ms / 1000, count)
     return _Budget(
         new_per_s=np.where(timed & ~np.isnan(capacity), rates.new, np.nan),

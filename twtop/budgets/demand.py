@@ -57,16 +57,16 @@ def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None =
     `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first.
     """
     known = (age_ms >= 0) & (age_ms < MINUTE_S * 1000)
-    code, age = code[known], age_ms[known]
+    if not known.all():
+        code, age_ms = code[known], age_ms[known]
     oldest_ms = np.zeros(size, np.int32)
-    np.maximum.at(oldest_ms, code, age)
+    np.maximum.at(oldest_ms, code, age_ms)
     oldest_s = oldest_ms / 1000
     count = np.bincount(code, minlength=size).astype(np.float64)
+    lately = np.bincount(code[age_ms < CALM_S * 1000], minlength=size).astype(np.float64)
     if failed is not None:
         count += failed.sum(axis=1)
         oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
-    lately = np.bincount(code[age < CALM_S * 1000], minlength=size).astype(np.float64)
-    if failed is not None:
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
     per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
     most = np.where(lately >= FEW, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
@@ -74,8 +74,11 @@ def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None =
     if len(many):
         number = np.full(size, -1)
         number[many] = np.arange(len(many))
-        rows = np.flatnonzero(number[code] >= 0)
-        at = number[code[rows]] * BINS + age[rows] * STEPS // 1000
+        number = number.take(code)
+        if len(many) < size:
+            rows = np.flatnonzero(number >= 0)
+            number, age_ms = number[rows], age_ms[rows]
+        at = number * BINS + age_ms * STEPS // 1000
         bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS

@@ -1,7 +1,7 @@
 """When a port budget will be full, and how many connections per second it can bear for ever."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -35,24 +35,22 @@ FIRST_SECOND = (0.25, 0.5, 0.75, 1.0)
 class PortUse:
     """What holds the ports of budgets now, and how that goes on.
 
-    `code` and `free_in_s` (TIME_WAIT that hold a port,) are the budget of each, and the seconds until its port is free.
-    The rest is (budgets,): `live` connections not in TIME_WAIT, their `rates`, the seconds `hold_s` for which a closed
-    connection keeps its port at the most, `capacity`, NaN for unknown, and `most_waiting`, as many TIME_WAIT as the
-    limit of buckets leaves to the budget. `waiting` counts the TIME_WAIT of `code`.
+    All is (budgets,): `waiting` TIME_WAIT that hold a port, `live` connections not in TIME_WAIT, their `rates`, the
+    seconds `hold_s` for which a closed connection keeps its port at the most, `capacity`, NaN for unknown, and
+    `most_waiting`, as many TIME_WAIT as the limit of buckets leaves to the budget.
     """
 
-    code: Rows
-    free_in_s: Floats
+    waiting: Floats
     live: Floats
     rates: Rates
     hold_s: Floats
     capacity: Floats
     most_waiting: Floats
-    waiting: Floats = field(init=False)
 
-    def __post_init__(self) -> None:
-        waiting = np.bincount(self.code, minlength=len(self.live)).astype(np.float64)
-        object.__setattr__(self, "waiting", waiting)
+    def near(self, wheel: Wheel) -> Mask:
+        """Mask of the budgets that may have no port to spare before the last of the present TIME_WAIT is gone."""
+        most = replace(self.rates, closing=self.rates.most_closing)
+        return _is_near(self, self.rates, wheel) | _is_near(self, most, wheel)
 
 
 class TimeToFull(NamedTuple):
@@ -73,8 +71,18 @@ def max_per_s(capacity: Floats, live: Floats, hold_s: Floats) -> Floats:
     return np.maximum(capacity - live, 0.0) / hold_s
 
 
-def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None, was_soon: Mask | None = None) -> TimeToFull:
+def time_to_full(
+    use: PortUse,
+    wheel: Wheel,
+    code: Rows,
+    free_in_s: Floats,
+    was_full: Mask | None = None,
+    was_soon: Mask | None = None,
+) -> TimeToFull:
     """When each budget is full. `was_soon` masks those that were said to be full within SOON_S a moment ago.
+
+    `code` and `free_in_s` are the budget of each TIME_WAIT that holds a port, and the seconds until its port is free.
+    Those of budgets that are not near may be left out.
 
     Both times are unknown where the capacity is, and that until it is full also where the mean rate tells “within
     SOON_S” or “never”, but not for sure: the load has been like this for too short a time, or it is too uneven to tell.
@@ -83,8 +91,8 @@ def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None, was_s
     rates = use.rates
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
     most = replace(rates, closing=rates.most_closing)
-    near = np.flatnonzero(_is_near(use, rates, wheel) | _is_near(use, most, wheel))
-    held = _held(use, near, _moments(wheel))
+    near = np.flatnonzero(use.near(wheel))
+    held = _held(code, free_in_s, near, len(use.live), _moments(wheel))
     surely = use.capacity + 1 + UNSURE_S * rates.closing + (rates.most_closing - rates.closing) * rates.seen_s
     expected, at_least = (_full_in_s(use, each, wheel, near, held, surely) for each in (rates, least))
     at_most = _full_in_s(use, most, wheel, near, held, use.capacity + 1)
@@ -99,7 +107,7 @@ def time_to_full(use: PortUse, wheel: Wheel, was_full: Mask | None = None, was_s
 
 
 def _is_near(use: PortUse, rates: Rates, wheel: Wheel) -> Mask:
-    """Mask of the budgets that may have no port to spare before the last of the moments, at these rates."""
+    """The same at these rates."""
     waiting = np.minimum(use.waiting + rates.closing * use.hold_s, np.maximum(use.most_waiting, use.waiting))
     near: Mask = use.live + np.maximum(rates.growth, 0.0) * wheel.longest_s + waiting >= (1 - TO_SPARE) * use.capacity
     return near
@@ -112,13 +120,14 @@ def _moments(wheel: Wheel) -> Floats:
     return np.sort(np.append(FIRST_SECOND, wheel.next_s + wheel.step_s * np.arange(moves)))
 
 
-def _held(use: PortUse, near: Rows, moments: Floats) -> Floats:
+def _held(code: Rows, free_in_s: Floats, near: Rows, count: int, moments: Floats) -> Floats:
     """How many of the present TIME_WAIT still hold their port just before each moment: (near, moments)."""
-    number = np.full(len(use.live), -1)
+    number = np.full(count, -1)
     number[near] = np.arange(len(near))
-    rows = np.flatnonzero(number[use.code] >= 0)
-    freed_before = np.searchsorted(moments, use.free_in_s[rows] + 1e-6, side="right")
-    at = number[use.code[rows]] * (len(moments) + 1) + freed_before
+    number = number.take(code)
+    rows = np.flatnonzero(number >= 0)
+    freed_before = np.searchsorted(moments, free_in_s[rows] + 1e-6, side="right")
+    at = number[rows] * (len(moments) + 1) + freed_before
     freed = np.bincount(at, minlength=len(near) * (len(moments) + 1)).reshape(-1, len(moments) + 1)
     gone = np.cumsum(freed, axis=1)
     return (gone[:, -1:] - gone[:, :-1]).astype(np.float64)

@@ -5,7 +5,6 @@ Behind a listener there is no such budget. There the peer's client ports are cou
 TIME_WAIT.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from twtop.dump.destinations import Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.failures import Refused, refused
 from twtop.dump.reading import BudgetState, Reading
+from twtop.dump.tallies import Kind, Kinds, kinds, marked, tallies
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Direction,
@@ -120,49 +120,51 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     age_ms, count = reading.age_ms if rows is None else reading.age_ms[rows], len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
-    member = in_budget = code >= 0
-    if ports is not None:
-        is_client = np.append(destinations.direction == Direction.OUTBOUND, False)[code]
-        in_budget = member & (ports.available[sockets.lport] | ~is_client)
-        member = in_budget
-    if reading.choices is not None:
-        bound = reading.choices.of_binders(everyone, destinations)
-        member = in_budget | (bound if rows is None else bound[rows])
-    ending, waiting = member & sockets.is_timewait_object, member & sockets.is_time_wait
-    reusable, in_doubt = reuse.rows(sockets, code)
+    kind = _kinds(reading, sockets, rows, code)
+    tally, client = tallies(kind, code, count), np.append(outbound, False).take(code)
 
-    def tally(rows: Mask) -> Floats:
-        return np.bincount(code[rows], minlength=count).astype(np.float64) if rows.any() else np.zeros(count)
+    def in_budget(has: Kind = Kind.ANY, lacks: Kind = Kind.ANY) -> Floats:
+        return np.where(outbound, tally.of(has | Kind.OPEN, lacks), tally.of(has, lacks)).astype(np.float64)
 
-    used, ended, in_time_wait = tally(member), tally(ending), tally(waiting)
+    def members(has: Kind = Kind.ANY) -> Floats:
+        return in_budget(has) + np.where(outbound, tally.of(has | Kind.BOUND), 0)
+
+    used, ended, in_time_wait = members(), members(Kind.ENDING), members(Kind.TIME_WAIT)
     total = np.nan if ports is None else float(ports.capacity)
-    held = in_budget & ~reusable
-    past_cliff, probes = _search_cost(ports, sockets, held, tally, outbound)
+    held = client & (kind & (Kind.OPEN | Kind.REUSABLE) == Kind.OPEN)
+    first_held, second_held = in_budget(Kind.FIRST, Kind.REUSABLE), in_budget(Kind.ANY, Kind.FIRST | Kind.REUSABLE)
+    past_cliff, probes = _search_cost(ports, first_held, second_held, outbound)
     live, ceiling = used - ended, np.where(outbound, total, np.nan)
-    free, doubtful = tally(in_budget & reusable), tally(in_budget & in_doubt)
-    room_left = ceiling - tally(in_budget)
+    free, doubtful = in_budget(Kind.REUSABLE), in_budget(Kind.DOUBTFUL)
+    room_left = ceiling - in_budget()
     is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, figures = _failed(reading, is_full)
-    gone, replaced = np.flatnonzero(ending), inbound | reuse.allowed | reuse.unclear
-    rates = measure_rates(reading, code[gone], age_ms[gone], reading.names, live, failed, replaced)
+    member = (code >= 0) & (~client | (kind & (Kind.OPEN | Kind.BOUND) != 0))
+    gone, replaced = np.flatnonzero(member & sockets.is_timewait_object), inbound | reuse.allowed | reuse.unclear
+    closed, ago_ms = code[gone], age_ms[gone]
+    rates = measure_rates(reading, closed, ago_ms, reading.names, live, failed, replaced)
     binds = np.zeros(count, np.bool_) if binders is None else binders.certain
     blocked = binds if binders is None else binders.of(binders.is_full)
     limit = find_limit(reading, reading.names, is_full | blocked, room_left + free, failed, binds)
     if binders is not None:
         limit = replace(limit, unseen=limit.unseen | binders.of(binders.limit.unseen))
-    rates = with_unseen_demand(rates, limit, code[gone], age_ms[gone])
-    timed = tally(ending & (sockets.timer_ms < 0)) == 0
+    rates = with_unseen_demand(rates, limit, closed, ago_ms)
+    timed = np.bincount(code[gone[sockets.timer_ms[gone] < 0]], minlength=count) == 0
     untimed = ~timed & (reuse.allowed | reuse.unclear)
-    hold_s, free_in_s, runs_out_s = _release(reading, sockets, code)
+    hold_s = np.where(reuse.allowed, reuse.delay_ms / 1000, wheel.longest_s)
     known_free = np.where(untimed, 0.0, free)
     most_free = np.where(outbound, np.where(untimed, in_time_wait, free + doubtful), np.nan)
-    unclear = reading.skipped_ports + _unclear(ports, sockets, held, tally)
-    busy = np.flatnonzero(ending & held)
+    unclear = reading.skipped_ports + _unclear(ports, sockets, held, code, count)
+    waiting = in_budget(Kind.ENDING, Kind.REUSABLE)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
-    use = PortUse(code[busy], free_in_s[busy], live, rates, hold_s, room, _most_waiting(reading, rates))
-    time_to = time_to_full(use, wheel, limit.lately, limit.was_soon)
-    told, of_full = is_full & timed, busy[is_full[code[busy]]]
-    next_free_s, freed_per_s = freed(code[of_full], free_in_s[of_full], runs_out_s[of_full], count)
+    use = PortUse(waiting, live, rates, hold_s, room, _most_waiting(reading, rates))
+    told = is_full & timed
+    ends_soon = np.append(told | use.near(wheel), False).take(code)
+    busy = np.flatnonzero(held & sockets.is_timewait_object & ends_soon)
+    free_in_s, runs_out_s = _release(reading, sockets, busy, code[busy])
+    time_to = time_to_full(use, wheel, code[busy], free_in_s, limit.lately, limit.was_soon)
+    of_full = told[code[busy]]
+    next_free_s, freed_per_s = freed(code[busy[of_full]], free_in_s[of_full], runs_out_s[of_full], count)
     return PortBudgets(
         used=used,
         ending=ended,
@@ -190,16 +192,25 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     )
 
 
-def _unclear(
-    ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats]
-) -> Floats | float:
+def _kinds(reading: Reading, sockets: Sockets, rows: Rows | None, code: Rows) -> Kinds:
+    """The Kind of each socket in the budgets: `rows` and `code` are as by with_unbound."""
+    found = kinds(sockets, reading.ports)
+    if reading.choices is not None:
+        bound = reading.choices.of_binders(reading.snapshot.sockets, reading.destinations.code)
+        found |= marked(bound if rows is None else bound[rows], Kind.BOUND)
+    reusable, in_doubt = reading.reuse.rows(sockets, code)
+    return found | marked(reusable, Kind.REUSABLE) | marked(in_doubt, Kind.DOUBTFUL)
+
+
+def _unclear(ports: EphemeralPorts | None, sockets: Sockets, held: Mask, code: Rows, count: int) -> Floats | float:
     """How many unclear ports each destination does not hold itself: (destinations,).
 
     If such a port is closed, connect() may not even take over the destination's own TIME_WAIT on it.
     """
     if ports is None or not ports.unclear.any():
         return 0.0
-    return np.count_nonzero(ports.unclear) - tally(held & ports.unclear[sockets.lport])
+    own = np.bincount(code[held & ports.unclear.take(sockets.lport)], minlength=count)
+    return np.count_nonzero(ports.unclear) - own.astype(np.float64)
 
 
 class _FailedFigures(NamedTuple):
@@ -237,35 +248,31 @@ def _most_waiting(reading: Reading, rates: Rates) -> Floats:
     return reading.buckets * rates.closing / total
 
 
-def _release(reading: Reading, sockets: Sockets, code: Rows) -> tuple[Floats, Floats, Floats]:
-    """(seconds for which a closed connection keeps its port (destinations,), seconds until the port of a timewait
-    object is free (sockets,), the same without the steps of the timer wheel).
+def _release(reading: Reading, sockets: Sockets, rows: Rows, code: Rows) -> tuple[Floats, Floats]:
+    """(seconds until the port of each of these timewait objects is free, the same without the timer wheel's steps).
 
-    `code` is the destination of each of these sockets.
+    `code` is the destination of each.
     """
-    allowed, delay = reading.reuse.allowed, reading.reuse.delay_ms
-    hold_s = np.full(len(allowed), reading.wheel.longest_s)
-    free_in_s, runs_out_s = reading.wheel.release_s(sockets.timer_ms), sockets.timer_ms / 1000
-    if allowed.any():
-        hold_s[allowed] = delay / 1000
-        rows = np.append(allowed, False)[code] & sockets.is_time_wait
-        free_in_s[rows] = runs_out_s[rows] = (delay - sockets.age_ms[rows]) / 1000
-    return hold_s, free_in_s, runs_out_s
+    timer_ms, delay_ms = sockets.timer_ms[rows], reading.reuse.delay_ms
+    free_in_s, runs_out_s = reading.wheel.release_s(timer_ms), timer_ms / 1000
+    taken_over = reading.reuse.allowed[code] & sockets.is_time_wait[rows]
+    free_in_s[taken_over] = runs_out_s[taken_over] = (delay_ms - sockets.age_ms[rows[taken_over]]) / 1000
+    return free_in_s, runs_out_s
 
 
 def _search_cost(
-    ports: EphemeralPorts | None, sockets: Sockets, held: Mask, tally: Callable[[Mask], Floats], outbound: Mask
+    ports: EphemeralPorts | None, first_held: Floats, second_held: Floats, outbound: Mask
 ) -> tuple[Mask, Floats]:
     """(whether each destination is past the cliff, the mean number of ports that one connect() to it tries).
 
-    __inet_hash_connect searches all ports of the low end's parity before it tries one of the other.
+    Each holds so many ports of the low end's parity, and of the other one: (destinations,). __inet_hash_connect
+    searches all ports of the low end's parity before it tries one of the other.
     """
     if ports is None:
         return np.zeros(len(outbound), np.bool_), np.full(len(outbound), np.nan)
-    in_first = sockets.lport % 2 == ports.low % 2
     first, second = ports.first_parity, ports.capacity - ports.first_parity
-    free_first = np.maximum(first - tally(held & in_first), 0)
-    free_second = np.maximum(second - tally(held & ~in_first), 0)
+    free_first = np.maximum(first - first_held, 0)
+    free_second = np.maximum(second - second_held, 0)
     past_cliff = outbound & (free_first == 0)
     probes = np.where(free_first > 0, (first + 1) / (free_first + 1), first + (second + 1) / (free_second + 1))
     return past_cliff, np.where(outbound, probes, np.nan)

@@ -127,20 +127,19 @@ def _with_overflow(reading: Reading, code: Rows, age_ms: Codes, size: int) -> Fl
     part of them, as of the TIME_WAIT.
     """
     now, dumped = reading.overflowed, reading.snapshot.dumped
+    long, short = (_dump_before(reading, span_s) for span_s in (LONG_S, SHORT_S))
+    if now is None or long is None or short is None or long.overflowed is None or now <= long.overflowed:
+        return None
     waiting = int(np.count_nonzero(reading.snapshot.sockets.is_time_wait))
     part = np.bincount(code, minlength=size) / max(waiting, 1)
 
-    def over(span_s: int) -> tuple[Floats, int]:
-        """(closed per second, how many found no bucket)."""
-        before = _dump_before(reading, span_s)
-        if now is None or before is None or before.overflowed is None:
-            return np.zeros(size), 0
-        seen_s, lost = dumped - before.mono, max(now - before.overflowed, 0)
+    def since(before: DumpSummary) -> Floats:
+        seen_s, lost = dumped - before.mono, max(now - (before.overflowed or now), 0)
         begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s * 1000)], minlength=size)
-        return (begun + part * lost) / seen_s, lost
+        return (begun + part * lost) / seen_s
 
-    (long, lost), (short, _) = over(LONG_S), over(SHORT_S)
-    return np.where(disagree(long, short), short, long) if lost else None
+    mean, lately = since(long), since(short)
+    return np.where(disagree(mean, lately), lately, mean)
 
 
 def _dump_before(reading: Reading, span_s: float) -> DumpSummary | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from twtop.arrays import Column, Keys, address_names, among, factorize, fused, index_of
 from twtop.dump.directions import Beside, KnownDirections, Rules, destination_names, directions
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import PORTS, Addresses, Codes, Direction, Mask, Rows, Sockets, freeze
+from twtop.model import PORTS, Addresses, Codes, Counts, Direction, Mask, Rows, Sockets, freeze
 
 Names = Keys
 
@@ -50,15 +50,17 @@ class Destinations(Ends):
     """The distinct Ends of all connections: (destinations,).
 
     `code` (sockets,) is the number of each socket's destination, −1 for listeners and bound sockets, and `side` is its
-    direction, which is unknown of these. `rules` are those by which the directions were found.
+    direction, which is unknown of these. `count` (destinations,) is how many sockets each has. `rules` are those by
+    which the directions were found.
     """
 
     code: Rows
     side: NDArray[np.uint8]
+    count: Counts
     rules: Rules
 
     def __post_init__(self) -> None:
-        freeze(self.code, self.side, self.direction, self.local, self.remote, self.port, self.device)
+        freeze(self.code, self.side, self.count, self.direction, self.local, self.remote, self.port, self.device)
 
     def names(self, addresses: Addresses) -> Names:
         """A 64-bit hash of each destination that is the same in every dump, unlike its number: (destinations,).
@@ -84,17 +86,17 @@ def find_destinations(
     """
     rules = Rules.of(sockets, ports, known, inherited)
     if before and rules.hold_as_in(before[1].rules) and sockets.addresses.begin_with(before[0].addresses):
-        code, ends = _carried(sockets, ports, known, *before)
+        code, ends, count = _carried(sockets, ports, known, *before)
     else:
         side = directions(sockets, ports, known, inherited)
         rows = np.flatnonzero(sockets.is_connection)
         every = _ends(sockets, rows, side[rows])
         numbers, examples = factorize(every.keys(sockets.addresses))
         code, ends = np.full(len(sockets), -1, np.intp), every.take(examples)
-        code[rows] = numbers
+        code[rows], count = numbers, np.bincount(numbers, minlength=len(ends))
     side = np.append(ends.direction, np.uint8(Direction.UNKNOWN)).take(code)
     columns = {f.name: getattr(ends, f.name) for f in fields(Ends)}
-    return Destinations(**columns, code=code, side=side, rules=rules)
+    return Destinations(**columns, code=code, side=side, count=count, rules=rules)
 
 
 def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
@@ -105,8 +107,8 @@ def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
 
 def _carried(
     sockets: Sockets, ports: EphemeralPorts | None, known: KnownDirections | None, then: Sockets, before: Destinations
-) -> tuple[Rows, Ends]:
-    """(the destination of each socket, all destinations), where the same rules hold as `then`.
+) -> tuple[Rows, Ends, Counts]:
+    """(the destination of each socket, all destinations, how many sockets each has), by the same rules as `then`.
 
     A direction may depend on how many connections lead to a port in the range (directions). Those to a port to which
     only one has stayed are judged anew, as all that did not wait `then`.
@@ -133,10 +135,10 @@ def _carried(
     new = np.flatnonzero(number < 0)
     number[new] = len(before) + np.arange(len(new))
     code[rows] = number[keys[len(before) :]]
-    left = np.append(count, np.zeros(len(new), np.int64)) > 0
-    left[code[rows]] = True
+    count = np.bincount(code[rows], minlength=len(examples)) + np.append(count, np.zeros(len(new), np.int64))
+    left = count > 0
     ends = every.take(np.append(np.arange(len(before)), examples[new])[left])
-    return (np.append(np.cumsum(left) - 1, -1).take(code) if not left.all() else code), ends
+    return (code if left.all() else np.append(np.cumsum(left) - 1, -1).take(code)), ends, count[left]
 
 
 def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | None, Rows]:

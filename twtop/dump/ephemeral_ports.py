@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import PORTS, Limits, Mask, Sockets, freeze
+from twtop.dump.local_ends import LocalEnds
+from twtop.model import PORTS, Counts, Limits, Mask, Sockets, freeze
 
 FALSE_ALARM = 1e-9
 """The chance, for a whole range, that a port which only connect() uses is taken for a bound one."""
@@ -62,12 +63,12 @@ class EphemeralPorts:
         return int(np.count_nonzero(self.available[self.low % 2 :: 2]))
 
 
-def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
+def ephemeral_ports(limits: Limits, sockets: Sockets, ends: LocalEnds) -> EphemeralPorts | None:
     """The range without reserved, listening and visibly bound ports; None where the range is unknown.
 
-    A port that any socket got by bind() is closed to every connect() of the namespace, whatever the address. So is a
-    port whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in __inet_hash_connect). A port that
-    connect() chose stays open to a connect() to any other destination.
+    `ends` are those of the sockets. A port that any socket got by bind() is closed to every connect() of the namespace,
+    whatever the address. So is a port whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in
+    __inet_hash_connect). A port that connect() chose stays open to a connect() to any other destination.
     """
     if limits.port_range is None:
         return None
@@ -78,11 +79,11 @@ def ephemeral_ports(limits: Limits, sockets: Sockets) -> EphemeralPorts | None:
         unreserved[first : last + 1] = False
     bound = np.zeros(PORTS, np.bool_)
     bound[sockets.lport[~sockets.is_connection]] = True
-    chosen = unreserved & ~_overfull(low, high, unreserved & ~bound, sockets)
+    chosen = unreserved & ~_overfull(low, high, unreserved & ~bound, ends.per_port)
     return EphemeralPorts(low, high, unreserved, chosen, chosen & ~bound, np.zeros(PORTS, np.bool_))
 
 
-def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:
+def _overfull(low: int, high: int, open_ports: Mask, per_port: Counts) -> Mask:
     """Mask of the open ports with more connections than connect() can have given them: somebody bound these ports.
 
     connect() searches a port for each destination (local IP, remote IP, remote port) on its own. The search begins
@@ -95,7 +96,7 @@ def _overfull(low: int, high: int, open_ports: Mask, sockets: Sockets) -> Mask:
 
     In a table of few sockets, four connections on one port of the default range are enough to tell.
     """
-    load = np.bincount(sockets.lport[sockets.is_connection], minlength=PORTS) * open_ports
+    load = per_port * open_ports
     halves = [open_ports[start : high + 1 : 2] for start in (low, low + 1) if start <= high]
     mean = load.sum() * max(_widest_step(half) / len(half) for half in halves)
     used = np.flatnonzero(load > mean)

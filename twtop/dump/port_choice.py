@@ -14,17 +14,16 @@ to their kind, so earlier dumps help in two moments: when a client that binds fi
 look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
 """
 
-import enum
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twtop.arrays import among, factorize, index_of
 from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
-from twtop.model import Counts, Direction, Floats, Mask, Rows, Sockets, freeze
+from twtop.dump.tallies import Kind, Tallies, kinds, marked, tallies
+from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
 
 CERTAIN = 8
 """An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""
@@ -54,14 +53,6 @@ KEPT_S = 130
 
 NOT_FEWER = 15 / 16
 """A destination with this share of the most sockets that it had lately does not lose connections."""
-
-
-class Choice(enum.IntEnum):
-    """Who chose a port."""
-
-    UNCLEAR = 0
-    CONNECT = 1
-    BIND = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +87,12 @@ class PortChoices:
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self)[:-1]))
 
-    def of_binders(self, sockets: Sockets, destinations: Destinations) -> Mask:
-        """Mask of the connections on closed ports whose client binds first: (sockets,)."""
-        mask: Mask = self.closed[sockets.lport] & np.append(self.binds_first, False)[destinations.code]
+    def of_binders(self, sockets: Sockets, code: Rows) -> Mask:
+        """Mask of the connections on closed ports whose client binds first: (sockets,). `code` is the destination of
+        each, −1 for none."""
+        if not self.closed.any():
+            return np.zeros(len(sockets), np.bool_)
+        mask: Mask = self.closed.take(sockets.lport) & np.append(self.binds_first, False).take(code)
         return mask
 
 
@@ -109,10 +103,12 @@ def port_choices(
 
     A connection of unknown direction may be an accepted one whose listener is gone. That closes its port too.
     """
-    side = destinations.side
-    open_port = ports.available[sockets.lport] & (destinations.code >= 0)
-    rows = np.flatnonzero(open_port & (side == Direction.OUTBOUND))
-    use = _use(sockets, ports, destinations, ends, rows)
+    kind = kinds(sockets, ports)
+    is_open = (kind & Kind.OPEN != 0) & (destinations.code >= 0)
+    outbound = is_open & (destinations.side == Direction.OUTBOUND)
+    alone = (ends.count(outbound) == 1).take(ends.number)
+    tally = tallies(kind | marked(alone, Kind.ALONE), destinations.code, len(destinations))
+    use = _use(sockets, ports, destinations, ends, tally)
     by_parity, may = _by_parity(use)
     certain = by_parity | _by_sharing(use)
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
@@ -121,18 +117,16 @@ def port_choices(
     shown = Shown(certain, _connects(use), use.total)
     if before is not None:
         certain, may = _with_what_was_seen(certain, may, before)
-    choice = np.full(len(rows), np.uint8(Choice.CONNECT))
-    code, second, alone = use.code, use.is_second, use.is_alone
-    choice[alone & second & ~_shared_by_chance(use)[code]] = Choice.UNCLEAR
-    if spilled:
-        choice[alone & ~second] = Choice.UNCLEAR
-    choice[alone & second & certain[code]] = Choice.BIND
-    closed = np.zeros(len(ports.available), np.bool_)
-    unclear = closed.copy()
-    closed[sockets.lport[rows[choice == Choice.BIND]]] = True
-    unclear[sockets.lport[rows[choice == Choice.UNCLEAR]]] = True
-    unclear[sockets.lport[open_port & (side == Direction.UNKNOWN)]] = True
-    both = certain & (np.bincount(code[choice == Choice.CONNECT], minlength=len(certain)) > 0)
+    lone = np.flatnonzero(outbound & alone)
+    code, second = destinations.code[lone], kind[lone] & Kind.FIRST == 0
+    bound = second & certain[code]
+    doubtful = np.where(second, ~_shared_by_chance(use)[code], spilled) & ~bound
+    closed, unclear = np.zeros((2, PORTS), np.bool_)
+    closed[sockets.lport[lone[bound]]] = True
+    unclear[sockets.lport[lone[doubtful]]] = True
+    unclear[sockets.lport[is_open & (destinations.side == Direction.UNKNOWN)]] = True
+    not_connects = np.bincount(code[bound | doubtful], minlength=len(certain))
+    both = certain & (use.total > not_connects)
     return PortChoices(closed, unclear & ~closed, certain, may, both, shown)
 
 
@@ -140,17 +134,12 @@ def port_choices(
 class _Use:
     """How outbound connections use the two parities.
 
-    Of each connection, (connections,): `code` is its destination, `is_second` whether its port has the parity that
-    connect() tries last, and `is_alone` whether no other connection of its address has the port. Of each destination,
-    (destinations,): the number of its local address, `total` connections, those that are `alone`, those on ports of the
-    `first` and `second` parity, and those of the latter that are alone. `first_size` and `second_size` are the ports
-    of each parity. `second_in_use` is the share of the second that any address uses, in the whole range and in its
-    lower half.
+    Of each destination, (destinations,): the number of its local address, `total` connections, those that are `alone`,
+    those on ports of the `first` and `second` parity, and those of the latter that are alone. `first_size` and
+    `second_size` are the ports of each parity. `second_in_use` is the share of the second that any address uses, in the
+    whole range and in its lower half.
     """
 
-    code: Rows
-    is_second: Mask
-    is_alone: Mask
     address_of: Rows
     addresses: int
     total: Counts
@@ -178,30 +167,24 @@ class _Use:
         return mean
 
 
-def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, rows: Rows) -> _Use:
-    code, lport, count = destinations.code[rows], sockets.lport[rows], len(destinations)
-    alone = (ends.count(rows) == 1)[ends.number[rows]]
-    second = lport % 2 != ports.low % 2
+def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, tally: Tallies) -> _Use:
     address_of, examples = factorize(destinations.local.astype(np.uint64))
-    second_size = ports.capacity - ports.first_parity
+    outbound = destinations.direction == Direction.OUTBOUND
 
-    def tally(which: Mask) -> Counts:
-        return np.bincount(code[which], minlength=count)
+    def count(has: Kind, lacks: Kind = Kind.ANY) -> Counts:
+        return np.where(outbound, tally.of(has | Kind.OPEN, lacks), 0)
 
     return _Use(
-        code=code,
-        is_second=second,
-        is_alone=alone,
         address_of=address_of,
         addresses=len(examples),
-        total=np.bincount(code, minlength=count),
-        alone=tally(alone),
-        first=tally(~second) + _first_beside(sockets, ports, destinations),
-        second=tally(second),
-        second_alone=tally(second & alone),
+        total=count(Kind.ANY),
+        alone=count(Kind.ALONE),
+        first=count(Kind.FIRST) + _first_beside(sockets, ports, destinations),
+        second=count(Kind.ANY, Kind.FIRST),
+        second_alone=count(Kind.ALONE, Kind.FIRST),
         first_size=ports.first_parity,
-        second_size=second_size,
-        second_in_use=_second_in_use(ports, sockets.lport[sockets.is_connection]),
+        second_size=ports.capacity - ports.first_parity,
+        second_in_use=_second_in_use(ports, ends.per_port > 0),
     )
 
 
@@ -215,11 +198,9 @@ def _first_beside(sockets: Sockets, ports: EphemeralPorts, destinations: Destina
     return np.bincount(code[first], minlength=len(destinations))
 
 
-def _second_in_use(ports: EphemeralPorts, used: NDArray[np.uint16]) -> tuple[float, float]:
+def _second_in_use(ports: EphemeralPorts, used: Mask) -> tuple[float, float]:
     """The share of the second parity that these ports are, in the whole range and in its lower half."""
-    in_use = np.zeros(len(ports.available), np.bool_)
-    in_use[used] = True
-    in_use &= ports.available
+    in_use = used & ports.available
 
     def share(end: int) -> float:
         second = slice(ports.low + 1, end, 2)

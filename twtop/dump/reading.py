@@ -107,13 +107,14 @@ class RecentDumps:
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What earlier dumps told that this one may not show: directions, None for nothing, the peers' timestamps, and who
-    chose the ports. `dump` is the last one, None for none.
+    chose the ports. `dump` is the last one, None for none, and `names` are those of its destinations.
     """
 
     directions: KnownDirections | None = None
     timestamps: PeerTimestamps = field(default_factory=PeerTimestamps.nothing)
     choosers: ChoosersSeen = field(default_factory=ChoosersSeen)
     dump: tuple[Sockets, Destinations] | None = None
+    names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
 NOTHING = Known()
@@ -162,7 +163,8 @@ class Reading:
         """What this dump and those before it tell the next one. A part of the sockets tells nothing of directions."""
         directions = before.directions if self.snapshot.part else self._known_directions()
         choosers = before.choosers.after(self.names, self.choices, self.snapshot.dumped)
-        return Known(directions, self.timestamps, choosers, (self.snapshot.sockets, self.destinations))
+        dump = self.snapshot.sockets, self.destinations
+        return Known(directions, self.timestamps, choosers, dump, self.names)
 
     def _known_directions(self) -> KnownDirections:
         sockets, destinations = self.snapshot.sockets, self.destinations
@@ -245,13 +247,14 @@ def take_reading(
     inherited = np.zeros(len(sockets), np.bool_)
     if known.directions is not None:
         inherited = known.directions.accepted(sockets, snapshot.dumped)
-    ports = ephemeral_ports(snapshot.limits, sockets)
+    ends = local_ends(sockets)
+    ports = ephemeral_ports(snapshot.limits, sockets, ends)
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
     destinations = find_destinations(sockets, ports, known.directions, inherited, known.dump)
     choices = None
-    ends = local_ends(sockets)
     names = destinations.names(sockets.addresses)
+    names = known.names if np.array_equal(names, known.names) else names  # where each was is known by this object
     if ports is not None and not snapshot.part:
         choices = port_choices(sockets, ports, destinations, ends, known.choosers.of(names))
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)

@@ -107,7 +107,14 @@ class Reuse:
         `code` is the destination of each socket, −1 for none. connect() never takes over a closed FIN_WAIT2.
         """
         old = sockets.age_ms > self.delay_ms
-        return old & np.append(self.allowed, False)[code], old & np.append(self.unclear, False)[code]
+
+        def old_of(which: Mask) -> Mask:
+            if not which.any():
+                return np.zeros(len(old), np.bool_)
+            found: Mask = old & np.append(which, False).take(code)
+            return found
+
+        return old_of(self.allowed), old_of(self.unclear)
 
 
 def reuse_of(limits: Limits, sockets: Sockets, destinations: Destinations, known: PeerTimestamps) -> Reuse:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import TIMEWAIT_MS, Counts, Floats
+from twtop.model import TIMEWAIT_MS, Counts, Floats, Rows
 
 MINUTE_S = 60
 TIMEWAIT_S = TIMEWAIT_MS / 1000
@@ -36,6 +36,9 @@ UNSURE_S = 0.25
 TICK_RATES = (100, 250, 300, 1000)
 """What kernel/Kconfig.hz offers."""
 
+ROUNDING = 1e-9
+"""More than rounding takes from a whole number of moves."""
+
 JIFFIES_UNIT_S = 0.01
 """USER_HZ is 100 everywhere: jiffies are told in hundredths of a second, rounded down (jiffies_64_to_clock_t)."""
 
@@ -47,15 +50,27 @@ class Wheel:
     step_s: float
     next_s: float
 
+    def move(self, timer_ms: NDArray[np.int32]) -> Rows:
+        """The move of the wheel at which each timer's socket is released, the first after the timer runs out: 0 for the
+        next one.
+        """
+        moves = timer_ms * np.float64(1 / (1000 * self.step_s))
+        moves += 1 - self.next_s / self.step_s + ROUNDING
+        found: Rows = np.maximum(moves, 0.0, out=moves).astype(np.intp)
+        return found
+
+    def until(self, moves: int) -> Floats:
+        """Seconds until each of so many moves."""
+        return self.next_s + self.step_s * np.arange(moves, dtype=np.float64)
+
     def release_s(self, timer_ms: NDArray[np.int32]) -> Floats:
-        """Seconds until each timer's socket is released, at the first move of the wheel after the timer runs out.
+        """Seconds until each timer's socket is released.
 
         >>> Wheel(step_s=2.0, next_s=0.5).release_s(np.array([0, 499, 500, 2499, 9000], np.int32)).tolist()
         [0.5, 0.5, 2.5, 2.5, 10.5]
         """
-        moves = np.floor((timer_ms / 1000 - self.next_s) / self.step_s) + 1
-        release: Floats = self.next_s + self.step_s * np.maximum(moves, 0)
-        return release
+        move = self.move(timer_ms)
+        return self.until(int(move.max(initial=0)) + 1).take(move)
 
     @property
     def longest_s(self) -> float:
@@ -174,8 +189,9 @@ def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
     """
     if (timer_ms < 0).any():
         return None
-    due = wheel.release_s(timer_ms)
-    return np.bincount(due[due < MINUTE_S].astype(np.intp), minlength=MINUTE_S)
+    released = np.bincount(wheel.move(timer_ms))
+    second = wheel.until(len(released)).astype(np.intp)
+    return np.bincount(second, released, MINUTE_S)[:MINUTE_S].astype(np.int64)
 
 
 def rate(entered: Counts | None) -> float | None:

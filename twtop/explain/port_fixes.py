@@ -90,7 +90,8 @@ def wider_range(analysis: Analysis, short: ShortBudget) -> Fix | None:
         return None
     low, high = widest(limits.port_range)
     wide, ports = (
-        ephemeral_ports(replace(limits, port_range=each), sockets) for each in ((low, high), limits.port_range)
+        ephemeral_ports(replace(limits, port_range=each), sockets, analysis.reading.ends)
+        for each in ((low, high), limits.port_range)
     )
     assert wide is not None
     assert ports is not None

@@ -47,10 +47,12 @@ def counts(
     left_out: Sequence[int] | None = None,
 ) -> list[float]:
     """The counts of the next minute, of TIME_WAIT that began and are released so many seconds ago and from now."""
+    moves_s, move = np.unique(np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)), return_inverse=True)
     found = of.counts(
         np.broadcast_to(np.asarray(code, np.intp), len(ages_s)),
         np.rint(np.multiply(ages_s, 1000)).astype(np.int32),
-        np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)),
+        move,
+        moves_s,
         None if left_out is None else np.array(left_out, np.intp),
     )
     return [float(count) for count in known(found)]
@@ -70,8 +72,8 @@ def test_each_is_gone_by_the_second_after_its_release() -> None:
 
 def test_an_unknown_age_makes_it_unknown() -> None:
     nothing = np.zeros(2, np.intp)
-    assert classes().counts(nothing, np.array([500, -1], np.int32), np.zeros(2)) is None
-    assert classes().counts(nothing, np.array([500, 0], np.int32), np.zeros(2)) is not None
+    assert classes().counts(nothing, np.array([500, -1], np.int32), nothing, np.zeros(1)) is None
+    assert classes().counts(nothing, np.array([500, 0], np.int32), nothing, np.zeros(1)) is not None
 
 
 def test_what_is_asked_for_comes_until_there_is_no_room() -> None:

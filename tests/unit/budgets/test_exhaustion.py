@@ -53,8 +53,7 @@ def time_to(
         seen_s=np.array([seen_s]),
     )
     use = PortUse(
-        code=np.zeros(len(free_in), np.int32),
-        free_in_s=np.array(free_in, np.float64),
+        waiting=np.array([len(free_in)], np.float64),
         live=np.array([live], np.float64),
         rates=rates,
         hold_s=np.array([hold_s]),
@@ -62,7 +61,7 @@ def time_to(
         most_waiting=np.array([buckets]),
     )
     masks = (None if mask is None else np.array([mask]) for mask in (was_full, was_soon))
-    return time_to_full(use, WHEEL, *masks)
+    return time_to_full(use, WHEEL, np.zeros(len(free_in), np.intp), np.array(free_in, np.float64), *masks)
 
 
 def full_in(*args: Any, **columns: Any) -> float:
@@ -107,16 +106,18 @@ def test_every_budget_is_filled_by_its_own() -> None:
     """Two of them grow by ten per second, beside one that is far from full."""
     nothing, growth = np.zeros(3), np.array([10.0, 0.0, 10.0])
     use = PortUse(
-        code=np.array([2] * 30 + [1] * 9 + [0] * 20, np.int32),
-        free_in_s=np.array([5.0] * 30 + [3.0] * 9 + [9.0] * 20),
+        waiting=np.array([20.0, 9.0, 30.0]),
         live=nothing,
         rates=Rates(nothing, growth, nothing, nothing, nothing, growth, np.full(3, FOREVER)),
         hold_s=np.full(3, WHEEL.longest_s),
         capacity=np.array([79.0, 1e6, 79.1]),
         most_waiting=np.full(3, np.inf),
     )
-    assert use.waiting.tolist() == [20, 9, 30]
-    assert time_to_full(use, WHEEL).full.tolist() == pytest.approx([6, NEVER, 8.01])
+    code, free_in_s = np.array([2] * 30 + [1] * 9 + [0] * 20), np.array([5.0] * 30 + [3.0] * 9 + [9.0] * 20)
+    for left_out in (np.zeros(59, np.bool_), ~use.near(WHEEL)[code]):
+        found = time_to_full(use, WHEEL, code[~left_out], free_in_s[~left_out])
+        assert found.full.tolist() == pytest.approx([6, NEVER, 8.01])
+    assert use.near(WHEEL).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(("live", "expected"), [(49, NEVER), (50, 0), (51, 0)])

@@ -246,8 +246,7 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
     nothing, forever = np.zeros(len(several)), np.full(len(several), 1e9)
     closing, growth = column("closing"), column("growth")
     use = PortUse(
-        code=np.repeat(np.arange(len(several)), [len(each.free_in) for each in several]).astype(np.int32),
-        free_in_s=np.concatenate([each.free_in for each in several]),
+        waiting=np.array([len(each.free_in) for each in several], np.float64),
         live=column("live"),
         rates=Rates(
             closing, growth, nothing, least_closing=closing, most_closing=closing, least_growth=growth, seen_s=forever
@@ -256,7 +255,9 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
         capacity=column("capacity"),
         most_waiting=column("buckets"),
     )
-    for each, answer in zip(several, time_to_full(use, WHEEL).full, strict=True):
+    code = np.repeat(np.arange(len(several)), [len(each.free_in) for each in several])
+    free_in_s = np.concatenate([each.free_in for each in several])
+    for each, answer in zip(several, time_to_full(use, WHEEL, code, free_in_s).full, strict=True):
         moments = sorted([0, 0.25, 0.5, 0.75, 1, *MOVES])
         first = next((number for number, tau in enumerate(moments) if each.full_before(tau)), None)
         if len(each.free_in) + each.live >= each.capacity:
