@@ -109,6 +109,29 @@ def index_of(wanted: NDArray[Any], ascending: NDArray[Any]) -> Rows:
     return np.where(inside, at, -1)
 
 
+class Index:
+    """Where each of some names is. To ask again for the same ones, by the same object, costs nothing."""
+
+    def __init__(self, names: Keys) -> None:
+        self._names = names
+        self._in_order: tuple[Rows, Keys] | None = None
+        self._answered: tuple[Keys, Rows] | None = None
+
+    def rows(self, wanted: Keys) -> Rows:
+        """The row of each wanted name, −1 where it is absent.
+
+        >>> Index(np.array([9, 7], np.uint64)).rows(np.array([7, 8, 9], np.uint64)).tolist()
+        [1, -1, 0]
+        """
+        if self._answered is None or self._answered[0] is not wanted:
+            if self._in_order is None:
+                order = np.argsort(self._names)
+                self._in_order = np.append(order, -1), self._names[order]
+            order, ascending = self._in_order
+            self._answered = wanted, order[index_of(wanted, ascending)]
+        return self._answered[1]
+
+
 def among(wanted: NDArray[Any], ascending: NDArray[Any]) -> Mask:
     """Whether each wanted number is in an ascending column.
 

@@ -21,7 +21,7 @@ colliding = st.sampled_from(COLLIDING)
 def assert_numbers(keys: NDArray[np.uint64]) -> None:
     """Codes count the distinct keys from 0; each row bears the key of its code."""
     codes, rows = factorize(keys)
-    assert codes.dtype == np.int32
+    assert codes.dtype == np.intp
     assert np.sort(keys[rows]).tolist() == np.unique(keys).tolist()
     assert codes[rows].tolist() == list(range(len(rows)))
     assert keys[rows][codes].tolist() == keys.tolist()

@@ -176,7 +176,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     lately = [summary for summary in reading.recent if snapshot.dumped - summary.mono <= LATELY_S]
     recently_full = per_class(budgets.used) >= full
     for summary in lately:
-        recently_full |= np.bincount(number[own], summary.of(summary.used, names[own]), size) >= full
+        recently_full |= np.bincount(number[own], summary.of(summary.used, names)[own], size) >= full
     limit = snapshot.limits.max_tw_buckets
     most_held = max(int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)), *(summary.held for summary in lately), 0)
     early = _survival_per_s(per_class(losses.lasting), per_class(losses.early), losses.span_s)
@@ -224,13 +224,13 @@ def _losses(reading: Reading) -> _Losses:
         return _Losses(LONG_S, nothing, nothing, nothing, nothing)
     span_s = snapshot.dumped - before.mono
 
-    def gone(earlier: Floats, left_s: float) -> Floats:
-        """How many fewer there are now, among those that existed then and have more than `left_s` left."""
-        rows = (sockets.age_ms >= span_s * 1000) & (sockets.timer_ms > left_s * 1000)
-        return np.maximum(earlier - np.bincount(destinations.code[rows], minlength=count), 0.0)
-
     lasting, running = (before.of(column, reading.names) for column in (before.lasting, before.running))
-    return _Losses(span_s, lasting, gone(lasting, LASTING_S - span_s), running, gone(running, 0))
+    runs, lasts = (sockets.timer_ms > left_s * 1000 for left_s in (0, LASTING_S - span_s))
+    level = (runs * np.uint8(1) + lasts) * (sockets.age_ms >= span_s * 1000)
+    cell = level * np.intp(count + 1) + (destinations.code + 1)
+    still = np.bincount(cell, minlength=3 * (count + 1)).reshape(3, -1)[:, 1:]
+    early, all_gone = np.maximum(lasting - still[2], 0.0), np.maximum(running - still[1] - still[2], 0.0)
+    return _Losses(span_s, lasting, early, running, all_gone)
 
 
 def _survival_per_s(earlier: Floats, gone: Floats, span_s: float) -> Floats:

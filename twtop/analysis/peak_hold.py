@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from twtop.arrays import among
 from twtop.dump.destinations import Names
 from twtop.model import Floats, Rows
 
@@ -14,10 +15,12 @@ class PeakHold:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._names: Names = np.empty(0, np.uint64)
+        self._names: Names = np.empty(0, np.uint64)  # in ascending order
         self._peak: Floats = np.empty(0)
         self._seen = np.empty(0, np.int64)
         self._dumps = 0
+        self._last: Names = self._names
+        self._rows: Rows = np.empty(0, np.intp)  # of those names
 
     def __len__(self) -> int:
         return len(self._names)
@@ -25,24 +28,22 @@ class PeakHold:
     def hold(self, names: Names, pressure: Floats) -> Floats:
         """Take note of the pressure of these destinations. The highest of each up to now, NaN where none is known."""
         self._dumps += 1
-        present, index = np.unique(names, return_inverse=True)
-        peak = np.full(len(present), np.nan)
-        np.fmax.at(peak, index, pressure)
-        at = np.searchsorted(self._names, present)
-        known = np.append(self._names, np.uint64(0))[at] == present
-        known &= at < len(self._names)
-        peak[known] = np.fmax(peak[known], self._peak[at[known]])
-        self._keep(at[known], present, peak)
-        return peak[index]
+        if names is not self._last:
+            self._keep(np.unique(names))
+            self._last, self._rows = names, np.searchsorted(self._names, names)
+        np.fmax.at(self._peak, self._rows, pressure)
+        self._seen[self._rows] = self._dumps
+        return self._peak[self._rows]
 
-    def _keep(self, replaced: Rows, present: Names, peak: Floats) -> None:
-        """Put these peaks in, sorted by name; `replaced` are the rows that have had some of the names."""
-        gone = np.ones(len(self._names), np.bool_)
-        gone[replaced] = False
-        rows = np.flatnonzero(gone)
-        rows = rows[np.argsort(-self._seen[rows], kind="stable")[: self._most]]
-        names = np.concatenate((self._names[rows], present))
+    def _keep(self, present: Names) -> None:
+        """Make room for these names, which are in ascending order, and forget what is too much."""
+        known = among(present, self._names)
+        gone = np.flatnonzero(~among(self._names, present))
+        gone = gone[np.argsort(-self._seen[gone], kind="stable")[: self._most]]
+        kept = np.sort(np.append(gone, np.searchsorted(self._names, present[known])))
+        new = np.count_nonzero(~known)
+        names = np.append(self._names[kept], present[~known])
         order = np.argsort(names)
         self._names = names[order]
-        self._peak = np.concatenate((self._peak[rows], peak))[order]
-        self._seen = np.concatenate((self._seen[rows], np.full(len(present), self._dumps)))[order]
+        self._peak = np.append(self._peak[kept], np.full(new, np.nan))[order]
+        self._seen = np.append(self._seen[kept], np.zeros(new, np.int64))[order]

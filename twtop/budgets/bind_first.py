@@ -123,7 +123,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
     holds = np.bincount(numbers, certain, count) > 0
     possible = ~holds & (np.bincount(numbers, may, count) > 0)
     chosen = holds | possible
-    held, capacity = _ports_in_use(reading, local), _bindable(reading)[local]
+    wildcard, narrow = _visibly_bound(reading)
+    held, capacity = _ports_in_use(reading, local, wildcard, narrow), _bindable(reading, wildcard, narrow)[local]
     used, waiting = (np.bincount(held.address[which], minlength=count) for which in (held.waits | True, held.waits))
     live, names = (used - waiting).astype(np.float64), address_names(sockets.addresses)[local]
     in_time_wait = held.waits & chosen[held.address]
@@ -177,8 +178,8 @@ class _PortsInUse:
     waits: Mask
 
 
-def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
-    """Those of these addresses that bind() could pick if no connection held them."""
+def _ports_in_use(reading: Reading, local: Codes, wildcard: Mask, narrow: Keys) -> _PortsInUse:
+    """Those of these addresses that bind() could pick if no connection held them; the rest is by _visibly_bound."""
     assert reading.ports is not None
     sockets, ends = reading.snapshot.sockets, reading.ends
     number = np.full(len(sockets.addresses), -1, np.intp)
@@ -186,7 +187,6 @@ def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
     held = np.flatnonzero(ends.count(sockets.is_connection))
     address, port = ends.places(held)
     pickable = reading.ports.unreserved.take(port) & (number.take(address) >= 0)
-    wildcard, narrow = _visibly_bound(reading)
     if wildcard.any():
         family = np.where(sockets.addresses.is_ipv4, 0, 1)
         pickable &= ~wildcard[family.take(address), port]
@@ -199,6 +199,8 @@ def _ports_in_use(reading: Reading, local: Codes) -> _PortsInUse:
 
 def _last_to_end(reading: Reading, ends: Rows) -> Rows:
     """The connection on each of these local ends that its timer ends last."""
+    if not len(ends):
+        return ends
     sockets, number = reading.snapshot.sockets, np.full(reading.ends.size, -1, np.intp)
     number[ends] = np.arange(len(ends))
     of_end = number.take(reading.ends.number)
@@ -209,11 +211,10 @@ def _last_to_end(reading: Reading, ends: Rows) -> Rows:
     return last
 
 
-def _bindable(reading: Reading) -> Counts:
+def _bindable(reading: Reading, wildcard: Mask, narrow: Keys) -> Counts:
     """How many ports bind() may pick on each address, were there no connections: (addresses,) of the sockets."""
     assert reading.ports is not None
     addresses, unreserved = reading.snapshot.sockets.addresses, reading.ports.unreserved
-    wildcard, narrow = _visibly_bound(reading)
     on_each = np.bincount((narrow >> np.uint64(16)).astype(np.intp), minlength=len(addresses))
     everywhere = np.count_nonzero(wildcard, axis=1)
     bindable: Counts = np.count_nonzero(unreserved) - np.where(addresses.is_ipv4, *everywhere) - on_each

@@ -4,6 +4,7 @@ reading          one dump, what every part of the analysis needs of it, and what
 destinations     sockets → destinations, which own the port budgets
 directions       who opened each connection, and what earlier dumps told of that
 local_ends       (local address, port) of each socket by number
+tallies          how many sockets of each kind every destination has
 ephemeral_ports  the local ports that connect() may pick
 port_choice      who chose each local port: connect(), or a bind() before it
 reuse            which TIME_WAIT connect() may take over, and what is known of the peers' timestamps

@@ -85,7 +85,12 @@ def find_destinations(
     destination that it had.
     """
     rules = Rules.of(sockets, ports, known, inherited)
-    if before and rules.hold_as_in(before[1].rules) and sockets.addresses.begin_with(before[0].addresses):
+    if (
+        before
+        and len(before[0])
+        and rules.hold_as_in(before[1].rules)
+        and sockets.addresses.begin_with(before[0].addresses)
+    ):
         code, ends, count = _carried(sockets, ports, known, *before)
     else:
         side = directions(sockets, ports, known, inherited)
@@ -105,6 +110,10 @@ def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
     return Ends(side, sockets.local[rows], sockets.remote[rows], port, sockets.device[rows])
 
 
+def _may_be_carried(sockets: Sockets, rules: Rules, then: Sockets, before: Destinations) -> bool:
+    return bool(len(then)) and rules.hold_as_in(before.rules) and sockets.addresses.begin_with(then.addresses)
+
+
 def _carried(
     sockets: Sockets, ports: EphemeralPorts | None, known: KnownDirections | None, then: Sockets, before: Destinations
 ) -> tuple[Rows, Ends, Counts]:
@@ -113,8 +122,9 @@ def _carried(
     A direction may depend on how many connections lead to a port in the range (directions). Those to a port to which
     only one has stayed are judged anew, as all that did not wait `then`.
     """
-    stays = sockets.is_time_wait & np.append(then.is_time_wait, False).take(sockets.origin)
-    code = np.where(stays, np.append(before.code, -1).take(sockets.origin), -1)
+    stays = sockets.is_time_wait & (sockets.origin >= 0) & then.is_time_wait.take(sockets.origin)
+    code = before.code.take(sockets.origin)
+    code[~stays] = -1
     count = np.bincount(code + 1, minlength=len(before) + 1)[1:]
     outbound = before.direction == Direction.OUTBOUND
     services = np.bincount(before.port[outbound], count[outbound], PORTS)

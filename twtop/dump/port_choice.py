@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from twtop.arrays import among, factorize, index_of
+from twtop.arrays import Index, among, factorize, index_of
 from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
@@ -273,10 +273,14 @@ class ChoosersSeen:
     names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
     times: Floats = field(default_factory=lambda: np.empty((4, 0)))
     most: Counts = field(default_factory=lambda: np.empty(0, np.int64))
+    _index: Index = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", Index(self.names))
 
     def of(self, names: Names) -> Shown:
         """What the dumps before showed, of one kind alone, of the destinations with these names."""
-        at = index_of(names, self.names)
+        at = self._index.rows(names)
         bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, at]
         return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 

@@ -2,14 +2,15 @@
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import index_of
+from twtop.arrays import Index
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections, Listeners
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
@@ -18,7 +19,7 @@ from twtop.dump.local_ends import LocalEnds, local_ends
 from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.timer_wheel import Wheel, wheel
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
 
 LONG_S = 10
 """Summaries reach back at least this far."""
@@ -35,7 +36,7 @@ LASTING_S = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DumpSummary:
-    """Counts of one dump by budget, sorted by name: (budgets,).
+    """Counts of one dump by budget: (budgets,).
 
     `live` counts connections that no timer ends (Sockets.is_timewait_object), `used` all sockets in the budget,
     `running` the TIME_WAIT with time left, and `lasting` those with more than LASTING_S left. `fresh` are those that
@@ -59,20 +60,15 @@ class DumpSummary:
     is_now: Mask
     full_in_s: Floats
     asked_per_s: Floats
-    _found: list[NDArray[Any]] = field(default_factory=list, init=False, repr=False)
+    _index: Index = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", Index(self.names))
         freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
 
     def of(self, column: NDArray[Entry], names: Names, missing: float = 0.0) -> NDArray[Entry]:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
-        return np.append(column, np.array(missing, column.dtype))[self._rows(names)]
-
-    def _rows(self, names: Names) -> Rows:
-        """The row of each of these names, −1 where this dump did not have it. Those of the last names are kept."""
-        if not self._found or self._found[0] is not names:
-            self._found[:] = names, index_of(names, self.names)
-        return self._found[1]
+        return np.append(column, np.array(missing, column.dtype)).take(self._index.rows(names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,30 +201,32 @@ class Reading:
         """
         sockets, code = self.snapshot.sockets, self.destinations.code
         states = (own,) if shared is None else (own, shared)
-        names = np.concatenate([state.names for state in states])
-        order = np.argsort(names)
+
+        def every(columns: Iterable[NDArray[Entry]]) -> NDArray[Entry]:
+            return np.concatenate([*columns])
 
         def counts(column: Floats) -> Floats:
-            return np.append(column, np.zeros(len(names) - len(column)))[order]
+            return np.append(column, np.zeros(0 if shared is None else len(shared.names)))
 
-        def with_more_than(left_ms: float) -> Floats:
-            rows = sockets.is_time_wait & (sockets.timer_ms > left_ms)
-            return counts(np.bincount(code[rows], minlength=len(self.destinations)).astype(np.float64))
+        count, levels = len(self.destinations), (0, LASTING_S * 1000, TIMEWAIT_MS - FRESH_MS)
+        reached = sum(np.uint8(1) * (sockets.timer_ms > level) for level in levels) * sockets.is_time_wait
+        by_level = np.bincount(reached * np.intp(count + 1) + (code + 1), minlength=4 * (count + 1)).reshape(4, -1)
+        fresh, lasting, running = by_level[:0:-1, 1:].cumsum(axis=0).astype(np.float64)
 
         return DumpSummary(
             mono=self.snapshot.dumped,
             held=int(np.count_nonzero(sockets.is_timewait_object)),
             overflowed=self.overflowed,
-            names=names[order],
-            live=np.concatenate([state.live for state in states])[order],
+            names=every(state.names for state in states),
+            live=every(state.live for state in states),
             used=counts(used),
-            running=with_more_than(0),
-            lasting=with_more_than(LASTING_S * 1000),
-            fresh=with_more_than(TIMEWAIT_MS - FRESH_MS),
-            full_at=np.concatenate([state.full_at for state in states])[order],
-            is_now=np.concatenate([state.is_now for state in states])[order],
-            full_in_s=np.concatenate([state.full_in_s for state in states])[order],
-            asked_per_s=np.concatenate([state.asked_per_s for state in states])[order],
+            running=counts(running),
+            lasting=counts(lasting),
+            fresh=counts(fresh),
+            full_at=every(state.full_at for state in states),
+            is_now=every(state.is_now for state in states),
+            full_in_s=every(state.full_in_s for state in states),
+            asked_per_s=every(state.asked_per_s for state in states),
         )
 
 

@@ -1,7 +1,7 @@
 """How many sockets of each kind every destination has: all kinds are counted in one pass over the table."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,16 @@ class Tallies:
     """`counts` (kinds, destinations) are the sockets of each combination of kinds, up to the last one that occurs."""
 
     counts: Counts
+    _present: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_present", np.flatnonzero(self.counts.any(axis=1)).tolist())
         freeze(self.counts)
 
     def of(self, has: Kind = Kind.ANY, lacks: Kind = Kind.ANY) -> Counts:
         """How many sockets of each destination are of all kinds that it `has`, and of none that it `lacks`."""
-        rows = [kind for kind in range(len(self.counts)) if kind & has == has and not kind & lacks]
+        wanted, unwanted = int(has), int(lacks)
+        rows = [kind for kind in self._present if kind & wanted == wanted and not kind & unwanted]
         total: Counts = self.counts[rows].sum(axis=0)
         return total
 
@@ -60,7 +63,7 @@ def kinds(sockets: Sockets, ports: EphemeralPorts | None) -> Kinds:
 
 def marked(which: Mask, kind: Kind) -> Kinds:
     """This kind for each of these sockets, and none for the others."""
-    return which * np.uint8(kind)
+    return which * np.uint8(int(kind))
 
 
 def tallies(kind: Kinds, code: Rows, count: int) -> Tallies:

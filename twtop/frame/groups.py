@@ -158,15 +158,16 @@ def group(
     """Group the shown connections. Counts are of the shown sockets, budgets are of all sockets."""
     sockets = snapshot.sockets
     rows = np.flatnonzero(shown & (destinations.code >= 0))
+    code = destinations.code.take(rows)
     name_of, names = process_names(owners)
     if by is GroupBy.PROCESS:
-        leaves = _leaves_by_process(destinations.code[rows], name_of[owners.process[rows]])
+        leaves = _leaves_by_process(code, name_of[owners.process[rows]])
     else:
-        leaves = _leaves_by_destination(destinations.code[rows], _membership(destinations, sockets.addresses, by))
+        leaves = _leaves_by_destination(code, _membership(destinations, sockets.addresses, by))
     group_of, _ = factorize(leaves.member)
     pressed = urgency(destinations, budgets)[leaves.destination]
     order = np.lexsort((leaves.destination, destinations.port[leaves.destination], -pressed, group_of))
-    states, entered = _tallies(sockets.state[rows], sockets.age_ms[rows], leaves.code, len(order))
+    states, entered = _tallies(sockets.state.take(rows), sockets.age_ms.take(rows), leaves.code, len(order))
     states, entered, group_of = states[order], entered[order], group_of[order]
     first = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1])) if len(order) else np.empty(0, np.intp)
     return Groups(
@@ -206,7 +207,7 @@ def _leaves_by_destination(code: Rows, membership: NDArray[np.uint64]) -> _Leave
     """A leaf for each destination; `code` is that of each socket, `membership` is as by `_membership`."""
     present = np.bincount(code, minlength=len(membership)) > 0
     destination = np.flatnonzero(present)
-    leaf = (np.cumsum(present) - 1)[code]
+    leaf = code if present.all() else (np.cumsum(present) - 1).take(code)
     return _Leaves(leaf, destination, np.zeros(len(destination), np.int32), membership[destination])
 
 
@@ -228,10 +229,10 @@ def urgency(destinations: Destinations, budgets: PortBudgets) -> Floats:
 
 def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Rows, count: int) -> tuple[Counts, Counts]:
     """(sockets by state (leaves, 12), TIME_WAIT entries by step (leaves, 20)) of `count` leaves."""
-    states = np.bincount(leaf.astype(np.int64) * STATES + state, minlength=count * STATES).reshape(count, STATES)
-    waiting = age_ms >= 0
-    step = SPARK_STEPS - 1 - np.minimum(age_ms[waiting] // SPARK_STEP_MS, SPARK_STEPS - 1)
-    slots = leaf[waiting].astype(np.int64) * SPARK_STEPS + step
+    states = np.bincount(leaf * STATES + state, minlength=count * STATES).reshape(count, STATES)
+    waiting = np.flatnonzero(age_ms >= 0)
+    step = np.maximum(SPARK_STEPS - 1 - age_ms.take(waiting) // SPARK_STEP_MS, 0)
+    slots = leaf.take(waiting) * SPARK_STEPS + step
     return states, np.bincount(slots, minlength=count * SPARK_STEPS).reshape(count, SPARK_STEPS)
 
 

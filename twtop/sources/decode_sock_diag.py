@@ -64,7 +64,7 @@ def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
     messages = find_messages(dump)
     if before is None or not len(before) or not len(messages):
         return without_repeats(_columns(messages, slice(None)))
-    identity = messages.word(COOKIE_WORD) | messages.word(COOKIE_WORD + 1).astype(np.uint64) << np.uint64(32)
+    identity = messages.identity
     rows = origin(before.identity, identity)
     kept = lasting(before, rows, messages.word(STATE_WORD).view(np.uint8)[STATE_BYTE::WORD])
     new = _columns(messages, np.flatnonzero(~kept))
@@ -84,7 +84,12 @@ class Messages:
 
     def word(self, number: int) -> NDArray[np.uint32]:
         """The same word of each message."""
-        return self.words[self.starts + number]
+        return self.words.take(self.starts + number)
+
+    @property
+    def identity(self) -> NDArray[np.uint64]:
+        """The cookie of each message."""
+        return self.word(COOKIE_WORD) | self.word(COOKIE_WORD + 1).astype(np.uint64) << np.uint64(32)
 
     def records(self, rows: Rows | slice) -> NDArray[np.void]:
         """These messages as records of MESSAGE.
@@ -110,20 +115,45 @@ def find_messages(dump: Dump) -> Messages:
         return Messages(words, np.empty(0, np.intp))
     if len(dump) < MESSAGE.itemsize:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are less than one message")
-    room = len(words) - MESSAGE.itemsize // WORD + 1
-    starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
-    found = Messages(words, starts[(starts >= 0) & (starts < room)])
-    genuine = (found.word(TYPE_WORD) & KNOWN_HEAD == HEAD) & (found.word(PID_WORD) == words[PID_WORD])
-    if not genuine.all():
-        found = Messages(words, found.starts[genuine])
-    starts, lengths = found.starts, found.word(LENGTH_WORD).astype(np.int64)
-    too_short = lengths < MESSAGE.itemsize  # such a message ends nowhere
-    ends = starts + np.where(too_short, 0, (lengths + WORD - 1) // WORD)
-    expected = np.append(starts[1:], len(words))
-    if not len(starts) or starts[0] != 0 or (ends != expected).any():
-        broken = 0 if not len(starts) or starts[0] else int(ends[np.argmax(ends != expected)]) * WORD
+    found = Messages(words, _starts_at_pairs(words))
+    broken = _broken(found)
+    if broken is not None:
+        found = Messages(words, _starts(words))
+        broken = _broken(found)
+    if broken is not None:
         raise CollectError(f"socket dump is damaged: no TCP socket message at byte {broken} of {len(dump)}")
     return found
+
+
+def _starts(words: NDArray[np.uint32]) -> Rows:
+    """Where there is a message's header."""
+    starts = np.flatnonzero(words == words[SEQUENCE_WORD]) - SEQUENCE_WORD
+    starts = starts[(starts >= 0) & (starts <= len(words) - MESSAGE.itemsize // WORD)]
+    genuine = (words[starts + TYPE_WORD] & KNOWN_HEAD == HEAD) & (words[starts + PID_WORD] == words[PID_WORD])
+    found: Rows = starts[genuine]
+    return found
+
+
+def _starts_at_pairs(words: NDArray[np.uint32]) -> Rows:
+    """The same if all messages are a multiple of 8 bytes long, as they mostly are: that takes half the time."""
+    pairs = words[: len(words) // 2 * 2].view(np.uint64)
+    at = np.flatnonzero(pairs == pairs[SEQUENCE_WORD // 2]) - 1
+    at = at[(at >= 0) & (2 * at <= len(words) - MESSAGE.itemsize // WORD)]
+    genuine = pairs.view(np.uint32)[1::2].take(at) & KNOWN_HEAD == HEAD
+    return 2 * (at if genuine.all() else at[genuine])
+
+
+def _broken(found: Messages) -> int | None:
+    """The first byte at which there should be a message, and is none of these; None where all follow each other."""
+    starts, lengths = found.starts, found.word(LENGTH_WORD).astype(np.intp)
+    ends = starts + (lengths + WORD - 1) // WORD
+    too_short = lengths < MESSAGE.itemsize
+    ends[too_short] = starts[too_short]  # such a message ends nowhere
+    if not len(starts) or starts[0]:
+        return 0
+    if (ends[:-1] == starts[1:]).all() and ends[-1] == len(found.words):
+        return None
+    return int(ends[np.argmax(ends != np.append(starts[1:], len(found.words)))]) * WORD
 
 
 def _timestamps(dump: NDArray[np.uint32], messages: NDArray[np.void], starts: Rows) -> NDArray[np.uint8]:

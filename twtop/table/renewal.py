@@ -21,9 +21,9 @@ def lasting(before: Sockets, rows: Rows, state: NDArray[np.uint8]) -> Mask:
 
     `rows` says which row of the table before each was, −1 for none, and `state` is that of now.
     """
-    waited: Mask = np.append(before.is_time_wait, False)[rows]
+    waited: Mask = before.is_time_wait.take(rows)  # for −1 the last one, which is left out again
     wait: Mask = state == TcpState.TIME_WAIT
-    return waited & wait
+    return waited & (rows >= 0) & wait
 
 
 def renewed(
@@ -37,7 +37,7 @@ def renewed(
     others = np.flatnonzero(~kept)
 
     def of_both(name: str, new_column: NDArray[Any]) -> NDArray[Any]:
-        column: NDArray[Any] = getattr(before, name)[rows]
+        column: NDArray[Any] = getattr(before, name).take(rows)
         column[others] = new_column
         return column
 
@@ -58,7 +58,7 @@ def renewed(
         remote=of_both("remote", number[new.remote]),
         lport=of_both("lport", new.lport),
         rport=of_both("rport", new.rport),
-        device=of_both("device", new.device),
+        device=of_both("device", new.device) if before.device.any() else of_new("device"),
         timer_ms=left,
         identity=identity,
         origin=rows,

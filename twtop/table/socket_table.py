@@ -87,7 +87,7 @@ def without_repeats(sockets: Sockets, new: Rows | None = None) -> Sockets:
     if new is not None:
         ports = np.zeros(PORTS, np.bool_)
         ports[sockets.lport[new]] = True
-        rows = np.flatnonzero(ports[sockets.lport])
+        rows = np.flatnonzero(ports.take(sockets.lport))
     keys = _ends(sockets, rows)
     if len(distinct(keys)) == len(keys):
         return sockets

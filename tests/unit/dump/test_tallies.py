@@ -1,0 +1,69 @@
+"""Tallies and local ends, each compared with counting by hand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.sock_diag_dump import make_sample, many, sock
+from twtop.dump import local_ends as module
+from twtop.dump.ephemeral_ports import ephemeral_ports
+from twtop.dump.local_ends import local_ends
+from twtop.dump.tallies import Kind, kinds, tallies
+from twtop.model import Sockets, Timer
+from twtop.sources.decode import decode
+
+KINDS = st.integers(0, 255).map(Kind)
+
+
+@given(st.lists(st.tuples(KINDS, st.integers(-1, 3)), max_size=30), KINDS, KINDS)
+def test_a_tally_counts_what_is_of_all_kinds_and_of_none_of_the_others(
+    sockets: list[tuple[Kind, int]], has: Kind, lacks: Kind
+) -> None:
+    kind = np.array([each for each, _ in sockets], np.uint8)
+    code = np.array([destination for _, destination in sockets], np.intp)
+    wanted = Counter(destination for each, destination in sockets if each & has == has and not each & lacks)
+    assert tallies(kind, code, 4).of(has, lacks).tolist() == [wanted[destination] for destination in range(4)]
+
+
+def test_a_socket_shows_its_own_kinds() -> None:
+    sample = make_sample(
+        sock("10.0.0.1:40000", "10.0.0.5:443"),
+        sock("10.0.0.1:40001", "10.0.0.5:443", "TIME_WAIT"),
+        sock("10.0.0.1:40002", "10.0.0.5:443", "FIN_WAIT2", timer=Timer.TIMEWAIT, remaining=5),
+        sock("10.0.0.1:50000", "10.0.0.5:443"),
+        port_range=(40000, 40009),
+    )
+    snapshot = decode(sample)
+    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, local_ends(snapshot.sockets))
+    open_first, ending = Kind.OPEN | Kind.FIRST, Kind.ENDING
+    expected = [open_first, Kind.OPEN | ending | Kind.TIME_WAIT, open_first | ending, Kind.FIRST]
+    assert kinds(snapshot.sockets, ports).tolist() == expected
+    assert kinds(snapshot.sockets, None).tolist() == [0, ending | Kind.TIME_WAIT, ending, 0]
+
+
+def on_ports(*lports: int) -> Sockets:
+    """Sockets of three addresses, each on these ports, and a second one of the first address on the first port."""
+    each = [many(f"10.0.0.{host}", "10.0.0.5:443", lports=lports) for host in (1, 2, 3)]
+    return decode(make_sample(*each, sock(f"10.0.0.1:{lports[0]}", "10.0.0.6:443"))).sockets
+
+
+@pytest.mark.parametrize("few", [64, 0], ids=["few addresses", "many addresses"])
+def test_local_ends_are_counted_by_address_and_port(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEW", few)
+    sockets = on_ports(40_000, 40_001, 65_535)
+    ends = local_ends(sockets)
+    held = np.flatnonzero(ends.per_end)
+    address, port = ends.places(held)
+    found = {
+        (sockets.addresses.integer(int(a)) & 0xFF, int(p)): int(n)
+        for a, p, n in zip(address, port, ends.per_end[held], strict=True)
+    }
+    alone = {(host, lport): 1 for host in (1, 2, 3) for lport in (40_000, 40_001, 65_535)}
+    assert found == alone | {(1, 40_000): 2}
+    assert {int(p): int(n) for p, n in enumerate(ends.per_port) if n} == {40_000: 4, 40_001: 3, 65_535: 3}
+    for which in (np.arange(len(sockets)) < 2, np.arange(len(sockets)) >= 2):  # the fewer, and the more
+        assert ends.count(which).sum() == np.count_nonzero(which)
+        assert (ends.count(which) == np.bincount(ends.number[which], minlength=ends.size)).all()
