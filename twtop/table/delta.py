@@ -28,8 +28,8 @@ class Delta:
     - `address_origin` is the same of the addresses: (addresses of now,).
     - `new` are the sockets without an origin, in their order, with all addresses of now.
     - `step_ms` is how much time each other one lost on its timer, in their order: (kept,). It is the same for all, but
-      for the few ms in which the kernel walks its table, and for timers that were set anew. A timer has 0 left at least;
-      one that does not run loses nothing.
+      for the few ms in which the kernel walks its table, and for timers that were set anew. A timer has at least 0
+      left, and one that does not run loses nothing.
     """
 
     origin: Rows
@@ -72,8 +72,8 @@ def no_sockets() -> Sockets:
 def delta(before: Sockets, now: Sockets) -> Delta:
     """What changed between these tables.
 
-    Sockets are matched by identity. Where a source tells none they are matched by their ends; one that then has more
-    time left than before is another one, that took the same ends.
+    Sockets are matched by identity. Where a source tells none they are matched by their ends. One that then lost less
+    time than most is another, which took the same ends.
     """
     address_origin = _address_origin(before.addresses, now.addresses)
     if before.identity.any() and now.identity.any():
@@ -82,7 +82,7 @@ def delta(before: Sockets, now: Sockets) -> Delta:
     else:
         rows = _each_once(origin(_ends(before), _ends(now)), len(before))
         found = np.flatnonzero(rows >= 0)
-        found = found[now.timer_ms[found] <= before.timer_ms[rows[found]]]
+        found = found[~_taken_anew(before.timer_ms[rows[found]], now.timer_ms[found])]
     same = _same(before, rows[found], now, found, renumbered(address_origin, len(before.addresses)))
     kept = found if same.all() else found[same]
     was = np.full(len(now), -1, np.intp)
@@ -154,7 +154,7 @@ def _same(before: Sockets, rows: Rows, now: Sockets, found: Rows, number: Codes 
         column: NDArray[Any] = getattr(now, name)
         return column if every else np.take(column, found)
 
-    same = (np.take(before.timer_ms, rows) < 0) == (here("timer_ms") < 0)
+    same: Mask = (np.take(before.timer_ms, rows) < 0) == (here("timer_ms") < 0)
     for name in COMPARED:
         if getattr(before, name).any() or getattr(now, name).any():  # some are 0 in most tables
             same &= np.take(getattr(before, name), rows) == here(name)
@@ -162,6 +162,14 @@ def _same(before: Sockets, rows: Rows, now: Sockets, found: Rows, number: Codes 
         side = np.take(getattr(before, name), rows)
         same &= (side if number is None else np.take(number, side)) == here(name)
     return same
+
+
+def _taken_anew(was_ms: Codes, left_ms: Codes) -> Mask:
+    """Mask of the timers that run and lost less than half of what most lost."""
+    runs, lost = left_ms > 0, was_ms - left_ms
+    most_lost = np.median(lost[runs]) if runs.any() else 0
+    anew: Mask = runs & (2 * lost < most_lost)
+    return anew
 
 
 def _steps(was_ms: Codes, left_ms: Codes) -> Codes:

@@ -1,6 +1,6 @@
 """A delta of socket tables ↔ bytes, for recordings and for other hosts: a standard-library Python can write them.
 
-All is little-endian. Rows and indexes count from 0. `before` is the table that both ends have, `now` is the one to make.
+All is little-endian. Rows and indexes count from 0. `before` is the table that both ends have, `now` the one to make.
 
     version    1 byte, 1
     before     u32   sockets in the table before; the reader refuses a delta of another table
@@ -9,8 +9,8 @@ All is little-endian. Rows and indexes count from 0. `before` is the table that 
     counts     7 u32 numbers in the columns EXCEPTIONS, ORDER, NEW_ADDRESSES, GONE_ADDRESSES, ADDRESS_ORDER, STEPS, NEW
     columns    as packed_columns says, in this order:
 
-    EXCEPTIONS       row before                  ascending: gone though late_ms does not say so, or there though it does
-    ORDER            at, row                     ascending `at`: see below; none if the sockets kept have their old order
+    EXCEPTIONS       row before                  ascending: gone though late_ms does not say so, or kept though it does
+    ORDER            at, row                     ascending `at`: see below; none if the sockets kept their order
     GONE_ADDRESSES   index before                ascending
     ADDRESS_ORDER    at, index                   the same as ORDER, of addresses
     NEW_ADDRESSES    index now, high 64 bits, low 64 bits           IPv4 is ::ffff:a.b.c.d
@@ -127,19 +127,19 @@ def decode(data: bytes, before: Sockets, most: int = MOST) -> Delta:
     columns = iter(unpack(memoryview(data)[HEAD.size :], lengths, widths))
     parts = {part: [next(columns) for _ in WIDTHS[part]] for part in Part}
     gone = _late(before, late_ms)
-    gone[_ascending(*parts[Part.EXCEPTIONS], bound=sockets)] ^= True
-    origin, place = _origin(gone, *parts[Part.ORDER], parts[Part.NEW][0])
+    gone[_ascending(parts[Part.EXCEPTIONS][0], sockets)] ^= True
+    origin, place = _origin(gone, parts[Part.ORDER], parts[Part.NEW][0])
     gone_addresses = np.zeros(addresses, np.bool_)
-    gone_addresses[_ascending(*parts[Part.GONE_ADDRESSES], bound=addresses)] = True
-    index, *halves = parts[Part.NEW_ADDRESSES]
-    address_origin, address_place = _origin(gone_addresses, *parts[Part.ADDRESS_ORDER], index)
+    gone_addresses[_ascending(parts[Part.GONE_ADDRESSES][0], addresses)] = True
+    index, hi, lo = parts[Part.NEW_ADDRESSES]
+    address_origin, address_place = _origin(gone_addresses, parts[Part.ADDRESS_ORDER], index)
     if max(len(origin), len(address_origin)) > most:
         raise Damaged(f"more than {most} sockets or addresses")
-    known = _addresses(before.addresses, address_origin, *(words[address_place] for words in halves))
+    known = _addresses(before.addresses, address_origin, hi[address_place], lo[address_place])
     kept = origin[origin >= 0]
     _check_ends(before, kept, address_origin)
     new = _sockets(known, dict(zip(COLUMNS, parts[Part.NEW][1:], strict=True)), place)
-    return Delta(origin, address_origin, new, _steps(*parts[Part.STEPS], count=len(kept)))
+    return Delta(origin, address_origin, new, _steps(parts[Part.STEPS], len(kept)))
 
 
 # What both ways need
@@ -155,7 +155,7 @@ def _late(before: Sockets, late_ms: int) -> Mask:
 
 
 def _late_ms(before: Sockets, gone: Mask) -> int:
-    """Below the least time that a timewait object has which stays: the kernel frees them in the order of their timers."""
+    """Below the least time of a timewait object that stays: the kernel frees them in the order of their timers."""
     stays = _late(before, LONGEST_MS) & ~gone
     return int(before.timer_ms[stays].min(initial=LONGEST_MS)) - 1
 
@@ -196,12 +196,12 @@ def _stretched(at: Keys, values: NDArray[np.int64], count: int) -> NDArray[np.in
     return np.repeat(np.append(0, values), np.diff(starts))
 
 
-def _origin(gone: Mask, at: Keys, row: Keys, new: Keys) -> tuple[Rows, Rows]:
+def _origin(gone: Mask, order: list[Keys], new: Keys) -> tuple[Rows, Rows]:
     """(the row before of each row, −1 for the new ones; the place of each new row in their column, by its row).
 
     Raises Damaged.
     """
-    kept = np.flatnonzero(~gone)
+    kept, (at, row) = np.flatnonzero(~gone), order
     if len(at):
         if (row >= len(kept)).any():
             raise Damaged("rows in an order that does not exist")
@@ -253,9 +253,9 @@ def _sockets(addresses: Addresses, words: dict[str, Keys], place: Rows) -> Socke
     return Sockets(addresses, **{name: column.astype(TYPES[name]) for name, column in columns.items()})
 
 
-def _steps(at: Keys, ms: Keys, count: int) -> Codes:
+def _steps(steps: list[Keys], count: int) -> Codes:
     """What each of `count` sockets lost on its timer, in ms. Raises Damaged."""
-    signed = ms.view(np.int64)
+    at, signed = steps[0], steps[1].view(np.int64)
     if ((signed > LONGEST_MS) | (signed < -LONGEST_MS)).any():
         raise Damaged("a timer lost more than any has")
     return _stretched(at, signed, count).astype(np.int32)

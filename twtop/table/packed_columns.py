@@ -34,6 +34,9 @@ ONE, SIGN = np.uint64(1), np.int64(63)
 class Damaged(Exception):
     """These bytes make no sense. The text is one line for the user."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"socket table is damaged: {why}")
+
 
 def pack(columns: Sequence[NDArray[np.integer]]) -> bytes:
     """The bytes of these columns, each of any length."""
