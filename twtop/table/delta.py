@@ -76,7 +76,7 @@ def delta(before: Sockets, now: Sockets) -> Delta:
     time than most is another, which took the same ends.
     """
     address_origin = _address_origin(before.addresses, now.addresses)
-    if before.identity.any() and now.identity.any():
+    if now.identity.any():
         rows = _each_once(origin(before.identity, now.identity), len(before))
         found = np.flatnonzero(rows >= 0)
     else:

@@ -203,8 +203,6 @@ def _origin(gone: Mask, order: list[Keys], new: Keys) -> tuple[Rows, Rows]:
     """
     kept, (at, row) = np.flatnonzero(~gone), order
     if len(at):
-        if (row >= len(kept)).any():
-            raise Damaged("rows in an order that does not exist")
         moved = row.astype(np.int64) - at.astype(np.int64)
         rank = np.arange(len(kept)) + _stretched(at, moved, len(kept))
         if rank.min() < 0 or rank.max() >= len(kept) or not hit(rank, len(kept)).all():
