@@ -6,18 +6,19 @@ All is little-endian. Rows and indexes count from 0. `before` is the table that 
     before     u32   sockets in the table before; the reader refuses a delta of another table
     addresses  u32   addresses in the table before
     late_ms    i32   TIME_WAIT and closed FIN_WAIT2 before, with a timewait timer (3) of 0 to late_ms, are gone
-    counts     7 u32 numbers in the columns EXCEPTIONS, ORDER, NEW_ADDRESSES, GONE_ADDRESSES, ADDRESS_ORDER, STEPS, NEW
-    columns    as packed_columns says, in this order:
+    counts     7 u32 how many numbers the columns have of each of the groups below, in their order
+    columns    as packed_columns says, group by group. Numbers are u32 unless it is said otherwise.
 
-    EXCEPTIONS       row before                  ascending: gone though late_ms does not say so, or kept though it does
-    ORDER            at, row                     ascending `at`: see below; none if the sockets kept their order
-    GONE_ADDRESSES   index before                ascending
-    ADDRESS_ORDER    at, index                   the same as ORDER, of addresses
-    NEW_ADDRESSES    index now, high 64 bits, low 64 bits           IPv4 is ::ffff:a.b.c.d
-    STEPS            at, ms                      ascending `at`: the sockets kept from `at` on lost `ms` (signed) on a
-                                                 running timer, until the next step; those ahead of the first lost 0
-    NEW              row now, then the columns of model.Sockets as they are named there, `timer_ms` plus 1; `local` and
-                     `remote` are indexes into the addresses of now
+    EXCEPTIONS       row before   ascending: gone though late_ms does not say so, or kept though it does
+    ORDER            at, row      ascending `at`: see below; none if the sockets kept their order
+    GONE_ADDRESSES   index before                                   ascending
+    ADDRESS_ORDER    at, index                                      the same as ORDER, of addresses
+    NEW_ADDRESSES    index now, high 64 bits u64, low 64 bits u64   IPv4 is ::ffff:a.b.c.d
+    STEPS            at, ms i64   ascending `at`: the sockets kept from `at` on lost so many ms on a running timer, up to
+                                  the next step; those ahead of the first lost 0
+    NEW              row now, state u8, timer u8, local and remote (indexes into the addresses of now), lport u16,
+                     rport u16, timer_ms plus 1, retransmits u8, device, rqueue, wqueue, uid, inode, pid, timestamps u8,
+                     identity u64; all as model.Sockets has them
 
 What is not gone of `before` is kept, with all that it had but for the time on its timer, of which at least 0 ms are
 left; a timer of −1 stays −1. The table of now has the new sockets in the rows that they tell, and between them those
@@ -31,6 +32,7 @@ A whole table is the delta from the empty one.
 
 import struct
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +44,7 @@ from twtop.table.packed_columns import Damaged, pack, unpack
 
 VERSION = 1
 MOST = 1 << 22
-"""So many sockets and addresses a table may have that is read."""
+"""So many sockets and addresses a table may have that is read. Of each socket it takes some 100 bytes meanwhile."""
 
 HEAD = struct.Struct("<BIIi7I")
 
@@ -120,15 +122,16 @@ def decode(data: bytes, before: Sockets, most: int = MOST) -> Delta:
         raise Damaged(f"version {version} is unknown, {VERSION} is known")
     if (sockets, addresses) != (len(before), len(before.addresses)):
         raise Damaged(f"it follows a table of {sockets} sockets and {addresses} addresses, which is not at hand")
-    if max(counts) > most:
-        raise Damaged(f"more than {most} sockets or addresses")
+    bounds = {Part.GONE_ADDRESSES: addresses, Part.ADDRESS_ORDER: addresses, Part.NEW_ADDRESSES: most, Part.NEW: most}
+    if any(count > bounds.get(part, sockets) for part, count in zip(Part, counts, strict=True)):
+        raise Damaged(f"more rows than a table may have, of which {most} are the most")
     widths = [width for part in Part for width in WIDTHS[part]]
     lengths = [counts[part] for part in Part for _ in WIDTHS[part]]
-    columns = iter(unpack(memoryview(data)[HEAD.size :], lengths, widths))
-    parts = {part: [next(columns) for _ in WIDTHS[part]] for part in Part}
+    columns = unpack(memoryview(data)[HEAD.size :], lengths, widths)
+    parts = {part: [next(columns) for _ in WIDTHS[part]] for part in Part if part != Part.NEW}
     gone = _late(before, late_ms)
     gone[_ascending(parts[Part.EXCEPTIONS][0], sockets)] ^= True
-    origin, place = _origin(gone, parts[Part.ORDER], parts[Part.NEW][0])
+    origin, place = _origin(gone, parts[Part.ORDER], next(columns))
     gone_addresses = np.zeros(addresses, np.bool_)
     gone_addresses[_ascending(parts[Part.GONE_ADDRESSES][0], addresses)] = True
     index, hi, lo = parts[Part.NEW_ADDRESSES]
@@ -138,7 +141,7 @@ def decode(data: bytes, before: Sockets, most: int = MOST) -> Delta:
     known = _addresses(before.addresses, address_origin, hi[address_place], lo[address_place])
     kept = origin[origin >= 0]
     _check_ends(before, kept, address_origin)
-    new = _sockets(known, dict(zip(COLUMNS, parts[Part.NEW][1:], strict=True)), place)
+    new = Sockets(known, **{name: _column(name, next(columns), len(known))[place] for name in COLUMNS})
     return Delta(origin, address_origin, new, _steps(parts[Part.STEPS], len(kept)))
 
 
@@ -238,17 +241,16 @@ def _check_ends(before: Sockets, kept: Rows, address_origin: Rows) -> None:
         raise Damaged("an address is gone that a socket has")
 
 
-def _sockets(addresses: Addresses, words: dict[str, Keys], place: Rows) -> Sockets:
-    """The new sockets in the order of their rows. Raises Damaged for what no socket can have."""
-    columns = {name: column[place] for name, column in words.items()}
-    for name, column in columns.items():
-        least, most = LEAST_MOST.get(name, (0, int(np.iinfo(TYPES[name]).max)))
-        if name in ("local", "remote"):
-            most = len(addresses) - 1
-        if len(column) and not least <= int(column.min()) <= int(column.max()) <= most:
-            raise Damaged(f"a socket has a {name} that does not exist")
-    columns["timer_ms"] = columns["timer_ms"] - np.uint64(1)  # 0 becomes −1
-    return Sockets(addresses, **{name: column.astype(TYPES[name]) for name, column in columns.items()})
+def _column(name: str, words: Keys, addresses: int) -> NDArray[Any]:
+    """This column of Sockets. Raises Damaged for what no socket can have."""
+    least, most = LEAST_MOST.get(name, (0, int(np.iinfo(TYPES[name]).max)))
+    if name in ("local", "remote"):
+        most = addresses - 1
+    if len(words) and not least <= int(words.min()) <= int(words.max()) <= most:
+        raise Damaged(f"a socket has a {name} that does not exist")
+    if name == "timer_ms":
+        words -= np.uint64(1)  # 0 becomes −1
+    return words.astype(TYPES[name])
 
 
 def _steps(steps: list[Keys], count: int) -> Codes:

@@ -16,7 +16,7 @@ which makes a code of its own for the next (RFC 1951, 3.2.3). No reader has to k
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +49,10 @@ def pack(columns: Sequence[NDArray[np.integer]]) -> bytes:
     return b"".join([bytes(kinds), *pieces, packer.flush()])
 
 
-def unpack(data: memoryview, lengths: Sequence[int], widest: Sequence[int]) -> list[Keys]:
-    """Columns of these lengths, of which each number takes so many bytes at most. Raises Damaged.
+def unpack(data: memoryview, lengths: Sequence[int], widest: Sequence[int]) -> Iterator[Keys]:
+    """Columns of these lengths, one after the other. Each number takes so many bytes at most. Raises Damaged.
 
-    The sum of these products bounds what is taken of memory, whatever the bytes say.
+    The sum of these products bounds what is taken of memory, whatever the bytes say, and one column more.
     """
     kinds = bytes(data[: len(lengths)])
     if len(kinds) < len(lengths):
@@ -61,14 +61,13 @@ def unpack(data: memoryview, lengths: Sequence[int], widest: Sequence[int]) -> l
     if not KINDS.issuperset(kinds) or any(width > most for width, most in zip(widths, widest, strict=True)):
         raise Damaged("a column of an unknown kind, or with numbers too long for it")
     places = _inflated(data[len(lengths) :], sum(map(int.__mul__, widths, lengths)))
-    columns, at = list[Keys](), 0
+    at = 0
     for kind, width, length in zip(kinds, widths, lengths, strict=True):
         words = np.zeros(length, np.uint64)
         for place in range(width):
             words |= places[at : at + length].astype(np.uint64) << np.uint64(BYTES * place)
             at += length
-        columns.append(_summed(words, kind & ~WIDTH))
-    return columns
+        yield _summed(words, kind & ~WIDTH)
 
 
 def _inflated(data: memoryview, size: int) -> NDArray[np.uint8]:

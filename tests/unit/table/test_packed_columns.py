@@ -54,27 +54,27 @@ def test_each_place_of_the_numbers_has_a_code_of_its_own() -> None:
 @pytest.mark.parametrize("kind", [9, 0x0F, 0x19, 0x31, 0x41, 0x81, 0xFF])
 def test_another_kind_is_refused(kind: int) -> None:
     with pytest.raises(Damaged, match="unknown kind"):
-        unpack(memoryview(bytes([kind]) + zlib.compress(bytes(255))), [1], [255])
+        [*unpack(memoryview(bytes([kind]) + zlib.compress(bytes(255))), [1], [255])]
 
 
 def test_numbers_too_long_for_their_column_are_refused() -> None:
     data = memoryview(bytes([ASCENDING + 5]) + zlib.compress(bytes(5)))
-    assert unpack(data, [1], [5])[0].tolist() == [0]
+    assert next(unpack(data, [1], [5])).tolist() == [0]
     with pytest.raises(Damaged, match="too long"):
-        unpack(data, [1], [4])
+        [*unpack(data, [1], [4])]
 
 
 def test_columns_without_a_kind_are_refused() -> None:
     with pytest.raises(Damaged, match="1 of 2 columns have a kind"):
-        unpack(memoryview(b"\1"), [1, 1], [8, 8])
+        [*unpack(memoryview(b"\1"), [1, 1], [8, 8])]
 
 
 @pytest.mark.parametrize("stream", [b"", b"x", zlib.compress(b"1"), zlib.compress(b"123"), zlib.compress(b"12")[:-1]])
 def test_another_stream_is_refused(stream: bytes) -> None:
     with pytest.raises(Damaged):
-        unpack(memoryview(bytes([2]) + stream), [1], [8])
+        [*unpack(memoryview(bytes([2]) + stream), [1], [8])]
 
 
 def test_nothing_may_follow_the_stream() -> None:
     with pytest.raises(Damaged, match="and then the end"):
-        unpack(memoryview(bytes([2]) + zlib.compress(b"12") + b"3"), [1], [8])
+        [*unpack(memoryview(bytes([2]) + zlib.compress(b"12") + b"3"), [1], [8])]
