@@ -14,8 +14,8 @@ All is little-endian. Rows and indexes count from 0. `before` is the table that 
     GONE_ADDRESSES   index before                                   ascending
     ADDRESS_ORDER    at, index                                      the same as ORDER, of addresses
     NEW_ADDRESSES    index now, high 64 bits u64, low 64 bits u64   IPv4 is ::ffff:a.b.c.d
-    STEPS            at, ms i64   ascending `at`: the sockets kept from `at` on lost so many ms on a running timer, up to
-                                  the next step; those ahead of the first lost 0
+    STEPS            at, ms i64   ascending `at`: the sockets kept from `at` on lost so many ms on a running timer, up
+                                  to the next step; those ahead of the first lost 0
     NEW              row now, state u8, timer u8, local and remote (indexes into the addresses of now), lport u16,
                      rport u16, timer_ms plus 1, retransmits u8, device, rqueue, wqueue, uid, inode, pid, timestamps u8,
                      identity u64; all as model.Sockets has them
@@ -83,7 +83,9 @@ LEAST_MOST = {
 
 
 def encode(delta: Delta, before: Sockets) -> bytes:
-    """The bytes of a delta from this table."""
+    """The bytes of a delta from this table. Who reads them needs the same, with the same indexes of addresses: all
+    deltas so far, applied to the empty table, have given it.
+    """
     gone = np.ones(len(before), np.bool_)
     kept = delta.origin[delta.origin >= 0]
     gone[kept] = False
