@@ -17,7 +17,8 @@ from twtop.table.delta_codec import decode, encode
 
 ROUNDS = 5
 READ = {"sock_diag": (read_sample, decode_dump), "procfs": (read_procfs, decode_tables)}
-PORT = 45_000
+PORT = 20_000
+"""No connect() chooses it."""
 
 
 def churn(some: list[Peer], halves: Peer, number: int) -> socket.socket:
