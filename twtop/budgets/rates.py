@@ -133,12 +133,14 @@ def _with_overflow(reading: Reading, code: Rows, age_ms: Codes, size: int) -> Fl
     waiting = int(np.count_nonzero(reading.snapshot.sockets.is_time_wait))
     part = np.bincount(code, minlength=size) / max(waiting, 1)
 
-    def since(before: DumpSummary) -> Floats:
-        seen_s, lost = dumped - before.mono, max(now - (before.overflowed or now), 0)
+    def since(mono: float, overflowed: int | None) -> Floats:
+        """Closed per second since the dump of then."""
+        seen_s, lost = dumped - mono, 0 if overflowed is None else max(now - overflowed, 0)
         begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s * 1000)], minlength=size)
-        return (begun + part * lost) / seen_s
+        per_s: Floats = (begun + part * lost) / seen_s
+        return per_s
 
-    mean, lately = since(long), since(short)
+    mean, lately = (since(each.mono, each.overflowed) for each in (long, short))
     return np.where(disagree(mean, lately), lately, mean)
 
 

@@ -44,7 +44,7 @@ class SwitchNetns:
         if netns is not None:
             self._wanted = netns
             if self._moving is None or self._moving.is_finished:
-                self._moving = self._screen.run_worker(self._move())
+                self._moving = self._screen.run_worker(self._move)
 
     async def _move(self) -> None:
         """Move until no other namespace has been chosen meanwhile; of several the last one counts."""

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from twtop import formatting as fmt
 from twtop.namespaces import Netns, NetnsListing
@@ -83,7 +84,7 @@ class NamespacesScreen(Dialog[Netns]):
 
     def on_mount(self) -> None:
         if self.children and self.is_attached:  # while all screens close Textual mounts no child
-            self.run_worker(self._look())
+            _: Worker[None] = self.run_worker(self._look)  # a coroutine that never began would be reported
 
     async def _look(self) -> None:
         try:

@@ -57,14 +57,14 @@ class ProcessPanel(LinePanel):
         if self._reading is not None:
             self._reading.cancel()
         if process is not None:
-            self._reading = self.run_worker(self._read(process))
+            self._reading = self.run_worker(partial(self._read, process))
             self._clock.reset()
             self._clock.resume()
 
     def _read_again(self) -> None:
         over = self._reading is not None and self._reading.is_finished
         if over and self._process is not None and self.is_on_screen and not self.paused:
-            self._reading = self.run_worker(self._read(self._process))
+            self._reading = self.run_worker(partial(self._read, self._process))
 
     async def _read(self, process: Process) -> None:
         self.detail = await in_background(partial(self._read_process, process))
