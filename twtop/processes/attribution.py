@@ -1,10 +1,10 @@
 """Sockets + holders → owners, also of TIME_WAIT, which the kernel keeps without an owner.
 
 A TIME_WAIT has no descriptor, nor has a closed FIN_WAIT2, any other orphan, or a connection that is not accepted yet.
-The owner of such a socket is the process that was seen to hold the same 4-tuple in an earlier dump, or in a glimpse
-between two dumps (Sighting); that is remembered, and counts as seen. Otherwise the owner is inferred: from the listener
-on its local port, or from the other sockets to the same destination if all of them belong to processes of one name.
-Then what was seen is that a process of this name connects there, and not that it had this very connection.
+The owner of such a socket is the process that was seen to hold it in an earlier dump, or its 4-tuple in the dump before
+or in a glimpse between them (Sighting); that is remembered, and counts as seen. Otherwise the owner is inferred: from
+the listener on its local port, or from the other sockets to the same destination if all of them belong to processes of
+one name. Then what was seen is that a process of this name connects there, and not that it had this very connection.
 """
 
 import os
@@ -17,6 +17,7 @@ from twtop.arrays import Keys, factorize, fused, index_of, mixed
 from twtop.model import PORTS, Codes, Inodes, Mask, Owners, Process, Rows, Sockets, TcpState
 from twtop.processes.inode_map import NOBODY, Holders
 from twtop.processes.sightings import Sightings
+from twtop.table.origin import origin
 
 Processes = tuple[Process, ...]
 
@@ -28,12 +29,25 @@ PORT_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """The connections of the last dump whose holder was seen, or may yet be found. `key` ascends."""
+    """The connections of the last dump whose holder was seen, or may yet be found, by `identity`.
 
-    key: Keys
+    `key` are the 4-tuples of those that had a descriptor, in ascending order, and `row` is where each of them is here.
+    A TIME_WAIT that one of them leaves has another identity.
+    """
+
+    identity: Keys
     inode: Inodes
     process: Codes
     processes: Processes
+    key: Keys
+    row: Rows
+
+    def rows(self, identity: Keys, key: Keys) -> Rows:
+        """The row of each of these sockets without a descriptor, −1 for none."""
+        found = origin(self.identity, identity)
+        unknown = np.flatnonzero(found < 0)
+        found[unknown] = np.append(self.row, -1)[index_of(key[unknown], self.key)]
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,14 +86,15 @@ class OwnerTracker:
 
     def __init__(self, uid: int = MY_UID) -> None:
         self._uid = uid
-        self._memory = Memory(np.empty(0, np.uint64), NOBODY.inode, NOBODY.process, ())
+        nothing = np.empty(0, np.uint64)
+        self._memory = Memory(nothing, NOBODY.inode, NOBODY.process, (), nothing, np.empty(0, np.intp))
         self._last: tuple[tuple[Sockets, Holders, Sightings], Owners] | None = None
         self._salt = int.from_bytes(os.urandom(8))  # so that nobody can choose addresses whose keys are equal
 
     def assign(self, sockets: Sockets, holders: Holders, sightings: Sightings = ()) -> Owners:
         """The owner of each socket, as far as it is known. Call it again for the same sockets once more is known.
 
-        A 4-tuple that was closed, used anew and closed again between two dumps keeps its former owner.
+        A 4-tuple that was open, and was closed, used anew and closed again between two dumps, keeps its former owner.
         """
         given = sockets, holders, sightings  # compared by identity
         if self._last is None or self._last[0] != given:
@@ -92,9 +107,8 @@ class OwnerTracker:
         processes, (of_holders, of_memory, *of_sightings) = _merged(known_by)
         process, inode = of_holders[holders.of_sockets(sockets)], sockets.inode.copy()
         destination, key = _keys(sockets, self._salt)
-        closed = np.flatnonzero(sockets.is_connection & ~sockets.is_held) if len(memory.key) else np.empty(0, np.intp)
-        closed = closed[np.argsort(key[closed])]
-        at = index_of(key[closed], memory.key)
+        closed = np.flatnonzero(sockets.is_connection & ~sockets.is_held)
+        at = memory.rows(sockets.identity[closed], key[closed])
         known, at = closed[at >= 0], at[at >= 0]
         inode[known], process[known] = memory.inode[at], of_memory[memory.process[at]]
         late = known[process[known] < 0]  # the search may find the holder after the close
@@ -103,8 +117,10 @@ class OwnerTracker:
         rows, at = met.found_in(sockets, key, inode, process)
         inode[rows], process[rows] = met.inode[at], met.process[at]
         kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
-        kept = kept[np.argsort(key[kept])]
-        self._memory = _memory(key[kept], inode[kept], process[kept], processes)
+        held = np.flatnonzero(sockets.is_held[kept])
+        held = held[np.argsort(key[kept[held]])]
+        used, recoded = _with_used(process[kept], processes)
+        self._memory = Memory(sockets.identity[kept], inode[kept], recoded, used, key[kept[held]], held)
         owner, by_destination = _inferred(sockets, destination, process, processes, met)
         return Owners(owner, owner != process, by_destination, processes, self._hidden(sockets, process, holders))
 
@@ -137,11 +153,11 @@ def _met(sightings: Sightings, codes: list[Codes], salt: int) -> Met:
     return Met(key, destination[first], inode[first], uid[first], process[first])
 
 
-def _memory(key: Keys, inode: Inodes, process: Codes, processes: Processes) -> Memory:
-    """What to remember of these connections, with only those processes that hold one of them."""
+def _with_used(process: Codes, processes: Processes) -> tuple[Processes, Codes]:
+    """(the processes that these codes name, the new codes). Code −1 stays −1."""
     used = np.bincount(process + 1, minlength=len(processes) + 1)[1:] > 0
     recoded = np.append(np.cumsum(used) - 1, -1).astype(np.int32)[process]
-    return Memory(key, inode, recoded, tuple(processes[code] for code in np.flatnonzero(used)))
+    return tuple(processes[code] for code in np.flatnonzero(used)), recoded
 
 
 def _keys(sockets: Sockets, salt: int) -> tuple[Keys, Keys]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Mask, Rows, Sockets, TcpState, Timer
 from twtop.sources.probe import CollectError, Dump
+from twtop.table.identity import identified
 from twtop.table.socket_table import socket_table, without_repeats
 
 CLOCK_TICK_MS = 10
@@ -33,8 +34,11 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint32]
 
 
-def decode_tables(tables: Dump, _: Sockets | None = None) -> Sockets:
-    """Both tables, one behind the other, each with its heading line → columns. Raises CollectError for other text."""
+def decode_tables(tables: Dump, before: Sockets | None = None) -> Sockets:
+    """Both tables, one behind the other, each with its heading line → columns. Raises CollectError for other text.
+
+    `before` are the columns of the reading before.
+    """
     text = np.frombuffer(bytes(tables) + bytes(DECIMALS), np.uint8)
     colon, end = _lines(tables, text)
     ipv6 = text[np.minimum(colon + 2 + IPV4_DIGITS, len(tables))] != COLON
@@ -53,7 +57,7 @@ def decode_tables(tables: Dump, _: Sockets | None = None) -> Sockets:
     uid, inode = np.zeros((2, len(colon)), np.uint32)
     owned = np.flatnonzero(timer != Timer.TIMEWAIT)
     uid[owned], inode[owned] = _owners(text, (colon + UID + 2 * width)[owned], end[owned])
-    return without_repeats(
+    found = without_repeats(
         socket_table(
             _address(text, colon + 2, ipv6),
             _address(text, colon + 8 + width, ipv6),
@@ -71,6 +75,7 @@ def decode_tables(tables: Dump, _: Sockets | None = None) -> Sockets:
             inode=inode,
         )
     )
+    return identified(found, before)
 
 
 def _lines(tables: Dump, text: Bytes) -> tuple[Rows, Rows]:

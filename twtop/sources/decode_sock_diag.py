@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from twtop.model import Rows, Sockets, TcpState, Timer, Timestamps
 from twtop.sources.probe import INET_DIAG_INFO, TCPDIAG_GETSOCK, CollectError, Dump
+from twtop.table.identity import identified
 from twtop.table.origin import origin
 from twtop.table.renewal import lasting, renewed
 from twtop.table.socket_table import socket_table, without_repeats
@@ -62,9 +63,9 @@ def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
     if len(dump) % WORD:
         raise CollectError(f"socket dump is cut off: {len(dump)} bytes are no whole number of netlink words")
     messages = find_messages(dump)
-    if before is None or not len(before) or not len(messages):
-        return without_repeats(_columns(messages, slice(None)))
     identity = messages.identity
+    if before is None or not len(before) or not identity.any():
+        return identified(without_repeats(_columns(messages, slice(None))), before)
     rows = origin(before.identity, identity)
     kept = lasting(before, rows, messages.word(STATE_WORD).view(np.uint8)[STATE_BYTE::WORD])
     new = _columns(messages, np.flatnonzero(~kept))

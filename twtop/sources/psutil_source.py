@@ -12,6 +12,7 @@ import numpy as np
 
 from twtop.model import UNKNOWN_QUEUE, UNKNOWN_RETRANSMITS, Process, Sockets, TcpState, Timer
 from twtop.sources.probe import ALL_SOCKETS, CollectError, Dump, Request, Sample, Unavailable, namespace_id, take_sample
+from twtop.table.identity import identified
 from twtop.table.socket_table import socket_table, without_repeats
 
 PSUTIL = "psutil"
@@ -104,14 +105,17 @@ def _packed(address: str, ipv6: bool) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ipv6 else socket.AF_INET, address.partition("%")[0]).ljust(16, b"\0")
 
 
-def decode_rows(rows: Dump, _: Sockets | None = None) -> Sockets:
-    """Rows → columns. Timers, queues, uids and inodes are unknown; `pid` has the holders. Raises CollectError."""
+def decode_rows(rows: Dump, before: Sockets | None = None) -> Sockets:
+    """Rows → columns. Timers, queues, uids and inodes are unknown; `pid` has the holders. Raises CollectError.
+
+    `before` are the columns of the reading before.
+    """
     if len(rows) % ROW.size:
         raise CollectError(f"psutil's rows are cut off: {len(rows)} bytes are no whole number of rows")
     table = np.frombuffer(rows, COLUMNS)
     count, state = len(table), table["state"].copy()
     nothing = np.zeros(count, np.uint32)
-    return without_repeats(
+    found = without_repeats(
         socket_table(
             table["local"].astype(np.uint32),
             table["remote"].astype(np.uint32),
@@ -130,6 +134,7 @@ def decode_rows(rows: Dump, _: Sockets | None = None) -> Sockets:
             pid=table["pid"].astype(np.uint32),
         )
     )
+    return identified(found, before)
 
 
 def decode_holders(files: Mapping[str, str]) -> dict[int, Process]:

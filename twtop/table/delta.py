@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Keys, address_names, index_of, mixed
+from twtop.arrays import address_names, index_of
 from twtop.model import Addresses, Codes, Mask, Rows, Sockets, freeze
 from twtop.table.origin import origin
 
@@ -73,17 +73,11 @@ def no_sockets() -> Sockets:
 def delta(before: Sockets, now: Sockets) -> Delta:
     """What changed between these tables.
 
-    Sockets are matched by identity. Where a source tells none they are matched by their ends. One that then lost less
-    time than most is another, which took the same ends.
+    Sockets are matched by identity.
     """
     address_origin = _address_origin(before.addresses, now.addresses)
-    if now.identity.any():
-        rows = _each_once(origin(before.identity, now.identity), len(before))
-        found = np.flatnonzero(rows >= 0)
-    else:
-        rows = _each_once(origin(_ends(before), _ends(now)), len(before))
-        found = np.flatnonzero(rows >= 0)
-        found = found[~_taken_anew(before.timer_ms[rows[found]], now.timer_ms[found])]
+    rows = _each_once(origin(before.identity, now.identity), len(before))
+    found = np.flatnonzero(rows >= 0)
     same = _same(before, rows[found], now, found, renumbered(address_origin, len(before.addresses)))
     kept = found if same.all() else found[same]
     was = np.full(len(now), -1, np.intp)
@@ -138,15 +132,6 @@ def _each_once(rows: Rows, count: int) -> Rows:
     return np.where(last[rows] == np.arange(len(rows)), rows, -1)
 
 
-def _ends(sockets: Sockets) -> Keys:
-    """A 64-bit hash of the ends and the device of each socket that is the same in every dump."""
-    names = address_names(sockets.addresses)
-    ports = sockets.lport.astype(np.uint64) << np.uint64(16) | sockets.rport
-    key = mixed(names[sockets.local] + ports)
-    key = mixed(key + (sockets.device.astype(np.uint64) << np.uint64(8) | sockets.state))
-    return mixed(key + names[sockets.remote])
-
-
 def _same(before: Sockets, rows: Rows, now: Sockets, found: Rows, number: Codes | None) -> Mask:
     """Mask of the sockets that are equal in these rows of both tables, in everything but the time on a timer."""
     every = len(found) == len(now)
@@ -163,14 +148,6 @@ def _same(before: Sockets, rows: Rows, now: Sockets, found: Rows, number: Codes 
         side = np.take(getattr(before, name), rows)
         same &= (side if number is None else np.take(number, side)) == here(name)
     return same
-
-
-def _taken_anew(was_ms: Codes, left_ms: Codes) -> Mask:
-    """Mask of the timers that run and lost less than half of what most lost."""
-    runs, lost = left_ms > 0, was_ms - left_ms
-    most_lost = np.median(lost[runs]) if runs.any() else 0
-    anew: Mask = runs & (2 * lost < most_lost)
-    return anew
 
 
 def _steps(was_ms: Codes, left_ms: Codes) -> Codes:

@@ -190,6 +190,14 @@ def test_a_tuple_that_lives_again_is_its_new_holders() -> None:
     assert owner_of_each(tracker.assign(dump(CLOSED), holders(HOLDERS.items()))) == ["curl 30"]
 
 
+def test_a_time_wait_that_was_taken_over_meanwhile_is_another_one() -> None:
+    tracker = OwnerTracker()
+    tracker.assign(dump(LIVE), holders(HOLDERS.items()))
+    closed, anew = (replace(dump(CLOSED), identity=np.array([number], np.uint64)) for number in (8, 9))
+    assert owner_of_each(tracker.assign(closed, NOBODY)) == ["wrk 20"]
+    assert owner_of_each(tracker.assign(anew, NOBODY)) == [None]
+
+
 def test_a_guess_is_not_remembered() -> None:
     tracker = OwnerTracker()
     tracker.assign(dump(WAITING, LIVE), holders(HOLDERS.items()))

@@ -1,6 +1,5 @@
 """The drill-down: single 4-tuples of the chosen group, with their timers."""
 
-import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -16,45 +15,21 @@ from twtop.frame.frame import Frame
 from twtop.frame.groups import members
 from twtop.frame.row_failures import of_destinations
 from twtop.frame.view import GroupBy, Key, SocketSort, label
-from twtop.model import Direction, TcpState
+from twtop.model import Direction
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
 from twtop.ui.kit.table import NoRows, Table
 
 NONE_LEFT, NO_MATCH = "none left", "no socket matches the filter: Esc twice clears it"
 
-STAGES = {
-    TcpState.ESTABLISHED: 1,
-    **dict.fromkeys((TcpState.FIN_WAIT1, TcpState.CLOSE_WAIT), 2),
-    **dict.fromkeys((TcpState.FIN_WAIT2, TcpState.CLOSING, TcpState.LAST_ACK), 3),
-    TcpState.TIME_WAIT: 4,
-}
-"""A connection only goes on, never back (RFC 9293, 3.3.2)."""
-
-TIMER_SLACK_S = 1.0
-"""A TIME_WAIT may outlive its timer, which then stays at 0: by 0.5 s on the kernel's wheel, by more under load."""
-
 
 @dataclass(frozen=True, slots=True)
 class SocketKey:
-    """A connection, as far as it can be told from another one on the same 4-tuple: `entered` is when its TIME_WAIT
-    began, on the clock of `Snapshot.mono`, NaN for none and for unknown."""
+    """A socket by its identity. One that `lives` leaves a TIME_WAIT of another identity, with the same ends."""
 
+    identity: int
     ends: tuple[int, int, int, int]
-    state: TcpState
-    inode: int
-    pid: int
-    entered: float
-
-    def may_be(self, before: "SocketKey") -> bool:
-        """Whether this may be the connection that had that key before; else it was opened since then."""
-        reopened = (
-            STAGES.get(self.state, 0) < STAGES.get(before.state, 0)
-            or self.entered - before.entered > TIMER_SLACK_S
-            or (self.inode != before.inode and self.inode != 0 != before.inode)
-            or (self.pid != before.pid and self.pid != 0 != before.pid)
-        )
-        return self.ends == before.ends and not reopened
+    lives: bool
 
 
 class SocketRows:
@@ -70,24 +45,25 @@ class SocketRows:
         return SocketRow(self._frame, int(self._frame.drill[index]))
 
     def key(self, index: int) -> SocketKey:
-        row = self.row(index)
-        sockets, age_ms = self._frame.snapshot.sockets, row.age_ms
-        local, remote = (sockets.addresses.integer(code[row.index]) for code in (sockets.local, sockets.remote))
+        sockets, row = self._frame.snapshot.sockets, int(self._frame.drill[index])
+        local, remote = (sockets.addresses.integer(code[row]) for code in (sockets.local, sockets.remote))
         return SocketKey(
-            ends=(local, remote, int(sockets.lport[row.index]), int(sockets.rport[row.index])),
-            state=row.state,
-            inode=int(sockets.inode[row.index]),
-            pid=int(sockets.pid[row.index]),
-            entered=self._frame.snapshot.dumped - age_ms / 1000 if age_ms >= 0 else math.nan,
+            identity=int(sockets.identity[row]),
+            ends=(local, remote, int(sockets.lport[row]), int(sockets.rport[row])),
+            lives=not sockets.is_timewait_object[row],
         )
 
     def find(self, key: Hashable) -> int | None:
         if not isinstance(key, SocketKey):
             return None
         sockets, rows = self._frame.snapshot.sockets, self._frame.drill
+        same = np.flatnonzero(sockets.identity[rows] == key.identity)
+        if len(same):
+            return int(same[0])
         *_, lport, rport = key.ends
-        candidates = np.flatnonzero((sockets.lport[rows] == lport) & (sockets.rport[rows] == rport))
-        return next((int(at) for at in candidates if self.key(int(at)).may_be(key)), None)
+        left = sockets.is_timewait_object[rows] & (sockets.lport[rows] == lport) & (sockets.rport[rows] == rport)
+        candidates = np.flatnonzero(left) if key.lives else ()
+        return next((int(at) for at in candidates if self.key(int(at)).ends == key.ends), None)
 
 
 def whose(key: Key) -> str:
