@@ -108,7 +108,8 @@ class Analyst:
             last = last.at(snapshot)
             self._last = replace(last, reading=replace(last.reading, failures=failures))
         else:
-            found = analyse(snapshot, self._recent.before(snapshot.dumped), failures, self._known)
+            recent = self._recent.before(snapshot.dumped)
+            found = analyse(snapshot, recent, failures, self._known, self._unanswered)
             self._known = found.reading.known(self._known)
             budgets, binders = found.connect_budgets, found.bind_first
             own, shared = budgets.state(found.reading.names), binders.state if binders else None
@@ -117,7 +118,6 @@ class Analyst:
                 found,
                 peak=self._peaks.hold(found.reading.names, found.budgets.pressure),
                 staying_close_wait=self._close_wait.count_staying(found.reading),
-                unanswered=self._unanswered.find(snapshot),
                 dropper=self._droppers.find(snapshot),
             )
         return self._last
@@ -128,8 +128,9 @@ def analyse(
     recent: tuple[DumpSummary, ...] = (),
     failures: Failures | None = None,
     known: Known = NOTHING,
+    unanswered: UnansweredWatch | None = None,
 ) -> Analysis:
-    """Analyse one dump by itself; the other arguments are those of `take_reading`."""
+    """Analyse one dump; `unanswered` knows those before it, the other arguments are those of `take_reading`."""
     reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets
     binders = bind_first(reading)
     own, budgets = _budgets(reading, binders)
@@ -147,7 +148,7 @@ def analyse(
         forecast=outcome,
         minute=outcome.minute(reading, time_wait),
         staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
-        unanswered=UnansweredWatch().find(snapshot),
+        unanswered=(unanswered or UnansweredWatch()).find(snapshot),
         counted=snapshot.gauges.get("tw"),
     )
 

@@ -22,7 +22,7 @@ from twtop.budgets.demand import measure_demand
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.budgets.rates import SHORT_S, disagree
 from twtop.dump.reading import LASTING_S, LONG_S, Reading
-from twtop.dump.timer_wheel import MINUTE_S, entries, releases
+from twtop.dump.timer_wheel import MINUTE_S, entries, releases_at
 from twtop.model import Codes, Counts, Floats, Mask, Rows, Timer, freeze
 
 MANY = 16
@@ -121,7 +121,8 @@ class Forecast:
         move = reading.wheel.move(left_ms)
         moves_s = reading.wheel.until(int(move.max(initial=0)) + 1)
         counts = self.counts(code[rows], age_ms, move, moves_s, others)
-        return Minute(entries(age_ms), releases(left_ms, reading.wheel), counts)
+        released = None if (left_ms < 0).any() else releases_at(move, reading.wheel)
+        return Minute(entries(age_ms), released, counts)
 
     def _surviving(self, span_s: float) -> Floats:
         """The part of the entries within a span that still exists at its end: (classes,)."""

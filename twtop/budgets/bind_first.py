@@ -229,7 +229,8 @@ def _visibly_bound(reading: Reading) -> tuple[Mask, Keys]:
     """
     assert reading.ports is not None
     sockets = reading.snapshot.sockets
-    rows = np.flatnonzero(~sockets.is_connection & reading.ports.unreserved[sockets.lport])
+    rows = np.flatnonzero(~sockets.is_connection)
+    rows = rows[reading.ports.unreserved[sockets.lport[rows]]]
     local, lport = sockets.local[rows], sockets.lport[rows]
     is_wildcard, is_ipv4 = sockets.addresses.is_wildcard[local], sockets.addresses.is_ipv4[local]
     wildcard = np.zeros((2, PORTS), np.bool_)

@@ -119,17 +119,17 @@ class KnownDirections:
 class Rules:
     """What decides the direction of a TIME_WAIT, beside its ends and the connections to the same service.
 
-    `listeners` are names in ascending order. `chosen` and `low` are of EphemeralPorts, None where these are unknown.
-    `by_name` says that earlier dumps told something of single connections.
+    `chosen` and `low` are of EphemeralPorts, None where these are unknown. `by_name` says that earlier dumps told
+    something of single connections.
     """
 
-    listeners: Keys
+    listeners: Listeners
     chosen: Mask | None
     low: int | None
     by_name: bool
 
     def __post_init__(self) -> None:
-        freeze(self.listeners, self.chosen)
+        freeze(self.chosen)
 
     @classmethod
     def of(
@@ -137,7 +137,7 @@ class Rules:
     ) -> "Rules":
         """The rules of a dump; the arguments are those of `directions`."""
         return cls(
-            listeners=np.sort(Listeners.of(sockets).names),
+            listeners=Listeners.of(sockets),
             chosen=None if ports is None else ports.chosen,
             low=None if ports is None else ports.low,
             by_name=(inherited is not None and bool(inherited.any()))
@@ -151,7 +151,7 @@ class Rules:
         same_ports = self.chosen is before.chosen or (
             self.chosen is not None and before.chosen is not None and np.array_equal(self.chosen, before.chosen)
         )
-        return same_ports and np.array_equal(self.listeners, before.listeners)
+        return same_ports and np.array_equal(np.sort(self.listeners.names), np.sort(before.listeners.names))
 
 
 class Beside(NamedTuple):

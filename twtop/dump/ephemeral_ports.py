@@ -99,11 +99,10 @@ def _overfull(low: int, high: int, open_ports: Mask, per_port: Counts) -> Mask:
     load = per_port * open_ports
     halves = [open_ports[start : high + 1 : 2] for start in (low, low + 1) if start <= high]
     mean = load.sum() * max(_widest_step(half) / len(half) for half in halves)
-    used = np.flatnonzero(load > mean)
-    count = load[used].astype(np.float64)
+    count = np.arange(math.floor(mean) + 1, load.max() + 1)
     log_chance = count * (1 + np.log(mean / count)) - mean if mean else np.zeros(0)
-    overfull = np.zeros(PORTS, np.bool_)
-    overfull[used[log_chance < math.log(FALSE_ALARM / (high - low + 1))]] = True
+    too_many = count[log_chance < math.log(FALSE_ALARM / (high - low + 1))]
+    overfull: Mask = load >= (too_many[0] if len(too_many) else PORTS**2)
     return overfull
 
 

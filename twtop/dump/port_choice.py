@@ -14,7 +14,7 @@ to their kind, so earlier dumps help in two moments: when a client that binds fi
 look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -67,6 +67,10 @@ class Shown:
 
     def __post_init__(self) -> None:
         freeze(self.bind, self.connect, self.sockets)
+
+    def of(self, rows: Rows) -> "Shown":
+        """The same of these destinations."""
+        return Shown(self.bind[rows], self.connect[rows], self.sockets[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,14 +277,14 @@ class ChoosersSeen:
     names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
     times: Floats = field(default_factory=lambda: np.empty((4, 0)))
     most: Counts = field(default_factory=lambda: np.empty(0, np.int64))
-    _index: Index = field(init=False, repr=False)
+    index: Index | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_index", Index(self.names))
+        object.__setattr__(self, "index", self.index or Index(self.names))
 
     def of(self, names: Names) -> Shown:
         """What the dumps before showed, of one kind alone, of the destinations with these names."""
-        at = self._index.rows(names)
+        at = self._rows(names)
         bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, at]
         return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 
@@ -289,19 +293,42 @@ class ChoosersSeen:
         if choices is None:
             return self
         shown = choices.shown
-        present, rows = np.unique(names[shown.sockets > 0], return_index=True)
-        bind, connect, sockets = (
-            column[shown.sockets > 0][rows] for column in (shown.bind, shown.connect, shown.sockets)
-        )
+        again = self._again(names, shown, mono)
+        if again is not None:
+            return again
+        some = np.flatnonzero(shown.sockets)
+        present, rows = np.unique(names[some], return_index=True)
+        shown = shown.of(some[rows])
         at = index_of(present, self.names)
         times = np.column_stack((self.times, np.full(4, -np.inf)))[:, at]
-        most = np.append(self.most, 0)[at]
-        rises = (sockets >= most) | (times[2] < mono - KEPT_S)
-        most, times[2] = np.where(rises, sockets, most), np.where(rises, mono, times[2])
-        steady = sockets >= NOT_FEWER * most
-        times[0, bind & steady] = times[1, connect & steady] = times[3] = mono
+        most = _noted(times, np.append(self.most, 0)[at], shown, mono)
         gone = ~among(self.names, present) & (self.times[3] >= mono - KEPT_S)
         together = np.append(self.names[gone], present)
         order = np.argsort(together)
         kept_times = np.column_stack((self.times[:, gone], times))[:, order]
         return ChoosersSeen(together[order], kept_times, np.append(self.most[gone], most)[order])
+
+    def _again(self, names: Names, shown: Shown, mono: float) -> "ChoosersSeen | None":
+        """The same where all of these destinations are remembered, and none is forgotten; None where not so."""
+        there = np.flatnonzero(shown.sockets)
+        at = self._rows(names)[there]
+        if (at < 0).any() or np.bincount(at, minlength=1).max() > 1 or (self.times[3] < mono - KEPT_S).any():
+            return None
+        times, most = self.times.copy(), self.most.copy()
+        seen = times[:, at]
+        most[at] = _noted(seen, most[at], shown.of(there), mono)
+        times[:, at] = seen
+        return replace(self, times=times, most=most)
+
+    def _rows(self, names: Names) -> Rows:
+        assert self.index is not None
+        return self.index.rows(names)
+
+
+def _noted(times: Floats, most: Counts, shown: Shown, mono: float) -> Counts:
+    """Write into the `times` of some destinations what is shown of them; the most sockets that each has had."""
+    rises = (shown.sockets >= most) | (times[2] < mono - KEPT_S)
+    most, times[2] = np.where(rises, shown.sockets, most), np.where(rises, mono, times[2])
+    steady = shown.sockets >= NOT_FEWER * most
+    times[0, shown.bind & steady] = times[1, shown.connect & steady] = times[3] = mono
+    return most

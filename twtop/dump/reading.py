@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from twtop.arrays import Index
 from twtop.dump.destinations import Destinations, Names, find_destinations
-from twtop.dump.directions import Connections, KnownDirections, Listeners
+from twtop.dump.directions import Connections, KnownDirections
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.dump.failures import Failures
 from twtop.dump.local_ends import LocalEnds, local_ends
@@ -171,7 +171,7 @@ class Reading:
             elsewhere &= ~self.ports.chosen.take(sockets.lport)
         return KnownDirections(
             mono=self.snapshot.dumped,
-            listeners=Listeners.of(sockets),
+            listeners=destinations.rules.listeners,
             inherited=Connections.of(sockets, np.flatnonzero(self.inherited)),
             destinations=np.sort(self.names[outbound]),
             outbound=Connections.of(sockets, np.flatnonzero(elsewhere)),

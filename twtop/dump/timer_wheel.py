@@ -187,9 +187,12 @@ def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
     >>> releases(np.array([0, 100, 59_900], np.int32), Wheel(step_s=2.0, next_s=1.5))[:3].tolist()
     [0, 2, 0]
     """
-    if (timer_ms < 0).any():
-        return None
-    released = np.bincount(wheel.move(timer_ms))
+    return None if (timer_ms < 0).any() else releases_at(wheel.move(timer_ms), wheel)
+
+
+def releases_at(move: Rows, wheel: Wheel) -> Counts:
+    """The same of TIME_WAIT that are released at these moves of the wheel."""
+    released = np.bincount(move)
     second = wheel.until(len(released)).astype(np.intp)
     return np.bincount(second, released, MINUTE_S)[:MINUTE_S].astype(np.int64)
 

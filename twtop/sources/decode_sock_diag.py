@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Rows, Sockets, TcpState, Timer, Timestamps
+from twtop.model import Codes, Rows, Sockets, TcpState, Timer, Timestamps
 from twtop.sources.probe import INET_DIAG_INFO, TCPDIAG_GETSOCK, CollectError, Dump
 from twtop.table.identity import identified
 from twtop.table.origin import origin
@@ -69,7 +69,7 @@ def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
     rows = origin(before.identity, identity)
     kept = lasting(before, rows, messages.word(STATE_WORD).view(np.uint8)[STATE_BYTE::WORD])
     new = _columns(messages, np.flatnonzero(~kept))
-    left = np.minimum(messages.word(EXPIRES_WORD), np.uint32(LONGEST_MS)).astype(np.int32)
+    left = _left_ms(messages.word(EXPIRES_WORD))
     return renewed(before, rows, kept, new, left, identity)
 
 
@@ -184,6 +184,12 @@ def _timestamps(dump: NDArray[np.uint32], messages: NDArray[np.void], starts: Ro
     return found
 
 
+def _left_ms(expires: NDArray[np.uint32]) -> Codes:
+    """The time left on these timers, as much as the column holds at the most."""
+    left = expires.view(np.int32)
+    return np.minimum(expires, np.uint32(LONGEST_MS)).astype(np.int32) if (left < 0).any() else left
+
+
 def _columns(found: Messages, rows: Rows | slice) -> Sockets:
     """The columns of these messages. Raises CollectError for a family or state that does not exist."""
     messages = found.records(rows)
@@ -191,7 +197,7 @@ def _columns(found: Messages, rows: Rows | slice) -> Sockets:
     ipv6 = family == AF_INET6
     if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > HIGHEST_STATE).any():
         raise CollectError("socket dump is damaged: a message has an address family or TCP state that does not exist")
-    left = np.minimum(messages["expires"], np.uint32(LONGEST_MS)).astype(np.int32)
+    left = _left_ms(messages["expires"].copy())
     return socket_table(
         messages["local"],
         messages["remote"],

@@ -31,7 +31,7 @@ def renewed(
 ) -> Sockets:
     """The table of sockets of which `kept` were in the table before, in these `rows`, and are in TIME_WAIT still.
 
-    All others are `new`, in their order. `timer_ms` and `identity` are those of all.
+    All others are `new`, in their order. `timer_ms` and `identity` are those of all; the table keeps them.
     """
     addresses, number = merged(before.addresses, new.addresses)
     others = np.flatnonzero(~kept)
@@ -48,8 +48,7 @@ def renewed(
         column[others] = new_column
         return column
 
-    left = timer_ms.copy()
-    left[others] = new.timer_ms
+    timer_ms[others] = new.timer_ms
     found = Sockets(
         addresses,
         state=of_new("state", TcpState.TIME_WAIT),
@@ -59,7 +58,7 @@ def renewed(
         lport=of_both("lport", new.lport),
         rport=of_both("rport", new.rport),
         device=of_both("device", new.device) if before.device.any() else of_new("device"),
-        timer_ms=left,
+        timer_ms=timer_ms,
         identity=identity,
         origin=rows,
         **{name: of_new(name) for name in OF_LIVE_SOCKETS},
