@@ -229,11 +229,13 @@ def urgency(destinations: Destinations, budgets: PortBudgets) -> Floats:
 
 def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Rows, count: int) -> tuple[Counts, Counts]:
     """(sockets by state (leaves, 12), TIME_WAIT entries by step (leaves, 20)) of `count` leaves."""
-    states = np.bincount(leaf * STATES + state, minlength=count * STATES).reshape(count, STATES)
-    waiting = np.flatnonzero(age_ms >= 0)
+    waiting, others = np.flatnonzero(age_ms >= 0), np.flatnonzero(age_ms < 0)
     step = np.maximum(SPARK_STEPS - 1 - age_ms.take(waiting) // SPARK_STEP_MS, 0)
     slots = leaf.take(waiting) * SPARK_STEPS + step
-    return states, np.bincount(slots, minlength=count * SPARK_STEPS).reshape(count, SPARK_STEPS)
+    entered = np.bincount(slots, minlength=count * SPARK_STEPS).reshape(count, SPARK_STEPS)
+    states = np.bincount(leaf[others] * STATES + state[others], minlength=count * STATES).reshape(count, STATES)
+    states[:, TcpState.TIME_WAIT] += entered.sum(axis=1)
+    return states, entered
 
 
 def _membership(destinations: Destinations, addresses: Addresses, by: GroupBy) -> NDArray[np.uint64]:

@@ -42,16 +42,18 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     sockets, destinations, ports = reading.snapshot.sockets, reading.destinations, reading.ports
     assert ports is not None
     open_ports = ports.available
-    reusable, _ = reading.reuse.rows(sockets, destinations.code)
+    rows = np.flatnonzero(destinations.code == destination)
+    own = sockets.take(rows)
+    reusable, _ = reading.reuse.rows(own, destinations.code[rows])
     if reading.choices is not None and reading.choices.binds_first[destination]:
-        open_ports, reusable = open_ports | reading.choices.closed, np.zeros(len(sockets), np.bool_)
+        open_ports, reusable = open_ports | reading.choices.closed, np.zeros(len(own), np.bool_)
         of_address = (sockets.local == destinations.local[destination]) & (destinations.code != destination)
         open_ports[sockets.lport[of_address]] = False
     kind = np.where(open_ports, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = (destinations.code == destination) & open_ports[sockets.lport]
-    kind[sockets.lport[member & ~sockets.is_timewait_object]] = PortKind.LIVE
-    kind[sockets.lport[member & sockets.is_timewait_object]] = PortKind.TIME_WAIT
-    kind[sockets.lport[member & reusable]] = PortKind.REUSABLE
+    member = open_ports[own.lport]
+    kind[own.lport[member & ~own.is_timewait_object]] = PortKind.LIVE
+    kind[own.lport[member & own.is_timewait_object]] = PortKind.TIME_WAIT
+    kind[own.lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]
     return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 

@@ -34,6 +34,8 @@ def fds(analysis: Analysis) -> Verdict:
 
 def leaks(analysis: Analysis) -> bool:
     """Whether an application forgets to close: many CLOSE_WAIT stay, and most sockets with a descriptor are such."""
+    if analysis.staying_close_wait < LEAK:
+        return False
     sockets = analysis.snapshot.sockets
     close_wait = int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT))
-    return analysis.staying_close_wait >= LEAK and close_wait * 2 > count_holders(sockets)
+    return close_wait * 2 > count_holders(sockets)
