@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from tests.support.sock_diag_dump import Block, make_sample, sock
 from twtop.dump.reading import NOTHING, Known, Reading, take_reading
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
+from twtop.table import renewal
 
 LOW, HIGH = 40_000, 40_009
 CLIENTS, PEERS = ("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.9.0.1", "10.9.0.2")
@@ -100,3 +102,51 @@ def test_a_destination_keeps_its_number_until_another_is_gone() -> None:
     first, second = run.numbers("10.9.0.1", "10.9.0.2")
     assert run.numbers("10.9.0.3", "10.9.0.2", "10.9.0.1") == [2, second, first]
     assert sorted(run.numbers("10.9.0.3", "10.9.0.1")) == [0, 1]
+
+
+def directions_of(*steps: tuple[list[Block], tuple[int, int] | None]) -> list[list[Direction]]:
+    """The directions of the TIME_WAIT in dumps with these sockets and ranges of ports, one after another."""
+    known, before, found = NOTHING, None, []
+    for at, (blocks, port_range) in enumerate(steps):
+        snapshot = decode(make_sample(*blocks, at=at, port_range=port_range), before)
+        reading = take_reading(snapshot, known=known)
+        known, before = reading.known(known), snapshot
+        found.append([Direction(each) for each in reading.destinations.side[snapshot.sockets.is_time_wait]])
+    return found
+
+
+IN, OUT, UNKNOWN = Direction.INBOUND, Direction.OUTBOUND, Direction.UNKNOWN
+ACCEPTED = sock("10.0.0.1:80", "10.9.0.1:50000", "TIME_WAIT")
+OPENED = sock(f"10.0.0.1:{LOW}", "10.9.0.1:443", "TIME_WAIT")
+RANGE = LOW, HIGH
+
+
+def test_a_listener_that_comes_accepted_what_is_on_its_port() -> None:
+    listening = [ACCEPTED, sock("0.0.0.0:80", state="LISTEN")]
+    assert directions_of(([ACCEPTED], RANGE), (listening, RANGE), (listening, RANGE)) == [[UNKNOWN], [IN], [IN]]
+
+
+def test_another_range_has_other_clients() -> None:
+    narrow = LOW + 2, HIGH
+    assert directions_of(([OPENED], RANGE), ([OPENED], narrow), ([OPENED], RANGE)) == [[OUT], [UNKNOWN], [OUT]]
+    assert directions_of(([OPENED], RANGE), ([OPENED], None), ([OPENED], None)) == [[OUT], [UNKNOWN], [UNKNOWN]]
+    assert directions_of(([OPENED], None), ([OPENED], RANGE)) == [[UNKNOWN], [OUT]]
+
+
+def test_a_connection_to_a_port_in_the_range_tells_more_with_a_second_one() -> None:
+    """Until then either end may be the service."""
+    first, second = (sock(f"10.0.0.1:{LOW + n}", f"10.9.0.{n + 1}:{HIGH}", "TIME_WAIT") for n in range(2))
+    assert directions_of(([first], RANGE), ([first, second], RANGE)) == [[UNKNOWN], [OUT, OUT]]
+
+
+def test_addresses_that_are_forgotten_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "MANY", 0)
+    crowd = [sock(f"10.0.0.1:{LOW}", f"10.9.1.{n}:443", "TIME_WAIT") for n in range(1, 20)]
+    assert directions_of(([*crowd, ACCEPTED, OPENED], RANGE), ([OPENED, ACCEPTED], RANGE))[1] == [OUT, UNKNOWN]
+
+
+def test_two_devices_are_two_destinations() -> None:
+    there = [sock(f"10.0.0.1:{LOW + n}", "10.9.0.1:443", "TIME_WAIT", device=n) for n in range(3)]
+    reading = take_reading(decode(make_sample(*there, *there[:1], port_range=RANGE)))
+    assert sorted(reading.destinations.device.tolist()) == [0, 1, 2]
+    assert reading.destinations.count.tolist() == [1, 1, 1]

@@ -1,6 +1,7 @@
 """Tallies and local ends, each compared with counting by hand."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,26 @@ def test_a_tally_counts_what_is_of_all_kinds_and_of_none_of_the_others(
     code = np.array([destination for _, destination in sockets], np.intp)
     wanted = Counter(destination for each, destination in sockets if each & has == has and not each & lacks)
     assert tallies(kind, code, 4).of(has, lacks).tolist() == [wanted[destination] for destination in range(4)]
+
+
+def test_a_tally_by_hand() -> None:
+    kind = np.array([Kind.OPEN, Kind.OPEN | Kind.FIRST, Kind.FIRST, Kind.OPEN, Kind.DOUBTFUL], np.uint8)
+    found = tallies(kind, np.array([0, 1, 1, -1, 1]), 3)
+    assert found.of().tolist() == [1, 3, 0]
+    assert found.of(Kind.OPEN).tolist() == [1, 1, 0]
+    assert found.of(Kind.OPEN, lacks=Kind.FIRST).tolist() == [1, 0, 0]
+    assert found.of(Kind.OPEN | Kind.FIRST).tolist() == [0, 1, 0]
+    assert tallies(kind[:0], np.empty(0, np.intp), 2).of().tolist() == [0, 0]
+    with pytest.raises(ValueError, match="read-only"):
+        found.counts[0, 0] = 1
+
+
+def test_the_first_parity_is_that_of_the_low_end() -> None:
+    snapshot = decode(make_sample(*(sock(f"10.0.0.1:{port}", "10.0.0.5:443") for port in (40_001, 40_002))))
+    for low, expected in ((40_001, [True, False]), (40_000, [False, True])):
+        limits = replace(snapshot.limits, port_range=(low, 40_009))
+        ports = ephemeral_ports(limits, snapshot.sockets, local_ends(snapshot.sockets))
+        assert [bool(kind & Kind.FIRST) for kind in kinds(snapshot.sockets, ports).tolist()] == expected
 
 
 def test_a_socket_shows_its_own_kinds() -> None:
