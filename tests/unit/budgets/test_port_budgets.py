@@ -339,3 +339,32 @@ def test_it_is_immutable() -> None:
 
 def test_without_sockets_there_are_no_budgets() -> None:
     assert len(described().budgets.used) == 0
+
+
+def asked(*blocks: Block, direction: Direction = Direction.OUTBOUND) -> list[float]:
+    """The connections per second of each destination in that direction."""
+    reading = described(*blocks, port_range=(LOW, HIGH), tw_reuse=0)
+    chosen = reading.reading.destinations.direction == direction
+    return [round(float(each), 2) for each in reading.budgets.new_per_s[chosen]]
+
+
+YOUNG = connections(*range(40_000, 40_020), state="TIME_WAIT", remaining=55)
+
+
+def test_what_was_accepted_is_counted_whatever_its_port() -> None:
+    accepted = many("10.0.0.1:80", "10.0.0.9", "TIME_WAIT", rports=range(2000, 2020), remaining=55)
+    listeners = [sock("10.0.0.1:80", state="LISTEN"), sock("10.0.0.1:40050", state="LISTEN")]
+    in_the_range = many("10.0.0.1:40050", "10.0.0.9", "TIME_WAIT", rports=range(2000, 2020), remaining=55)
+    both = (accepted, in_the_range, *listeners)
+    (per_s,) = asked(YOUNG)
+    assert per_s > 0
+    assert asked(*both, direction=Direction.INBOUND) == [per_s, per_s]
+    assert asked(*both, YOUNG) == [per_s]
+
+
+def test_what_is_on_a_port_that_another_holds_was_not_asked_of_connect() -> None:
+    """A socket that is bound to it came later, or earlier: the budget of connect() is without the port."""
+    bound = [sock(f"10.0.0.2:{port}", state="CLOSE") for port in range(40_000, 40_010)]
+    (half,) = asked(YOUNG, *bound)
+    (per_s,) = asked(YOUNG)
+    assert half == pytest.approx(per_s / 2)
