@@ -63,8 +63,8 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
     if tcp6 and "inuse" in gauges:
         gauges["inuse"] += int(tcp6[1])
     handles = _numbers(files.get("sys/fs/file-nr"))
-    if len(handles) == 3:
-        gauges |= {"files": handles[0] - handles[1], "files_max": handles[2]}
+    if len(handles) == 3 and min(handles) >= 0:
+        gauges |= {"files": max(0, handles[0] - handles[1]), "files_max": handles[2]}
     for name, path in SINGLE_GAUGES.items():
         if values := _numbers(files.get(f"sys/net/{path}")):
             gauges[name] = max(0, values[0])

@@ -275,3 +275,12 @@ def test_names_of_interfaces() -> None:
     files = {"net/igmp": igmp, "net/if_inet6": if_inet6}
     assert decode_device_names(files) == {1: "lo", 12: "very-long-name0", 26: "eth1"}
     assert decode_device_names({"net/igmp": "nonsense\n1 2 3", "net/if_inet6": "x"}) == {}
+
+
+@pytest.mark.parametrize("text", ["-11\t0\t-11\n", "10\t-1\t20\n"])
+def test_open_files_below_0_are_unknown(text: str) -> None:
+    assert "files" not in decode_gauges(kernel_files({}, {}) | {"sys/fs/file-nr": text})
+
+
+def test_no_more_files_are_free_than_there_are() -> None:
+    assert decode_gauges(kernel_files({}, {}) | {"sys/fs/file-nr": "5\t7\t20\n"})["files"] == 0
