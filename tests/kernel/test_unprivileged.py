@@ -85,7 +85,7 @@ os.kill(holder, signal.SIGKILL)
 """
 
 VOLATILE = r"time|collect_ms|sockets\..*\.(remaining_s|age_s)|time_wait\.(entered|releases)(_per_s)?\..*"
-TIMED = r"peers\..*(entered_per_s|new_per_s|full_in_s)|time_wait\.entered_per_s|counters\.OutRsts"
+TIMED = r"peers\..*(entered_per_s|new_per_s|asked_per_s|full_in_s)|time_wait\.entered_per_s|counters\.OutRsts"
 SLABS = r"verdicts\.memory\.(value|text|level)"
 OTHERS = r"sockets\..*:8443.*\.(process|pid|inferred)"
 OPEN_FILES = r"verdicts\.fds\.(value|text)"

@@ -23,6 +23,7 @@ from tests.support.sock_diag_dump import (
     with_attributes,
 )
 from twtop.model import TcpState, Timer
+from twtop.sources import decode_sock_diag as module
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.sources.probe import HEADER, CollectError
 
@@ -89,6 +90,39 @@ def test_attributes_change_nothing(blocks: list[Block]) -> None:
     dump = encode(*blocks)
     assert len(dump) > len(DUMP)
     assert rows(decode_dump(dump)) == rows(decode_dump(DUMP))
+
+
+HALVED = [
+    [with_attributes(block) for block in BLOCKS],
+    [with_attributes(block, SHUTDOWN * index) for index, block in enumerate(BLOCKS)],
+    [BLOCKS[2]],
+    [with_attributes(BLOCKS[2], SHUTDOWN + DUMP[8:16])],  # looks like the second half of a header
+]
+
+
+@pytest.mark.parametrize("blocks", HALVED)
+def test_messages_of_whole_pairs_are_found_without_a_look_at_each_word(
+    blocks: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(decode_dump(encode(*blocks)))
+    monkeypatch.setattr(module, "_starts", None)
+    assert rows(decode_dump(encode(*blocks))) == expected
+    assert len(expected) == sum(map(len, blocks))
+
+
+def test_an_odd_number_of_words_is_found_too() -> None:
+    blocks = [with_attributes(block, bytes(4)) for block in BLOCKS]
+    assert rows(decode_dump(encode(*blocks))) == rows(decode_dump(DUMP))
+
+
+def test_a_cookie_is_64_bits_long() -> None:
+    block, cookies = BLOCKS[1].copy(), np.arange(20, dtype=np.uint64) * np.uint64(0x1_0000_0001_0003) + np.uint64(7)
+    block["cookie"] = cookies.view("V8")
+    before = decode_dump(encode(block))
+    assert before.identity.tolist() == cookies.tolist()
+    again = decode_dump(encode(block[::-1].copy()), before)
+    assert again.identity.tolist() == cookies[::-1].tolist()
+    assert again.origin.tolist() == [*range(19, -1, -1)]
 
 
 def test_the_last_attribute_of_a_message_may_end_within_a_word() -> None:
