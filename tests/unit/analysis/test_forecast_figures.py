@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from tests.support.not_none import known
+from tests.support.sock_diag_dump import make_sample, sock
+from twtop.analysis.analysis import analyse
 from twtop.analysis.forecast import Forecast
+from twtop.model import Timer
+from twtop.sources.decode import decode
 
 FOREVER = 61.0
 """Released after the next minute."""
@@ -178,3 +182,40 @@ def test_fewer_buckets_than_there_are_let_nothing_in() -> None:
     half = counts(classes(buckets=50), EVENLY, [3.5] * 30 + [FOREVER] * 30)
     assert half[:4] == [60] * 4
     assert half[4:7] == pytest.approx([31, 32, 33], abs=0.1)
+
+
+YOUNG = [0.1] * 6
+"""A load that has just begun, or a burst: six per ten seconds, or two per second."""
+
+
+def test_a_steady_class_asks_for_its_measured_demand_and_another_for_that_of_the_last_seconds() -> None:
+    first, second = (counts(classes(survival=[part]), YOUNG)[1] - 6 for part in (1.0, 0.9999))
+    assert first == pytest.approx(0.6)
+    assert second == pytest.approx(2.0, rel=0.01)
+
+
+def test_each_class_asks_in_its_own_way() -> None:
+    """Of the third class most end early: it had six entries in ten seconds."""
+    three = classes(
+        [0, 1, 2, 0],
+        survival=[1.0, 0.9999, 1.0],
+        mostly_early=[False, False, True],
+        room=[math.inf] * 3,
+        full=[False] * 3,
+    )
+    codes = [code for code in range(3) for _ in YOUNG]
+    assert counts(three, YOUNG * 3, code=codes)[1] - 18 == pytest.approx(0.6 + 2.0 + 0.6, rel=0.01)
+
+
+def test_an_unknown_timer_leaves_releases_unknown_and_one_that_has_run_out_does_not() -> None:
+    def releases(*left: float | None) -> object:
+        blocks = [
+            sock(f"10.0.0.1:{40_000 + n}", "10.0.0.5:443", "TIME_WAIT", **({} if s is None else {"remaining": s}))
+            for n, s in enumerate(left)
+        ]
+        for block, seconds in zip(blocks, left, strict=True):
+            block["timer"] = Timer.OFF if seconds is None else Timer.TIMEWAIT
+        return analyse(decode(make_sample(*blocks))).minute.releases
+
+    assert releases(5, None) is None
+    assert releases(5, 0) is not None
