@@ -7,7 +7,7 @@ import numpy as np
 
 from twtop import formatting as fmt
 from twtop.dump.local_ends import LocalEnds
-from twtop.model import UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
+from twtop.model import PORTS, UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
 
 TIMEWAIT_BYTES = 256
 """Slab object size of tw_sock_TCP and tw_sock_TCPv6."""
@@ -39,8 +39,9 @@ def memory(snapshot: Snapshot, ends: LocalEnds) -> Memory:
 def memory_formula(sockets: Sockets, ends: LocalEnds) -> int:
     """Bytes of the timewait objects, and of the bind buckets of their ports and (port, address) pairs."""
     count, pairs = np.count_nonzero(sockets.is_time_wait), np.flatnonzero(ends.count(sockets.is_time_wait))
-    _, ports = ends.places(pairs)
-    buckets = len(pairs) + np.count_nonzero(np.bincount(ports, minlength=1))
+    waits = np.zeros(PORTS, np.bool_)
+    waits[ends.port[pairs]] = True
+    buckets = len(pairs) + np.count_nonzero(waits)
     return TIMEWAIT_BYTES * int(count) + BIND_BUCKET_BYTES * int(buckets)
 
 

@@ -185,7 +185,7 @@ def _ports_in_use(reading: Reading, local: Codes, wildcard: Mask, narrow: Keys) 
     number = np.full(len(sockets.addresses), -1, np.intp)
     number[local] = np.arange(len(local))
     held = np.flatnonzero(ends.count(sockets.is_connection))
-    address, port = ends.places(held)
+    address, port = ends.local.take(held), ends.port.take(held)
     pickable = reading.ports.unreserved.take(port) & (number.take(address) >= 0)
     if wildcard.any():
         family = np.where(sockets.addresses.is_ipv4, 0, 1)
@@ -201,7 +201,7 @@ def _last_to_end(reading: Reading, ends: Rows) -> Rows:
     """The connection on each of these local ends that its timer ends last."""
     if not len(ends):
         return ends
-    sockets, number = reading.snapshot.sockets, np.full(reading.ends.size, -1, np.intp)
+    sockets, number = reading.snapshot.sockets, np.full(len(reading.ends), -1, np.intp)
     number[ends] = np.arange(len(ends))
     of_end = number.take(reading.ends.number)
     rows = np.flatnonzero((of_end >= 0) & sockets.is_connection)
