@@ -147,6 +147,8 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Float
     with np.errstate(divide="ignore", invalid="ignore"):
         later = np.where(rates.trend > 0, (use.capacity - settled) / rates.trend, np.inf)
     result = np.where(np.isnan(use.capacity), np.nan, np.maximum(later, wheel.longest_s))
+    if not len(near):
+        return result
     live, growth, closing, hold_s, most_waiting = (
         column[near, None]
         for column in (

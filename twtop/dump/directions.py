@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import MAPPED, PORTS, Codes, Direction, Mask, Rows, Sockets, TcpState, freeze
+from twtop.model import MAPPED, PORTS, Codes, Direction, Floats, Mask, Rows, Sockets, TcpState, freeze
 
 LISTENERS_LAST_S = 60.0
 """A dump so much later than the one before says nothing of its listeners: another socket may have got their ports."""
@@ -161,7 +161,7 @@ class Beside(NamedTuple):
     of each socket of the table.
     """
 
-    services: NDArray[np.number]
+    services: Floats
     local: Codes
 
 
@@ -195,10 +195,9 @@ def directions(
         outbound |= known.outbound.within(sockets)
     if ports is not None:
         chosen = sockets.is_connection & ~inbound & ports.chosen.take(sockets.lport)
-        shared = np.bincount(sockets.rport[chosen], minlength=PORTS)
-        service = (shared if beside is None else shared + beside.services) > 1
-        service[: ports.low] = True
-        outbound |= chosen & service.take(sockets.rport)
+        shared = np.bincount(sockets.rport[chosen], minlength=PORTS).take(sockets.rport)
+        others = 0 if beside is None else beside.services.take(sockets.rport)
+        outbound |= chosen & ((sockets.rport < ports.low) | (shared + others > 1))
         unclear = np.flatnonzero(chosen & ~outbound)
         if len(unclear):
             local = sockets.local if beside is None else beside.local

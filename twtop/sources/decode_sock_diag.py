@@ -28,7 +28,7 @@ MESSAGE = np.dtype(
 )
 """struct nlmsghdr and struct inet_diag_msg (linux/netlink.h, linux/inet_diag.h), before any attribute."""
 
-WORD = 4
+WORD, WORD_BITS = 4, 2
 """Bytes: netlink aligns messages and attributes to this (NLMSG_ALIGNTO)."""
 
 LENGTH_WORD, TYPE_WORD, SEQUENCE_WORD, PID_WORD = range(4)
@@ -147,7 +147,7 @@ def _starts_at_pairs(words: NDArray[np.uint32]) -> Rows:
 def _broken(found: Messages) -> int | None:
     """The first byte at which there should be a message, and is none of these; None where all follow each other."""
     starts, lengths = found.starts, found.word(LENGTH_WORD).astype(np.intp)
-    ends = starts + (lengths + WORD - 1) // WORD
+    ends = starts + ((lengths + WORD - 1) >> WORD_BITS)
     too_short = lengths < MESSAGE.itemsize
     ends[too_short] = starts[too_short]  # such a message ends nowhere
     if not len(starts) or starts[0]:
