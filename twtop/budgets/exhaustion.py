@@ -147,8 +147,9 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Float
     with np.errstate(divide="ignore", invalid="ignore"):
         later = np.where(rates.trend > 0, (use.capacity - settled) / rates.trend, np.inf)
     result = np.where(np.isnan(use.capacity), np.nan, np.maximum(later, wheel.longest_s))
+    is_full = use.live + use.waiting >= use.capacity
     if not len(near):
-        return result
+        return np.where(is_full, 0.0, result)
     live, growth, closing, hold_s, most_waiting = (
         column[near, None]
         for column in (
@@ -172,4 +173,4 @@ def _full_in_s(use: PortUse, rates: Rates, wheel: Wheel, near: Rows, held: Float
         part = np.nan_to_num(np.clip((beyond - low) / (high - low), 0.0, 1.0))
     exact = np.where(reached.any(axis=1), start + part * (end - start), np.inf)
     result[near] = np.fmin(exact, result[near])
-    return np.where(use.live + use.waiting >= use.capacity, 0.0, result)
+    return np.where(is_full, 0.0, result)

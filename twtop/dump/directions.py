@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import MAPPED, PORTS, Codes, Direction, Floats, Mask, Rows, Sockets, TcpState, freeze
+from twtop.model import MAPPED, PORTS, Codes, Counts, Direction, Floats, Mask, Rows, Sockets, TcpState, freeze
 
 LISTENERS_LAST_S = 60.0
 """A dump so much later than the one before says nothing of its listeners: another socket may have got their ports."""
@@ -161,7 +161,7 @@ class Beside(NamedTuple):
     of each socket of the table.
     """
 
-    services: Floats
+    services: Floats | Counts
     local: Codes
 
 
