@@ -11,7 +11,7 @@ from twtop.frame.view import SocketSort
 from twtop.model import TIMEWAIT_MS, Codes, Process, TcpState, Timer
 from twtop.sanitize import printable
 
-TIMER_LABELS = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
+TIMER_LABELS: dict[int, str] = {Timer.RETRANSMIT: "retransmit", Timer.KEEPALIVE: "keepalive", Timer.PROBE: "probe"}
 TIMERS = {**TIMER_LABELS, Timer.TIMEWAIT: "timewait"}
 STATES = {int(state): state.name for state in TcpState}
 INFERRED, MET = " (inferred)", " (seen here)"
@@ -44,7 +44,7 @@ def _remaining(row: SocketRow, width: int) -> Line:
         return ((fmt.UNKNOWN, Tone.DIM),)
     figure = fmt.seconds(row.left_ms / 1000)
     if row.timer != Timer.TIMEWAIT:
-        return ((f"{TIMER_LABELS.get(Timer(row.timer), 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
+        return ((f"{TIMER_LABELS.get(row.timer, 'timer')} ", Tone.DIM), (figure, Tone.PLAIN))
     if width < BAR + 8:
         return ((figure, Tone.PLAIN),)
     filled = min(BAR, -(-row.left_ms * BAR // TIMEWAIT_MS))
