@@ -102,7 +102,7 @@ class Subscription:
         Raises OSError where the system offers no such messages.
         """
         self._batch, self._lock = Batch(), threading.Lock()
-        self._tally, self._overflowed = Tally(), False
+        self._tally, self._overflowed, self._closed = Tally(), False, False
         self.since = time.monotonic()
         self.sockets = open_sockets(buffer, FASTEST_PER_S, MOST_SOCKETS)
         self.holds = capacity(self.sockets)
@@ -130,7 +130,9 @@ class Subscription:
     def ask_to_leave(self) -> None:
         """Let the thread close the sockets and end. To be called once."""
         if self.is_counting:
-            os.write(self._stopper, b"!")
+            with self._lock:
+                if not self._closed:  # else another file may have the number of the pipe
+                    os.write(self._stopper, b"!")
 
     def leave(self) -> None:
         """Close the sockets; return when they are closed. To be called once, instead of `ask_to_leave`."""
@@ -151,10 +153,12 @@ class Subscription:
                     self._drain()
                 failure.poll()
         finally:
-            for each in self.sockets:
-                each.close()
-            os.close(self._stop)
-            os.close(self._stopper)
+            with self._lock:
+                self._closed = True
+                for each in self.sockets:
+                    each.close()
+                os.close(self._stop)
+                os.close(self._stopper)
 
     def _drain(self) -> None:
         """Count all that waits. Whoever calls it holds the lock."""
