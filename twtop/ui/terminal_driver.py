@@ -12,7 +12,7 @@ import signal
 import termios
 import threading
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -47,8 +47,8 @@ class TerminalDriver(LinuxDriver):
         self._changes = False
         self._left = False
         self._raw: list[Any] | None = None
-        signal.signal(signal.SIGTSTP, self._stop)
-        signal.signal(signal.SIGCONT, self._go_on)
+        signal.signal(signal.SIGTSTP, partial(self._soon, self._stop))
+        signal.signal(signal.SIGCONT, partial(self._soon, self._go_on))
         self._watch = TerminalWatch(self.fileno, self._leave, self._restore)
 
     # How it ends
@@ -134,7 +134,13 @@ class TerminalDriver(LinuxDriver):
         finally:
             self._changes = before
 
-    def _stop(self, *_: object) -> None:
+    def _soon(self, obey: Callable[[], None], *_: object) -> None:
+        """Obey a signal once the event loop has its turn: now it may hold the lock of what is to be drawn."""
+        if not self._changes:
+            with contextlib.suppress(RuntimeError):  # the event loop has ended
+                self._loop.call_soon_threadsafe(obey)
+
+    def _stop(self) -> None:
         if self._changes:
             return
         with self._changing():
@@ -142,7 +148,7 @@ class TerminalDriver(LinuxDriver):
             os.kill(os.getpid(), signal.SIGSTOP)
         self._go_on()
 
-    def _go_on(self, *_: object) -> None:
+    def _go_on(self) -> None:
         """Take the terminal again if it was given back, or changed by others while this process was stopped."""
         if self._changes or self._is_ending:
             return

@@ -218,10 +218,11 @@ class Level:
     capacity: int
     buckets: int
 
-    def full_before(self, tau: float) -> bool:
+    def full_before(self, tau: float, sure: bool = True) -> bool:
+        """Whether there is a connection too many by then, for sure as exactly as moments are known."""
         waiting = sum(each >= tau for each in self.free_in) + self.closing * min(tau, self.hold)
         level = self.live + self.growth * tau + min(waiting, max(self.buckets, len(self.free_in)))
-        return level >= self.capacity + 1 + UNSURE_S * self.closing
+        return level >= self.capacity + 1 + UNSURE_S * self.closing * sure
 
 
 WHEEL = Wheel(step_s=2.048, next_s=0.7)
@@ -262,6 +263,8 @@ def test_the_time_to_full_lies_where_a_simulation_finds_it(several: list[Level])
         first = next((number for number, tau in enumerate(moments) if each.full_before(tau)), None)
         if len(each.free_in) + each.live >= each.capacity:
             assert answer == 0
+        elif first is None and any(each.full_before(tau, sure=False) for tau in moments):
+            assert np.isnan(answer)
         elif first is None:
             assert answer == NEVER
         else:
