@@ -113,7 +113,7 @@ class Index:
     """Where each of some names is. To ask again for the same ones, by the same object, costs nothing."""
 
     def __init__(self, names: Keys) -> None:
-        self._names = names
+        self.names = names
         self._in_order: tuple[Rows, Keys] | None = None
         self._answered: tuple[Keys, Rows] | None = None
 
@@ -125,8 +125,8 @@ class Index:
         """
         if self._answered is None or self._answered[0] is not wanted:
             if self._in_order is None:
-                order = np.argsort(self._names)
-                self._in_order = np.append(order, -1), self._names[order]
+                order = np.argsort(self.names)
+                self._in_order = np.append(order, -1), self.names[order]
             order, ascending = self._in_order
             self._answered = wanted, order[index_of(wanted, ascending)]
         return self._answered[1]

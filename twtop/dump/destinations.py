@@ -85,12 +85,7 @@ def find_destinations(
     destination that it had.
     """
     rules = Rules.of(sockets, ports, known, inherited)
-    if (
-        before
-        and len(before[0])
-        and rules.hold_as_in(before[1].rules)
-        and sockets.addresses.begin_with(before[0].addresses)
-    ):
+    if before and _may_be_carried(sockets, rules, *before):
         code, ends, count = _carried(sockets, ports, known, *before)
     else:
         side = directions(sockets, ports, known, inherited)
@@ -111,6 +106,7 @@ def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
 
 
 def _may_be_carried(sockets: Sockets, rules: Rules, then: Sockets, before: Destinations) -> bool:
+    """Whether what was found by the rules `then` holds by these, and its addresses have the same indexes."""
     return bool(len(then)) and rules.hold_as_in(before.rules) and sockets.addresses.begin_with(then.addresses)
 
 

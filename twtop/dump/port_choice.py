@@ -274,17 +274,17 @@ class ChoosersSeen:
     when each kind was shown, when it had the `most` sockets, and when it was there, in seconds of the monotonic clock.
     """
 
-    names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
+    index: Index = field(default_factory=lambda: Index(np.empty(0, np.uint64)))
     times: Floats = field(default_factory=lambda: np.empty((4, 0)))
     most: Counts = field(default_factory=lambda: np.empty(0, np.int64))
-    index: Index | None = field(default=None, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "index", self.index or Index(self.names))
+    @property
+    def names(self) -> Names:
+        return self.index.names
 
     def of(self, names: Names) -> Shown:
         """What the dumps before showed, of one kind alone, of the destinations with these names."""
-        at = self._rows(names)
+        at = self.index.rows(names)
         bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, at]
         return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 
@@ -306,12 +306,12 @@ class ChoosersSeen:
         together = np.append(self.names[gone], present)
         order = np.argsort(together)
         kept_times = np.column_stack((self.times[:, gone], times))[:, order]
-        return ChoosersSeen(together[order], kept_times, np.append(self.most[gone], most)[order])
+        return ChoosersSeen(Index(together[order]), kept_times, np.append(self.most[gone], most)[order])
 
     def _again(self, names: Names, shown: Shown, mono: float) -> "ChoosersSeen | None":
         """The same where all of these destinations are remembered, and none is forgotten; None where not so."""
         there = np.flatnonzero(shown.sockets)
-        at = self._rows(names)[there]
+        at = self.index.rows(names)[there]
         if (at < 0).any() or np.bincount(at, minlength=1).max() > 1 or (self.times[3] < mono - KEPT_S).any():
             return None
         times, most = self.times.copy(), self.most.copy()
@@ -319,10 +319,6 @@ class ChoosersSeen:
         most[at] = _noted(seen, most[at], shown.of(there), mono)
         times[:, at] = seen
         return replace(self, times=times, most=most)
-
-    def _rows(self, names: Names) -> Rows:
-        assert self.index is not None
-        return self.index.rows(names)
 
 
 def _noted(times: Floats, most: Counts, shown: Shown, mono: float) -> Counts:
