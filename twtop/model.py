@@ -168,7 +168,8 @@ class Sockets:
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
     `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
     `is_connection` is false for listeners and for sockets that are merely bound; `age_ms` is the time since a TIME_WAIT
-    began in ms, −1 for every other socket and where the timer is unknown.
+    began in ms, −1 for every other socket and where the timer is unknown; `others` are the rows of all that are not in
+    TIME_WAIT, since those in TIME_WAIT are many and have nothing else to tell.
     """
 
     addresses: Addresses
@@ -193,6 +194,7 @@ class Sockets:
     is_timewait_object: Mask = field(init=False)
     is_connection: Mask = field(init=False)
     age_ms: Codes = field(init=False)
+    others: Rows = field(init=False)
 
     def __post_init__(self) -> None:
         # Computed once, because every analysis asks for these.
@@ -203,10 +205,31 @@ class Sockets:
         object.__setattr__(self, "is_timewait_object", waits | (self.timer == Timer.TIMEWAIT))
         object.__setattr__(self, "is_connection", (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE))
         object.__setattr__(self, "age_ms", age)
+        object.__setattr__(self, "others", np.flatnonzero(~waits))
         freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
 
     def __len__(self) -> int:
         return len(self.state)
+
+    def in_state(self, state: TcpState) -> Rows:
+        """The rows of the sockets in this state, which is any but TIME_WAIT."""
+        found: Rows = self.others[self.state[self.others] == state]
+        return found
+
+    @property
+    def unconnected(self) -> Rows:
+        """The rows of listeners and of sockets that are merely bound."""
+        return self.others[~self.is_connection[self.others]]
+
+    @property
+    def timewait_objects(self) -> int:
+        """How many connections a timer ends."""
+        return len(self) - len(self.others) + int(np.count_nonzero(self.is_timewait_object[self.others]))
+
+    @property
+    def live(self) -> Rows:
+        """The rows of the connections that no timer ends."""
+        return self.others[self.is_connection[self.others] & ~self.is_timewait_object[self.others]]
 
     @property
     def is_held(self) -> Mask:

@@ -28,7 +28,7 @@ class Analysis:
     `bind_first` is None where the port range is unknown or only a part of the sockets was read. `bottleneck` is None
     where no outbound connection holds an ephemeral port.
 
-    `time_wait` are the rows of all TIME_WAIT, and `minute` counts them by second. `counted` is the number of timewait
+    `minute` counts the TIME_WAIT by second. `counted` is the number of timewait
     objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
     CLOSE_WAIT stay (close_wait). `unanswered` are the SYN_SENT that wait for an answer.
     `dropper` is the listener that has dropped most since the dump before, None for none or unknown.
@@ -42,7 +42,6 @@ class Analysis:
     bind_first: BindFirst | None
     bottleneck: Bottleneck | None
     memory: Memory
-    time_wait: Rows
     forecast: Forecast
     minute: Minute
     staying_close_wait: int
@@ -51,7 +50,7 @@ class Analysis:
     dropper: Dropper | None = None
 
     def __post_init__(self) -> None:
-        freeze(self.direction, self.peak, self.time_wait)
+        freeze(self.direction, self.peak)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,6 +60,11 @@ class Analysis:
     @property
     def destinations(self) -> Destinations:
         return self.reading.destinations
+
+    @property
+    def time_wait(self) -> Rows:
+        """The rows of all TIME_WAIT."""
+        return np.flatnonzero(self.snapshot.sockets.is_time_wait)
 
     @property
     def grown(self) -> int:
@@ -134,7 +138,7 @@ def analyse(
     reading, sockets = take_reading(snapshot, recent, failures, known), snapshot.sockets
     binders = bind_first(reading)
     own, budgets = _budgets(reading, binders)
-    outcome, time_wait = forecast(reading, own, binders), np.flatnonzero(sockets.is_time_wait)
+    outcome = forecast(reading, own, binders)
     return Analysis(
         reading=reading,
         direction=reading.destinations.side,
@@ -144,10 +148,9 @@ def analyse(
         bind_first=binders,
         bottleneck=find_bottleneck(reading, budgets, binders),
         memory=memory(snapshot, reading.ends),
-        time_wait=time_wait,
         forecast=outcome,
-        minute=outcome.minute(reading, time_wait),
-        staying_close_wait=int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT)),
+        minute=outcome.minute(reading),
+        staying_close_wait=len(sockets.in_state(TcpState.CLOSE_WAIT)),
         unanswered=(unanswered or UnansweredWatch()).find(snapshot),
         counted=snapshot.gauges.get("tw"),
     )

@@ -32,7 +32,7 @@ class CloseWaitWatch:
         In the first reading all of them count.
         """
         sockets, mono = reading.snapshot.sockets, reading.snapshot.dumped
-        rows = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
+        rows = sockets.in_state(TcpState.CLOSE_WAIT)
         ports = sockets.lport[rows].astype(np.uint64) << np.uint64(16) | sockets.rport[rows]
         now = reading.names[reading.destinations.code[rows]] + ports
         while len(self._kept) > 1 and self._kept[1][0] <= mono - PATIENCE_S:

@@ -21,9 +21,10 @@ from twtop.budgets.bind_first import BindFirst
 from twtop.budgets.demand import measure_demand
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.budgets.rates import SHORT_S, disagree
+from twtop.dump.ages import SECONDS, below, count_by_age, released_at
 from twtop.dump.reading import LASTING_S, LONG_S, Reading
-from twtop.dump.timer_wheel import MINUTE_S, entries, releases_at
-from twtop.model import Codes, Counts, Floats, Mask, Rows, Timer, freeze
+from twtop.dump.timer_wheel import MINUTE_S, releases
+from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
@@ -76,33 +77,26 @@ class Forecast:
     def __post_init__(self) -> None:
         freeze(self.number, self.survival_per_s, self.mostly_ended_early, self.room, self.recently_full)
 
-    def counts(
-        self, code: Rows, age_ms: Codes, move: Rows, moves_s: Floats, left_out: Rows | None = None
-    ) -> Floats | None:
-        """Forecast the count of TIME_WAIT, now and for 60 s: (61,). None where an age is unknown (−1).
+    def counts(self, number: Rows, age_ms: Codes, freed: Counts, moves_s: Floats, part: Mask | None = None) -> Floats:
+        """Forecast the count of TIME_WAIT, now and for 60 s: (61,).
 
-        `code`, `age_ms` and `move` are the destination of each TIME_WAIT to forecast, its age, and the move of the
-        timer wheel at which it is released. `moves_s` are the seconds until each move. `left_out` are the destinations
-        of all other TIME_WAIT, None where there are none. A class of which some TIME_WAIT are left out has no limit.
+        `number` and `age_ms` are the class and the age of each, −1 for those that do not count. `freed` (classes,
+        moves) is how many each move of the timer wheel releases, and `moves_s` are the seconds until each. `part`
+        (classes,) masks the classes of which some TIME_WAIT are left out: such a class has no limit. None where no
+        TIME_WAIT is left out.
         """
-        if (age_ms < 0).any():
-            return None
-        number, in_part = self.number.take(code), np.zeros(len(self.survival_per_s), np.bool_)
-        if left_out is not None:
-            in_part[self.number[left_out]] = True
-        everything = left_out is None
+        everything, size = part is None, len(self.survival_per_s)
+        in_part = np.zeros(size, np.bool_) if part is None else part
         busy = ~in_part & (self.recently_full | (self.overflowing & everything))
         second = np.minimum(np.ceil(moves_s), MINUTE_S + 1).astype(np.intp)
-        freed, size = np.zeros((MINUTE_S + 2, len(in_part)), np.int64), len(moves_s)
-        np.add.at(freed, second, np.bincount(number * size + move, minlength=len(in_part) * size).reshape(-1, size).T)
-        gone = np.cumsum(freed, axis=0).T
+        gone = np.cumsum([freed[:, second == each].sum(axis=1) for each in range(MINUTE_S + 2)], axis=0).T
         timed = gone[:, -1:] - np.where(self.mostly_ended_early[:, None], 0, gone[:, :-1])
         held = timed * self.survival_per_s[:, None] ** np.arange(MINUTE_S + 1)
         coming = self._demand(number, age_ms, busy) * self._surviving(1.0)
         room = np.maximum(np.where(in_part, np.inf, self.room)[:, None] - held, 0.0)
-        buckets = max(self.buckets, len(code)) if everything else math.inf
+        buckets = max(self.buckets, int(freed.sum())) if everything else math.inf
         total: Floats = held.sum(axis=0)
-        entered = np.zeros(len(in_part))
+        entered = np.zeros(size)
         for after in range(1, MINUTE_S + 1):
             entered = np.minimum(entered * self.survival_per_s + coming, room[:, after])
             if total[after] + entered.sum() > buckets:
@@ -110,19 +104,21 @@ class Forecast:
             total[after] += entered.sum()
         return total
 
-    def minute(self, reading: Reading, rows: Rows, left_out: Rows | None = None) -> Minute:
-        """The minute before and after a reading, of the TIME_WAIT in these rows.
-
-        `left_out` are the rows of all other TIME_WAIT, None where there are none.
-        """
-        sockets, code = reading.snapshot.sockets, reading.destinations.code
-        age_ms, left_ms = sockets.age_ms[rows], sockets.timer_ms[rows]
-        others = None if left_out is None else code[left_out]
-        move = reading.wheel.move(left_ms)
-        moves_s = reading.wheel.until(int(move.max(initial=0)) + 1)
-        counts = self.counts(code[rows], age_ms, move, moves_s, others)
-        released = None if (left_ms < 0).any() else releases_at(move, reading.wheel)
-        return Minute(entries(age_ms), released, counts)
+    def minute(self, reading: Reading, kept: Mask | None = None) -> Minute:
+        """The minute before and after a reading, of the TIME_WAIT that this mask of its sockets keeps; None for all."""
+        sockets, number = reading.snapshot.sockets, self.number.take(reading.destinations.code)
+        waits = sockets.is_time_wait if kept is None else sockets.is_time_wait & kept
+        age_ms = sockets.age_ms if kept is None else np.where(kept, sockets.age_ms, np.int32(-1))
+        if (age_ms[waits] < 0).any():
+            return Minute()
+        size, steps = len(self.survival_per_s), released_at(reading.wheel)
+        part = None
+        if kept is not None and not (kept | ~sockets.is_time_wait).all():
+            part = np.bincount(number[sockets.is_time_wait & ~kept], minlength=size) > 0
+        entered = count_by_age(number, age_ms, size, SECONDS).sum(axis=0)[::-1]
+        freed, moves_s = count_by_age(number, age_ms, size, steps), reading.wheel.until(steps.number)
+        released = releases(freed.sum(axis=0), reading.wheel)
+        return Minute(entered, released, self.counts(number, age_ms, freed, moves_s, part))
 
     def _surviving(self, span_s: float) -> Floats:
         """The part of the entries within a span that still exists at its end: (classes,)."""
@@ -132,9 +128,7 @@ class Forecast:
     def _demand(self, number: Rows, age_ms: Codes, busy: Mask) -> Floats:
         """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
-        last = np.flatnonzero(age_ms < MINUTE_S * 1000)
-        at = number[last] * MINUTE_S + age_ms[last] // 1000
-        by_second = np.bincount(at, minlength=len(busy) * MINUTE_S).reshape(-1, MINUTE_S)
+        by_second = count_by_age(number, age_ms, len(busy), SECONDS)
 
         def over(seconds: int) -> Floats:
             per_s: Floats = by_second[:, :seconds].sum(axis=1) / (seconds * self._surviving(seconds))
@@ -146,7 +140,7 @@ class Forecast:
         if steady.any():
             demand[steady] = measure_demand(number, age_ms, len(busy)).per_s[steady]
         if self.mostly_ended_early.any():
-            seen = np.bincount(number[age_ms < self.span_s * 1000], minlength=len(busy))
+            seen = count_by_age(number, age_ms, len(busy), below([self.span_s * 1000]))[:, 0]
             per_s = seen / (self.span_s * self._surviving(self.span_s))
             demand = np.where(self.mostly_ended_early, per_s, demand)
         busiest = by_second.max(axis=1) / self._surviving(1.0)
@@ -179,7 +173,7 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     for summary in lately:
         recently_full |= np.bincount(number[own], summary.of(summary.used, names)[own], size) >= full
     limit = snapshot.limits.max_tw_buckets
-    most_held = max(int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT)), *(summary.held for summary in lately), 0)
+    most_held = max(sockets.timewait_objects, *(summary.held for summary in lately), 0)
     early = _survival_per_s(per_class(losses.lasting), per_class(losses.early), losses.span_s)
     every = _survival_per_s(per_class(losses.running), per_class(losses.all), losses.span_s)
     mostly_ended_early = (per_class(losses.early) >= MANY) & (early**MINUTE_S < 0.5)
@@ -218,7 +212,7 @@ def _losses(reading: Reading) -> _Losses:
     snapshot, destinations = reading.snapshot, reading.destinations
     sockets, count = snapshot.sockets, len(destinations)
     recent = [summary for summary in reading.recent if snapshot.dumped - summary.mono <= LASTING_S]
-    held = int(np.count_nonzero(sockets.timer == Timer.TIMEWAIT))
+    held = sockets.timewait_objects
     before = next((each for each in recent if 2 * each.held >= held), recent[-1] if recent else None)
     if before is None:
         nothing = np.zeros(count)
@@ -226,11 +220,9 @@ def _losses(reading: Reading) -> _Losses:
     span_s = snapshot.dumped - before.mono
 
     lasting, running = (before.of(column, reading.names) for column in (before.lasting, before.running))
-    runs, lasts = (sockets.timer_ms > left_s * 1000 for left_s in (0, LASTING_S - span_s))
-    level = (runs * np.uint8(1) + lasts) * (sockets.age_ms >= span_s * 1000)
-    cell = level * np.intp(count + 1) + (destinations.code + 1)
-    still = np.bincount(cell, minlength=3 * (count + 1)).reshape(3, -1)[:, 1:]
-    early, all_gone = np.maximum(lasting - still[2], 0.0), np.maximum(running - still[1] - still[2], 0.0)
+    since = below([each * 1000 for each in (span_s, min(MINUTE_S - LASTING_S + span_s, MINUTE_S), MINUTE_S)])
+    _, lasts, runs = count_by_age(destinations.code, sockets.age_ms, count, since).T
+    early, all_gone = np.maximum(lasting - lasts, 0.0), np.maximum(running - lasts - runs, 0.0)
     return _Losses(span_s, lasting, early, running, all_gone)
 
 

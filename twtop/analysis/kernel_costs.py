@@ -119,7 +119,8 @@ class DropperWatch:
         more = {inode: count - before.get(inode, 0) for inode, count in drops.items()}
         most = max(more, key=more.__getitem__, default=0)
         sockets = snapshot.sockets
-        rows = np.flatnonzero((sockets.state == TcpState.LISTEN) & (sockets.inode == most))
+        rows = sockets.in_state(TcpState.LISTEN)
+        rows = rows[sockets.inode[rows] == most]
         if span <= 0 or not len(rows) or more.get(most, 0) <= 0:
             return None
         return Dropper(int(rows[0]), more[most] / span)
@@ -127,7 +128,7 @@ class DropperWatch:
 
 def fullest_listener(sockets: Sockets) -> Listener | None:
     """The listener whose accept queue is the fullest, or where no backlog is known, the longest; None without any."""
-    return _fullest(sockets, np.flatnonzero(sockets.state == TcpState.LISTEN))
+    return _fullest(sockets, sockets.in_state(TcpState.LISTEN))
 
 
 def listener_at(sockets: Sockets, address: int, port: int) -> Listener | None:
@@ -135,7 +136,8 @@ def listener_at(sockets: Sockets, address: int, port: int) -> Listener | None:
 
     One on a wildcard address is meant where the address is seen to be one of this namespace.
     """
-    rows = np.flatnonzero((sockets.state == TcpState.LISTEN) & (sockets.lport == port))
+    rows = sockets.in_state(TcpState.LISTEN)
+    rows = rows[sockets.lport[rows] == port]
     addresses = sockets.addresses
     is_it = (addresses.hi == np.uint64(address >> 64)) & (addresses.lo == np.uint64(address & (1 << 64) - 1))
     is_here = bool((is_it & addresses.is_loopback).any() or is_it[sockets.local].any())

@@ -101,7 +101,7 @@ class UnansweredWatch:
 
     def find(self, snapshot: Snapshot) -> Unanswered:
         sockets, now = snapshot.sockets, snapshot.dumped
-        rows = np.flatnonzero(sockets.state == TcpState.SYN_SENT)
+        rows = sockets.in_state(TcpState.SYN_SENT)
         retransmits = sockets.retransmits[rows]
         if (retransmits == UNKNOWN_RETRANSMITS).any():
             return Unanswered(len(rows), None)

@@ -6,8 +6,10 @@ left. IP_BIND_ADDRESS_NO_PORT leaves the choice to connect(). Which clients bind
 """
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
 from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
@@ -26,13 +28,14 @@ class BindFirst:
     """Columns over the local addresses that have outbound connections, TIME_WAIT included: (addresses,).
 
     `names` are as in destinations.address_names, `local` is an index into the addresses of the sockets. `sockets` are
-    the outbound connections, and `destinations` those that share the budget. Of the `capacity` ports that bind() may
-    pick on the address, `ports` are in use, and of `waiting` of these a timer ends all sockets; `live` is the rest.
-    `pressure` is ports / capacity: at 1, bind() fails. `left_at_most` = capacity − ports more can be bound. A client
-    that binds the wildcard address gets `left_at_least`: the ports that no address has in use.
+    the outbound connections, and `destinations` those that share the budget. bind() may pick one of `capacity` ports on
+    the address, and on `live` ports there are connections that no timer ends.
 
     `holds` masks the addresses with a client that binds first, `possible` those with one that may. The other columns
-    are known where either is true; otherwise they are NaN. They are as in PortBudgets.
+    are known where either is true; otherwise they are NaN. `ports` of the capacity are in use, and of `waiting` of
+    these a timer ends all sockets. `pressure` is ports / capacity: at 1, bind() fails. `left_at_most` = capacity −
+    ports more can be bound. A client that binds the wildcard address gets `left_at_least`: the ports that no address
+    has in use. The rest is as in PortBudgets.
 
     `is_full` masks those with such a client and without a port.
 
@@ -44,11 +47,11 @@ class BindFirst:
     local: Codes
     sockets: Counts
     destinations: Counts
-    ports: Counts
-    waiting: Counts
+    ports: Floats
+    waiting: Floats
     capacity: Counts
-    left_at_least: Counts
-    left_at_most: Counts
+    left_at_least: Floats
+    left_at_most: Floats
     pressure: Floats
     holds: Mask
     possible: Mask
@@ -123,12 +126,14 @@ def bind_first(reading: Reading) -> BindFirst | None:
     holds = np.bincount(numbers, certain, count) > 0
     possible = ~holds & (np.bincount(numbers, may, count) > 0)
     chosen = holds | possible
-    wildcard, narrow = _visibly_bound(reading)
-    held, capacity = _ports_in_use(reading, local, wildcard, narrow), _bindable(reading, wildcard, narrow)[local]
-    used, waiting = (np.bincount(held.address[which], minlength=count) for which in (held.waits | True, held.waits))
-    live, names = (used - waiting).astype(np.float64), address_names(sockets.addresses)[local]
-    in_time_wait = held.waits & chosen[held.address]
-    rows, address = _last_to_end(reading, held.end[in_time_wait]), held.address[in_time_wait]
+    bound, names = _visibly_bound(reading), address_names(sockets.addresses)[local]
+    capacity, live = _bindable(reading, bound)[local], _live_ports(reading, local, bound).astype(np.float64)
+    held = _ports_in_use(reading, local, chosen, bound)
+    used, waiting = (
+        np.where(chosen, np.bincount(held.address[which], minlength=count).astype(np.float64), np.nan)
+        for which in (slice(None), held.waits)
+    )
+    rows, address = _last_to_end(reading, held.end[held.waits]), held.address[held.waits]
     room = np.where(chosen, capacity, np.nan)
     is_full = holds & (used >= capacity - reading.skipped_ports)
     budget = _budget(reading, names, rows, address, live, room, is_full)
@@ -136,7 +141,7 @@ def bind_first(reading: Reading) -> BindFirst | None:
     shared = np.bincount(numbers, minlength=count) > 1
     has_just_begun = possible & shared & (waiting > 0) & (aged == 0)  # its rate is higher than measured
     free_everywhere = int(np.count_nonzero(reading.ports.unreserved & (reading.ends.per_port == 0)))
-    left = capacity - used
+    left = capacity.astype(np.float64) - used
     return BindFirst(
         names=names,
         local=local,
@@ -178,23 +183,43 @@ class _PortsInUse:
     waits: Mask
 
 
-def _ports_in_use(reading: Reading, local: Codes, wildcard: Mask, narrow: Keys) -> _PortsInUse:
-    """Those of these addresses that bind() could pick if no connection held them; the rest is by _visibly_bound."""
-    assert reading.ports is not None
+def _ports_in_use(reading: Reading, local: Codes, chosen: Mask, bound: "_Bound") -> _PortsInUse:
+    """Those of the `chosen` ones of these addresses that bind() could pick if no connection held them."""
+    if not chosen.any():
+        nothing = np.empty(0, np.intp)
+        return _PortsInUse(nothing, nothing, np.empty(0, np.bool_))
     sockets, ends = reading.snapshot.sockets, reading.ends
     number = np.full(len(sockets.addresses), -1, np.intp)
-    number[local] = np.arange(len(local))
+    number[local[chosen]] = np.flatnonzero(chosen)
     held = np.flatnonzero(ends.count(sockets.is_connection))
-    address, port = ends.local.take(held), ends.port.take(held)
-    pickable = reading.ports.unreserved.take(port) & (number.take(address) >= 0)
-    if wildcard.any():
-        family = np.where(sockets.addresses.is_ipv4, 0, 1)
-        pickable &= ~wildcard[family.take(address), port]
-    if len(narrow):
-        pickable &= ~among(fused((address, 32), (port, 16)), narrow)
-    held, own = held[pickable], number.take(address[pickable])
+    held = held[number.take(ends.local.take(held)) >= 0]
+    held = held[_pickable(reading, ends.local.take(held), ends.port.take(held), bound)]
     lives = ends.count(sockets.is_connection & ~sockets.is_timewait_object).take(held) > 0
-    return _PortsInUse(held, own, ~lives)
+    return _PortsInUse(held, number.take(ends.local.take(held)), ~lives)
+
+
+def _live_ports(reading: Reading, local: Codes, bound: "_Bound") -> Counts:
+    """How many such ports of each of these addresses have connections that no timer ends: (addresses,)."""
+    sockets = reading.snapshot.sockets
+    rows = sockets.live
+    number = np.full(len(sockets.addresses), -1, np.intp)
+    number[local] = np.arange(len(local))
+    rows = rows[number.take(sockets.local[rows]) >= 0]
+    rows = rows[_pickable(reading, sockets.local[rows], sockets.lport[rows], bound)]
+    held = distinct(fused((number.take(sockets.local[rows]), 32), (sockets.lport[rows], 16)))
+    return np.bincount((held >> np.uint64(16)).astype(np.intp), minlength=len(local))
+
+
+def _pickable(reading: Reading, address: Codes, port: NDArray[np.uint16], bound: "_Bound") -> Mask:
+    """Mask of those of these ends that bind() could pick if no connection held them."""
+    assert reading.ports is not None
+    pickable: Mask = reading.ports.unreserved.take(port)
+    if bound.wildcard.any():
+        family = np.where(reading.snapshot.sockets.addresses.is_ipv4, 0, 1)
+        pickable &= ~bound.wildcard[family.take(address), port]
+    if len(bound.narrow):
+        pickable &= ~among(fused((address, 32), (port, 16)), bound.narrow)
+    return pickable
 
 
 def _last_to_end(reading: Reading, ends: Rows) -> Rows:
@@ -211,25 +236,32 @@ def _last_to_end(reading: Reading, ends: Rows) -> Rows:
     return last
 
 
-def _bindable(reading: Reading, wildcard: Mask, narrow: Keys) -> Counts:
+def _bindable(reading: Reading, bound: "_Bound") -> Counts:
     """How many ports bind() may pick on each address, were there no connections: (addresses,) of the sockets."""
     assert reading.ports is not None
     addresses, unreserved = reading.snapshot.sockets.addresses, reading.ports.unreserved
-    on_each = np.bincount((narrow >> np.uint64(16)).astype(np.intp), minlength=len(addresses))
-    everywhere = np.count_nonzero(wildcard, axis=1)
+    on_each = np.bincount((bound.narrow >> np.uint64(16)).astype(np.intp), minlength=len(addresses))
+    everywhere = np.count_nonzero(bound.wildcard, axis=1)
     bindable: Counts = np.count_nonzero(unreserved) - np.where(addresses.is_ipv4, *everywhere) - on_each
     return bindable
 
 
-def _visibly_bound(reading: Reading) -> tuple[Mask, Keys]:
+class _Bound(NamedTuple):
     """Ports of the range on which somebody listens, or that are bound and not connected.
 
-    (those of a wildcard address, as masks for IPv4 and for IPv6 addresses: (2, 65536); the others, as ascending keys of
-    address and port). A socket on `::` is taken to hold IPv4 too: the table does not show IPV6_V6ONLY.
+    `wildcard` are those of a wildcard address, as masks for IPv4 and for IPv6 addresses: (2, 65536). `narrow` are the
+    others, as ascending keys of address and port.
     """
+
+    wildcard: Mask
+    narrow: Keys
+
+
+def _visibly_bound(reading: Reading) -> _Bound:
+    """A socket on `::` is taken to hold IPv4 too: the table does not show IPV6_V6ONLY."""
     assert reading.ports is not None
     sockets = reading.snapshot.sockets
-    rows = np.flatnonzero(~sockets.is_connection)
+    rows = sockets.unconnected
     rows = rows[reading.ports.unreserved[sockets.lport[rows]]]
     local, lport = sockets.local[rows], sockets.lport[rows]
     is_wildcard, is_ipv4 = sockets.addresses.is_wildcard[local], sockets.addresses.is_ipv4[local]
@@ -237,7 +269,7 @@ def _visibly_bound(reading: Reading) -> tuple[Mask, Keys]:
     wildcard[0, lport[is_wildcard]] = True
     wildcard[1, lport[is_wildcard & ~is_ipv4]] = True
     narrow = ~is_wildcard & ~np.where(is_ipv4, wildcard[0, lport], wildcard[1, lport])
-    return wildcard, distinct(fused((local[narrow], 32), (lport[narrow], 16)))
+    return _Bound(wildcard, distinct(fused((local[narrow], 32), (lport[narrow], 16))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
+from twtop.dump.ages import below, count_by_age
 from twtop.model import Codes, Floats, Rows, freeze
 
 MANY = 32
@@ -31,6 +32,9 @@ STALL_S = 3
 
 STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1.5, 1))
 """How long the load may have been as it is now, in bins."""
+
+LATELY_AND_BEFORE = below((CALM_S * 1000, MINUTE_S * 1000))
+BY_BIN = below([(number + 1) * 1000 / STEPS for number in range(BINS)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,17 +57,14 @@ class Demand:
 def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None = None) -> Demand:
     """The demand for each of so many budgets.
 
-    For each connection that was closed, `code` is its budget and `age_ms` how long ago that was, −1 for unknown.
+    For each connection, `code` is its budget, and `age_ms` how long ago it was closed, −1 for not or unknown.
     `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first.
     """
-    known = (age_ms >= 0) & (age_ms < MINUTE_S * 1000)
-    if not known.all():
-        code, age_ms = code[known], age_ms[known]
-    oldest_ms = np.zeros(size, np.int32)
-    np.maximum.at(oldest_ms, code, age_ms)
-    oldest_s = oldest_ms / 1000
-    count = np.bincount(code, minlength=size).astype(np.float64)
-    lately = np.bincount(code[age_ms < CALM_S * 1000], minlength=size).astype(np.float64)
+    lately, before = count_by_age(code, age_ms, size, LATELY_AND_BEFORE).T.astype(np.float64)
+    count = lately + before
+    oldest_ms = np.zeros(size + 1, np.int32)  # the last one is that of no budget
+    np.maximum.at(oldest_ms, code, np.where(age_ms < MINUTE_S * 1000, age_ms, 0))
+    oldest_s = oldest_ms[:size] / 1000
     if failed is not None:
         count += failed.sum(axis=1)
         oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
@@ -72,14 +73,13 @@ def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None =
     most = np.where(lately >= FEW, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
-        number = np.full(size, -1)
+        number = np.full(size + 1, -1)
         number[many] = np.arange(len(many))
         number = number.take(code)
         if len(many) < size:
             rows = np.flatnonzero(number >= 0)
             number, age_ms = number[rows], age_ms[rows]
-        at = number * BINS + age_ms * STEPS // 1000
-        bins = np.bincount(at, minlength=len(many) * BINS).reshape(-1, BINS).astype(np.float64)
+        bins = count_by_age(number, age_ms, len(many), BY_BIN).astype(np.float64)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
         per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])

@@ -18,7 +18,7 @@ from twtop.dump.destinations import Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.failures import Refused, refused
 from twtop.dump.reading import BudgetState, Reading
-from twtop.dump.tallies import Kind, Kinds, kinds, marked, tallies
+from twtop.dump.tallies import Kind, SocketKinds, marked, tallies
 from twtop.model import (
     EPHEMERAL_CLIENT_PORTS,
     Direction,
@@ -120,8 +120,8 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     age_ms, count = reading.age_ms if rows is None else reading.age_ms[rows], len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
     inbound = destinations.direction == Direction.INBOUND
-    kind = _kinds(reading, sockets, rows, code)
-    tally, client = tallies(kind, code, count), np.append(outbound, False).take(code)
+    kinds = _kinds(reading, sockets, rows, code)
+    tally = kinds.tallies
 
     def in_budget(has: Kind = Kind.ANY, lacks: Kind = Kind.ANY) -> Floats:
         return np.where(outbound, tally.of(has | Kind.OPEN, lacks), tally.of(has, lacks)).astype(np.float64)
@@ -131,7 +131,6 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
 
     used, ended, in_time_wait = members(), members(Kind.ENDING), members(Kind.TIME_WAIT)
     total = np.nan if ports is None else float(ports.capacity)
-    held = client & (kind & (Kind.OPEN | Kind.REUSABLE) == Kind.OPEN)
     first_held, second_held = in_budget(Kind.FIRST, Kind.REUSABLE), in_budget(Kind.ANY, Kind.FIRST | Kind.REUSABLE)
     past_cliff, probes = _search_cost(ports, first_held, second_held, outbound)
     live, ceiling = used - ended, np.where(outbound, total, np.nan)
@@ -139,28 +138,32 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     room_left = ceiling - in_budget()
     is_full = outbound & (room_left + free <= reading.skipped_ports)
     failed, figures = _failed(reading, is_full)
-    member = (code >= 0) & (~client | (kind & (Kind.OPEN | Kind.BOUND) != 0))
-    gone, replaced = np.flatnonzero(member & sockets.is_timewait_object), inbound | reuse.allowed | reuse.unclear
-    closed, ago_ms = code[gone], age_ms[gone]
-    rates = measure_rates(reading, closed, ago_ms, reading.names, live, failed, replaced)
+    replaced = inbound | reuse.allowed | reuse.unclear
+    endless = sockets.is_timewait_object & (sockets.timer_ms < 0)
+    if ended.sum() < sockets.timewait_objects:  # some hold no port of the budget
+        is_member = ~np.append(outbound, False).take(code) | (kinds.of_each & (Kind.OPEN | Kind.BOUND) != 0)
+        age_ms, endless = np.where(is_member, age_ms, np.int32(-1)), endless & is_member
+    rates = measure_rates(reading, code, age_ms, reading.names, live, failed, replaced)
     binds = np.zeros(count, np.bool_) if binders is None else binders.certain
     blocked = binds if binders is None else binders.of(binders.is_full)
     limit = find_limit(reading, reading.names, is_full | blocked, room_left + free, failed, binds)
     if binders is not None:
         limit = replace(limit, unseen=limit.unseen | binders.of(binders.limit.unseen))
-    rates = with_unseen_demand(rates, limit, closed, ago_ms)
-    timed = np.bincount(code[gone[sockets.timer_ms[gone] < 0]], minlength=count) == 0
+    rates = with_unseen_demand(rates, limit, code, age_ms)
+    timed = np.bincount(code[endless], minlength=count) == 0
     untimed = ~timed & (reuse.allowed | reuse.unclear)
     hold_s = np.where(reuse.allowed, reuse.delay_ms / 1000, wheel.longest_s)
     known_free = np.where(untimed, 0.0, free)
     most_free = np.where(outbound, np.where(untimed, in_time_wait, free + doubtful), np.nan)
-    unclear = reading.skipped_ports + _unclear(ports, sockets, held, code, count)
+    unclear = reading.skipped_ports + _unclear(ports, sockets, kinds, code, outbound)
     waiting = in_budget(Kind.ENDING, Kind.REUSABLE)
     room = np.where(timed, ceiling - reading.skipped_ports, np.nan)
     use = PortUse(waiting, live, rates, hold_s, room, _most_waiting(reading, rates))
     told = is_full & timed
-    ends_soon = np.append(told | use.near(wheel), False).take(code)
-    busy = np.flatnonzero(held & sockets.is_timewait_object & ends_soon)
+    ends_soon = told | use.near(wheel)
+    busy = np.empty(0, np.intp)
+    if ends_soon.any():
+        busy = np.flatnonzero(_is_held(kinds, code, outbound & ends_soon) & sockets.is_timewait_object)
     free_in_s, runs_out_s = _release(reading, sockets, busy, code[busy])
     time_to = time_to_full(use, wheel, code[busy], free_in_s, limit.lately, limit.was_soon)
     of_full = told[code[busy]]
@@ -192,24 +195,38 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     )
 
 
-def _kinds(reading: Reading, sockets: Sockets, rows: Rows | None, code: Rows) -> Kinds:
-    """The Kind of each socket in the budgets: `rows` and `code` are as by with_unbound."""
-    found = kinds(sockets, reading.ports)
-    if reading.choices is not None:
-        bound = reading.choices.of_binders(reading.snapshot.sockets, reading.destinations.code)
-        found |= marked(bound if rows is None else bound[rows], Kind.BOUND)
-    reusable, in_doubt = reading.reuse.rows(sockets, code)
-    return found | marked(reusable, Kind.REUSABLE) | marked(in_doubt, Kind.DOUBTFUL)
+def _kinds(reading: Reading, sockets: Sockets, rows: Rows | None, code: Rows) -> SocketKinds:
+    """The kinds of the sockets in the budgets: `rows` and `code` are as by with_unbound."""
+    choices, reuse, found = reading.choices, reading.reuse, reading.kinds.of_each
+    binds = choices is not None and choices.closed.any()
+    if rows is None and not binds and not reuse.allowed.any() and not reuse.unclear.any():
+        return reading.kinds
+    found = found if rows is None else found[rows]
+    if choices is not None and binds:
+        bound = choices.of_binders(reading.snapshot.sockets, reading.destinations.code)
+        found = found | marked(bound if rows is None else bound[rows], Kind.BOUND)
+    reusable, in_doubt = reuse.rows(sockets, code)
+    found = found | marked(reusable, Kind.REUSABLE) | marked(in_doubt, Kind.DOUBTFUL)
+    return SocketKinds(found, tallies(found, code, len(reading.destinations)))
 
 
-def _unclear(ports: EphemeralPorts | None, sockets: Sockets, held: Mask, code: Rows, count: int) -> Floats | float:
+def _is_held(kinds: SocketKinds, code: Rows, which: Mask) -> Mask:
+    """Mask of the sockets that keep connect() off a port, in the budgets of `which` (destinations,)."""
+    held: Mask = (kinds.of_each & (Kind.OPEN | Kind.REUSABLE) == Kind.OPEN) & np.append(which, False).take(code)
+    return held
+
+
+def _unclear(
+    ports: EphemeralPorts | None, sockets: Sockets, kinds: SocketKinds, code: Rows, outbound: Mask
+) -> Floats | float:
     """How many unclear ports each destination does not hold itself: (destinations,).
 
     If such a port is closed, connect() may not even take over the destination's own TIME_WAIT on it.
     """
     if ports is None or not ports.unclear.any():
         return 0.0
-    own = np.bincount(code[held & ports.unclear.take(sockets.lport)], minlength=count)
+    held = _is_held(kinds, code, outbound)
+    own = np.bincount(code[held & ports.unclear.take(sockets.lport)], minlength=len(outbound))
     return np.count_nonzero(ports.unclear) - own.astype(np.float64)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.budgets.demand import measure_demand
+from twtop.dump.ages import below, count_by_age
 from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
@@ -61,9 +62,9 @@ def measure_rates(
 ) -> Rates:
     """The rates of budgets at the time of a reading.
 
-    For each socket in TIME_WAIT, `code` is its budget and `age_ms` its age, −1 for unknown. For each budget, `names` is
-    its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. Without recent dumps the
-    growth is 0. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
+    For each socket, `code` is its budget, and `age_ms` its age if it is in TIME_WAIT, else −1. For each budget, `names`
+    is its name in the recent dumps and `live` counts its connections that are not in TIME_WAIT. The growth is 0 without
+    recent dumps. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
     `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
     demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
@@ -108,7 +109,7 @@ def _of_fresh(reading: Reading, code: Rows, age_ms: Codes, names: Names) -> tupl
     dumped, recent = reading.snapshot.dumped, reading.recent
 
     def begun(span_ms: float) -> Counts:
-        return np.bincount(code[(age_ms >= 0) & (age_ms < span_ms)], minlength=len(names))
+        return count_by_age(code, age_ms, len(names), below([span_ms]))[:, 0]
 
     fresh = begun(FRESH_MS)
     counts = [*(each.of(each.fresh, names) for each in recent), fresh]
@@ -131,12 +132,12 @@ def _with_overflow(reading: Reading, code: Rows, age_ms: Codes, size: int) -> Fl
     if now is None or long is None or short is None or long.overflowed is None or now <= long.overflowed:
         return None
     waiting = int(np.count_nonzero(reading.snapshot.sockets.is_time_wait))
-    part = np.bincount(code, minlength=size) / max(waiting, 1)
+    part = np.bincount(code[age_ms >= 0], minlength=size) / max(waiting, 1)
 
     def since(mono: float, overflowed: int | None) -> Floats:
         """Closed per second since the dump of then."""
         seen_s, lost = dumped - mono, 0 if overflowed is None else max(now - overflowed, 0)
-        begun = np.bincount(code[(age_ms >= 0) & (age_ms < seen_s * 1000)], minlength=size)
+        begun = count_by_age(code, age_ms, size, below([seen_s * 1000]))[:, 0]
         per_s: Floats = (begun + part * lost) / seen_s
         return per_s
 

@@ -59,7 +59,7 @@ class Listeners:
 
     @classmethod
     def of(cls, sockets: Sockets) -> "Listeners":
-        rows = np.flatnonzero(sockets.state == TcpState.LISTEN)
+        rows = sockets.in_state(TcpState.LISTEN)
         hi, lo = sockets.addresses.hi[sockets.local[rows]], sockets.addresses.lo[sockets.local[rows]]
         port = sockets.lport[rows].copy()
         return cls(hi, lo, port, _end_names(hi, lo, port))
@@ -236,7 +236,7 @@ def listened(sockets: Sockets, address: Codes, port: NDArray[np.uint16]) -> Mask
 
     A listener on `::` is taken to accept IPv4 too: the table does not show IPV6_V6ONLY.
     """
-    listeners = np.flatnonzero(sockets.state == TcpState.LISTEN)
+    listeners = sockets.in_state(TcpState.LISTEN)
     own, ports = sockets.local[listeners], sockets.lport[listeners]
     wildcard, ipv4 = sockets.addresses.is_wildcard[own], sockets.addresses.is_ipv4
     any_ipv4, any_ipv6 = np.zeros(PORTS, np.bool_), np.zeros(PORTS, np.bool_)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.dump.local_ends import LocalEnds
 from twtop.model import PORTS, Counts, Limits, Mask, Sockets, freeze
 
 FALSE_ALARM = 1e-9
@@ -63,10 +62,10 @@ class EphemeralPorts:
         return int(np.count_nonzero(self.available[self.low % 2 :: 2]))
 
 
-def ephemeral_ports(limits: Limits, sockets: Sockets, ends: LocalEnds) -> EphemeralPorts | None:
+def ephemeral_ports(limits: Limits, sockets: Sockets, per_port: Counts) -> EphemeralPorts | None:
     """The range without reserved, listening and visibly bound ports; None where the range is unknown.
 
-    `ends` are those of the sockets. A port that any socket got by bind() is closed to every connect() of the namespace,
+    `per_port` is as in LocalEnds. A port that any socket got by bind() is closed to every connect() of the namespace,
     whatever the address. So is a port whose listener left connections or TIME_WAIT behind (tb->fastreuse ≥ 0 in
     __inet_hash_connect). A port that connect() chose stays open to a connect() to any other destination.
     """
@@ -78,8 +77,8 @@ def ephemeral_ports(limits: Limits, sockets: Sockets, ends: LocalEnds) -> Epheme
     for first, last in limits.reserved or ():
         unreserved[first : last + 1] = False
     bound = np.zeros(PORTS, np.bool_)
-    bound[sockets.lport[~sockets.is_connection]] = True
-    chosen = unreserved & ~_overfull(low, high, unreserved & ~bound, ends.per_port)
+    bound[sockets.lport[sockets.unconnected]] = True
+    chosen = unreserved & ~_overfull(low, high, unreserved & ~bound, per_port)
     return EphemeralPorts(low, high, unreserved, chosen, chosen & ~bound, np.zeros(PORTS, np.bool_))
 
 

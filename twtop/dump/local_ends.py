@@ -1,6 +1,8 @@
 """The local ends of sockets, by number: a port that a socket holds is held for its address, and may be held twice."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,24 +11,53 @@ from twtop.arrays import factorize, fused
 from twtop.model import PORTS, Codes, Counts, Mask, Rows, Sockets, freeze
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LocalEnds:
-    """`number` (sockets,) is that of each socket's end. Of each end, (ends,), there are the `local` address, as in
-    Sockets, and the `port`.
-
-    `per_end` (ends,) and `per_port` (65536,) are how many sockets have each.
-    """
+class _Numbered(NamedTuple):
+    """See LocalEnds."""
 
     number: Rows
     local: Codes
     port: NDArray[np.uint16]
     per_end: Counts
-    per_port: Counts = field(init=False)
 
-    def __post_init__(self) -> None:
-        per_port = np.bincount(self.port, self.per_end, PORTS).astype(np.int64)
-        object.__setattr__(self, "per_port", per_port)
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+
+@dataclass(frozen=True, eq=False)
+class LocalEnds:
+    """`number` (sockets,) is that of each socket's end. Of each end, (ends,), there are the `local` address, as in
+    Sockets, and the `port`.
+
+    `per_end` (ends,) and `per_port` (65536,) are how many sockets have each. The ends are numbered when somebody asks:
+    most tables are judged by the ports alone.
+    """
+
+    sockets: Sockets
+
+    @cached_property
+    def per_port(self) -> Counts:
+        count = np.bincount(self.sockets.lport, minlength=PORTS)
+        freeze(count)
+        return count
+
+    @cached_property
+    def _numbered(self) -> _Numbered:
+        found = _number(self.sockets)
+        freeze(*found)
+        return found
+
+    @property
+    def number(self) -> Rows:
+        return self._numbered.number
+
+    @property
+    def local(self) -> Codes:
+        return self._numbered.local
+
+    @property
+    def port(self) -> NDArray[np.uint16]:
+        return self._numbered.port
+
+    @property
+    def per_end(self) -> Counts:
+        return self._numbered.per_end
 
     def __len__(self) -> int:
         return len(self.port)
@@ -38,13 +69,13 @@ class LocalEnds:
         return self.per_end - counted if rest else counted
 
 
-def local_ends(sockets: Sockets) -> LocalEnds:
+def _number(sockets: Sockets) -> _Numbered:
     """Number the local ends. Where addresses are few for so many sockets, address and port need no search."""
     local, lport = sockets.local, sockets.lport
     own = np.flatnonzero(np.bincount(local, minlength=len(sockets.addresses)))
     if len(own) * PORTS > 2 * len(local):
         number, rows = factorize(fused((local, 32), (lport, 16)))
-        return LocalEnds(number, local[rows], lport[rows], np.bincount(number, minlength=len(rows)))
+        return _Numbered(number, local[rows], lport[rows], np.bincount(number, minlength=len(rows)))
     place = np.zeros(len(sockets.addresses), np.intp)
     place[own] = np.arange(len(own)) * PORTS
     cell = place.take(local)
@@ -54,4 +85,4 @@ def local_ends(sockets: Sockets) -> LocalEnds:
     number = np.empty(len(count), np.intp)
     number[held] = np.arange(len(held))
     address, port = own.astype(np.int32).take(held // PORTS), (held % PORTS).astype(np.uint16)
-    return LocalEnds(number.take(cell), address, port, count[held])
+    return _Numbered(number.take(cell), address, port, count[held])

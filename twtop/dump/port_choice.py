@@ -15,6 +15,7 @@ look alike; and when the TIME_WAIT of a burst run out, those of the parity that 
 """
 
 from dataclasses import dataclass, field, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from twtop.arrays import Index, among, factorize, index_of
 from twtop.dump.destinations import Destinations, Names, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
-from twtop.dump.tallies import Kind, Tallies, kinds, marked, tallies
+from twtop.dump.tallies import Kind, SocketKinds, Tallies
 from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
 
 CERTAIN = 8
@@ -101,56 +102,68 @@ class PortChoices:
 
 
 def port_choices(
-    sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, before: Shown | None = None
+    sockets: Sockets,
+    ports: EphemeralPorts,
+    destinations: Destinations,
+    ends: LocalEnds,
+    kinds: SocketKinds,
+    before: Shown | None = None,
 ) -> PortChoices:
-    """Judge all connections on ports that nobody visibly holds by bind(). `before` is what the dumps before showed.
+    """Judge all connections on ports that nobody visibly holds by bind(). `kinds` are those of the sockets, and
+    `before` is what the dumps before showed.
 
     A connection of unknown direction may be an accepted one whose listener is gone. That closes its port too.
     """
-    kind = kinds(sockets, ports)
-    is_open = (kind & Kind.OPEN != 0) & (destinations.code >= 0)
-    outbound = is_open & (destinations.side == Direction.OUTBOUND)
-    alone = (ends.count(outbound) == 1).take(ends.number)
-    tally = tallies(kind | marked(alone, Kind.ALONE), destinations.code, len(destinations))
-    use = _use(sockets, ports, destinations, ends, tally)
-    by_parity, may = _by_parity(use)
-    certain = by_parity | _by_sharing(use)
+    use = _use(sockets, ports, destinations, ends, kinds.tallies)
+    closed, unclear = np.zeros((2, PORTS), np.bool_)
+    unclear[sockets.lport[_of_unknown_direction(destinations, kinds)]] = True
+    if not use.second.any() and not _sharing_tells(use).any():
+        nobody = np.zeros(len(destinations), np.bool_)
+        return PortChoices(closed, unclear, nobody, nobody, nobody, Shown(nobody, _connects(use), use.total))
+    outbound = (kinds.of_each & Kind.OPEN != 0) & (destinations.side == Direction.OUTBOUND)
+    is_alone = (ends.count(outbound) == 1).take(ends.number)
+    alone = _alone(kinds.also(is_alone, Kind.ALONE, destinations), destinations)
+    by_parity, may = _by_parity(use, alone)
+    certain = by_parity | _by_sharing(use, alone)
     # A client that binds the wildcard address leaves its parity when all addresses together have used it up.
     spilled = bool((certain | may).any()) and max(use.second_in_use) >= STILL_PAST
-    may = (may | (spilled & (use.alone == use.total) & (use.total > 0))) & ~certain
+    may = (may | (spilled & (alone.all == use.total) & (use.total > 0))) & ~certain
     shown = Shown(certain, _connects(use), use.total)
     if before is not None:
         certain, may = _with_what_was_seen(certain, may, before)
-    lone = np.flatnonzero(outbound & alone)
-    code, second = destinations.code[lone], kind[lone] & Kind.FIRST == 0
+    lone = np.flatnonzero(outbound & is_alone)
+    code, second = destinations.code[lone], kinds.of_each[lone] & Kind.FIRST == 0
     bound = second & certain[code]
-    doubtful = np.where(second, ~_shared_by_chance(use)[code], spilled) & ~bound
-    closed, unclear = np.zeros((2, PORTS), np.bool_)
+    doubtful = np.where(second, ~_shared_by_chance(use, alone)[code], spilled) & ~bound
     closed[sockets.lport[lone[bound]]] = True
     unclear[sockets.lport[lone[doubtful]]] = True
-    unclear[sockets.lport[is_open & (destinations.side == Direction.UNKNOWN)]] = True
     not_connects = np.bincount(code[bound | doubtful], minlength=len(certain))
     both = certain & (use.total > not_connects)
     return PortChoices(closed, unclear & ~closed, certain, may, both, shown)
+
+
+def _of_unknown_direction(destinations: Destinations, kinds: SocketKinds) -> Rows:
+    """The connections of unknown direction on open ports."""
+    unknown = destinations.direction == Direction.UNKNOWN
+    if not kinds.tallies.of(Kind.OPEN)[unknown].any():
+        return np.empty(0, np.intp)
+    return np.flatnonzero((kinds.of_each & Kind.OPEN != 0) & np.append(unknown, False).take(destinations.code))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Use:
     """How outbound connections use the two parities.
 
-    Of each destination, (destinations,): the number of its local address, `total` connections, those that are `alone`,
-    those on ports of the `first` and `second` parity, and those of the latter that are alone. `first_size` and
-    `second_size` are the ports of each parity. `second_in_use` is the share of the second that any address uses, in the
-    whole range and in its lower half.
+    Of each destination, (destinations,): the number of its local address, `total` connections, and those on ports of
+    the `first` and `second` parity. `first_size` and `second_size` are the ports of each parity. `second_in_use` is the
+    share of the second that any address uses, in the whole range and in its lower half.
     """
 
     address_of: Rows
     addresses: int
     total: Counts
-    alone: Counts
     first: Counts
     second: Counts
-    second_alone: Counts
     first_size: int
     second_size: int
     second_in_use: tuple[float, float]
@@ -171,6 +184,19 @@ class _Use:
         return mean
 
 
+class _Alone(NamedTuple):
+    """How many outbound connections of each destination are alone on their port, and how many of those are on ports of
+    the second parity: (destinations,)."""
+
+    all: Counts
+    second: Counts
+
+
+def _alone(tally: Tallies, destinations: Destinations) -> _Alone:
+    outbound, alone = destinations.direction == Direction.OUTBOUND, Kind.OPEN | Kind.ALONE
+    return _Alone(*(np.where(outbound, tally.of(alone, lacks), 0) for lacks in (Kind.ANY, Kind.FIRST)))
+
+
 def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, tally: Tallies) -> _Use:
     address_of, examples = factorize(destinations.local.astype(np.uint64))
     outbound = destinations.direction == Direction.OUTBOUND
@@ -182,10 +208,8 @@ def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, en
         address_of=address_of,
         addresses=len(examples),
         total=count(Kind.ANY),
-        alone=count(Kind.ALONE),
         first=count(Kind.FIRST) + _first_beside(sockets, ports, destinations),
         second=count(Kind.ANY, Kind.FIRST),
-        second_alone=count(Kind.ALONE, Kind.FIRST),
         first_size=ports.first_parity,
         second_size=ports.capacity - ports.first_parity,
         second_in_use=_second_in_use(ports, ends.per_port > 0),
@@ -213,17 +237,17 @@ def _second_in_use(ports: EphemeralPorts, used: Mask) -> tuple[float, float]:
     return share(ports.high + 1), share(ports.low + (ports.high + 1 - ports.low) // 4 * 2)
 
 
-def _by_parity(use: _Use) -> tuple[Mask, Mask]:
+def _by_parity(use: _Use, alone: _Alone) -> tuple[Mask, Mask]:
     """(destinations whose client binds first, destinations whose client may), by the parity that they fill first."""
     if not use.first_size:
-        return np.zeros(len(use.total), np.bool_), use.second_alone > 0
-    first, second = use.first / use.first_size, use.second_alone / max(use.second_size, 1)
+        return np.zeros(len(use.total), np.bool_), alone.second > 0
+    first, second = use.first / use.first_size, alone.second / max(use.second_size, 1)
     used_up = use.second_in_use[0] >= NEARLY_ALL
-    strange = (use.second_alone > 0) & (first < STILL_PAST)
-    prefers = strange & (MOST_PREFER * use.first <= use.second_alone)
+    strange = (alone.second > 0) & (first < STILL_PAST)
+    prefers = strange & (MOST_PREFER * use.first <= alone.second)
     likely = prefers | (used_up & strange)
-    certain = likely & (use.per_address(use.second_alone * likely) >= CERTAIN)
-    even = used_up & (second >= first - CLEARLY_LESS) & (use.second_alone > 0)
+    certain = likely & (use.per_address(alone.second * likely) >= CERTAIN)
+    even = used_up & (second >= first - CLEARLY_LESS) & (alone.second > 0)
     return certain, (strange | likely | even) & ~certain
 
 
@@ -242,8 +266,8 @@ def _with_what_was_seen(certain: Mask, may: Mask, before: Shown) -> tuple[Mask, 
     return (certain & ~connect) | (may & bind), (may & ~bind & ~connect) | (certain & connect)
 
 
-def _by_sharing(use: _Use) -> Mask:
-    """Mask of the destinations of addresses where far fewer connections share a port than connect() would bring about.
+def _expected_sharing(use: _Use) -> Floats:
+    """How many connections of each destination's address would share a port if connect() chose all: (destinations,).
 
     Of the n ports that connect() tries first, a destination with k connections holds each with a chance of k/n. Past
     the cliff, the rest of k is on ports of the other parity, by the same formula.
@@ -251,17 +275,28 @@ def _by_sharing(use: _Use) -> Mask:
     beyond = np.maximum(use.total - use.first_size, 0)
     chance = use.distinct_by_chance(use.total - beyond, use.first_size)
     chance = chance + use.distinct_by_chance(beyond, use.second_size)
-    total = use.per_address(use.total)
-    expected, sharing = total - chance, total - use.per_address(use.alone)
-    telling = expected >= np.maximum(EXPECTED_SHARE * total, EXPECTED_SOCKETS)
-    return telling & (sharing <= FEW * expected) & (2 * use.alone >= use.total) & (use.total > 0)
+    return use.per_address(use.total) - chance
 
 
-def _shared_by_chance(use: _Use) -> Mask:
+def _sharing_tells(use: _Use) -> Mask:
+    """Mask of the destinations of addresses where it tells something whether connections share ports."""
+    expected = _expected_sharing(use)
+    tells: Mask = expected >= np.maximum(EXPECTED_SHARE * use.per_address(use.total), EXPECTED_SOCKETS)
+    return tells
+
+
+def _by_sharing(use: _Use, alone: _Alone) -> Mask:
+    """Mask of the destinations of addresses whose connections share far fewer ports than connect() would have them."""
+    sharing = use.per_address(use.total) - use.per_address(alone.all)
+    few = sharing <= FEW * _expected_sharing(use)
+    return _sharing_tells(use) & few & (2 * alone.all >= use.total) & (use.total > 0)
+
+
+def _shared_by_chance(use: _Use, alone: _Alone) -> Mask:
     """Mask of the destinations of addresses whose ports of the second parity are shared as connect() brings about."""
     total = use.per_address(use.second)
     expected = total - use.distinct_by_chance(use.second, use.second_size)
-    seen = total - use.per_address(use.second_alone)
+    seen = total - use.per_address(alone.second)
     return (expected >= EXPECTED_SOCKETS) & (seen >= ENOUGH * expected)
 
 

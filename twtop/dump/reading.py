@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Index
+from twtop.dump.ages import below, count_by_age
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.dump.failures import Failures
-from twtop.dump.local_ends import LocalEnds, local_ends
+from twtop.dump.local_ends import LocalEnds
 from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
-from twtop.dump.timer_wheel import Wheel, wheel
+from twtop.dump.tallies import SocketKinds, socket_kinds
+from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
 from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
 
 LONG_S = 10
@@ -32,6 +34,8 @@ Entry = TypeVar("Entry", bound=np.generic)
 
 LASTING_S = 12
 """A TIME_WAIT with more time left than this is still there LONG_S later, unless it ended early."""
+
+FRESH_LASTING_RUNNING = below((FRESH_MS, TIMEWAIT_MS - LASTING_S * 1000, TIMEWAIT_MS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +124,10 @@ NOTHING = Known()
 class Reading:
     """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
     sockets was read. `names` (destinations,) are hashes that stay the same from dump to dump (Destinations.names).
-    `ends` are the local ends of the sockets. `recent` are summaries of the dumps of the last seconds, oldest first.
-    `failures` are the failed connects of the last minute, None where they are unknown. `inherited` masks the sockets
-    that a listener accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known
-    of the peers' `timestamps`.
+    `ends` are the local ends of the sockets, and `kinds` what these show by themselves. `recent` are summaries of the
+    dumps of the last seconds, oldest first. `failures` are the failed connects of the last minute, None where they are
+    unknown. `inherited` masks the sockets that a listener accepted which has gone since. `reuse` is what connect() may
+    do with TIME_WAIT, by all that is known of the peers' `timestamps`.
     """
 
     snapshot: Snapshot
@@ -132,6 +136,7 @@ class Reading:
     destinations: Destinations
     names: Names
     ends: LocalEnds
+    kinds: SocketKinds
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
     inherited: Mask
@@ -165,16 +170,17 @@ class Reading:
     def _known_directions(self) -> KnownDirections:
         sockets, destinations = self.snapshot.sockets, self.destinations
         outbound = destinations.direction == Direction.OUTBOUND
-        elsewhere = destinations.side == Direction.OUTBOUND
+        elsewhere = np.arange(len(sockets))
         if self.ports is not None:
             outbound &= destinations.port >= self.ports.low
-            elsewhere &= ~self.ports.chosen.take(sockets.lport)
+            elsewhere = np.flatnonzero(~self.ports.chosen.take(sockets.lport))
+        elsewhere = elsewhere[destinations.side[elsewhere] == Direction.OUTBOUND]
         return KnownDirections(
             mono=self.snapshot.dumped,
             listeners=destinations.rules.listeners,
             inherited=Connections.of(sockets, np.flatnonzero(self.inherited)),
             destinations=np.sort(self.names[outbound]),
-            outbound=Connections.of(sockets, np.flatnonzero(elsewhere)),
+            outbound=Connections.of(sockets, elsewhere),
         )
 
     @cached_property
@@ -185,7 +191,7 @@ class Reading:
         longer (tcp_close); TCP_LINGER2 of a single socket is not visible.
         """
         sockets, timeout_s = self.snapshot.sockets, self.snapshot.limits.fin_timeout_s
-        closed = np.flatnonzero(sockets.is_timewait_object & ~sockets.is_time_wait & (sockets.timer_ms >= 0))
+        closed = sockets.others[sockets.is_timewait_object[sockets.others] & (sockets.timer_ms[sockets.others] >= 0)]
         if not len(closed):
             return sockets.age_ms
         age, lasts_ms = sockets.age_ms.copy(), min((timeout_s or 60) * 1000, TIMEWAIT_MS)
@@ -208,14 +214,12 @@ class Reading:
         def counts(column: Floats) -> Floats:
             return np.append(column, np.zeros(0 if shared is None else len(shared.names)))
 
-        count, levels = len(self.destinations), (0, LASTING_S * 1000, TIMEWAIT_MS - FRESH_MS)
-        reached = sum(np.uint8(1) * (sockets.timer_ms > level) for level in levels) * sockets.is_time_wait
-        by_level = np.bincount(reached * np.intp(count + 1) + (code + 1), minlength=4 * (count + 1)).reshape(4, -1)
-        fresh, lasting, running = by_level[:0:-1, 1:].cumsum(axis=0).astype(np.float64)
+        by_age = count_by_age(code, sockets.age_ms, len(self.destinations), FRESH_LASTING_RUNNING)
+        fresh, lasting, running = by_age.cumsum(axis=1).T.astype(np.float64)
 
         return DumpSummary(
             mono=self.snapshot.dumped,
-            held=int(np.count_nonzero(sockets.is_timewait_object)),
+            held=sockets.timewait_objects,
             overflowed=self.overflowed,
             names=every(state.names for state in states),
             live=every(state.live for state in states),
@@ -245,17 +249,18 @@ def take_reading(
     inherited = np.zeros(len(sockets), np.bool_)
     if known.directions is not None:
         inherited = known.directions.accepted(sockets, snapshot.dumped)
-    ends = local_ends(sockets)
-    ports = ephemeral_ports(snapshot.limits, sockets, ends)
+    ends = LocalEnds(sockets)
+    ports = ephemeral_ports(snapshot.limits, sockets, ends.per_port)
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
     destinations = find_destinations(sockets, ports, known.directions, inherited, known.dump)
-    choices = None
+    choices, kinds = None, socket_kinds(sockets, ports, destinations)
     names = destinations.names(sockets.addresses)
     names = known.names if np.array_equal(names, known.names) else names  # where each was is known by this object
     if ports is not None and not snapshot.part:
-        choices = port_choices(sockets, ports, destinations, ends, known.choosers.of(names))
+        choices = port_choices(sockets, ports, destinations, ends, kinds, known.choosers.of(names))
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)
+        kinds = socket_kinds(sockets, ports, destinations) if choices.closed.any() else kinds
     timestamps = known.timestamps.after(sockets, destinations, snapshot.dumped)
     return Reading(
         snapshot=snapshot,
@@ -264,12 +269,17 @@ def take_reading(
         destinations=destinations,
         names=names,
         ends=ends,
-        wheel=wheel(
-            sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms, snapshot.jiffies_s
-        ),
+        kinds=kinds,
+        wheel=_wheel(snapshot),
         recent=recent,
         inherited=inherited,
         timestamps=timestamps,
         reuse=reuse_of(snapshot.limits, sockets, destinations, timestamps),
         failures=failures,
     )
+
+
+def _wheel(snapshot: Snapshot) -> Wheel:
+    """The timer wheel by the jiffies, or where they tell nothing, by the timers."""
+    told, sockets = wheel_by_jiffies(snapshot.dumped, snapshot.jiffies_s), snapshot.sockets
+    return told or wheel(sockets.timer_ms[sockets.is_time_wait], snapshot.dumped, snapshot.timer_unit_ms)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.dump.destinations import Destinations
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Counts, Mask, Rows, Sockets, freeze
 
@@ -48,16 +49,42 @@ class Tallies:
         """How many sockets of each destination are of all kinds that it `has`, and of none that it `lacks`."""
         wanted, unwanted = int(has), int(lacks)
         rows = [kind for kind in self._present if kind & wanted == wanted and not kind & unwanted]
-        total: Counts = self.counts[rows].sum(axis=0)
+        total: Counts = self.counts[rows[0]] if len(rows) == 1 else self.counts[rows].sum(axis=0)
         return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SocketKinds:
+    """`of_each` (sockets,) is the Kind of each socket, and `tallies` count them by destination."""
+
+    of_each: Kinds
+    tallies: Tallies
+
+    def __post_init__(self) -> None:
+        freeze(self.of_each)
+
+    def also(self, which: Mask, kind: Kind, destinations: Destinations) -> Tallies:
+        """The tallies if these sockets are of one more kind."""
+        return tallies(self.of_each | marked(which, kind), destinations.code, len(destinations))
+
+
+def socket_kinds(sockets: Sockets, ports: EphemeralPorts | None, destinations: Destinations) -> SocketKinds:
+    """The kinds that the sockets show by themselves."""
+    of_each = kinds(sockets, ports)
+    return SocketKinds(of_each, tallies(of_each, destinations.code, len(destinations)))
 
 
 def kinds(sockets: Sockets, ports: EphemeralPorts | None) -> Kinds:
     """The Kind of each socket, as far as it shows that itself: (sockets,). If the range is unknown, none is open."""
-    found = marked(sockets.is_time_wait, Kind.TIME_WAIT) | marked(sockets.is_timewait_object, Kind.ENDING)
-    if ports is not None:
-        found |= marked(ports.available.take(sockets.lport), Kind.OPEN)
-        found |= marked(sockets.lport & 1 == ports.low & 1, Kind.FIRST)
+    waits, others = np.uint8(Kind.TIME_WAIT | Kind.ENDING), sockets.others
+    if ports is None:
+        found = np.full(len(sockets), waits)
+    else:
+        of_port = marked(ports.available, Kind.OPEN)
+        of_port[ports.low & 1 :: 2] |= np.uint8(Kind.FIRST)
+        found = (of_port | waits).take(sockets.lport)
+    found[others] &= ~waits
+    found[others] |= marked(sockets.is_timewait_object[others], Kind.ENDING)
     return found
 
 
@@ -68,8 +95,8 @@ def marked(which: Mask, kind: Kind) -> Kinds:
 
 def tallies(kind: Kinds, code: Rows, count: int) -> Tallies:
     """The tallies of `count` destinations; `kind` and `code` are those of each socket, −1 for none."""
-    size, combinations = count + 1, int(kind.max(initial=0)) + 1
-    cell = kind * np.intp(size)
-    cell += code
-    cell += 1
-    return Tallies(np.bincount(cell, minlength=combinations * size).reshape(combinations, size)[:, 1:])
+    combinations = 1 << int(kind.max(initial=0)).bit_length()
+    cell = (code + 1) * combinations
+    cell += kind
+    by_destination = np.bincount(cell, minlength=combinations * (count + 1)).reshape(-1, combinations)
+    return Tallies(np.ascontiguousarray(by_destination[1:].T))

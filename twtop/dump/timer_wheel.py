@@ -90,16 +90,24 @@ def wheel(timer_ms: NDArray[np.int32], mono: float, unit_ms: int = 1, jiffies_s:
     >>> wheel(np.empty(0, np.int32), mono=1000.0, jiffies_s=2**32 / 250 - 300 + 999.75)
     Wheel(step_s=2.048, next_s=0.661)
     """
-    hz = None if jiffies_s is None else tick_rate(jiffies_s, mono)
-    if jiffies_s is not None and hz is not None:
-        step_s = _step_s(hz)
-        return Wheel(step_s, round(step_s - math.fmod(jiffies_s + JIFFIES_UNIT_S / 2, step_s), 3))
+    told = wheel_by_jiffies(mono, jiffies_s)
+    if told is not None:
+        return told
     step_s = wheel_step_s(timer_ms if unit_ms == 1 else timer_ms[:0])
     since = math.fmod(mono - BOOT_S + INITIAL_JIFFIES_S, step_s) % step_s
     next_s = round(step_s - since, 3)
     if min(since, next_s) < UNSURE_S:
         next_s = _corrected_next_s(timer_ms, step_s, next_s)
     return Wheel(step_s, next_s)
+
+
+def wheel_by_jiffies(mono: float, jiffies_s: float | None) -> Wheel | None:
+    """The same without any timers; None where the jiffies are unknown, or do not tell the tick rate."""
+    hz = None if jiffies_s is None else tick_rate(jiffies_s, mono)
+    if jiffies_s is None or hz is None:
+        return None
+    step_s = _step_s(hz)
+    return Wheel(step_s, round(step_s - math.fmod(jiffies_s + JIFFIES_UNIT_S / 2, step_s), 3))
 
 
 def tick_rate(jiffies_s: float, mono: float) -> int | None:
@@ -164,37 +172,17 @@ def _shown_tick_rate(running: NDArray[np.int32]) -> int:
     return 300 if np.isin(running % 10, (0, 3, 6)).all() else 1000
 
 
-def entries(age_ms: NDArray[np.int32]) -> Counts | None:
-    """Entries into TIME_WAIT in each second of the last minute, oldest first: (60,).
-
-    `age_ms` are the ages of the TIME_WAIT that still exist; only these are counted. None where an age is unknown (−1).
-
-    >>> entries(np.array([0, 999, 59_999, 60_000], np.int32))[[0, 1, -1]].tolist()
-    [1, 0, 2]
-    >>> entries(np.array([0, -1], np.int32)) is None
-    True
-    """
-    if (age_ms < 0).any():
-        return None
-    return np.bincount(age_ms[age_ms < MINUTE_S * 1000] // 1000, minlength=MINUTE_S)[::-1]
-
-
-def releases(timer_ms: NDArray[np.int32], wheel: Wheel) -> Counts | None:
-    """TIME_WAIT released in each second of the next minute, soonest first: (60,); None where a timer is unknown (−1).
+def releases(by_move: Counts, wheel: Wheel) -> Counts:
+    """TIME_WAIT released in each second of the next minute, soonest first: (60,). `by_move` is how many each move of
+    the wheel releases, from the next one on.
 
     They come in bursts. What has just entered is released some seconds after that minute.
 
-    >>> releases(np.array([0, 100, 59_900], np.int32), Wheel(step_s=2.0, next_s=1.5))[:3].tolist()
-    [0, 2, 0]
+    >>> releases(np.array([0, 2, *[0] * 28, 1]), Wheel(step_s=2.0, next_s=1.5))[:4].tolist()
+    [0, 0, 0, 2]
     """
-    return None if (timer_ms < 0).any() else releases_at(wheel.move(timer_ms), wheel)
-
-
-def releases_at(move: Rows, wheel: Wheel) -> Counts:
-    """The same of TIME_WAIT that are released at these moves of the wheel."""
-    released = np.bincount(move)
-    second = wheel.until(len(released)).astype(np.intp)
-    return np.bincount(second, released, MINUTE_S)[:MINUTE_S].astype(np.int64)
+    second = wheel.until(len(by_move)).astype(np.intp)
+    return np.bincount(second, by_move, MINUTE_S)[:MINUTE_S].astype(np.int64)
 
 
 def rate(entered: Counts | None) -> float | None:

@@ -33,10 +33,9 @@ def completed(snapshot: Snapshot, last: Snapshot | None, read: Callable[[], Snap
     if last is None or last.bound_at is None or snapshot.bound_at is not None:
         return snapshot
     source = read() if _has_changed(last, snapshot) else last
-    sockets, rows = snapshot.sockets, np.flatnonzero(source.sockets.state == TcpState.CLOSE)
+    sockets, rows = snapshot.sockets, source.sockets.in_state(TcpState.CLOSE)
     bound = replace(source.sockets.take(rows), origin=rows if source is last else np.full(len(rows), -1))
-    live = sockets.is_connection & ~sockets.is_timewait_object
-    still = bound.take(~np.isin(bound.inode, sockets.inode[live]))  # the others are connected by now
+    still = bound.take(~np.isin(bound.inode, sockets.inode[sockets.live]))  # the others are connected by now
     return replace(snapshot, sockets=joined(sockets, still) if len(still) else sockets, bound_at=source.bound_at)
 
 
@@ -47,4 +46,4 @@ def _has_changed(before: Snapshot, now: Snapshot) -> bool:
 
 
 def _listeners(snapshot: Snapshot) -> Inodes:
-    return np.sort(snapshot.sockets.inode[snapshot.sockets.state == TcpState.LISTEN])
+    return np.sort(snapshot.sockets.inode[snapshot.sockets.in_state(TcpState.LISTEN)])

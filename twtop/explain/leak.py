@@ -56,7 +56,7 @@ def find_leak(frame: Frame) -> Leak:
     tcp_recvmsg_locked).
     """
     sockets, owners = frame.snapshot.sockets, frame.owners
-    rows = every = np.flatnonzero(sockets.state == TcpState.CLOSE_WAIT)
+    rows = every = sockets.in_state(TcpState.CLOSE_WAIT)
     held = np.bincount(owners.process[rows] + 1, minlength=len(owners.processes) + 1)
     most = int(held.argmax()) - 1
     if most >= 0:

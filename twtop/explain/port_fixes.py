@@ -90,7 +90,7 @@ def wider_range(analysis: Analysis, short: ShortBudget) -> Fix | None:
         return None
     low, high = widest(limits.port_range)
     wide, ports = (
-        ephemeral_ports(replace(limits, port_range=each), sockets, analysis.reading.ends)
+        ephemeral_ports(replace(limits, port_range=each), sockets, analysis.reading.ends.per_port)
         for each in ((low, high), limits.port_range)
     )
     assert wide is not None

@@ -61,8 +61,7 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> AppliedView:
     snapshot, minute = analysis.snapshot, analysis.minute
     shown = mask(view.query, snapshot.sockets, analysis.direction, owners)
     if not isinstance(view.query, Everything):
-        kept = shown[analysis.time_wait]
-        minute = analysis.forecast.minute(analysis.reading, analysis.time_wait[kept], analysis.time_wait[~kept])
+        minute = analysis.forecast.minute(analysis.reading, shown)
     return AppliedView(
         analysis=analysis,
         view=view,

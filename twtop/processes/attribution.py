@@ -196,7 +196,7 @@ def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) ->
     net/ipv4/inet_hashtables.c).
     """
     addresses = sockets.addresses
-    listeners = np.flatnonzero(sockets.state == TcpState.LISTEN)
+    listeners = sockets.in_state(TcpState.LISTEN)
     any_ipv4, any_ipv6 = len(addresses), len(addresses) + 1
     place = np.where(addresses.is_wildcard, np.where(addresses.is_ipv4, any_ipv4, any_ipv6), np.arange(len(addresses)))
     listening = fused((place[sockets.local[listeners]], 32), (sockets.lport[listeners], 16))

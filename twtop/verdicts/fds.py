@@ -1,7 +1,5 @@
 """FDS: who holds file descriptors, since TIME_WAIT hold none."""
 
-import numpy as np
-
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.close_wait import count_holders
@@ -18,7 +16,7 @@ def fds(analysis: Analysis) -> Verdict:
     used, most = snapshot.gauges.get("files"), snapshot.gauges.get("files_max")
     if used is None or not most:
         return unknown("fds", "The number of open files")
-    close_wait = int(np.count_nonzero(snapshot.sockets.state == TcpState.CLOSE_WAIT))
+    close_wait = len(snapshot.sockets.in_state(TcpState.CLOSE_WAIT))
     level, leaking = level_of(used / most), leaks(analysis)
     if leaking and level is Level.OK:
         level = Level.WARN
@@ -37,5 +35,5 @@ def leaks(analysis: Analysis) -> bool:
     if analysis.staying_close_wait < LEAK:
         return False
     sockets = analysis.snapshot.sockets
-    close_wait = int(np.count_nonzero(sockets.state == TcpState.CLOSE_WAIT))
+    close_wait = len(sockets.in_state(TcpState.CLOSE_WAIT))
     return close_wait * 2 > count_holders(sockets)

@@ -199,11 +199,11 @@ def test_the_destinations_of_a_client_that_binds_first_share_a_class() -> None:
 
 def test_the_minute_has_entries_releases_and_counts() -> None:
     reading, found = Run().read(0, waiting(40, left=59.5), sock("10.0.0.1:80", state="LISTEN"))
-    rows = np.flatnonzero(reading.reading.snapshot.sockets.is_time_wait)
-    minute = found.minute(reading.reading, rows)
+    waits = reading.reading.snapshot.sockets.is_time_wait
+    minute = found.minute(reading.reading)
     assert known(minute.entered).tolist() == [*[0] * 59, 40]
     assert known(minute.releases).sum() in (0, 40)
     assert known(minute.forecast)[0] == 40
-    part = found.minute(reading.reading, rows[:10], rows[10:])
+    part = found.minute(reading.reading, waits & (np.cumsum(waits) <= 10))
     assert known(part.entered).tolist() == [*[0] * 59, 10]
     assert not any(known(column).flags.writeable for column in (minute.entered, minute.releases, minute.forecast))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tests.support.not_none import known
 from tests.support.sock_diag_dump import make_sample, sock
 from twtop.analysis.analysis import analyse
 from twtop.analysis.forecast import Forecast
@@ -52,18 +51,16 @@ def counts(
 ) -> list[float]:
     """The counts of the next minute, of TIME_WAIT that began and are released so many seconds ago and from now."""
     moves_s, move = np.unique(np.broadcast_to(np.asarray(release_s, np.float64), len(ages_s)), return_inverse=True)
-    found = of.counts(
-        np.broadcast_to(np.asarray(code, np.intp), len(ages_s)),
-        np.rint(np.multiply(ages_s, 1000)).astype(np.int32),
-        move,
-        moves_s,
-        None if left_out is None else np.array(left_out, np.intp),
-    )
-    return [float(count) for count in known(found)]
+    number = of.number[np.broadcast_to(np.asarray(code, np.intp), len(ages_s))]
+    size = len(of.room)
+    freed = np.bincount(number * len(moves_s) + move, minlength=size * len(moves_s)).reshape(size, -1)
+    part = None if left_out is None else np.bincount(of.number[[*left_out]], minlength=size) > 0
+    found = of.counts(number, np.rint(np.multiply(ages_s, 1000)).astype(np.int32), freed, moves_s, part)
+    return [float(count) for count in found]
 
 
-OLD = [61.0] * 100
-"""More than a minute ago: they ask for nothing any more."""
+OLD = [60.0] * 100
+"""A minute ago: they ask for nothing any more."""
 
 EVENLY = (np.arange(60) + 0.5).tolist()
 """One per second, and asked for further on."""
@@ -72,12 +69,6 @@ EVENLY = (np.arange(60) + 0.5).tolist()
 def test_each_is_gone_by_the_second_after_its_release() -> None:
     found = counts(classes(), OLD[:6], [0.0, 1.0, 1.5, 2.0, 60.0, 60.001])
     assert found == [5, 4, 2, *[2] * 57, 1]
-
-
-def test_an_unknown_age_makes_it_unknown() -> None:
-    nothing = np.zeros(2, np.intp)
-    assert classes().counts(nothing, np.array([500, -1], np.int32), nothing, np.zeros(1)) is None
-    assert classes().counts(nothing, np.array([500, 0], np.int32), nothing, np.zeros(1)) is not None
 
 
 def test_what_is_asked_for_comes_until_there_is_no_room() -> None:

@@ -58,15 +58,15 @@ def test_it_is_immutable() -> None:
 
 
 def test_an_address_that_connects_has_no_such_budget() -> None:
-    """Nobody knows which ports a client could bind there; their count is known."""
+    """Nobody binds there, and so nobody asks what is left."""
     found = binders(
         waiting(ODD[:20]), waiting(EVEN[:9], local=THERE), waiting(EVEN[:9], local=THERE, remote="10.0.0.6:80")
     )
     assert (found.holds.tolist(), found.possible.tolist()) == ([True, False], [False, False])
     assert found.is_now.tolist() == [False, False]
-    assert (found.ports.tolist(), found.sockets.tolist()) == ([20, 9], [20, 18])
+    assert (found.ports[0], found.sockets.tolist(), found.live.tolist()) == (20, [20, 18], [0, 0])
     assert found.destinations.tolist() == [1, 2]
-    for column in (found.new_per_s, found.max_per_s, found.full_in_s):
+    for column in (found.ports, found.left_at_most, found.new_per_s, found.max_per_s, found.full_in_s):
         assert np.isnan(column).tolist() == [False, True]
     assert found.of([True, True]).tolist() == [True, False, False]  # type: ignore[arg-type]
     assert found.of([False, True]).tolist() == [False] * 3  # type: ignore[arg-type]
@@ -278,8 +278,8 @@ def test_a_budget_whose_last_demand_soon_takes_what_is_free_may_be_full_again_be
     assert [*full.new_per_s, *later.new_per_s] == pytest.approx([10, 10], rel=0.1)
 
 
-def test_a_range_of_one_port_is_full_with_one() -> None:
-    assert binders(waiting([LOW]), high=LOW).pressure.tolist() == [1]
+def test_a_range_of_one_port_has_room_for_one() -> None:
+    assert binders(waiting([LOW]), high=LOW).capacity.tolist() == [1]
 
 
 def test_in_an_odd_range_it_is_full_with_one_port_left() -> None:

@@ -164,7 +164,6 @@ def test_closes_without_a_bucket_are_added_to_those_of_the_same_seconds() -> Non
     assert without_bucket(age_ms=0) == 41 / 4
     assert without_bucket(age_ms=3_999) == 41 / 4
     assert without_bucket(age_ms=4_000) == 10
-    assert without_bucket(age_ms=-1) == 10
 
 
 def test_what_fails_is_asked_for_beside_closes_without_a_bucket() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
 from twtop.dump.destinations import Destinations, find_destinations
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
-from twtop.dump.local_ends import local_ends
+from twtop.dump.local_ends import LocalEnds
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
 
@@ -20,7 +20,7 @@ def analyse(
     *blocks: Block, port_range: tuple[int, int] | None = DEFAULT, reserved: str = ""
 ) -> tuple[Snapshot, EphemeralPorts | None, Destinations]:
     snapshot = decode(make_sample(*blocks, port_range=port_range, reserved=reserved))
-    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, local_ends(snapshot.sockets))
+    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, LocalEnds(snapshot.sockets).per_port)
     return snapshot, ports, find_destinations(snapshot.sockets, ports)
 
 

@@ -10,7 +10,7 @@ from tests.support.sock_diag_dump import Block, make_sample, many, sock, tcp_inf
 from twtop.dump import reuse
 from twtop.dump.destinations import find_destinations
 from twtop.dump.ephemeral_ports import ephemeral_ports
-from twtop.dump.local_ends import local_ends
+from twtop.dump.local_ends import LocalEnds
 from twtop.dump.reuse import PeerTimestamps, service_names
 from twtop.model import Timestamps
 from twtop.sources.decode import decode
@@ -29,14 +29,14 @@ def learned(*dumps: tuple[float, Sequence[Block]]) -> PeerTimestamps:
     known = PeerTimestamps.nothing()
     for mono, blocks in dumps:
         snapshot = decode(make_sample(*blocks))
-        ports = ephemeral_ports(snapshot.limits, snapshot.sockets, local_ends(snapshot.sockets))
+        ports = ephemeral_ports(snapshot.limits, snapshot.sockets, LocalEnds(snapshot.sockets).per_port)
         known = known.after(snapshot.sockets, find_destinations(snapshot.sockets, ports), mono)
     return known
 
 
 def of(known: PeerTimestamps, block: Block) -> Timestamps:
     snapshot = decode(make_sample(block))
-    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, local_ends(snapshot.sockets))
+    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, LocalEnds(snapshot.sockets).per_port)
     (found,) = known.of(service_names(snapshot.sockets, find_destinations(snapshot.sockets, ports)))
     return Timestamps(found)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.sock_diag_dump import make_sample, many, sock
 from twtop.dump import local_ends as module
 from twtop.dump.ephemeral_ports import ephemeral_ports
-from twtop.dump.local_ends import local_ends
+from twtop.dump.local_ends import LocalEnds
 from twtop.dump.tallies import Kind, kinds, tallies
 from twtop.model import Sockets, Timer
 from twtop.sources.decode import decode
@@ -45,7 +45,7 @@ def test_the_first_parity_is_that_of_the_low_end() -> None:
     snapshot = decode(make_sample(*(sock(f"10.0.0.1:{port}", "10.0.0.5:443") for port in (40_001, 40_002))))
     for low, expected in ((40_001, [True, False]), (40_000, [False, True])):
         limits = replace(snapshot.limits, port_range=(low, 40_009))
-        ports = ephemeral_ports(limits, snapshot.sockets, local_ends(snapshot.sockets))
+        ports = ephemeral_ports(limits, snapshot.sockets, LocalEnds(snapshot.sockets).per_port)
         assert [bool(kind & Kind.FIRST) for kind in kinds(snapshot.sockets, ports).tolist()] == expected
 
 
@@ -58,7 +58,7 @@ def test_a_socket_shows_its_own_kinds() -> None:
         port_range=(40000, 40009),
     )
     snapshot = decode(sample)
-    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, local_ends(snapshot.sockets))
+    ports = ephemeral_ports(snapshot.limits, snapshot.sockets, LocalEnds(snapshot.sockets).per_port)
     open_first, ending = Kind.OPEN | Kind.FIRST, Kind.ENDING
     expected = [open_first, Kind.OPEN | ending | Kind.TIME_WAIT, open_first | ending, Kind.FIRST]
     assert kinds(snapshot.sockets, ports).tolist() == expected
@@ -76,7 +76,7 @@ def test_local_ends_are_counted_by_address_and_port(ports: int, monkeypatch: pyt
     """With so few ports in all, ten sockets are many."""
     monkeypatch.setattr(module, "PORTS", ports)
     sockets = on_ports(0, 1, 3)
-    ends = local_ends(sockets)
+    ends = LocalEnds(sockets)
     found = {
         (sockets.addresses.integer(int(local)) & 0xFF, int(port)): int(count)
         for local, port, count in zip(ends.local, ends.port, ends.per_end, strict=True)

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.not_none import known
+from twtop.dump.ages import SECONDS, count_by_age, released_at
 from twtop.dump.timer_wheel import (
     BOOT_S,
     FEW,
@@ -14,7 +15,6 @@ from twtop.dump.timer_wheel import (
     UNSURE_S,
     Wheel,
     carried,
-    entries,
     rate,
     releases,
     tick_rate,
@@ -27,8 +27,17 @@ from twtop.sources.probe import COUNTERS_ONLY, read_sample
 
 RATES = {100: 5.12, 250: 2.048, 300: 512 / 300, 1000: 4.096}
 
+ONE = np.zeros(TIMEWAIT_MS, np.intp)
+"""The group of each of some timers: there is one."""
+
 steps = st.sampled_from(sorted(RATES.values()))
 timers = st.lists(st.integers(0, TIMEWAIT_MS), max_size=200).map(lambda left: np.array(left, np.int32))
+
+
+def released(left: np.ndarray, moves: Wheel) -> np.ndarray:
+    """Releases by second, of TIME_WAIT with these timers."""
+    of_one = count_by_age(ONE[: len(left)], (TIMEWAIT_MS - left).astype(np.int32), 1, released_at(moves))
+    return releases(of_one[0], moves)
 
 
 def shown(hz: int, count: int) -> np.ndarray:
@@ -161,7 +170,7 @@ def test_nothing_is_released_before_its_time_or_later_than_one_step_after(
 
 def test_releases_come_in_bursts() -> None:
     """One entered every 10 ms. The kernel frees these 100 per second as 200 every other second."""
-    due = known(releases(np.arange(0, 60_000, 10, dtype=np.int32), Wheel(step_s=2.0, next_s=0.5)))
+    due = released(np.arange(0, 60_000, 10), Wheel(step_s=2.0, next_s=0.5))
     assert due[:4].tolist() == [50, 0, 200, 0]
     assert due.tolist()[4::2] == [200] * 28
     assert due.tolist()[5::2] == [0] * 28
@@ -170,7 +179,7 @@ def test_releases_come_in_bursts() -> None:
 def test_a_release_at_the_end_of_the_next_minute_is_left_out() -> None:
     last = Wheel(step_s=2.0, next_s=2.0)
     assert last.release_s(np.array([57_999, 59_999], np.int32)).tolist() == [58.0, 60.0]
-    due = known(releases(np.array([57_999, 59_999], np.int32), last))
+    due = released(np.array([57_999, 59_999]), last)
     assert (len(due), due[58], due.sum()) == (60, 1, 1)
 
 
@@ -181,7 +190,7 @@ def test_the_last_of_the_present_is_gone_a_step_after_a_minute() -> None:
 @given(timers, steps, st.floats(0.001, 1))
 def test_releases_after_the_next_minute_are_left_out(left: np.ndarray, step_s: float, turned: float) -> None:
     moves = Wheel(step_s, turned * step_s)
-    due = known(releases(left, moves))
+    due = released(left, moves)
     assert len(due) == 60
     assert due.sum() == np.count_nonzero(moves.release_s(left) < 60)
     assert moves.release_s(left).max(initial=0) < moves.longest_s + 1e-6
@@ -190,7 +199,7 @@ def test_releases_after_the_next_minute_are_left_out(left: np.ndarray, step_s: f
 @given(timers)
 def test_entries_are_counted_by_age(left: np.ndarray) -> None:
     age = TIMEWAIT_MS - left
-    entered = known(entries(age.astype(np.int32)))
+    entered = count_by_age(ONE[: len(age)], age.astype(np.int32), 1, SECONDS)[0][::-1]
     assert len(entered) == 60
     assert entered.sum() == np.count_nonzero(left)  # at 0 they entered more than a minute ago
     for second in (0, 1, 30, 59):
@@ -201,11 +210,10 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert rate(np.array([100] * 54 + [0, 0, 0, 6, 6, 6])) == 3.0
 
 
-def test_one_unknown_timer_makes_the_minute_unknown() -> None:
-    left = np.array([500, -1], np.int32)
-    due = releases(left, Wheel(step_s=2.0, next_s=2.0))
-    unknown = [due, entries(left), rate(entries(left)), carried(due, 3, None)]
-    assert [each for each in unknown if each is not None] == []
+def test_what_is_unknown_has_no_rate_and_is_not_carried_on() -> None:
+    assert rate(None) is None
+    assert carried(None, 3, 2.0) is None
+    assert carried(np.arange(60), 3, None) is not None
 
 
 def test_timers_in_hundredths_hide_the_tick_rate() -> None:
