@@ -147,7 +147,7 @@ def analyse(
         peak=budgets.pressure,
         bind_first=binders,
         bottleneck=find_bottleneck(reading, budgets, binders),
-        memory=memory(snapshot, reading.ends),
+        memory=memory(snapshot, reading.bind_buckets),
         forecast=outcome,
         minute=outcome.minute(reading),
         staying_close_wait=len(sockets.in_state(TcpState.CLOSE_WAIT)),

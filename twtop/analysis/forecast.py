@@ -18,16 +18,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop.budgets.bind_first import BindFirst
-from twtop.budgets.demand import measure_demand
+from twtop.budgets.demand import BY_BIN, Demand, measure_demand
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.budgets.rates import SHORT_S, disagree
-from twtop.dump.ages import SECONDS, below, count_by_age, released_at
-from twtop.dump.reading import LASTING_S, LONG_S, Reading
+from twtop.dump.ages import Ages, steps
+from twtop.dump.reading import LONG_S, Reading
 from twtop.dump.timer_wheel import MINUTE_S, releases
-from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze
+from twtop.model import TIMEWAIT_MS, Counts, Floats, Mask, Rows, freeze
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
+
+SECONDS = tuple(range(1000, TIMEWAIT_MS + 1, 1000))
 
 LATELY_S = 10
 """For this long after a budget was full, its demand is taken to be unchanged. Within this time the timer wheel moves
@@ -77,31 +79,39 @@ class Forecast:
     def __post_init__(self) -> None:
         freeze(self.number, self.survival_per_s, self.mostly_ended_early, self.room, self.recently_full)
 
-    def counts(self, number: Rows, age_ms: Codes, freed: Counts, moves_s: Floats, part: Mask | None = None) -> Floats:
+    def counts(self, ages: Ages, demand: Demand, freed: Counts, moves_s: Floats, part: Mask | None = None) -> Floats:
         """Forecast the count of TIME_WAIT, now and for 60 s: (61,).
 
-        `number` and `age_ms` are the class and the age of each, −1 for those that do not count. `freed` (classes,
-        moves) is how many each move of the timer wheel releases, and `moves_s` are the seconds until each. `part`
-        (classes,) masks the classes of which some TIME_WAIT are left out: such a class has no limit. None where no
-        TIME_WAIT is left out.
+        `ages` are those of the classes by MINUTE, and `demand` is what a class is asked for if none of its TIME_WAIT
+        ends early. `freed` (classes, moves) is how many each move of the timer wheel releases, and `moves_s` are the
+        seconds until each. `part` (classes,) masks the classes of which some TIME_WAIT are left out: such a class has
+        no limit. None where no TIME_WAIT is left out.
         """
         everything, size = part is None, len(self.survival_per_s)
         in_part = np.zeros(size, np.bool_) if part is None else part
         busy = ~in_part & (self.recently_full | (self.overflowing & everything))
-        second = np.minimum(np.ceil(moves_s), MINUTE_S + 1).astype(np.intp)
-        gone = np.cumsum([freed[:, second == each].sum(axis=1) for each in range(MINUTE_S + 2)], axis=0).T
-        timed = gone[:, -1:] - np.where(self.mostly_ended_early[:, None], 0, gone[:, :-1])
+        gone = freed @ (np.ceil(moves_s)[:, None] <= np.arange(MINUTE_S + 1)).astype(np.float64)
+        count = freed.sum(axis=1)
+        timed = count[:, None] - np.where(self.mostly_ended_early[:, None], 0, gone)
         held = timed * self.survival_per_s[:, None] ** np.arange(MINUTE_S + 1)
-        coming = self._demand(number, age_ms, busy) * self._surviving(1.0)
+        coming = self._demand(ages, demand, busy) * self._surviving(1.0)
         room = np.maximum(np.where(in_part, np.inf, self.room)[:, None] - held, 0.0)
-        buckets = max(self.buckets, int(freed.sum())) if everything else math.inf
+        buckets = max(self.buckets, float(count.sum())) if everything else math.inf
         total: Floats = held.sum(axis=0)
-        entered = np.zeros(size)
+        return total + self._entered(coming, room, buckets - total)
+
+    def _entered(self, coming: Floats, room: Floats, buckets: Floats) -> Floats:
+        """How many of those that come in each second are there, now and after each of the next seconds: (61,).
+
+        `coming` (classes,) is how many per second, `room` (classes, 61) for how many there is room then, and `buckets`
+        (61,) for how many of all classes together.
+        """
+        entered, total = np.zeros(len(coming)), np.zeros(MINUTE_S + 1)
         for after in range(1, MINUTE_S + 1):
             entered = np.minimum(entered * self.survival_per_s + coming, room[:, after])
-            if total[after] + entered.sum() > buckets:
-                entered *= max(buckets - total[after], 0.0) / entered.sum()
-            total[after] += entered.sum()
+            if entered.sum() > buckets[after]:
+                entered *= max(buckets[after], 0.0) / entered.sum()
+            total[after] = entered.sum()
         return total
 
     def minute(self, reading: Reading, kept: Mask | None = None) -> Minute:
@@ -111,39 +121,36 @@ class Forecast:
         age_ms = sockets.age_ms if kept is None else np.where(kept, sockets.age_ms, np.int32(-1))
         if (age_ms[waits] < 0).any():
             return Minute()
-        size, steps = len(self.survival_per_s), released_at(reading.wheel)
+        size, moves = len(self.survival_per_s), reading.wheel.edges_ms()
         part = None
         if kept is not None and not (kept | ~sockets.is_time_wait).all():
             part = np.bincount(number[sockets.is_time_wait & ~kept], minlength=size) > 0
-        entered = count_by_age(number, age_ms, size, SECONDS).sum(axis=0)[::-1]
-        freed, moves_s = count_by_age(number, age_ms, size, steps), reading.wheel.until(steps.number)
-        released = releases(freed.sum(axis=0), reading.wheel)
-        return Minute(entered, released, self.counts(number, age_ms, freed, moves_s, part))
+        ages = Ages(number, age_ms, size, steps((*BY_BIN.edges, *moves, TIMEWAIT_MS + 1, self.span_s * 1000)))
+        freed = ages.between((*moves, TIMEWAIT_MS + 1))[:, ::-1]
+        moves_s, demand = reading.wheel.until(len(moves) + 1), measure_demand(number, age_ms, size, ages=ages)
+        return Minute(
+            entered=ages.between(SECONDS).sum(axis=0)[::-1],
+            releases=releases(freed.sum(axis=0), reading.wheel),
+            forecast=self.counts(ages, demand, freed, moves_s, part),
+        )
 
     def _surviving(self, span_s: float) -> Floats:
         """The part of the entries within a span that still exists at its end: (classes,)."""
         decay = -np.log(self.survival_per_s) * span_s
         return np.where(decay > 0, -np.expm1(-decay) / np.where(decay > 0, decay, 1.0), 1.0)
 
-    def _demand(self, number: Rows, age_ms: Codes, busy: Mask) -> Floats:
+    def _demand(self, ages: Ages, measured: Demand, busy: Mask) -> Floats:
         """Expected entries per second: (classes,). Of `busy` classes those of the busiest second of the last minute."""
 
-        by_second = count_by_age(number, age_ms, len(busy), SECONDS)
-
-        def over(seconds: int) -> Floats:
-            per_s: Floats = by_second[:, :seconds].sum(axis=1) / (seconds * self._surviving(seconds))
+        def over(seconds: float) -> Floats:
+            per_s: Floats = ages.younger(seconds * 1000) / (seconds * self._surviving(seconds))
             return per_s
 
         long, short = over(LONG_S), over(SHORT_S)
         demand = np.where(disagree(long, short), short, long)
-        steady = self.survival_per_s == 1
-        if steady.any():
-            demand[steady] = measure_demand(number, age_ms, len(busy)).per_s[steady]
-        if self.mostly_ended_early.any():
-            seen = count_by_age(number, age_ms, len(busy), below([self.span_s * 1000]))[:, 0]
-            per_s = seen / (self.span_s * self._surviving(self.span_s))
-            demand = np.where(self.mostly_ended_early, per_s, demand)
-        busiest = by_second.max(axis=1) / self._surviving(1.0)
+        demand = np.where(self.survival_per_s == 1, measured.per_s, demand)
+        demand = np.where(self.mostly_ended_early, over(self.span_s), demand)
+        busiest = ages.between(SECONDS).max(axis=1) / self._surviving(1.0)
         demand[busy] = np.maximum(demand, busiest)[busy]
         return demand
 
@@ -205,25 +212,16 @@ class _Losses:
 
 
 def _losses(reading: Reading) -> _Losses:
-    """The losses since the oldest recent dump that had at least half as many TIME_WAIT as now, else since the newest.
-
-    A dump with fewer TIME_WAIT tells little.
-    """
-    snapshot, destinations = reading.snapshot, reading.destinations
-    sockets, count = snapshot.sockets, len(destinations)
-    recent = [summary for summary in reading.recent if snapshot.dumped - summary.mono <= LASTING_S]
-    held = sockets.timewait_objects
-    before = next((each for each in recent if 2 * each.held >= held), recent[-1] if recent else None)
+    """The losses since the earlier dump with which a reading compares."""
+    before = reading.earlier
     if before is None:
-        nothing = np.zeros(count)
+        nothing = np.zeros(len(reading.destinations))
         return _Losses(LONG_S, nothing, nothing, nothing, nothing)
-    span_s = snapshot.dumped - before.mono
-
     lasting, running = (before.of(column, reading.names) for column in (before.lasting, before.running))
-    since = below([each * 1000 for each in (span_s, min(MINUTE_S - LASTING_S + span_s, MINUTE_S), MINUTE_S)])
-    _, lasts, runs = count_by_age(destinations.code, sockets.age_ms, count, since).T
-    early, all_gone = np.maximum(lasting - lasts, 0.0), np.maximum(running - lasts - runs, 0.0)
-    return _Losses(span_s, lasting, early, running, all_gone)
+    began, lasted = reading.since_earlier_ms
+    since, lasts, runs = (reading.ages.younger(edge) for edge in (began, lasted, TIMEWAIT_MS))
+    early, all_gone = np.maximum(lasting - (lasts - since), 0.0), np.maximum(running - (runs - since), 0.0)
+    return _Losses(reading.snapshot.dumped - before.mono, lasting, early, running, all_gone)
 
 
 def _survival_per_s(earlier: Floats, gone: Floats, span_s: float) -> Floats:

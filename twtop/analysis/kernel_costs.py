@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twtop import formatting as fmt
-from twtop.dump.local_ends import LocalEnds
-from twtop.model import PORTS, UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
+from twtop.dump.bind_buckets import BindBuckets
+from twtop.model import UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
 
 TIMEWAIT_BYTES = 256
 """Slab object size of tw_sock_TCP and tw_sock_TCPv6."""
@@ -30,19 +30,11 @@ class Memory:
     slabs: int | None
 
 
-def memory(snapshot: Snapshot, ends: LocalEnds) -> Memory:
-    """The kernel memory of the TIME_WAIT of a snapshot; `ends` are those of all its sockets."""
-    here = None if snapshot.part else memory_formula(snapshot.sockets, ends)
-    return Memory(here, snapshot.gauges.get("tw_slab_bytes"))
-
-
-def memory_formula(sockets: Sockets, ends: LocalEnds) -> int:
-    """Bytes of the timewait objects, and of the bind buckets of their ports and (port, address) pairs."""
-    count, pairs = np.count_nonzero(sockets.is_time_wait), np.flatnonzero(ends.count(sockets.is_time_wait))
-    waits = np.zeros(PORTS, np.bool_)
-    waits[ends.port[pairs]] = True
-    buckets = len(pairs) + np.count_nonzero(waits)
-    return TIMEWAIT_BYTES * int(count) + BIND_BUCKET_BYTES * int(buckets)
+def memory(snapshot: Snapshot, buckets: BindBuckets) -> Memory:
+    """The kernel memory of the TIME_WAIT of a snapshot, and of their bind buckets."""
+    waiting = len(snapshot.sockets) - len(snapshot.sockets.others)
+    here = TIMEWAIT_BYTES * waiting + BIND_BUCKET_BYTES * (buckets.ports + buckets.pairs)
+    return Memory(None if snapshot.part else here, snapshot.gauges.get("tw_slab_bytes"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
-from twtop.dump.ages import below, count_by_age
+from twtop.dump.ages import Ages, steps
 from twtop.model import Codes, Floats, Rows, freeze
 
 MANY = 32
@@ -33,8 +33,11 @@ STALL_S = 3
 STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1.5, 1))
 """How long the load may have been as it is now, in bins."""
 
-LATELY_AND_BEFORE = below((CALM_S * 1000, MINUTE_S * 1000))
-BY_BIN = below([(number + 1) * 1000 / STEPS for number in range(BINS)])
+LATELY_AND_MINUTE = steps((CALM_S * 1000, MINUTE_S * 1000))
+BY_BIN = steps((number + 1) * 1000 / STEPS for number in range(BINS))
+
+FEW_BUDGETS = 64
+"""Of no more budgets, all are counted by bin at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,14 +57,18 @@ class Demand:
         freeze(*(getattr(self, each.name) for each in fields(self)))
 
 
-def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None = None) -> Demand:
+def measure_demand(
+    code: Rows, age_ms: Codes, size: int, failed: Floats | None = None, ages: Ages | None = None
+) -> Demand:
     """The demand for each of so many budgets.
 
     For each connection, `code` is its budget, and `age_ms` how long ago it was closed, −1 for not or unknown.
-    `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first.
+    `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first. `ages` are
+    those of the connections, if they are counted already, at least by LATELY_AND_MINUTE.
     """
-    lately, before = count_by_age(code, age_ms, size, LATELY_AND_BEFORE).T.astype(np.float64)
-    count = lately + before
+    if ages is None:
+        ages = Ages(code, age_ms, size, BY_BIN if size <= FEW_BUDGETS else LATELY_AND_MINUTE)
+    lately, count = (ages.younger(edge).astype(np.float64) for edge in (CALM_S * 1000, MINUTE_S * 1000))
     oldest_ms = np.zeros(size + 1, np.int32)  # the last one is that of no budget
     np.maximum.at(oldest_ms, code, np.where(age_ms < MINUTE_S * 1000, age_ms, 0))
     oldest_s = oldest_ms[:size] / 1000
@@ -73,17 +80,27 @@ def measure_demand(code: Rows, age_ms: Codes, size: int, failed: Floats | None =
     most = np.where(lately >= FEW, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
-        number = np.full(size + 1, -1)
-        number[many] = np.arange(len(many))
-        number = number.take(code)
-        if len(many) < size:
-            rows = np.flatnonzero(number >= 0)
-            number, age_ms = number[rows], age_ms[rows]
-        bins = count_by_age(number, age_ms, len(many), BY_BIN).astype(np.float64)
+        bins = _bins(ages, many) if ages.tells(BY_BIN) else _bins_of(code, age_ms, size, many)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
         per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
     return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), np.maximum(per_s, most), seen_s)
+
+
+def _bins(ages: Ages, many: Rows) -> Floats:
+    """The connections of these budgets by bin, youngest first: (many, BINS)."""
+    return ages.between(BY_BIN.edges)[many].astype(np.float64)
+
+
+def _bins_of(code: Rows, age_ms: Codes, size: int, many: Rows) -> Floats:
+    """The same where they are not counted yet."""
+    number = np.full(size + 1, -1)
+    number[many] = np.arange(len(many))
+    number = number.take(code)
+    if len(many) < size:
+        rows = np.flatnonzero(number >= 0)
+        number, age_ms = number[rows], age_ms[rows]
+    return _bins(Ages(number, age_ms, len(many), BY_BIN), np.arange(len(many)))
 
 
 def _as_now(total: Floats, squares: Floats, length: Rows) -> tuple[Rows, Floats]:

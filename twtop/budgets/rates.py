@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twtop.budgets.demand import measure_demand
-from twtop.dump.ages import below, count_by_age
+from twtop.dump.ages import Ages, steps
 from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
@@ -67,7 +67,9 @@ def measure_rates(
     recent dumps. Each connect() that `failed` counts as one that closes: it asked for a port as the others did.
     `replaced` masks the budgets where a new connection may take the place of a TIME_WAIT, so that some are missing.
     """
-    demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second)
+    is_counted = code is reading.destinations.code and age_ms is reading.snapshot.sockets.age_ms
+    ages = reading.ages if is_counted else None
+    demand = measure_demand(code, age_ms, len(names), None if failed is None else failed.per_second, ages)
     failed_per_s = np.zeros(len(names)) if failed is None else failed.per_s(SHORT_S)
     closing = np.maximum(demand.per_s, failed_per_s)
     if replaced is not None and replaced.any():
@@ -109,7 +111,7 @@ def _of_fresh(reading: Reading, code: Rows, age_ms: Codes, names: Names) -> tupl
     dumped, recent = reading.snapshot.dumped, reading.recent
 
     def begun(span_ms: float) -> Counts:
-        return count_by_age(code, age_ms, len(names), below([span_ms]))[:, 0]
+        return Ages(code, age_ms, len(names), steps([span_ms])).younger(span_ms)
 
     fresh = begun(FRESH_MS)
     counts = [*(each.of(each.fresh, names) for each in recent), fresh]
@@ -137,7 +139,7 @@ def _with_overflow(reading: Reading, code: Rows, age_ms: Codes, size: int) -> Fl
     def since(mono: float, overflowed: int | None) -> Floats:
         """Closed per second since the dump of then."""
         seen_s, lost = dumped - mono, 0 if overflowed is None else max(now - overflowed, 0)
-        begun = count_by_age(code, age_ms, size, below([seen_s * 1000]))[:, 0]
+        begun = Ages(code, age_ms, size, steps([seen_s * 1000])).younger(seen_s * 1000)
         per_s: Floats = (begun + part * lost) / seen_s
         return per_s
 

@@ -1,12 +1,12 @@
 """How many TIME_WAIT of each group are how old: a look-up says in which step an age is, so one pass tells."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.dump.timer_wheel import Wheel
 from twtop.model import TIMEWAIT_MS, Codes, Counts, Rows
 
 AGES = TIMEWAIT_MS + 2
@@ -14,44 +14,57 @@ AGES = TIMEWAIT_MS + 2
 
 
 class Steps(NamedTuple):
-    """`of_age` (AGES,) is the step of each age in ms, and there are so many. The next number stands for ages in none of
-    them."""
+    """Each step ends before one of the ascending `edges` (ms), and begins where the one ahead of it ends. `of_age`
+    (AGES,) is the step of each age; the next number after the last step stands for ages beyond, and for unknown ones.
+    """
 
-    of_age: NDArray[np.uint8]
-    number: int
+    edges: tuple[int, ...]
+    of_age: NDArray[np.uint16]
 
 
-def below(edges_ms: Sequence[float]) -> Steps:
-    """The steps that end before these ages, of which each begins where the one ahead of it ends.
+def steps(edges_ms: Iterable[float]) -> Steps:
+    """The steps with these edges, in any order.
 
-    >>> below((1000, 5000)).of_age[[0, 999, 1000, 4999, 5000, -1]].tolist()
+    >>> steps((5000, 1000)).of_age[[0, 999, 1000, 4999, 5000, -1]].tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    of_age = np.full(AGES, np.uint8(len(edges_ms)))
-    for step, edge in reversed([*enumerate(edges_ms)]):
-        of_age[: max(0, int(np.ceil(min(edge, AGES - 1))))] = step
-    return Steps(of_age, len(edges_ms))
+    edges = tuple(sorted({_whole(edge) for edge in edges_ms}))
+    of_age = np.repeat(np.arange(len(edges) + 1, dtype=np.uint16), np.diff((0, *edges, AGES)))
+    return Steps(edges, of_age)
 
 
-def released_at(wheel: Wheel) -> Steps:
-    """The moves of the wheel, by the age of the TIME_WAIT that each releases."""
-    moves = wheel.move(np.arange(TIMEWAIT_MS, -1, -1, dtype=np.int32))
-    count = int(moves[0]) + 1
-    return Steps(np.append(moves, count).astype(np.uint8), count)
+def _whole(edge_ms: float) -> int:
+    """The edge in whole ms, within all ages that are known."""
+    return max(0, min(math.ceil(edge_ms), AGES - 1))
 
 
-SECONDS = below(range(1000, TIMEWAIT_MS + 1, 1000))
+class Ages:
+    """How old the TIME_WAIT of each group are, counted by steps."""
 
+    def __init__(self, group: Rows, age_ms: Codes, size: int, by: Steps) -> None:
+        """`group` is that of each TIME_WAIT, −1 for none, and `age_ms` its age, −1 for unknown; these count nowhere."""
+        width = len(by.edges) + 1
+        cell = (group + 1) * width
+        cell += by.of_age.take(age_ms)
+        self._by = by
+        self._counts = np.bincount(cell, minlength=(size + 1) * width).reshape(-1, width)[1:, :-1].cumsum(axis=1)
 
-def count_by_age(group: Rows, age_ms: Codes, size: int, steps: Steps) -> Counts:
-    """How many of each of so many groups are in each step: (size, steps).
+    def younger(self, than_ms: float) -> Counts:
+        """How many of each group are younger than this, which is an edge of the steps: (groups,).
 
-    `group` is that of each TIME_WAIT, −1 for none, and `age_ms` its age, −1 for unknown; these count nowhere.
+        >>> ages = Ages(np.array([1, 1, 0, -1]), np.array([500, 1500, -1, 0], np.int32), 2, steps((1000, 5000)))
+        >>> ages.younger(1000).tolist(), ages.younger(5000).tolist()
+        ([0, 1], [0, 2])
+        """
+        found: Counts = self._counts[:, self._by.edges.index(_whole(than_ms))]
+        return found
 
-    >>> count_by_age(np.array([1, 1, 0, -1]), np.array([500, 1500, -1, 0], np.int32), 2, below((1000, 5000))).tolist()
-    [[0, 0], [1, 1]]
-    """
-    width = steps.number + 1
-    cell = (group + 1) * width
-    cell += steps.of_age.take(age_ms)
-    return np.bincount(cell, minlength=(size + 1) * width).reshape(-1, width)[1:, :-1]
+    def between(self, edges_ms: Sequence[int]) -> Counts:
+        """How many of each group are younger than each of these ascending edges of the steps, and no younger than the
+        one ahead of it: (groups, edges)."""
+        at = np.searchsorted(self._by.edges, edges_ms)
+        return np.diff(self._counts[:, at], axis=1, prepend=0)
+
+    def tells(self, by: Steps) -> bool:
+        """Whether the edges of these steps are edges here."""
+        return by is self._by or {*by.edges} <= {*self._by.edges}

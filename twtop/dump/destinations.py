@@ -9,6 +9,7 @@ from twtop.arrays import Column, Keys, address_names, among, factorize, fused, i
 from twtop.dump.directions import Beside, KnownDirections, Rules, destination_names, directions
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import PORTS, Addresses, Codes, Counts, Direction, Mask, Rows, Sockets, freeze
+from twtop.table.turnover import Turnover
 
 Names = Keys
 
@@ -77,16 +78,17 @@ def find_destinations(
     ports: EphemeralPorts | None,
     known: KnownDirections | None = None,
     inherited: Mask | None = None,
-    before: tuple[Sockets, Destinations] | None = None,
+    before: Destinations | None = None,
+    changed: Turnover | None = None,
 ) -> Destinations:
     """Number the destinations of all connections; `known` and `inherited` are as in `directions`.
 
-    `before` is the dump before this one. By the same rules what was in TIME_WAIT there, and still is, has the
-    destination that it had.
+    `before` are those of the table before, and `changed` is what came and went since. By the same rules all else has
+    the destination that it had.
     """
     rules = Rules.of(sockets, ports, known, inherited)
-    if before and _may_be_carried(sockets, rules, *before):
-        code, ends, count = _carried(sockets, ports, known, *before)
+    if before is not None and changed is not None and _may_be_carried(sockets, rules, before, changed.then):
+        code, ends, count = _carried(sockets, ports, known, before, changed)
     else:
         side = directions(sockets, ports, known, inherited)
         rows = np.flatnonzero(sockets.is_connection)
@@ -105,23 +107,26 @@ def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
     return Ends(side, sockets.local[rows], sockets.remote[rows], port, sockets.device[rows])
 
 
-def _may_be_carried(sockets: Sockets, rules: Rules, then: Sockets, before: Destinations) -> bool:
-    """Whether what was found by the rules `then` holds by these, and its addresses have the same indexes."""
+def _may_be_carried(sockets: Sockets, rules: Rules, before: Destinations, then: Sockets) -> bool:
+    """Whether what was found by the rules before holds by these, and its addresses have the same indexes."""
     return bool(len(then)) and rules.hold_as_in(before.rules) and sockets.addresses.begin_with(then.addresses)
 
 
 def _carried(
-    sockets: Sockets, ports: EphemeralPorts | None, known: KnownDirections | None, then: Sockets, before: Destinations
+    sockets: Sockets,
+    ports: EphemeralPorts | None,
+    known: KnownDirections | None,
+    before: Destinations,
+    changed: Turnover,
 ) -> tuple[Rows, Ends, Counts]:
-    """(the destination of each socket, all destinations, how many sockets each has), by the same rules as `then`.
+    """(the destination of each socket, all destinations, how many sockets each has), by the same rules as before.
 
     A direction may depend on how many connections lead to a port in the range (directions). Those to a port to which
-    only one has stayed are judged anew, as all that did not wait `then`.
+    only one has stayed are judged anew, as all that did not wait before.
     """
-    stays = sockets.is_time_wait & (sockets.origin >= 0) & then.is_time_wait.take(sockets.origin)
-    code = before.code.take(sockets.origin)
-    code[~stays] = -1
-    count = np.bincount(code + 1, minlength=len(before) + 1)[1:]
+    code, others = before.code.take(sockets.origin), changed.came
+    code[others] = -1
+    count = before.count - np.bincount(before.code[changed.gone] + 1, minlength=len(before) + 1)[1:]
     outbound = before.direction == Direction.OUTBOUND
     services = np.bincount(before.port[outbound], count[outbound], PORTS)
     low = PORTS if ports is None else ports.low
@@ -130,7 +135,7 @@ def _carried(
         code[~np.append(sure, True).take(code)] = -1
         count[~sure] = 0
         services = np.bincount(before.port[outbound], count[outbound], PORTS)
-    others = np.flatnonzero(code < 0)
+        others = np.flatnonzero(code < 0)
     some = sockets.take(others)
     side = directions(some, ports, known, beside=Beside(services, sockets.local))
     rows = others[some.is_connection]

@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Index
-from twtop.dump.ages import below, count_by_age
+from twtop.dump.ages import Ages, steps
+from twtop.dump.bind_buckets import BindBuckets, bind_buckets
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
@@ -22,9 +23,10 @@ from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
 from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
+from twtop.table.turnover import turnover
 
-LONG_S = 10
-"""Summaries reach back at least this far."""
+LONG_S = LATELY_S = 10
+"""Summaries reach back at least this far, and rates are means over so many seconds."""
 
 FRESH_MS = 1000
 """A TIME_WAIT younger than this is still there, even where a new connection may take over older ones, unless
@@ -35,7 +37,8 @@ Entry = TypeVar("Entry", bound=np.generic)
 LASTING_S = 12
 """A TIME_WAIT with more time left than this is still there LONG_S later, unless it ended early."""
 
-FRESH_LASTING_RUNNING = below((FRESH_MS, TIMEWAIT_MS - LASTING_S * 1000, TIMEWAIT_MS))
+LASTING_MS = TIMEWAIT_MS - LASTING_S * 1000
+"""The age of a TIME_WAIT with LASTING_S left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,16 +107,24 @@ class RecentDumps:
         self._kept.append(summary)
 
 
+class LastDump(NamedTuple):
+    """What is carried from one dump to the next."""
+
+    sockets: Sockets
+    destinations: Destinations
+    bind_buckets: BindBuckets
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """What earlier dumps told that this one may not show: directions, None for nothing, the peers' timestamps, and who
-    chose the ports. `dump` is the last one, None for none, and `names` are those of its destinations.
+    chose the ports. `last` is the last one, None for none, and `names` are those of its destinations.
     """
 
     directions: KnownDirections | None = None
     timestamps: PeerTimestamps = field(default_factory=PeerTimestamps.nothing)
     choosers: ChoosersSeen = field(default_factory=ChoosersSeen)
-    dump: tuple[Sockets, Destinations] | None = None
+    last: LastDump | None = None
     names: Names = field(default_factory=lambda: np.empty(0, np.uint64))
 
 
@@ -124,10 +135,11 @@ NOTHING = Known()
 class Reading:
     """`ports` is None where the port range is unknown. `choices` is None there too, and where only a part of the
     sockets was read. `names` (destinations,) are hashes that stay the same from dump to dump (Destinations.names).
-    `ends` are the local ends of the sockets, and `kinds` what these show by themselves. `recent` are summaries of the
-    dumps of the last seconds, oldest first. `failures` are the failed connects of the last minute, None where they are
-    unknown. `inherited` masks the sockets that a listener accepted which has gone since. `reuse` is what connect() may
-    do with TIME_WAIT, by all that is known of the peers' `timestamps`.
+    `ends` are the local ends of the sockets, and `kinds` what these show by themselves. `bind_buckets` are
+    those of the TIME_WAIT. `recent` are summaries of the dumps of the last seconds, oldest first. `failures` are the
+    failed connects of the last minute, None where they are unknown. `inherited` masks the sockets that a listener
+    accepted which has gone since. `reuse` is what connect() may do with TIME_WAIT, by all that is known of the peers'
+    `timestamps`.
     """
 
     snapshot: Snapshot
@@ -137,6 +149,7 @@ class Reading:
     names: Names
     ends: LocalEnds
     kinds: SocketKinds
+    bind_buckets: BindBuckets
     wheel: Wheel
     recent: tuple[DumpSummary, ...]
     inherited: Mask
@@ -164,8 +177,8 @@ class Reading:
         """What this dump and those before it tell the next one. A part of the sockets tells nothing of directions."""
         directions = before.directions if self.snapshot.part else self._known_directions()
         choosers = before.choosers.after(self.names, self.choices, self.snapshot.dumped)
-        dump = self.snapshot.sockets, self.destinations
-        return Known(directions, self.timestamps, choosers, dump, self.names)
+        last = LastDump(self.snapshot.sockets, self.destinations, self.bind_buckets)
+        return Known(directions, self.timestamps, choosers, last, self.names)
 
     def _known_directions(self) -> KnownDirections:
         sockets, destinations = self.snapshot.sockets, self.destinations
@@ -199,13 +212,34 @@ class Reading:
         freeze(age)
         return age
 
+    @cached_property
+    def ages(self) -> Ages:
+        """How old the TIME_WAIT of each destination are, by what summaries, rates and losses ask for."""
+        by = steps((FRESH_MS, LATELY_S * 1000, LASTING_MS, TIMEWAIT_MS, *self.since_earlier_ms))
+        return Ages(self.destinations.code, self.snapshot.sockets.age_ms, len(self.destinations), by)
+
+    @cached_property
+    def earlier(self) -> DumpSummary | None:
+        """The dump with which this one compares: the oldest of the last LASTING_S that had at least half as many
+        timewait objects as now, else the newest; None without any. A dump with fewer tells little."""
+        recent = [summary for summary in self.recent if self.snapshot.dumped - summary.mono <= LASTING_S]
+        held = self.snapshot.sockets.timewait_objects
+        return next((each for each in recent if 2 * each.held >= held), recent[-1] if recent else None)
+
+    @property
+    def since_earlier_ms(self) -> tuple[float, float]:
+        """The ages of what began when the earlier dump was read, and of what had LASTING_S left then; 0 without it."""
+        if self.earlier is None:
+            return 0.0, 0.0
+        since_ms = (self.snapshot.dumped - self.earlier.mono) * 1000
+        return since_ms, min(LASTING_MS + since_ms, TIMEWAIT_MS)
+
     def summary(self, used: Floats, own: BudgetState, shared: BudgetState | None = None) -> DumpSummary:
         """The summary of this dump, with which later readings compare themselves.
 
         `used` (destinations,) counts the sockets in each budget, and `own` is the state of those budgets. `shared` are
         the budgets that one local address has for all destinations.
         """
-        sockets, code = self.snapshot.sockets, self.destinations.code
         states = (own,) if shared is None else (own, shared)
 
         def every(columns: Iterable[NDArray[Entry]]) -> NDArray[Entry]:
@@ -214,12 +248,13 @@ class Reading:
         def counts(column: Floats) -> Floats:
             return np.append(column, np.zeros(0 if shared is None else len(shared.names)))
 
-        by_age = count_by_age(code, sockets.age_ms, len(self.destinations), FRESH_LASTING_RUNNING)
-        fresh, lasting, running = by_age.cumsum(axis=1).T.astype(np.float64)
+        fresh, lasting, running = (
+            self.ages.younger(edge).astype(np.float64) for edge in (FRESH_MS, LASTING_MS, TIMEWAIT_MS)
+        )
 
         return DumpSummary(
             mono=self.snapshot.dumped,
-            held=sockets.timewait_objects,
+            held=self.snapshot.sockets.timewait_objects,
             overflowed=self.overflowed,
             names=every(state.names for state in states),
             live=every(state.live for state in states),
@@ -253,7 +288,11 @@ def take_reading(
     ports = ephemeral_ports(snapshot.limits, sockets, ends.per_port)
     if ports is not None and inherited.any():
         ports = ports.without(sockets.lport[inherited])
-    destinations = find_destinations(sockets, ports, known.directions, inherited, known.dump)
+    last = known.last
+    changed = turnover(last.sockets, sockets) if last else None
+    destinations = find_destinations(
+        sockets, ports, known.directions, inherited, last.destinations if last else None, changed
+    )
     choices, kinds = None, socket_kinds(sockets, ports, destinations)
     names = destinations.names(sockets.addresses)
     names = known.names if np.array_equal(names, known.names) else names  # where each was is known by this object
@@ -270,6 +309,7 @@ def take_reading(
         names=names,
         ends=ends,
         kinds=kinds,
+        bind_buckets=bind_buckets(sockets, ends, last.bind_buckets if last else None, changed),
         wheel=_wheel(snapshot),
         recent=recent,
         inherited=inherited,

@@ -59,6 +59,17 @@ class Wheel:
         found: Rows = np.maximum(moves, 0.0, out=moves).astype(np.intp)
         return found
 
+    def edges_ms(self) -> list[int]:
+        """The ages at which a TIME_WAIT is released by an earlier move: it is older than the last edge if the next one
+        releases it, and younger than the first if that is the last one.
+
+        >>> Wheel(step_s=30.0, next_s=10.0).edges_ms()
+        [20001, 50001]
+        """
+        last = int(self.move(np.array([TIMEWAIT_MS], np.int32))[0])
+        soonest_ms = (self.next_s + self.step_s * np.arange(last) - ROUNDING) * 1000
+        return [TIMEWAIT_MS + 1 - each for each in np.ceil(soonest_ms).astype(int).tolist()[::-1]]
+
     def until(self, moves: int) -> Floats:
         """Seconds until each of so many moves."""
         return self.next_s + self.step_s * np.arange(moves, dtype=np.float64)

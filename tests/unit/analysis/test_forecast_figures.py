@@ -9,6 +9,8 @@ import pytest
 from tests.support.sock_diag_dump import make_sample, sock
 from twtop.analysis.analysis import analyse
 from twtop.analysis.forecast import Forecast
+from twtop.budgets.demand import BY_BIN, measure_demand
+from twtop.dump.ages import Ages, steps
 from twtop.model import Timer
 from twtop.sources.decode import decode
 
@@ -55,7 +57,9 @@ def counts(
     size = len(of.room)
     freed = np.bincount(number * len(moves_s) + move, minlength=size * len(moves_s)).reshape(size, -1)
     part = None if left_out is None else np.bincount(of.number[[*left_out]], minlength=size) > 0
-    found = of.counts(number, np.rint(np.multiply(ages_s, 1000)).astype(np.int32), freed, moves_s, part)
+    age_ms = np.rint(np.multiply(ages_s, 1000)).astype(np.int32)
+    ages = Ages(number, age_ms, size, steps((*BY_BIN.edges, of.span_s * 1000)))
+    found = of.counts(ages, measure_demand(number, age_ms, size), freed, moves_s, part)
     return [float(count) for count in found]
 
 

@@ -6,7 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.not_none import known
-from twtop.dump.ages import SECONDS, count_by_age, released_at
+from twtop.dump.ages import Ages
+from twtop.dump.ages import steps as age_steps
 from twtop.dump.timer_wheel import (
     BOOT_S,
     FEW,
@@ -27,6 +28,8 @@ from twtop.sources.probe import COUNTERS_ONLY, read_sample
 
 RATES = {100: 5.12, 250: 2.048, 300: 512 / 300, 1000: 4.096}
 
+SECONDS = range(1000, TIMEWAIT_MS + 1, 1000)
+
 ONE = np.zeros(TIMEWAIT_MS, np.intp)
 """The group of each of some timers: there is one."""
 
@@ -36,8 +39,9 @@ timers = st.lists(st.integers(0, TIMEWAIT_MS), max_size=200).map(lambda left: np
 
 def released(left: np.ndarray, moves: Wheel) -> np.ndarray:
     """Releases by second, of TIME_WAIT with these timers."""
-    of_one = count_by_age(ONE[: len(left)], (TIMEWAIT_MS - left).astype(np.int32), 1, released_at(moves))
-    return releases(of_one[0], moves)
+    edges = (*moves.edges_ms(), TIMEWAIT_MS + 1)
+    ages = Ages(ONE[: len(left)], (TIMEWAIT_MS - left).astype(np.int32), 1, age_steps(edges))
+    return releases(ages.between(edges)[0, ::-1], moves)
 
 
 def shown(hz: int, count: int) -> np.ndarray:
@@ -199,7 +203,7 @@ def test_releases_after_the_next_minute_are_left_out(left: np.ndarray, step_s: f
 @given(timers)
 def test_entries_are_counted_by_age(left: np.ndarray) -> None:
     age = TIMEWAIT_MS - left
-    entered = count_by_age(ONE[: len(age)], age.astype(np.int32), 1, SECONDS)[0][::-1]
+    entered = Ages(ONE[: len(age)], age.astype(np.int32), 1, age_steps(SECONDS)).between(SECONDS)[0][::-1]
     assert len(entered) == 60
     assert entered.sum() == np.count_nonzero(left)  # at 0 they entered more than a minute ago
     for second in (0, 1, 30, 59):
