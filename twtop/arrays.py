@@ -116,6 +116,7 @@ class Index:
         self.names = names
         self._in_order: tuple[Rows, Keys] | None = None
         self._answered: tuple[Keys, Rows] | None = None
+        self._first: tuple[Keys, bool] | None = None
 
     def rows(self, wanted: Keys) -> Rows:
         """The row of each wanted name, −1 where it is absent.
@@ -130,6 +131,17 @@ class Index:
             order, ascending = self._in_order
             self._answered = wanted, order[index_of(wanted, ascending)]
         return self._answered[1]
+
+    def begins_with(self, wanted: Keys) -> bool:
+        """Whether these names are the first ones, in the same order.
+
+        >>> index = Index(np.array([9, 7], np.uint64))
+        >>> index.begins_with(np.array([9], np.uint64)), index.begins_with(np.array([7], np.uint64))
+        (True, False)
+        """
+        if self._first is None or self._first[0] is not wanted:
+            self._first = wanted, np.array_equal(self.names[: len(wanted)], wanted)
+        return self._first[1]
 
 
 def among(wanted: NDArray[Any], ascending: NDArray[Any]) -> Mask:

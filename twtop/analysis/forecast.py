@@ -106,6 +106,10 @@ class Forecast:
         `coming` (classes,) is how many per second, `room` (classes, 61) for how many there is room then, and `buckets`
         (61,) for how many of all classes together.
         """
+        each_second = coming[:, None] * self.survival_per_s[:, None] ** np.arange(MINUTE_S)
+        unlimited = np.cumsum(each_second, axis=1)
+        if (unlimited <= room[:, 1:]).all() and (unlimited.sum(axis=0) <= buckets[1:]).all():
+            return np.append(0.0, unlimited.sum(axis=0))
         entered, total = np.zeros(len(coming)), np.zeros(MINUTE_S + 1)
         for after in range(1, MINUTE_S + 1):
             entered = np.minimum(entered * self.survival_per_s + coming, room[:, after])
@@ -116,15 +120,15 @@ class Forecast:
 
     def minute(self, reading: Reading, kept: Mask | None = None) -> Minute:
         """The minute before and after a reading, of the TIME_WAIT that this mask of its sockets keeps; None for all."""
-        sockets, number = reading.snapshot.sockets, self.number.take(reading.destinations.code)
+        sockets, size = reading.snapshot.sockets, len(self.survival_per_s)
         waits = sockets.is_time_wait if kept is None else sockets.is_time_wait & kept
         age_ms = sockets.age_ms if kept is None else np.where(kept, sockets.age_ms, np.int32(-1))
-        if (age_ms[waits] < 0).any():
+        if np.count_nonzero(age_ms >= 0) < np.count_nonzero(waits):
             return Minute()
-        size, moves = len(self.survival_per_s), reading.wheel.edges_ms()
-        part = None
-        if kept is not None and not (kept | ~sockets.is_time_wait).all():
-            part = np.bincount(number[sockets.is_time_wait & ~kept], minlength=size) > 0
+        number = self.number.take(reading.destinations.code) if size > 1 else None
+        moves, part = reading.wheel.edges_ms(), None
+        if kept is not None and (others := sockets.is_time_wait & ~kept).any():
+            part = np.ones(1, np.bool_) if number is None else np.bincount(number[others], minlength=size) > 0
         ages = Ages(number, age_ms, size, steps((*BY_BIN.edges, *moves, TIMEWAIT_MS + 1, self.span_s * 1000)))
         freed = ages.between((*moves, TIMEWAIT_MS + 1))[:, ::-1]
         moves_s, demand = reading.wheel.until(len(moves) + 1), measure_demand(number, age_ms, size, ages=ages)

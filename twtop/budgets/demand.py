@@ -13,7 +13,7 @@ import numpy as np
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
 from twtop.dump.ages import Ages, steps
-from twtop.model import Codes, Floats, Rows, freeze
+from twtop.model import Codes, Floats, Mask, Rows, freeze
 
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
@@ -35,6 +35,8 @@ STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8
 
 LATELY_AND_MINUTE = steps((CALM_S * 1000, MINUTE_S * 1000))
 BY_BIN = steps((number + 1) * 1000 / STEPS for number in range(BINS))
+
+ROUNDING = 1e-6
 
 FEW_BUDGETS = 64
 """Of no more budgets, all are counted by bin at once."""
@@ -58,26 +60,27 @@ class Demand:
 
 
 def measure_demand(
-    code: Rows, age_ms: Codes, size: int, failed: Floats | None = None, ages: Ages | None = None
+    code: Rows | None, age_ms: Codes, size: int, failed: Floats | None = None, ages: Ages | None = None
 ) -> Demand:
     """The demand for each of so many budgets.
 
-    For each connection, `code` is its budget, and `age_ms` how long ago it was closed, −1 for not or unknown.
+    For each connection, `code` is its budget, None if there is but one, and `age_ms` how long ago it was closed, −1 for
+    not or unknown.
     `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first. `ages` are
     those of the connections, if they are counted already, at least by LATELY_AND_MINUTE.
     """
     if ages is None:
         ages = Ages(code, age_ms, size, BY_BIN if size <= FEW_BUDGETS else LATELY_AND_MINUTE)
     lately, count = (ages.younger(edge).astype(np.float64) for edge in (CALM_S * 1000, MINUTE_S * 1000))
-    oldest_ms = np.zeros(size + 1, np.int32)  # the last one is that of no budget
-    np.maximum.at(oldest_ms, code, np.where(age_ms < MINUTE_S * 1000, age_ms, 0))
-    oldest_s = oldest_ms[:size] / 1000
     if failed is not None:
         count += failed.sum(axis=1)
-        oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
+    has_begun = (lately >= FEW) & (lately >= count - ROUNDING)
+    oldest_s = _oldest_s(code, age_ms, has_begun | (count >= MANY))
+    if failed is not None:
+        oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
     per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
-    most = np.where(lately >= FEW, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
+    most = np.where(has_begun, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
         bins = _bins(ages, many) if ages.tells(BY_BIN) else _bins_of(code, age_ms, size, many)
@@ -87,13 +90,27 @@ def measure_demand(
     return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), np.maximum(per_s, most), seen_s)
 
 
+def _oldest_s(code: Rows | None, age_ms: Codes, which: Mask) -> Floats:
+    """How long ago the first connection of the last minute was closed, for these budgets; 0 for the others, for which
+    it makes no difference: (budgets,)."""
+    oldest_ms = np.zeros(len(which) + 1, np.int32)  # the last one is that of no budget
+    if code is None:
+        oldest_ms[0] = np.where(age_ms < MINUTE_S * 1000, age_ms, 0).max(initial=0)
+    elif which.any():
+        rows = slice(None) if which.all() else np.flatnonzero(np.append(which, False).take(code))
+        np.maximum.at(oldest_ms, code[rows], np.where(age_ms[rows] < MINUTE_S * 1000, age_ms[rows], 0))
+    return oldest_ms[:-1] / 1000
+
+
 def _bins(ages: Ages, many: Rows) -> Floats:
     """The connections of these budgets by bin, youngest first: (many, BINS)."""
     return ages.between(BY_BIN.edges)[many].astype(np.float64)
 
 
-def _bins_of(code: Rows, age_ms: Codes, size: int, many: Rows) -> Floats:
+def _bins_of(code: Rows | None, age_ms: Codes, size: int, many: Rows) -> Floats:
     """The same where they are not counted yet."""
+    if code is None:
+        return _bins(Ages(code, age_ms, size, BY_BIN), many)
     number = np.full(size + 1, -1)
     number[many] = np.arange(len(many))
     number = number.take(code)

@@ -1,6 +1,5 @@
 """How many TIME_WAIT of each group are how old: a look-up says in which step an age is, so one pass tells."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ class Steps(NamedTuple):
     (AGES,) is the step of each age; the next number after the last step stands for ages beyond, and for unknown ones.
     """
 
-    edges: tuple[int, ...]
+    edges: NDArray[np.intp]
     of_age: NDArray[np.uint16]
 
 
@@ -28,26 +27,26 @@ def steps(edges_ms: Iterable[float]) -> Steps:
     >>> steps((5000, 1000)).of_age[[0, 999, 1000, 4999, 5000, -1]].tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    edges = tuple(sorted({_whole(edge) for edge in edges_ms}))
-    of_age = np.repeat(np.arange(len(edges) + 1, dtype=np.uint16), np.diff((0, *edges, AGES)))
+    edges = np.unique(np.clip(np.ceil([*edges_ms]), 0, AGES - 1).astype(np.intp))
+    of_age = np.repeat(np.arange(len(edges) + 1, dtype=np.uint16), np.diff(edges, prepend=0, append=AGES))
     return Steps(edges, of_age)
-
-
-def _whole(edge_ms: float) -> int:
-    """The edge in whole ms, within all ages that are known."""
-    return max(0, min(math.ceil(edge_ms), AGES - 1))
 
 
 class Ages:
     """How old the TIME_WAIT of each group are, counted by steps."""
 
-    def __init__(self, group: Rows, age_ms: Codes, size: int, by: Steps) -> None:
-        """`group` is that of each TIME_WAIT, −1 for none, and `age_ms` its age, −1 for unknown; these count nowhere."""
-        width = len(by.edges) + 1
-        cell = (group + 1) * width
-        cell += by.of_age.take(age_ms)
+    def __init__(self, group: Rows | None, age_ms: Codes, size: int, by: Steps) -> None:
+        """`group` is that of each TIME_WAIT, −1 for none, and `age_ms` its age, −1 for unknown; these count nowhere.
+        If there is but one group, it may be None."""
+        width, step = len(by.edges) + 1, by.of_age.take(age_ms)
+        if group is None:
+            counts = np.bincount(step, minlength=width).reshape(1, width)
+        else:
+            cell = (group + 1) * width
+            cell += step
+            counts = np.bincount(cell, minlength=(size + 1) * width).reshape(-1, width)[1:]
         self._by = by
-        self._counts = np.bincount(cell, minlength=(size + 1) * width).reshape(-1, width)[1:, :-1].cumsum(axis=1)
+        self._counts = counts[:, :-1].cumsum(axis=1)
 
     def younger(self, than_ms: float) -> Counts:
         """How many of each group are younger than this, which is an edge of the steps: (groups,).
@@ -56,10 +55,10 @@ class Ages:
         >>> ages.younger(1000).tolist(), ages.younger(5000).tolist()
         ([0, 1], [0, 2])
         """
-        found: Counts = self._counts[:, self._by.edges.index(_whole(than_ms))]
+        found: Counts = self._counts[:, np.searchsorted(self._by.edges, min(than_ms, AGES - 1))]
         return found
 
-    def between(self, edges_ms: Sequence[int]) -> Counts:
+    def between(self, edges_ms: Sequence[int] | NDArray[np.intp]) -> Counts:
         """How many of each group are younger than each of these ascending edges of the steps, and no younger than the
         one ahead of it: (groups, edges)."""
         at = np.searchsorted(self._by.edges, edges_ms)
@@ -67,4 +66,4 @@ class Ages:
 
     def tells(self, by: Steps) -> bool:
         """Whether the edges of these steps are edges here."""
-        return by is self._by or {*by.edges} <= {*self._by.edges}
+        return by is self._by or bool(np.isin(by.edges, self._by.edges).all())

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def _overfull(low: int, high: int, open_ports: Mask, per_port: Counts) -> Mask:
     """
     load = per_port * open_ports
     halves = [open_ports[start : high + 1 : 2] for start in (low, low + 1) if start <= high]
-    mean = load.sum() * max(_widest_step(half) / len(half) for half in halves)
+    mean = load.sum() * max(_widest_step(half.tobytes()) / len(half) for half in halves)
     count = np.arange(math.floor(mean) + 1, load.max() + 1)
     log_chance = count * (1 + np.log(mean / count)) - mean if mean else np.zeros(0)
     too_many = count[log_chance < math.log(FALSE_ALARM / (high - low + 1))]
@@ -105,11 +105,13 @@ def _overfull(low: int, high: int, open_ports: Mask, per_port: Counts) -> Mask:
     return overfull
 
 
-def _widest_step(open_ports: NDArray[Any]) -> int:
-    """The longest distance from one open port to the next; after the last port comes the first.
+@lru_cache(maxsize=8)
+def _widest_step(open_ports: bytes) -> int:
+    """The longest distance from one open port to the next; after the last port comes the first. Remembered, since ports
+    are bound and listened on seldom.
 
-    >>> _widest_step(np.array([1, 1, 0, 0, 1])), _widest_step(np.array([0, 0, 1, 0])), _widest_step(np.array([0]))
+    >>> _widest_step(bytes([1, 1, 0, 0, 1])), _widest_step(bytes([0, 0, 1, 0])), _widest_step(bytes([0]))
     (3, 4, 1)
     """
-    at = np.flatnonzero(open_ports)
+    at = np.flatnonzero(np.frombuffer(open_ports, np.bool_))
     return int(np.diff(at, append=at[0] + len(open_ports)).max()) if len(at) else len(open_ports)

@@ -22,7 +22,7 @@ from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
+from twtop.model import PORTS, TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
 from twtop.table.turnover import turnover
 
 LONG_S = LATELY_S = 10
@@ -75,6 +75,8 @@ class DumpSummary:
 
     def of(self, column: NDArray[Entry], names: Names, missing: float = 0.0) -> NDArray[Entry]:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""
+        if self._index.begins_with(names):
+            return column[: len(names)]
         return np.append(column, np.array(missing, column.dtype)).take(self._index.rows(names))
 
 
@@ -186,7 +188,7 @@ class Reading:
         elsewhere = np.arange(len(sockets))
         if self.ports is not None:
             outbound &= destinations.port >= self.ports.low
-            elsewhere = np.flatnonzero(~self.ports.chosen.take(sockets.lport))
+            elsewhere = self._connections_on(~self.ports.chosen)
         elsewhere = elsewhere[destinations.side[elsewhere] == Direction.OUTBOUND]
         return KnownDirections(
             mono=self.snapshot.dumped,
@@ -195,6 +197,14 @@ class Reading:
             destinations=np.sort(self.names[outbound]),
             outbound=Connections.of(sockets, elsewhere),
         )
+
+    def _connections_on(self, ports: Mask) -> Rows:
+        """The connections with a local port of this mask (65536,)."""
+        sockets = self.snapshot.sockets
+        others = np.bincount(sockets.lport[sockets.unconnected], minlength=PORTS)
+        if not (self.ends.per_port - others)[ports].any():
+            return np.empty(0, np.intp)
+        return np.flatnonzero(ports.take(sockets.lport) & sockets.is_connection)
 
     @cached_property
     def age_ms(self) -> Codes:
