@@ -58,7 +58,8 @@ class PeerTimestamps:
 
     def after(self, sockets: Sockets, destinations: Destinations, mono: float) -> "PeerTimestamps":
         """The same with what the sockets of a dump at `mono` show. The oldest beyond MOST_SERVICES are forgotten."""
-        rows = np.flatnonzero((sockets.timestamps != Timestamps.UNKNOWN) & (destinations.code >= 0))
+        rows = sockets.others[sockets.timestamps[sockets.others] != Timestamps.UNKNOWN]
+        rows = rows[destinations.code[rows] >= 0]
         if not len(rows):
             return self
         count, code = len(destinations), destinations.code[rows]
