@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.sock_diag_dump import Block, make_sample, sock
+from twtop.dump.bind_buckets import BindBuckets
 from twtop.dump.reading import NOTHING, Known, Reading, take_reading
 from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
@@ -66,6 +67,13 @@ def told(reading: Reading) -> list[tuple[object, ...]]:
     return sorted(rows)
 
 
+def by_hand(snapshot: Snapshot) -> BindBuckets:
+    sockets = snapshot.sockets
+    waits = sockets.is_time_wait
+    pairs = {*zip(sockets.local[waits].tolist(), sockets.lport[waits].tolist(), strict=True)}
+    return BindBuckets(len({port for _, port in pairs}), len(pairs))
+
+
 @given(st.lists(ends, min_size=1, max_size=12, unique=True).flatmap(tables))
 def test_a_dump_finds_what_it_would_find_alone(drawn: list[Table]) -> None:
     known, before = NOTHING, None
@@ -76,6 +84,7 @@ def test_a_dump_finds_what_it_would_find_alone(drawn: list[Table]) -> None:
         reading = take_reading(snapshot, known=known)
         alone = take_reading(snapshot, known=Known(known.directions, known.timestamps, known.choosers))
         assert told(reading) == told(alone)
+        assert reading.bind_buckets == alone.bind_buckets == by_hand(snapshot)
         known, before = reading.known(known), snapshot
 
 

@@ -172,6 +172,15 @@ def test_nothing_is_released_before_its_time_or_later_than_one_step_after(
     assert (late < step_s + 1e-6).all()
 
 
+@given(timers, steps, st.floats(0.001, 1))
+def test_the_age_tells_the_move(left: np.ndarray, step_s: float, turned: float) -> None:
+    moves = Wheel(step_s, turned * step_s)
+    edges = moves.edges_ms()
+    assert edges == sorted({*edges})
+    earlier = np.searchsorted(edges, TIMEWAIT_MS - left, side="right")
+    assert moves.move(left).tolist() == (len(edges) - earlier).tolist()
+
+
 def test_releases_come_in_bursts() -> None:
     """One entered every 10 ms. The kernel frees these 100 per second as 200 every other second."""
     due = released(np.arange(0, 60_000, 10), Wheel(step_s=2.0, next_s=0.5))

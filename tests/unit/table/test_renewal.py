@@ -11,6 +11,8 @@ from tests.support.sock_diag_dump import Block, encode, many, sock
 from twtop.model import Sockets, TcpState
 from twtop.sources.decode_sock_diag import decode_dump
 from twtop.table import renewal
+from twtop.table.delta import no_sockets
+from twtop.table.turnover import turnover
 
 STATES = ("TIME_WAIT", "TIME_WAIT", "TIME_WAIT", "ESTABLISHED", "FIN_WAIT2", "SYN_SENT", "LISTEN", "CLOSE")
 ADDRESSES = ("10.0.0.5", "10.0.0.6", "[fd00::7]")
@@ -104,3 +106,20 @@ def test_columns_of_a_renewed_table_cannot_be_changed() -> None:
     dump = encode(numbered(many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=range(40_000, 40_010)), 1))
     found = decode_dump(dump, decode_dump(dump))
     assert not any(getattr(found, f.name).flags.writeable for f in fields(found)[1:])
+
+
+@given(two_tables())
+def test_what_came_and_went_was_not_in_time_wait_in_both(tables: tuple[list[Block], list[Block]]) -> None:
+    before = decode_dump(encode(*tables[0]))
+    now = decode_dump(encode(*tables[1]), before)
+    waited, waits = ({*each.identity[each.is_time_wait].tolist()} for each in (before, now))
+    found = turnover(before, now)
+    for sockets, rows_of in ((now, found.came), (before, found.gone)):
+        expected = [row for row, each in enumerate(sockets.identity.tolist()) if each not in waited & waits]
+        assert rows_of.tolist() == expected
+
+
+def test_of_an_empty_table_all_come() -> None:
+    now = decode_dump(encode(numbered(sock("0.0.0.0:22", state="LISTEN"), 1)))
+    found = turnover(no_sockets(), now)
+    assert (found.came.tolist(), found.gone.tolist()) == ([0], [])
