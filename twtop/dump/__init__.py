@@ -8,6 +8,7 @@ bind_buckets     what the kernel keeps for each port and address that TIME_WAIT 
 tallies          how many sockets of each kind every destination has
 ephemeral_ports  the local ports that connect() may pick
 port_choice      who chose each local port: connect(), or a bind() before it
+choosers_seen    who was seen to choose the ports of each destination
 reuse            which TIME_WAIT connect() may take over, and what is known of the peers' timestamps
 timer_wheel      when the kernel releases a TIME_WAIT, by its timer
 ages             how old the TIME_WAIT of each group are

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from twtop.arrays import Index
 from twtop.dump.ages import Ages, steps
 from twtop.dump.bind_buckets import BindBuckets, bind_buckets
+from twtop.dump.choosers_seen import ChoosersSeen
 from twtop.dump.destinations import Destinations, Names, find_destinations
 from twtop.dump.directions import Connections, KnownDirections
 from twtop.dump.ephemeral_ports import EphemeralPorts, ephemeral_ports
 from twtop.dump.failures import Failures
 from twtop.dump.local_ends import LocalEnds
-from twtop.dump.port_choice import ChoosersSeen, PortChoices, port_choices
+from twtop.dump.port_choice import PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies

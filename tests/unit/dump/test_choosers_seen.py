@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twtop.dump.port_choice import KEPT_S, ChoosersSeen, PortChoices, Shown
+from twtop.dump.choosers_seen import KEPT_S, ChoosersSeen
+from twtop.dump.port_choice import PortChoices, Shown
 from twtop.model import PORTS
 
 Dump = tuple[dict[int, tuple[bool, bool, int]], float]
