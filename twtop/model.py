@@ -197,7 +197,8 @@ class Sockets:
     def __post_init__(self) -> None:
         # Computed once, because every analysis asks for these.
         waits = self.state == TcpState.TIME_WAIT
-        age = np.maximum(np.int32(TIMEWAIT_MS) - self.timer_ms, np.int32(0))
+        age = np.int32(TIMEWAIT_MS) - self.timer_ms
+        np.maximum(age, np.int32(0), out=age)
         age[~waits | (self.timer_ms < 0)] = -1
         object.__setattr__(self, "is_time_wait", waits)
         object.__setattr__(self, "is_timewait_object", waits | (self.timer == Timer.TIMEWAIT))

@@ -22,8 +22,9 @@ LEAST_INFO = 104
 """The length of struct tcp_info in Linux 2.6; it has grown since."""
 
 MOST_ATTRIBUTES = 24
-NEGOTIATED = [state for state in TcpState if state not in (TcpState.SYN_SENT, TcpState.LISTEN, TcpState.CLOSE)]
-"""The states in which both ends have said their options."""
+HAS_NEGOTIATED = np.ones(HIGHEST_STATE + 1, np.bool_)
+"""Whether both ends have said their options in this state."""
+HAS_NEGOTIATED[[TcpState.SYN_SENT, TcpState.LISTEN, TcpState.CLOSE]] = False
 
 
 def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
@@ -37,11 +38,10 @@ def decode_dump(dump: Dump, before: Sockets | None = None) -> Sockets:
     identity = messages.field("cookie")
     if before is None or not len(before) or not identity.any():
         return identified(without_repeats(_columns(messages, slice(None))), before)
-    rows = origin(before.identity, identity)
-    kept = lasting(before, rows, messages.field("state"))
+    rows, state = origin(before.identity, identity), messages.field("state")
+    kept = lasting(before, rows, state)
     new = _columns(messages, np.flatnonzero(~kept))
-    left = _left_ms(messages.field("expires"))
-    return renewed(before, rows, kept, new, left, identity)
+    return renewed(before, rows, kept, new, state, _left_ms(messages.field("expires")), identity)
 
 
 def _timestamps(dump: NDArray[np.uint32], messages: NDArray[np.void], starts: Rows) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def _timestamps(dump: NDArray[np.uint32], messages: NDArray[np.void], starts: Ro
     """
     found = np.full(len(messages), np.uint8(Timestamps.UNKNOWN))
     rows = np.flatnonzero(messages["length"] >= MESSAGE.itemsize + WORD + LEAST_INFO)
-    rows = rows[np.isin(messages["state"][rows], NEGOTIATED)]
+    rows = rows[HAS_NEGOTIATED[messages["state"][rows]]]
     content, halves = dump.view(np.uint8), dump.view(np.uint16)
     at = starts[rows] * WORD + MESSAGE.itemsize
     end = starts[rows] * WORD + messages["length"][rows].astype(np.intp)
@@ -79,7 +79,8 @@ def _left_ms(expires: NDArray[np.uint32]) -> Codes:
 
 def _columns(found: Messages, rows: Rows | slice) -> Sockets:
     """The columns of these messages. Raises CollectError for a family or state that does not exist."""
-    messages = found.records(rows)
+    starts = found.starts[rows]
+    messages = found.records(starts)
     family, state, timer = (messages[name].copy() for name in ("family", "state", "timer"))
     ipv6 = family == AF_INET6
     if not (ipv6 | (family == AF_INET)).all() or (state == 0).any() or (state > HIGHEST_STATE).any():
@@ -94,7 +95,7 @@ def _columns(found: Messages, rows: Rows | slice) -> Sockets:
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
         timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
-        timestamps=_timestamps(found.words, messages, found.starts[rows]),
+        timestamps=_timestamps(found.words, messages, starts),
         identity=messages["cookie"].copy(),
         **{name: messages[name].copy() for name in ("retransmits", "device", "rqueue", "wqueue", "uid", "inode")},
     )

@@ -74,15 +74,16 @@ class Messages:
         everywhere = np.ndarray(len(self.words) - MESSAGE_WORDS + 1, kind, self.words, offset, (WORD,))
         return everywhere[part]
 
-    def records(self, rows: Rows | slice) -> NDArray[np.void]:
-        """These messages as records of MESSAGE.
+    def records(self, starts: Rows) -> NDArray[np.void]:
+        """The messages that begin at these words, as records of MESSAGE.
 
         They are copied as plain bytes, which numpy copies whole; it copies records field by field.
         """
-        if not len(self.words):
+        if not len(starts):
             return np.empty(0, MESSAGE)
-        windows = np.ndarray(len(self.words) - MESSAGE_WORDS + 1, f"V{MESSAGE.itemsize}", self.words, strides=(WORD,))
-        return windows[self.starts[rows]].view(MESSAGE)
+        room = len(self.words) - MESSAGE_WORDS + 1
+        windows = np.ndarray(room, f"V{MESSAGE.itemsize}", self.words, strides=(WORD,))
+        return windows[starts].view(MESSAGE)
 
 
 def find_messages(dump: Dump) -> Messages:

@@ -27,11 +27,17 @@ def lasting(before: Sockets, rows: Rows, state: NDArray[np.uint8]) -> Mask:
 
 
 def renewed(
-    before: Sockets, rows: Rows, kept: Mask, new: Sockets, timer_ms: Codes, identity: NDArray[np.uint64]
+    before: Sockets,
+    rows: Rows,
+    kept: Mask,
+    new: Sockets,
+    state: NDArray[np.uint8],
+    timer_ms: Codes,
+    identity: NDArray[np.uint64],
 ) -> Sockets:
     """The table of sockets of which `kept` were in the table before, in these `rows`, and are in TIME_WAIT still.
 
-    All others are `new`, in their order. `timer_ms` and `identity` are those of all; the table keeps them.
+    All others are `new`, in their order. `state`, `timer_ms` and `identity` are those of all; the table keeps them.
     """
     addresses, number = merged(before.addresses, new.addresses)
     others = np.flatnonzero(~kept)
@@ -44,14 +50,17 @@ def renewed(
     def of_new(name: str, otherwise: int = 0) -> NDArray[Any]:
         """A column that has the same in every TIME_WAIT."""
         new_column = getattr(new, name)
-        column = np.full(len(kept), otherwise, new_column.dtype) if otherwise else np.zeros(len(kept), new_column.dtype)
+        same = np.broadcast_to(new_column.dtype.type(otherwise), len(kept))
+        if (new_column == otherwise).all():
+            return same  # takes no memory
+        column = same.copy()
         column[others] = new_column
         return column
 
     timer_ms[others] = new.timer_ms
     found = Sockets(
         addresses,
-        state=of_new("state", TcpState.TIME_WAIT),
+        state=state,
         timer=of_new("timer", Timer.TIMEWAIT),
         local=of_both("local", number[new.local]),
         remote=of_both("remote", number[new.remote]),

@@ -45,7 +45,7 @@ def walked(dump: bytes) -> list[int] | str:
     return starts if at == len(dump) else f"no TCP socket message at byte {at} of {len(dump)}"
 
 
-def found(dump: bytes) -> list[int] | str:
+def found_in(dump: bytes) -> list[int] | str:
     try:
         return [int(4 * start) for start in find_messages(dump).starts]
     except CollectError as error:
@@ -53,7 +53,7 @@ def found(dump: bytes) -> list[int] | str:
 
 
 def assert_as_walked(dump: bytes) -> None:
-    assert found(dump) == walked(dump)
+    assert found_in(dump) == walked(dump)
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 4)), max_size=30))
@@ -87,7 +87,7 @@ def test_a_damaged_dump_is_refused_where_the_walk_ends(dump: bytes, edits: list[
 def test_no_header_of_a_long_stretch_is_passed_over(field: str, row: int) -> None:
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=np.arange(20_000))
     block[field][row] ^= 1
-    assert isinstance(found(encode(block)), str)
+    assert isinstance(found_in(encode(block)), str)
     assert_as_walked(encode(block))
 
 
@@ -102,7 +102,7 @@ def test_a_stretch_ends_where_another_kind_of_message_stands(row: int) -> None:
 def test_a_dump_that_is_disturbed_midway_is_read_on() -> None:
     block = many("10.0.0.1", "10.0.0.5:443", "TIME_WAIT", lports=np.arange(2_000))
     block["flags"][1_500:] |= DISTURBED
-    assert found(encode(block)) == [88 * row for row in range(2_000)]
+    assert found_in(encode(block)) == [88 * row for row in range(2_000)]
 
 
 def test_many_short_stretches_are_searched_for_headers() -> None:
@@ -126,6 +126,7 @@ def test_each_field_is_read_of_each_message(kinds: list[bytes]) -> None:
         struct.pack_into("=QI", message, 60, 2**63 + number, number)
     dump = b"".join(messages)
     plain = [np.frombuffer(bytes(message[:88]), MESSAGE)[0] for message in messages]
+    found = find_messages(dump)
     for name in ("state", "cookie", "expires", "length"):
-        assert find_messages(dump).field(name).tolist() == [row[name] for row in plain]
-    assert find_messages(dump).records(slice(None)).tobytes() == b"".join(message[:88] for message in messages)
+        assert found.field(name).tolist() == [row[name] for row in plain]
+    assert found.records(found.starts).tobytes() == b"".join(message[:88] for message in messages)
