@@ -22,7 +22,7 @@ def lasting(before: Sockets, rows: Rows, state: NDArray[np.uint8]) -> Mask:
     `rows` says which row of the table before each was, −1 for none, and `state` is that of now.
     """
     waited: Mask = before.is_time_wait.take(rows)  # for −1 the last one, which is left out again
-    wait: Mask = state == TcpState.TIME_WAIT
+    wait: Mask = state == np.uint8(TcpState.TIME_WAIT)
     return waited & (rows >= 0) & wait
 
 
@@ -50,8 +50,9 @@ def renewed(
     def of_new(name: str, otherwise: int = 0) -> NDArray[Any]:
         """A column that has the same in every TIME_WAIT."""
         new_column = getattr(new, name)
-        same = np.broadcast_to(new_column.dtype.type(otherwise), len(kept))
-        if (new_column == otherwise).all():
+        value = new_column.dtype.type(otherwise)
+        same = np.broadcast_to(value, len(kept))
+        if (new_column == value).all():
             return same  # takes no memory
         column = same.copy()
         column[others] = new_column
