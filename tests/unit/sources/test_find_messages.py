@@ -105,11 +105,49 @@ def test_a_dump_that_is_disturbed_midway_is_read_on() -> None:
     assert found_in(encode(block)) == [88 * row for row in range(2_000)]
 
 
-def test_many_short_stretches_are_searched_for_headers() -> None:
-    pair = encode(with_attributes(WAITING), with_attributes(LIVE, MARK + CGROUP))
-    messages = find_messages(pair * 1000)
-    assert [len(part) for part in messages.parts] == [1] * module.FEW + [2000 - module.FEW]
-    assert_as_walked(pair * 1000)
+SERIAL = MIXED[8:16]
+FALSE_HEADERS = with_attributes(LIVE, attribute(99, MIXED[4:12] + bytes(4) + bytes(4) + SERIAL + SERIAL[:4]))
+"""In an attribute: a header with another port id, one with another type, and the sequence number at the very end."""
+
+SHORT_STRETCHES = encode(WAITING, FALSE_HEADERS) + bytes(PADDED)
+ENDS = [encode(WAITING), encode(FALSE_HEADERS)]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_many_short_stretches_are_searched_for_headers(end: bytes) -> None:
+    dump = SHORT_STRETCHES * 100 + end
+    assert [len(part) for part in find_messages(dump).parts] == [1] * module.FEW + [301 - module.FEW]
+    assert_as_walked(dump)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_field_is_read_of_messages_that_were_searched(end: bytes) -> None:
+    dump = bytearray(SHORT_STRETCHES * 100 + end)
+    starts = 4 * find_messages(bytes(dump)).starts
+    for number, start in enumerate(starts):
+        struct.pack_into("=QI", dump, start + 60, 2**63 + number, 7 * number)
+    found = find_messages(bytes(dump))
+    assert found.field("cookie").tolist() == [2**63 + number for number in range(301)]
+    assert found.field("expires").tolist() == [7 * number for number in range(301)]
+    assert found.field("length").tolist() == [*np.diff(starts, append=len(dump)) - 3 * (np.arange(301) % 3 == 2)]
+
+
+SHORT = bytearray(encode(WAITING)[:80])
+struct.pack_into("=I", SHORT, 0, len(SHORT))
+
+
+@pytest.mark.parametrize("damage", [bytes(SHORT), b"\0" * 4, b"\0" * 400, MIXED[:16], MIXED[4:]])
+@pytest.mark.parametrize("behind", [0, 1, 100])
+def test_damage_among_many_short_stretches_is_found_where_the_walk_ends(damage: bytes, behind: int) -> None:
+    dump = SHORT_STRETCHES * 20 + damage + SHORT_STRETCHES * behind
+    assert isinstance(found_in(dump), str)
+    assert_as_walked(dump)
+
+
+def test_less_than_a_message_is_cut_off() -> None:
+    with pytest.raises(CollectError, match=r"^socket dump is cut off: 84 bytes are less than one message$"):
+        find_messages(MIXED[:84])
+    assert len(find_messages(b"")) == 0
 
 
 def test_a_header_within_an_attribute_is_passed_over_among_many_stretches() -> None:
