@@ -102,7 +102,7 @@ def has_repeats(keys: Keys) -> bool:
     """
     bits = max(LEAST_TABLE_BITS, (8 * len(keys)).bit_length())
     slot = ((keys * np.uint64(MULTIPLIERS[0])) >> np.uint64(KEY_BITS - bits)).view(np.intp)
-    row, speaker = np.arange(len(keys)), np.empty(1 << bits, np.intp)
+    row, speaker = np.arange(len(keys), dtype=np.int32), np.empty(1 << bits, np.int32)
     speaker[slot] = row
     others = speaker[slot] != row
     if not others.any():
