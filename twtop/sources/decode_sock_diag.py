@@ -94,7 +94,7 @@ def _columns(found: Messages, rows: Rows | slice) -> Sockets:
         timer=timer,
         lport=messages["lport"].astype(np.uint16),
         rport=messages["rport"].astype(np.uint16),
-        timer_ms=np.where(timer == Timer.OFF, np.int32(-1), left),
+        timer_ms=np.where(timer == np.uint8(Timer.OFF), np.int32(-1), left),
         timestamps=_timestamps(found.words, messages, starts),
         identity=messages["cookie"].copy(),
         **{name: messages[name].copy() for name in ("retransmits", "device", "rqueue", "wqueue", "uid", "inode")},
