@@ -94,6 +94,25 @@ def distinct(keys: Keys) -> Keys:
     return once
 
 
+def has_repeats(keys: Keys) -> bool:
+    """Whether any key occurs more than once. Equal keys share a slot of a hash table, as few others do.
+
+    >>> has_repeats(np.array([7, 9, 7], np.uint64)), has_repeats(np.array([7, 9], np.uint64))
+    (True, False)
+    """
+    bits = max(LEAST_TABLE_BITS, (8 * len(keys)).bit_length())
+    slot = ((keys * np.uint64(MULTIPLIERS[0])) >> np.uint64(KEY_BITS - bits)).view(np.intp)
+    row, speaker = np.arange(len(keys), dtype=np.int32), np.empty(1 << bits, np.int32)
+    speaker[slot] = row
+    others = speaker[slot] != row
+    if not others.any():
+        return False
+    is_shared = np.zeros(1 << bits, np.bool_)
+    is_shared[slot[others]] = True
+    sharing = keys[is_shared[slot]]
+    return len(distinct(sharing)) < len(sharing)
+
+
 # Look-up
 
 

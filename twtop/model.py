@@ -197,13 +197,16 @@ class Sockets:
     others: Rows = field(init=False)
 
     def __post_init__(self) -> None:
-        # Computed once, because every analysis asks for these.
-        waits = self.state == TcpState.TIME_WAIT
-        age = np.maximum(np.int32(TIMEWAIT_MS) - self.timer_ms, np.int32(0))
+        # Computed once, because every analysis asks for these. A member of an enum is no number to numpy, which would
+        # make 64 bits of each entry to compare it.
+        time_wait, listen, close = map(np.uint8, (TcpState.TIME_WAIT, TcpState.LISTEN, TcpState.CLOSE))
+        waits = self.state == time_wait
+        age = np.int32(TIMEWAIT_MS) - self.timer_ms
+        np.maximum(age, np.int32(0), out=age)
         age[~waits | (self.timer_ms < 0)] = -1
         object.__setattr__(self, "is_time_wait", waits)
-        object.__setattr__(self, "is_timewait_object", waits | (self.timer == Timer.TIMEWAIT))
-        object.__setattr__(self, "is_connection", (self.state != TcpState.LISTEN) & (self.state != TcpState.CLOSE))
+        object.__setattr__(self, "is_timewait_object", waits | (self.timer == np.uint8(Timer.TIMEWAIT)))
+        object.__setattr__(self, "is_connection", (self.state != listen) & (self.state != close))
         object.__setattr__(self, "age_ms", age)
         object.__setattr__(self, "others", np.flatnonzero(~waits))
         freeze(*(getattr(self, f.name) for f in fields(self)[1:]))

@@ -47,6 +47,12 @@ def limited_to(*kept: Capability, uid: int = 0) -> set[Status]:
     return {("\t".join([str(uid)] * 4), none, some, some, some, none, "1")}
 
 
+def is_limited_to(pid: int, *kept: Capability, uid: int = 0) -> None:
+    """Wait until all threads have these alone: one that reads sockets does without NET_ADMIN meanwhile."""
+    what = f"{statuses(pid)} to be {limited_to(*kept, uid=uid)}"
+    wait_until(lambda: statuses(pid) == limited_to(*kept, uid=uid), what=what)
+
+
 @contextmanager
 def batch(*options: str, program: Sequence[str] = TWTOP) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
     """(pid, what gives the next report) of batch output without end, once it has printed a report."""
@@ -82,23 +88,23 @@ def test_the_monitor_of_a_user_namespace_keeps_what_its_keys_use(tmp_path: Path)
     with pseudo_terminal(tmp_path, TWTOP) as terminal:
         terminal.until_drawn(b"live")
         assert terminal.threads > 1
-        assert statuses(terminal.pid) == limited_to(*Capability)
+        is_limited_to(terminal.pid, *Capability)
 
 
 @as_root
 def test_batch_output_keeps_no_privilege_that_was_not_asked_for() -> None:
     files, counting = Capability.DAC_READ_SEARCH, Capability.NET_ADMIN
     with batch() as (pid, _):
-        assert statuses(pid) == limited_to(files, counting)
+        is_limited_to(pid, files, counting)
     with batch("--sockets") as (pid, _):
-        assert statuses(pid) == limited_to(files, counting, Capability.SYS_PTRACE)
+        is_limited_to(pid, files, counting, Capability.SYS_PTRACE)
 
 
 @as_root
 def test_another_namespace_is_entered_with_what_is_left() -> None:
     kept = Capability.DAC_READ_SEARCH, Capability.NET_ADMIN, Capability.SYS_PTRACE, Capability.SYS_ADMIN
     with process_elsewhere() as child, batch("-N", str(child.pid), "--sockets") as (pid, report):
-        assert statuses(pid) == limited_to(*kept)
+        is_limited_to(pid, *kept)
         (listener,) = report()["sockets"]
         assert (listener["lport"], listener["pid"]) == (8080, child.pid)
 
@@ -107,7 +113,7 @@ def test_another_namespace_is_entered_with_what_is_left() -> None:
 def test_the_monitor_lists_namespaces_and_enters_one_with_what_is_left(tmp_path: Path) -> None:
     with process_elsewhere(name=b"far-away") as child, pseudo_terminal(tmp_path, TWTOP) as terminal:
         terminal.until_drawn(b"live")
-        assert statuses(terminal.pid) == limited_to(*Capability)
+        is_limited_to(terminal.pid, *Capability)
         row = b"pid %d (far" % child.pid
         terminal.press_for(b"N", row)
         terminal.click_on(row)  # other tests have namespaces too, before it and after it
@@ -152,7 +158,7 @@ def caller_of(scratch: Path) -> list[str]:
 def test_the_monitor_goes_on_as_the_user_who_called_sudo(tmp_path: Path) -> None:
     with pseudo_terminal(tmp_path, [*caller_of(tmp_path), DROPPED]) as terminal:
         terminal.until_drawn(b"live")
-        assert statuses(terminal.pid) == limited_to(uid=CALLER)
+        is_limited_to(terminal.pid, uid=CALLER)
         assert "Groups:\t \n" in Path(f"/proc/{terminal.pid}/status").read_text()
         terminal.type(b"q")
         assert terminal.status() == 0
@@ -163,7 +169,7 @@ def test_the_monitor_goes_on_as_the_user_who_called_sudo(tmp_path: Path) -> None
 def test_where_no_other_user_exists_the_uid_stays(tmp_path: Path) -> None:
     with pseudo_terminal(tmp_path, [*TWTOP, DROPPED]) as terminal:
         terminal.until_drawn(b"live")
-        assert statuses(terminal.pid) == limited_to(uid=os.getuid())
+        is_limited_to(terminal.pid, uid=os.getuid())
 
 
 @as_root

@@ -1,4 +1,4 @@
-"""factorize against the obvious way, np.unique, also for keys that were chosen to defeat its hashes."""
+"""factorize and has_repeats against the obvious way, also for keys that were chosen to defeat their hashes."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from twtop.arrays import MULTIPLIERS, factorize, fused
+from twtop.arrays import MULTIPLIERS, factorize, fused, has_repeats
 
 # Found by lattice reduction: this step moves a product with any of the multipliers by less than 2**48 of 2**64, so
 # its multiples share a slot in each of the hash tables. New multipliers need a new step.
@@ -46,6 +46,19 @@ def test_the_colliding_keys_do_collide(multiplier: int, bits: int) -> None:
 @pytest.mark.parametrize("distinct", [1, 1000, 150_000])
 def test_it_groups_many(distinct: int) -> None:
     assert_numbers(np.random.default_rng(7).integers(0, distinct, 200_000).astype(np.uint64) << np.uint64(16))
+
+
+@given(st.lists(st.one_of(few, anything, colliding), max_size=60), st.booleans())
+def test_repeats_are_noticed(keys: list[int], once: bool) -> None:
+    keys = sorted(set(keys), reverse=True) if once else keys
+    assert has_repeats(np.array(keys, np.uint64)) == (len(set(keys)) < len(keys))
+
+
+def test_one_repeat_among_many_is_noticed() -> None:
+    keys = np.random.default_rng(7).permutation(np.arange(1, 100_001, dtype=np.uint64) << np.uint64(16))
+    assert not has_repeats(keys)
+    keys[99_000] = keys[1_000]
+    assert has_repeats(keys)
 
 
 def test_no_keys_have_no_codes() -> None:

@@ -1,6 +1,7 @@
 """What a privileged process gives up: every capability that no feature of this run uses, or all of them.
 
-A capability belongs to a thread, so this is called before other threads begin (capabilities(7)).
+A capability belongs to a thread, so this is called before other threads begin (capabilities(7)). And what a privileged
+thread does without for a while.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
 
@@ -18,7 +19,8 @@ PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
 """linux/prctl.h."""
 
 LINUX_CAPABILITY_VERSION_3 = 0x2008_0522
-"""linux/capability.h. Each set is two words of 32 bits."""
+THIS_THREAD = struct.pack("=Ii", LINUX_CAPABILITY_VERSION_3, 0)
+"""linux/capability.h: of whom capget() and capset() tell. Each set is two words of 32 bits."""
 
 NOBODY = 65534
 """The overflow uid and gid, which every distribution calls nobody."""
@@ -76,6 +78,32 @@ def become_ordinary() -> None:
             raise PrivilegesError(f"user {os.getuid()} cannot read {file}: install twtop for all users")
 
 
+@contextlib.contextmanager
+def without(capability: Capability) -> Iterator[None]:
+    """Meanwhile this thread does not use this capability, and has it again afterwards, if it had it.
+
+    Where the kernel refuses, it stays.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import ctypes
+
+    found, bit = ctypes.create_string_buffer(24), 1 << capability
+    try:
+        system_call("capget", THIS_THREAD, found)
+        effective, *others = struct.unpack("=6I", found.raw)
+        if has_it := bool(effective & bit):
+            system_call("capset", THIS_THREAD, struct.pack("=6I", effective & ~bit, *others))
+    except (OSError, AttributeError):  # seccomp, or a libc without capget()
+        has_it = False
+    try:
+        yield
+    finally:
+        if has_it:
+            system_call("capset", THIS_THREAD, found.raw)
+
+
 def _limit(kept: int, become: Callable[[], None] = lambda: None) -> None:
     """Keep these capabilities alone, one bit each, once `become` has used the others. Raises OSError.
 
@@ -89,7 +117,7 @@ def _limit(kept: int, become: Callable[[], None] = lambda: None) -> None:
     high, low = divmod(_held("CapPrm") & kept, 1 << 32)
     inheritable = 0  # so nothing is ambient either
     sets = struct.pack("=6I", low, low, inheritable, high, high, inheritable)
-    system_call("capset", struct.pack("=Ii", LINUX_CAPABILITY_VERSION_3, 0), sets)
+    system_call("capset", THIS_THREAD, sets)
 
 
 def _become_user() -> None:

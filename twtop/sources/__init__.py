@@ -9,7 +9,8 @@ source              what a source is, and what is known of one kind of source
 kinds               the registry: one entry for each way to read sockets
 open_source         the best source that works here, or the one that the user names
 decode              Sample → Snapshot
-decode_sock_diag    netlink messages of sock_diag → columns
+find_messages       netlink messages of sock_diag, and one field of them all
+decode_sock_diag    these messages → columns
 decode_failed_connects  rows of failed connects → columns
 decode_listeners    netlink messages about listeners → what each has dropped
 decode_procfs       text of /proc/net/tcp and tcp6 → columns

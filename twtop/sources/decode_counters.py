@@ -1,9 +1,11 @@
 """Texts of /proc → counters, gauges, limits and names. What is missing or makes no sense is unknown, never 0."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from twtop.model import PORTS, Limits
+
+NUMBER = re.compile(r"-?\d{1,19}")
 
 EXT_COUNTERS = frozenset(
     {
@@ -27,11 +29,9 @@ def decode_counters(files: dict[str, str]) -> dict[str, int]:
 
     `files` maps path below /proc → text.
     """
-    ext = _named_columns(files.get("net/netstat", ""), "TcpExt:")
-    tcp = _named_columns(files.get("net/snmp", ""), "Tcp:")
-    found = {name: value for name, value in ext.items() if name in EXT_COUNTERS}
-    found |= {name: value for name, value in tcp.items() if name in TCP_COUNTERS}
-    return found | _conntrack(files.get("net/stat/nf_conntrack", ""))
+    ext = _named_columns(files.get("net/netstat", ""), "TcpExt:", EXT_COUNTERS)
+    tcp = _named_columns(files.get("net/snmp", ""), "Tcp:", TCP_COUNTERS)
+    return ext | tcp | _conntrack(files.get("net/stat/nf_conntrack", ""))
 
 
 SINGLE_GAUGES = {
@@ -44,6 +44,10 @@ SINGLE_GAUGES = {
 Less than 0 counts as 0, as in the kernel: no orphan is allowed (tcp_too_many_orphans), and conntrack has no limit
 (nf_conntrack_max is unsigned, but is printed with a sign).
 """
+
+
+TIMEWAIT_SLAB = re.compile(r"tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b")
+"""A line of slabinfo: the objects in use, all objects, and the bytes of each."""
 
 
 def decode_gauges(files: dict[str, str]) -> dict[str, int]:
@@ -70,10 +74,9 @@ def decode_gauges(files: dict[str, str]) -> dict[str, int]:
             gauges[name] = max(0, values[0])
     if installed := re.search(r"^MemTotal:\s+(\d{1,15}) kB$", files.get("meminfo", ""), re.MULTILINE):
         gauges["memory_bytes"] = int(installed[1]) * 1024
-    rows = r"^tw_sock_TCP(?:v6)?\s+(\d{1,19})\s+\d+\s+(\d{1,19})\b"
-    if slabs := re.findall(rows, files.get("slabinfo", ""), re.MULTILINE):
-        gauges["tw_slabs"] = sum(int(active) for active, _ in slabs)
-        gauges["tw_slab_bytes"] = sum(int(active) * int(size) for active, size in slabs)
+    if slabs := [*filter(None, map(TIMEWAIT_SLAB.match, files.get("slabinfo", "").split("\n")))]:
+        gauges["tw_slabs"] = sum(int(slab[1]) for slab in slabs)
+        gauges["tw_slab_bytes"] = sum(int(slab[1]) * int(slab[2]) for slab in slabs)
     return gauges
 
 
@@ -108,7 +111,7 @@ def decode_device_names(files: dict[str, str]) -> dict[int, str]:
 def _numbers(text: str | None) -> list[int]:
     """The numbers that a text consists of; none if anything else is in it."""
     parts = (text or "").split()
-    return [int(part) for part in parts] if all(re.fullmatch(r"-?\d{1,19}", part) for part in parts) else []
+    return [int(part) for part in parts] if all(map(NUMBER.fullmatch, parts)) else []
 
 
 def _port_list(text: str | None) -> tuple[tuple[int, int], ...] | None:
@@ -142,9 +145,10 @@ def _sum_of_hex(figures: Sequence[str]) -> int | None:
     return sum(numbers) if min(numbers) >= 0 and max(numbers) < 1 << 32 else None
 
 
-def _named_columns(text: str, prefix: str) -> dict[str, int]:
-    """The values by name, from the line of names and the line of values that begin with this prefix."""
+def _named_columns(text: str, prefix: str, wanted: Set[str]) -> dict[str, int]:
+    """The wanted values by name, from the line of names and the line of values that begin with this prefix."""
     lines = [line.split()[1:] for line in text.splitlines() if line.startswith(prefix)]
     if len(lines) < 2:
         return {}
-    return {name: int(value) for name, value in zip(*lines[:2], strict=False) if re.fullmatch(r"-?\d{1,19}", value)}
+    named = ((name, value) for name, value in zip(*lines[:2], strict=False) if name in wanted)
+    return {name: int(value) for name, value in named if NUMBER.fullmatch(value)}

@@ -23,13 +23,15 @@ def origin(before: Keys, now: Keys) -> Rows:
     """
     if not len(before) or not len(now):
         return np.full(len(now), -1, np.intp)
-    first, last = before.min(), before.max()
-    span = int(last - first) + 1
+    first, last = int(before.min()), int(before.max())
+    span = last - first + 1
     if span > SPARSE * len(before):
         order = np.argsort(before)
         found = np.append(order, -1)[index_of(now, before[order])]
-    else:
-        rows = np.full(span + 1, -1, np.int32)  # the last entry is that of all others
-        rows[(before - first).astype(np.intp)] = np.arange(len(before), dtype=np.int32)
-        found = rows[np.minimum(now - first, np.uint64(span)).astype(np.intp)].astype(np.intp)
-    return np.where(now == NONE, -1, found)
+        return np.where(now == NONE, -1, found)
+    rows = np.full(span + 2, -1, np.int32)  # the first and the last entry are those of all others
+    below = np.uint64(first) - np.ones(1, np.uint64)  # of 0 it is the highest number
+    rows[(before - below).view(np.intp)] = np.arange(len(before), dtype=np.int32)
+    if first == NONE:
+        rows[1] = -1
+    return rows.take((now - below).view(np.intp), mode="clip").astype(np.intp)

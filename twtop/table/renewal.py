@@ -22,16 +22,22 @@ def lasting(before: Sockets, rows: Rows, state: NDArray[np.uint8]) -> Mask:
     `rows` says which row of the table before each was, −1 for none, and `state` is that of now.
     """
     waited: Mask = before.is_time_wait.take(rows)  # for −1 the last one, which is left out again
-    wait: Mask = state == TcpState.TIME_WAIT
+    wait: Mask = state == np.uint8(TcpState.TIME_WAIT)
     return waited & (rows >= 0) & wait
 
 
 def renewed(
-    before: Sockets, rows: Rows, kept: Mask, new: Sockets, timer_ms: Codes, identity: NDArray[np.uint64]
+    before: Sockets,
+    rows: Rows,
+    kept: Mask,
+    new: Sockets,
+    state: NDArray[np.uint8],
+    timer_ms: Codes,
+    identity: NDArray[np.uint64],
 ) -> Sockets:
     """The table of sockets of which `kept` were in the table before, in these `rows`, and are in TIME_WAIT still.
 
-    All others are `new`, in their order. `timer_ms` and `identity` are those of all; the table keeps them.
+    All others are `new`, in their order. `state`, `timer_ms` and `identity` are those of all; the table keeps them.
     """
     addresses, number = merged(before.addresses, new.addresses)
     others = np.flatnonzero(~kept)
@@ -44,14 +50,18 @@ def renewed(
     def of_new(name: str, otherwise: int = 0) -> NDArray[Any]:
         """A column that has the same in every TIME_WAIT."""
         new_column = getattr(new, name)
-        column = np.full(len(kept), otherwise, new_column.dtype) if otherwise else np.zeros(len(kept), new_column.dtype)
+        value = new_column.dtype.type(otherwise)
+        same = np.broadcast_to(value, len(kept))
+        if (new_column == value).all():
+            return same  # takes no memory
+        column = same.copy()
         column[others] = new_column
         return column
 
     timer_ms[others] = new.timer_ms
     found = Sockets(
         addresses,
-        state=of_new("state", TcpState.TIME_WAIT),
+        state=state,
         timer=of_new("timer", Timer.TIMEWAIT),
         local=of_both("local", number[new.local]),
         remote=of_both("remote", number[new.remote]),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Column, distinct, factorize, fused
+from twtop.arrays import Column, factorize, fused, has_repeats
 from twtop.model import MAPPED, PORTS, Addresses, Codes, Mask, Rows, Sockets, Timestamps
 
 UNKNOWN: dict[str, NDArray[Any]] = {
@@ -88,8 +88,7 @@ def without_repeats(sockets: Sockets, new: Rows | None = None) -> Sockets:
         ports = np.zeros(PORTS, np.bool_)
         ports[sockets.lport[new]] = True
         rows = np.flatnonzero(ports.take(sockets.lport))
-    keys = _ends(sockets, rows)
-    if len(distinct(keys)) == len(keys):
+    if not has_repeats(_ends(sockets, rows)):
         return sockets
     _, examples = factorize(_ends(sockets, slice(None)))
     keep = ~sockets.is_connection
@@ -102,6 +101,6 @@ def _ends(sockets: Sockets, rows: Rows | slice) -> NDArray[np.uint64]:
     bits = sockets.addresses.bits
     columns: list[Column] = [(sockets.local[rows], bits), (sockets.remote[rows], bits)]
     columns += [(sockets.lport[rows], 16), (sockets.rport[rows], 16)]
-    if sockets.device.any():
-        columns.insert(0, (sockets.device[rows], 32))
+    if (device := sockets.device[rows]).any():
+        columns.insert(0, (device, 32))
     return fused(*columns)

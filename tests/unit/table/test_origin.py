@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from twtop.table.origin import origin
 
 NUMBERS = st.one_of(st.integers(1, 40), st.integers(1, 2**64 - 1), st.integers(2**63 - 20, 2**63 + 20))
-DISTINCT = st.lists(NUMBERS, unique=True, max_size=30)
+OR_NONE = st.one_of(NUMBERS, st.just(0))
 
 
-@given(DISTINCT, st.lists(st.one_of(NUMBERS, st.just(0)), max_size=30))
+@given(st.lists(OR_NONE, unique=True, max_size=30), st.lists(OR_NONE, max_size=30))
 def test_each_is_found_where_it_was(before: list[int], now: list[int]) -> None:
-    expected = [before.index(each) if each in before else -1 for each in now]
+    expected = [before.index(each) if each and each in before else -1 for each in now]
     assert origin(np.array(before, np.uint64), np.array(now, np.uint64)).tolist() == expected
 
 
