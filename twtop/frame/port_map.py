@@ -43,17 +43,19 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     assert ports is not None
     open_ports = ports.available
     rows = np.flatnonzero(destinations.code == destination)
-    own = sockets.take(rows)
-    reusable, _ = reading.reuse.rows(own, destinations.code[rows])
+    lport, ending = sockets.lport.take(rows), sockets.is_timewait_object.take(rows)
+    reusable = np.zeros(len(rows), np.bool_)
+    if reading.reuse.allowed[destination]:
+        reusable, _ = reading.reuse.rows(sockets.take(rows), destinations.code.take(rows))
     if reading.choices is not None and reading.choices.binds_first[destination]:
-        open_ports, reusable = open_ports | reading.choices.closed, np.zeros(len(own), np.bool_)
+        open_ports, reusable = open_ports | reading.choices.closed, np.zeros_like(reusable)
         of_address = (sockets.local == destinations.local[destination]) & (destinations.code != destination)
         open_ports[sockets.lport[of_address]] = False
     kind = np.where(open_ports, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = open_ports[own.lport]
-    kind[own.lport[member & ~own.is_timewait_object]] = PortKind.LIVE
-    kind[own.lport[member & own.is_timewait_object]] = PortKind.TIME_WAIT
-    kind[own.lport[member & reusable]] = PortKind.REUSABLE
+    member = open_ports[lport]
+    kind[lport[member & ~ending]] = PortKind.LIVE
+    kind[lport[member & ending]] = PortKind.TIME_WAIT
+    kind[lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]
     return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 
