@@ -81,7 +81,8 @@ def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     strip = []
     for share in shares:
         owed = [before + more for before, more in zip(owed, share, strict=True)]
-        kind = max(PortKind, key=owed.__getitem__)
+        kind = owed.index(max(owed))
         owed[kind] -= 1
         strip.append(kind)
-    return strip
+    every = [*PortKind]
+    return [every[kind] for kind in strip]
