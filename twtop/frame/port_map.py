@@ -75,14 +75,14 @@ def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     length, longer = divmod(len(kinds), width)
     number = np.arange(width)
     starts = number * length + np.minimum(number, longer)
-    held = np.add.reduceat(kinds[:, None] == np.arange(len(PortKind)), starts, dtype=np.float64)
-    shares = (held / np.diff(starts, append=len(kinds))[:, None]).tolist()
-    owed = [0.0] * len(PortKind)
+    found = [kind for kind in PortKind if (kinds == kind).any()]
+    held = np.array([np.add.reduceat(kinds == kind, starts, dtype=np.intp) for kind in found])
+    shares = (held / np.diff(starts, append=len(kinds))).T.tolist()
+    owed = [0.0] * len(found)
     strip = []
     for share in shares:
         owed = [before + more for before, more in zip(owed, share, strict=True)]
-        kind = owed.index(max(owed))
-        owed[kind] -= 1
-        strip.append(kind)
-    every = [*PortKind]
-    return [every[kind] for kind in strip]
+        most = owed.index(max(owed))
+        owed[most] -= 1
+        strip.append(found[most])
+    return strip

@@ -66,10 +66,10 @@ class Ends:
 
     def destinations(self, rows: Rows | slice = slice(None)) -> Keys:
         """(local IP, remote IP, remote port) of these sockets."""
-        local, remote, rport = (
-            column[rows] for column in (self._sockets.local, self._sockets.remote, self._sockets.rport)
-        )
-        return self._near.take(local) + self._far.take(remote) + mixed(rport * PORT_SPREAD)
+        sockets = self._sockets
+        rport: Keys = sockets.rport[rows].astype(np.uint64)
+        ends: Keys = self._near.take(sockets.local[rows]) + self._far.take(sockets.remote[rows])
+        return ends + mixed(rport * PORT_SPREAD)
 
     def keys(self, rows: Rows | slice = slice(None)) -> Keys:
         """Their 4-tuples."""
