@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
@@ -13,16 +14,19 @@ from textual.widget import Widget
 
 from tests.support.at_rest import at_rest
 from tests.support.monitor_pilot import monitor
-from tests.support.monitor_samples import lab
+from tests.support.monitor_samples import lab, scene
+from tests.support.sock_diag_dump import many
 from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
+from twtop.frame.port_map import PortKind, cells
+from twtop.sources.probe import Sample
 from twtop.ui.kit.painter import TONE_CLASSES
 from twtop.ui.kit.palette import palette
 from twtop.ui.kit.panel import LinePanel
 from twtop.ui.kit.plot import Plot, draw
 from twtop.ui.kit.table import Table
 from twtop.ui.monitor import Monitor
-from twtop.ui.panels import timeline
+from twtop.ui.panels import port_map, timeline
 from twtop.ui.panels.header import Header
 from twtop.ui.panels.verdict_strip import VerdictStrip
 
@@ -251,6 +255,28 @@ async def test_another_view_of_the_same_sockets_draws_no_new_curves(monkeypatch:
         assert drawings == []
         await stage.tick()
         await stage.until(lambda: drawings, "new curves")
+
+
+async def test_equal_ports_are_not_drawn_again_and_have_the_name_of_where_they_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawings: list[int] = []
+
+    def noted(kinds: np.ndarray, width: int) -> list[PortKind]:
+        drawings.append(width)
+        return cells(kinds, width)
+
+    def to(peer: str, at: float) -> Sample:
+        return scene(many("10.0.0.1", f"{peer}:443", "TIME_WAIT", lports=range(33000, 33009), remaining=50), at=at)
+
+    monkeypatch.setattr(port_map, "cells", noted)
+    async with monitor(to("10.0.0.5", 0), to("10.0.0.5", 2), to("10.0.0.6", 4), size=(160, 50)) as stage:
+        await stage.until_shown("Ports to 10.0.0.5")
+        drawings.clear()
+        await stage.tick()
+        assert drawings == []
+        await stage.tick()
+        assert stage.shows("Ports to 10.0.0.6")
 
 
 async def test_the_focus_does_not_paint_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:

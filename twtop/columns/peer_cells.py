@@ -11,7 +11,7 @@ from twtop.columns.failed import per_s as failed_per_s
 from twtop.columns.gauge import gauge
 from twtop.columns.peer_rows import PeerRow
 from twtop.columns.tones import SIGNS, Line, Span, Tone, width_of
-from twtop.frame.groups import SPARK_STEPS, has_timers
+from twtop.frame.entered import SPARK_STEPS, has_timers
 from twtop.frame.view import Key, label
 from twtop.model import Counts, Direction, Mask
 from twtop.verdicts.ports import ports_level

@@ -14,8 +14,8 @@ from twtop.columns.peer_figures import address_of, count_of, figure_of, flag_of,
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
 from twtop.columns.values import numbers
+from twtop.frame.entered import entered_per_s
 from twtop.frame.frame import Frame
-from twtop.frame.groups import entered_per_s
 from twtop.frame.view import GroupBy, GroupSort, label
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Counts, Direction, TcpState
 

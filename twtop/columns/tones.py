@@ -36,7 +36,7 @@ Line = tuple[Span, ...]
 
 def width_of(line: Line) -> int:
     """Cells that a line takes."""
-    return sum(cells(text) for text, _ in line)
+    return sum([len(text) if text.isascii() else cells(text) for text, _ in line])
 
 
 def aligned(line: Line, width: int, right: bool = False) -> Line:

@@ -5,6 +5,8 @@ frame         the answer to a view, from which screen, text, JSON and CSV are dr
 build         analysis, view and history → Frame
 apply_view    what a view picks from an analysis
 groups        destinations → groups by peer, destination, service, process or prefix
+by_state      sockets counted by TCP state
+entered       TIME_WAIT of groups and destinations counted by when they began
 sorting       the order of groups
 row_failures  failed connects of groups, and of what else some destinations make up together
 port_map      the ephemeral range of one destination, port by port

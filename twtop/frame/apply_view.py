@@ -9,7 +9,8 @@ from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
 from twtop.filter.mask import mask
 from twtop.filter.query import Everything
-from twtop.frame.groups import STATES, Groups, group, members, process_names, urgency
+from twtop.frame.by_state import count_by_state
+from twtop.frame.groups import Groups, group, members, process_names, urgency
 from twtop.frame.port_map import PortMap, port_map
 from twtop.frame.view import SocketSort, View
 from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
@@ -68,7 +69,7 @@ def _grouped(analysis: Analysis, view: View, owners: Owners) -> AppliedView:
         owners=owners,
         shown=shown,
         groups=group(snapshot, analysis.destinations, analysis.budgets, shown, view.group_by, owners),
-        count=np.bincount(snapshot.sockets.state[shown], minlength=STATES),
+        count=count_by_state(snapshot.sockets, shown),
         minute=minute,
         drill=np.empty(0, np.intp),
         port_map=None,

@@ -6,10 +6,9 @@ from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
 from twtop.dump.timer_wheel import MINUTE_S, carried, rate
 from twtop.filter.query import Everything, Query, TimingTest, has_test
+from twtop.frame.by_state import STATES, count_by_state
 from twtop.frame.frame import Frame, StateRows, TimeWait
-from twtop.frame.groups import STATES
 from twtop.frame.history import History
-from twtop.frame.row_failures import of_groups, of_leaves
 from twtop.frame.view import View
 from twtop.model import Counts, Floats, Owners, Snapshot, TcpState
 from twtop.verdicts.verdict import Evidence
@@ -39,8 +38,6 @@ def build_frame(history: History, analysis: Analysis, view: View, owners: Owners
         analysis=analysis,
         owners=owners,
         groups=applied.groups,
-        failures=of_groups(applied.groups),
-        leaf_failures=of_leaves(applied.groups),
         states=_states(times, series),
         total=total,
         matching=matching,
@@ -62,7 +59,7 @@ def _counted(history: History, analysis: Analysis) -> tuple[np.ndarray, Counts]:
     was read, only the present number of TIME_WAIT is known.
     """
     snapshot = analysis.snapshot
-    count = np.bincount(snapshot.sockets.state, minlength=STATES)
+    count = count_by_state(snapshot.sockets)
     if snapshot.part:
         count[TcpState.TIME_WAIT] = snapshot.gauges.get("tw", 0)
         return np.array([snapshot.mono]), count[None]

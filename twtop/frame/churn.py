@@ -9,11 +9,12 @@ when its minute is over, and never counts a FIN_WAIT2.
 import re
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from twtop.dump.timer_wheel import RATE_WINDOW_S
-from twtop.model import Snapshot, TcpState, Timer
+from twtop.model import Snapshot
 
 COUNTED_AT_ENTRY = (5, 18)
 """From this version of Linux on, TW and TWKilled count a timewait object when it begins (__inet_twsk_schedule). Before,
@@ -83,7 +84,7 @@ class Churn:
             ended = counted + counters.get("TWRecycled", 0)
             objects = Point(snapshot.mono, None if held is None else ended + held, ended)
         self._objects.add(objects)
-        timed = not (snapshot.sockets.timer_ms[snapshot.sockets.is_time_wait] < 0).any()
+        timed = not (snapshot.sockets.is_time_wait & (snapshot.sockets.timer_ms < 0)).any()
         if snapshot.part or not timed:
             self._in_table = Series()
         elif not snapshot.age_s and objects.began is not None:
@@ -111,7 +112,7 @@ class Churn:
         sockets = snapshot.sockets
         runs = sockets.timer_ms > 0
         waiting = int(np.count_nonzero(sockets.is_time_wait & runs))
-        closed = (sockets.state == TcpState.FIN_WAIT2) & (sockets.timer == Timer.TIMEWAIT) & runs
+        closed = np.flatnonzero(sockets.is_timewait_object & ~sockets.is_time_wait & runs)
         passed_ms = (snapshot.dumped - self._read_at) * 1000
         self._lapsed += int(np.count_nonzero(self._closed_ms <= passed_ms))
         self._closed_ms, self._read_at = sockets.timer_ms[closed], snapshot.dumped
@@ -119,6 +120,7 @@ class Churn:
         return Point(snapshot.mono, began, began - waiting)
 
 
+@lru_cache
 def _version(kernel: str) -> tuple[int, ...]:
     """The first two numbers of a kernel's version.
 

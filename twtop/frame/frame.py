@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything
 from twtop.frame.groups import Groups
 from twtop.frame.port_map import PortMap
-from twtop.frame.row_failures import RowFailures
+from twtop.frame.row_failures import RowFailures, of_groups, of_leaves
 from twtop.frame.view import Key, View
 from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
 from twtop.verdicts.verdict import Verdict
@@ -83,15 +84,15 @@ class Base:
         return self._known[key]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """All that a view draws. `total` are the TIME_WAIT of the network namespace, `matching` those of the filter.
 
     `shown` masks the sockets that the filter keeps. `drill` are the rows of the single sockets, in the order of the
-    view. `failures` and `leaf_failures` are the failed connects of each group and of each leaf. `port_map` is that of
-    the most pressed outbound destination among the single sockets, or without a drill among the sockets that the filter
-    keeps. `rates` are the changes of the counters per second, None for unknown. `cpu` is twtop's own share of one CPU
-    since the last tick. `every_s` is how many seconds lie between two dumps. `base` is None while there is no baseline.
+    view. `port_map` is that of the most pressed outbound destination among the single sockets, or without a drill among
+    the sockets that the filter keeps. `rates` are the changes of the counters per second, None for unknown. `cpu` is
+    twtop's own share of one CPU since the last tick. `every_s` is how many seconds lie between two dumps. `base` is
+    None while there is no baseline.
     """
 
     tick: int
@@ -99,8 +100,6 @@ class Frame:
     analysis: Analysis
     owners: Owners
     groups: Groups
-    failures: RowFailures
-    leaf_failures: RowFailures
     states: StateRows
     total: TimeWait
     matching: TimeWait
@@ -120,6 +119,16 @@ class Frame:
     def snapshot(self) -> Snapshot:
         """The sockets and counters from which this frame is built."""
         return self.analysis.snapshot
+
+    @cached_property
+    def failures(self) -> RowFailures:
+        """The failed connects of each group, found when they are first asked for."""
+        return of_groups(self.groups)
+
+    @cached_property
+    def leaf_failures(self) -> RowFailures:
+        """Those of each leaf."""
+        return of_leaves(self.groups)
 
     @property
     def all_filtered_out(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from twtop import formatting as fmt
 from twtop.arrays import factorize, fused
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.dump.destinations import Destinations
-from twtop.dump.timer_wheel import RATE_WINDOW_S
+from twtop.frame.by_state import by_state
+from twtop.frame.entered import Entered, entered_per_s
 from twtop.frame.view import GroupBy, Key
 from twtop.model import (
-    TIMEWAIT_MS,
     Addresses,
     Codes,
     Counts,
@@ -24,16 +24,10 @@ from twtop.model import (
     Owners,
     Rows,
     Snapshot,
-    TcpState,
     freeze,
 )
 
-STATES = 12
-"""The number of columns of a table by state. A TcpState is its column's index; column 0 stays empty."""
-
-SPARK_STEPS = 20
-SPARK_STEP_MS = TIMEWAIT_MS // SPARK_STEPS
-RATE_STEPS = RATE_WINDOW_S * 1000 // SPARK_STEP_MS
+Number = TypeVar("Number", bound=np.generic)
 
 IPV4_PREFIX, IPV6_PREFIX = 120, 64
 """/24 of IPv4, as a mapped address, and /64 of IPv6: the usual sizes of a subnet."""
@@ -46,8 +40,8 @@ class Groups:
     Leaves are sorted by group. Within a group the most pressed is first, and equally pressed ones are sorted by port.
     `first` (groups + 1,) are the bounds of each group's leaves, so leaf first[g] is the most pressed of group g.
     `destination` (leaves,) is each leaf's destination. `leaf_states` (leaves, 12) counts its sockets by state, and
-    `leaf_entered` (leaves, 20) its TIME_WAIT entries in steps of 3 s, oldest first. `states` and `entered` are the sums
-    of these by group. `process` (leaves,) is an index into `process_names`, which matters only if `by` is PROCESS.
+    `states` (groups, 12) those of each group. `process` (leaves,) is an index into `process_names`, which matters only
+    if `by` is PROCESS. `entries` counts the TIME_WAIT entries of both levels.
     """
 
     by: GroupBy
@@ -60,9 +54,8 @@ class Groups:
     process: Codes
     process_names: tuple[str, ...]
     leaf_states: Counts
-    leaf_entered: Counts
     states: Counts
-    entered: Counts
+    entries: Entered
 
     def __post_init__(self) -> None:
         freeze(*(getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)))
@@ -79,6 +72,16 @@ class Groups:
     def urgency(self) -> Floats:
         """The urgency of the most pressed destination of each group."""
         return urgency(self.destinations, self.budgets)[self.worst]
+
+    @property
+    def leaf_entered(self) -> Counts:
+        """TIME_WAIT entries of each leaf in steps of 3 s, oldest first: (leaves, 20)."""
+        return self.entries.by_leaf
+
+    @property
+    def entered(self) -> Counts:
+        """The same of each group: (groups, 20)."""
+        return self.entries.by_group
 
     @property
     def entered_per_s(self) -> Floats:
@@ -138,77 +141,85 @@ class Groups:
         return next((int(row) for row in rows if self.key(int(row)) == key), None)
 
 
-def has_timers(states: Counts, entered: Counts) -> Mask:
-    """Whether the timers of all TIME_WAIT of a row are known. `states` and `entered` are of one row, or of all rows.
-
-    A TIME_WAIT with a known timer is counted in one step of the last minute.
-    """
-    complete: Mask = np.asarray(entered.sum(axis=-1) == states[..., TcpState.TIME_WAIT])
-    return complete
-
-
-def entered_per_s(states: Counts, entered: Counts) -> Floats:
-    """Recent TIME_WAIT entries per second of each row; NaN where timers are unknown."""
-    return np.where(has_timers(states, entered), entered[:, -RATE_STEPS:].sum(axis=1) / RATE_WINDOW_S, np.nan)
-
-
 def group(
     snapshot: Snapshot, destinations: Destinations, budgets: PortBudgets, shown: Mask, by: GroupBy, owners: Owners
 ) -> Groups:
     """Group the shown connections. Counts are of the shown sockets, budgets are of all sockets."""
     sockets = snapshot.sockets
-    rows = np.flatnonzero(shown & (destinations.code >= 0))
-    code = destinations.code.take(rows)
+    rows = None if shown.all() else np.flatnonzero(shown)
     name_of, names = process_names(owners)
+
+    def chosen(column: NDArray[Number]) -> NDArray[Number]:
+        return column if rows is None else column.take(rows)
+
+    code = chosen(destinations.code)
     if by is GroupBy.PROCESS:
-        leaves = _leaves_by_process(code, name_of[owners.process[rows]])
+        parts = _parts_by_process(code, name_of[chosen(owners.process)])
     else:
-        leaves = _leaves_by_destination(code, _membership(destinations, sockets.addresses, by))
-    group_of, _ = factorize(leaves.member)
-    pressed = urgency(destinations, budgets)[leaves.destination]
-    order = np.lexsort((leaves.destination, destinations.port[leaves.destination], -pressed, group_of))
-    states, entered = _tallies(sockets.state.take(rows), sockets.age_ms.take(rows), leaves.code, len(order))
-    states, entered, group_of = states[order], entered[order], group_of[order]
-    first = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1])) if len(order) else np.empty(0, np.intp)
+        count = destinations.count if rows is None else np.bincount(code + 1, minlength=len(destinations) + 1)[1:]
+        parts = _parts_by_destination(code, count, _membership(destinations, sockets.addresses, by))
+    order, first = _in_order(destinations, budgets, parts)
+    leaves, groups = len(order), len(first) - 1
+    leaf, group_of = np.full(len(parts.size) + 1, leaves), np.full(leaves + 1, groups)  # the last is that of no part
+    leaf[order], group_of[:-1] = np.arange(leaves), np.repeat(np.arange(groups), np.diff(first))
+    others = np.flatnonzero(chosen(sockets.is_connection & ~sockets.is_time_wait))
+    own, state = leaf.take(parts.of_socket.take(others)), chosen(sockets.state).take(others)
+    sizes = parts.size.take(order)
     return Groups(
         by=by,
         destinations=destinations,
         budgets=budgets,
         addresses=sockets.addresses,
         device_names=snapshot.device_names,
-        first=np.append(first, len(order)),
-        destination=leaves.destination[order],
-        process=leaves.process[order],
+        first=first,
+        destination=parts.destination.take(order),
+        process=parts.process.take(order),
         process_names=tuple(names),
-        leaf_states=states,
-        leaf_entered=entered,
-        states=np.add.reduceat(states, first, axis=0) if len(first) else states,
-        entered=np.add.reduceat(entered, first, axis=0) if len(first) else entered,
+        leaf_states=by_state(sizes, own, state),
+        states=by_state(np.add.reduceat(sizes, first[:-1]) if groups else sizes, group_of.take(own), state),
+        entries=Entered(sockets.age_ms, rows, parts.of_socket, leaf, group_of.take(leaf)),
     )
 
 
-class _Leaves(NamedTuple):
-    """`code` (sockets,) is the leaf of each. The rest is (leaves,): `member` is equal where two belong to one group."""
+class _Parts(NamedTuple):
+    """What may be a leaf. `of_socket` is the part of each socket, −1 for none.
 
-    code: Rows
-    destination: NDArray[np.intp]
+    The rest is (parts,): `size` is how many sockets each has, and those that have some are leaves. `member` is equal
+    where two belong to one group.
+    """
+
+    of_socket: Rows
+    size: Counts
+    destination: Rows
     process: Codes
     member: NDArray[np.uint64]
 
 
-def _leaves_by_process(code: Rows, owner: Codes) -> _Leaves:
-    """A leaf for each pair of a destination and an owner; `code` and `owner` are those of each socket."""
-    leaf, example = factorize(fused((owner, 32), (code, 32)))
+def _parts_by_process(code: Rows, owner: Codes) -> _Parts:
+    """A part for each pair of a destination and an owner; `code` and `owner` are those of each socket."""
+    part, connections = np.full(len(code), -1, np.intp), np.flatnonzero(code >= 0)
+    code, owner = code.take(connections), owner.take(connections)
+    number, example = factorize(fused((owner, 32), (code, 32)))
+    part[connections] = number
     process = owner[example]
-    return _Leaves(leaf, code[example].astype(np.intp), process, process.astype(np.uint64))
+    return _Parts(part, np.bincount(number, minlength=len(example)), code[example], process, process.astype(np.uint64))
 
 
-def _leaves_by_destination(code: Rows, membership: NDArray[np.uint64]) -> _Leaves:
-    """A leaf for each destination; `code` is that of each socket, `membership` is as by `_membership`."""
-    present = np.bincount(code, minlength=len(membership)) > 0
-    destination = np.flatnonzero(present)
-    leaf = code if present.all() else (np.cumsum(present) - 1).take(code)
-    return _Leaves(leaf, destination, np.zeros(len(destination), np.int32), membership[destination])
+def _parts_by_destination(code: Rows, size: Counts, member: NDArray[np.uint64]) -> _Parts:
+    """A part for each destination; `code` is that of each socket."""
+    return _Parts(code, size, np.arange(len(size)), np.zeros(len(size), np.int32), member)
+
+
+def _in_order(destinations: Destinations, budgets: PortBudgets, parts: _Parts) -> tuple[Rows, Rows]:
+    """(the parts that are leaves in the order of these, the bounds of each group among them)."""
+    kept = np.flatnonzero(parts.size)
+    group_of, examples = factorize(parts.member.take(kept))
+    destination = parts.destination.take(kept)
+    port, pressed = destinations.port.take(destination), urgency(destinations, budgets).take(destination)
+    narrow = group_of.astype(np.min_scalar_type(len(examples)))  # numpy sorts numbers of 16 bits in linear time
+    order = np.lexsort((destination, port, -pressed, narrow))
+    sizes = np.bincount(group_of, minlength=len(examples))
+    return kept.take(order), np.append(0, np.cumsum(sizes))
 
 
 def members(snapshot: Snapshot, destinations: Destinations, owners: Owners, key: Key) -> Mask:
@@ -223,19 +234,10 @@ def members(snapshot: Snapshot, destinations: Destinations, owners: Owners, key:
 
 def urgency(destinations: Destinations, budgets: PortBudgets) -> Floats:
     """How pressed each destination is: its pressure, or half of it inbound, where TIME_WAIT can be taken over."""
-    weight = np.where(destinations.direction == Direction.OUTBOUND, 1.0, 0.5)
-    return np.nan_to_num(budgets.pressure * weight, posinf=1.0)
-
-
-def _tallies(state: NDArray[np.uint8], age_ms: Codes, leaf: Rows, count: int) -> tuple[Counts, Counts]:
-    """(sockets by state (leaves, 12), TIME_WAIT entries by step (leaves, 20)) of `count` leaves."""
-    waiting, others = np.flatnonzero(age_ms >= 0), np.flatnonzero(age_ms < 0)
-    step = np.maximum(SPARK_STEPS - 1 - age_ms.take(waiting) // SPARK_STEP_MS, 0)
-    slots = leaf.take(waiting) * SPARK_STEPS + step
-    entered = np.bincount(slots, minlength=count * SPARK_STEPS).reshape(count, SPARK_STEPS)
-    states = np.bincount(leaf[others] * STATES + state[others], minlength=count * STATES).reshape(count, STATES)
-    states[:, TcpState.TIME_WAIT] += entered.sum(axis=1)
-    return states, entered
+    pressed: Floats = budgets.pressure * np.where(destinations.direction == Direction.OUTBOUND, 1.0, 0.5)
+    pressed[np.isnan(pressed)] = 0.0
+    pressed[pressed == np.inf] = 1.0
+    return pressed
 
 
 def _membership(destinations: Destinations, addresses: Addresses, by: GroupBy) -> NDArray[np.uint64]:

@@ -1,6 +1,5 @@
-"""What a run remembers from tick to tick: counts in ring buffers, the last counters, churn, and the baseline."""
+"""What a run remembers from tick to tick: counts by state, the last counters, churn, and the baseline."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything, Query
 from twtop.frame.apply_view import AppliedView, apply_view
 from twtop.frame.baseline import Baseline
+from twtop.frame.by_state import STATES
 from twtop.frame.churn import Churn
 from twtop.frame.frame import Base
 from twtop.frame.view import View
@@ -29,6 +29,29 @@ class Tick:
     counters: Mapping[str, int]
 
 
+class StateSeries:
+    """Sockets by state at the last TICKS ticks. What was given out stays as it is."""
+
+    def __init__(self) -> None:
+        self._times, self._counts, self._end = np.empty(0), np.empty((0, STATES), np.int64), 0
+
+    def add(self, mono: float, count: Counts) -> None:
+        """Append the counts (12,) of a tick, unless it is known."""
+        if self._end and self._times[self._end - 1] >= mono:
+            return
+        if self._end == len(self._times):
+            times, counts = self.so_far()
+            self._times, self._end = np.append(times, np.empty(TICKS)), len(times)
+            self._counts = np.append(counts, np.empty((TICKS, STATES), np.int64), axis=0)
+        self._times[self._end], self._counts[self._end] = mono, count
+        self._end += 1
+
+    def so_far(self) -> tuple[np.ndarray, Counts]:
+        """(times (ticks,), counts by state (ticks, 12)), oldest first."""
+        last = slice(max(0, self._end - TICKS), self._end)
+        return self._times[last], self._counts[last]
+
+
 class History:
     """Key figures of the last snapshots. Each filter has counts of its own, which begin when it is first used."""
 
@@ -37,7 +60,7 @@ class History:
         self.latest: Tick | None = None
         self.previous: Tick | None = None
         self.churn = Churn()
-        self._states: dict[Query, deque[tuple[float, Counts]]] = {}
+        self._states: dict[Query, StateSeries] = {}
         self._applied: AppliedView | None = None
         self._baseline: Baseline | None = None
 
@@ -57,10 +80,9 @@ class History:
 
     def states(self, query: Query, mono: float, count: Counts) -> tuple[np.ndarray, Counts]:
         """(times (ticks,), counts by state (ticks, 12)) of a filter's sockets up to now, oldest first."""
-        ring = self._states.setdefault(query, deque(maxlen=TICKS))
-        if not ring or ring[-1][0] < mono:
-            ring.append((mono, count))
-        return np.array([time for time, _ in ring]), np.array([counts for _, counts in ring])
+        series = self._states.setdefault(query, StateSeries())
+        series.add(mono, count)
+        return series.so_far()
 
     def applied(self, analysis: Analysis, view: View, owners: Owners) -> AppliedView:
         """What the view picks; the same object as the last time where nothing has changed."""

@@ -43,17 +43,19 @@ def port_map(reading: Reading, destination: int) -> PortMap:
     assert ports is not None
     open_ports = ports.available
     rows = np.flatnonzero(destinations.code == destination)
-    own = sockets.take(rows)
-    reusable, _ = reading.reuse.rows(own, destinations.code[rows])
+    lport, ending = sockets.lport.take(rows), sockets.is_timewait_object.take(rows)
+    reusable = np.zeros(len(rows), np.bool_)
+    if reading.reuse.allowed[destination]:
+        reusable, _ = reading.reuse.rows(sockets.take(rows), destinations.code.take(rows))
     if reading.choices is not None and reading.choices.binds_first[destination]:
-        open_ports, reusable = open_ports | reading.choices.closed, np.zeros(len(own), np.bool_)
+        open_ports, reusable = open_ports | reading.choices.closed, np.zeros_like(reusable)
         of_address = (sockets.local == destinations.local[destination]) & (destinations.code != destination)
         open_ports[sockets.lport[of_address]] = False
     kind = np.where(open_ports, np.uint8(PortKind.FREE), np.uint8(PortKind.BLOCKED))
-    member = open_ports[own.lport]
-    kind[own.lport[member & ~own.is_timewait_object]] = PortKind.LIVE
-    kind[own.lport[member & own.is_timewait_object]] = PortKind.TIME_WAIT
-    kind[own.lport[member & reusable]] = PortKind.REUSABLE
+    member = open_ports[lport]
+    kind[lport[member & ~ending]] = PortKind.LIVE
+    kind[lport[member & ending]] = PortKind.TIME_WAIT
+    kind[lport[member & reusable]] = PortKind.REUSABLE
     whole = kind[ports.low : ports.high + 1]
     return PortMap(destination, ports.low, whole[::2].copy(), whole[1::2].copy())
 
@@ -73,13 +75,14 @@ def cells(kinds: NDArray[np.uint8], width: int) -> list[PortKind]:
     length, longer = divmod(len(kinds), width)
     number = np.arange(width)
     starts = number * length + np.minimum(number, longer)
-    held = np.add.reduceat(kinds[:, None] == np.arange(len(PortKind)), starts, dtype=np.float64)
-    shares = (held / np.diff(starts, append=len(kinds))[:, None]).tolist()
-    owed = [0.0] * len(PortKind)
+    found = [kind for kind in PortKind if (kinds == kind).any()]
+    held = np.array([np.add.reduceat(kinds == kind, starts, dtype=np.intp) for kind in found])
+    shares = (held / np.diff(starts, append=len(kinds))).T.tolist()
+    owed = [0.0] * len(found)
     strip = []
     for share in shares:
         owed = [before + more for before, more in zip(owed, share, strict=True)]
-        kind = max(PortKind, key=owed.__getitem__)
-        owed[kind] -= 1
-        strip.append(kind)
+        most = owed.index(max(owed))
+        owed[most] -= 1
+        strip.append(found[most])
     return strip

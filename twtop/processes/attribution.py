@@ -32,7 +32,7 @@ class Memory:
     """The connections of the last dump whose holder was seen, or may yet be found, by `identity`.
 
     `key` are the 4-tuples of those that had a descriptor, in ascending order, and `row` is where each of them is here.
-    A TIME_WAIT that one of them leaves has another identity.
+    A TIME_WAIT that one of them leaves has another identity. `ports` masks the local ports of these.
     """
 
     identity: Keys
@@ -41,13 +41,39 @@ class Memory:
     processes: Processes
     key: Keys
     row: Rows
+    ports: Mask
 
-    def rows(self, identity: Keys, key: Keys) -> Rows:
-        """The row of each of these sockets without a descriptor, −1 for none."""
-        found = origin(self.identity, identity)
-        unknown = np.flatnonzero(found < 0)
-        found[unknown] = np.append(self.row, -1)[index_of(key[unknown], self.key)]
-        return found
+    def find(self, sockets: Sockets, closed: Rows, ends: "Ends") -> tuple[Rows, Rows]:
+        """(those of these sockets without a descriptor that are known, the row of each here)."""
+        found = origin(self.identity, sockets.identity.take(closed))
+        unknown = np.flatnonzero((found < 0) & self.ports.take(sockets.lport.take(closed)))
+        found[unknown] = np.append(self.row, -1)[index_of(ends.keys(closed[unknown]), self.key)]
+        known = np.flatnonzero(found >= 0)
+        return closed[known], found[known]
+
+
+class Ends:
+    """Names of what sockets connect, as 64-bit hashes. Of 100,000 any two are equal once in 10⁹ dumps.
+
+    They are asked for few sockets of a table, since most are told apart by a port.
+    """
+
+    def __init__(self, sockets: Sockets, salt: int) -> None:
+        addresses = sockets.addresses
+        self._sockets = sockets
+        self._near = mixed(addresses.lo + mixed(addresses.hi ^ np.uint64(salt)))
+        self._far = mixed(self._near)
+
+    def destinations(self, rows: Rows | slice = slice(None)) -> Keys:
+        """(local IP, remote IP, remote port) of these sockets."""
+        sockets = self._sockets
+        rport: Keys = sockets.rport[rows].astype(np.uint64)
+        ends: Keys = self._near.take(sockets.local[rows]) + self._far.take(sockets.remote[rows])
+        return ends + mixed(rport * PORT_SPREAD)
+
+    def keys(self, rows: Rows | slice = slice(None)) -> Keys:
+        """Their 4-tuples."""
+        return self.destinations(rows) + self._sockets.lport[rows] * PORT_SPREAD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +86,10 @@ class Met:
     uid: NDArray[np.uint32]
     process: Codes
 
-    def found_in(self, sockets: Sockets, key: Keys, inode: Inodes, process: Codes) -> tuple[Rows, Rows]:
+    def found_in(self, sockets: Sockets, ends: Ends, inode: Inodes, process: Codes) -> tuple[Rows, Rows]:
         """(the sockets without a process that were met, the row of each here)."""
         rows = np.flatnonzero(sockets.is_connection & (process < 0)) if len(self.key) else np.empty(0, np.intp)
-        at = index_of(key[rows], self.key)
+        at = index_of(ends.keys(rows), self.key)
         rows, at = rows[at >= 0], at[at >= 0]
         same = (inode[rows] == 0) | (inode[rows] == self.inode[at])
         return rows[same], at[same]
@@ -87,7 +113,8 @@ class OwnerTracker:
     def __init__(self, uid: int = MY_UID) -> None:
         self._uid = uid
         nothing = np.empty(0, np.uint64)
-        self._memory = Memory(nothing, NOBODY.inode, NOBODY.process, (), nothing, np.empty(0, np.intp))
+        no_rows, no_ports = np.empty(0, np.intp), np.zeros(PORTS, np.bool_)
+        self._memory = Memory(nothing, NOBODY.inode, NOBODY.process, (), nothing, no_rows, no_ports)
         self._last: tuple[tuple[Sockets, Holders, Sightings], Owners] | None = None
         self._salt = int.from_bytes(os.urandom(8))  # so that nobody can choose addresses whose keys are equal
 
@@ -105,28 +132,31 @@ class OwnerTracker:
         memory = self._memory
         known_by = [holders.processes, memory.processes, *(sighting.processes for sighting in sightings)]
         processes, (of_holders, of_memory, *of_sightings) = _merged(known_by)
-        process, inode = of_holders[holders.of_sockets(sockets)], sockets.inode.copy()
-        destination, key = _keys(sockets, self._salt)
-        closed = np.flatnonzero(sockets.is_connection & ~sockets.is_held)
-        at = memory.rows(sockets.identity[closed], key[closed])
-        known, at = closed[at >= 0], at[at >= 0]
+        is_held, process, inode = sockets.is_held, np.full(len(sockets), -1, np.int32), sockets.inode.copy()
+        open_ = np.flatnonzero(is_held)
+        process[open_] = of_holders[holders.of_sockets(sockets, open_)]
+        ends, closed = Ends(sockets, self._salt), np.flatnonzero(sockets.is_connection & ~is_held)
+        known, at = memory.find(sockets, closed, ends)
         inode[known], process[known] = memory.inode[at], of_memory[memory.process[at]]
         late = known[process[known] < 0]  # the search may find the holder after the close
         process[late] = of_holders[holders.of(inode[late])]
         met = _met(sightings, of_sightings, self._salt)
-        rows, at = met.found_in(sockets, key, inode, process)
+        rows, at = met.found_in(sockets, ends, inode, process)
         inode[rows], process[rows] = met.inode[at], met.process[at]
         kept = np.flatnonzero(sockets.is_connection & ((process >= 0) | (inode != 0)))
-        held = np.flatnonzero(sockets.is_held[kept])
-        held = held[np.argsort(key[kept[held]])]
+        held = np.flatnonzero(is_held.take(kept))
+        key, ports = ends.keys(kept[held]), np.zeros(PORTS, np.bool_)
+        order = np.argsort(key)
+        ports[sockets.lport[kept[held]]] = True
         used, recoded = _with_used(process[kept], processes)
-        self._memory = Memory(sockets.identity[kept], inode[kept], recoded, used, key[kept[held]], held)
-        owner, by_destination = _inferred(sockets, destination, process, processes, met)
+        self._memory = Memory(sockets.identity[kept], inode[kept], recoded, used, key[order], held[order], ports)
+        owner, by_destination = _inferred(sockets, is_held, ends, process, processes, met)
         return Owners(owner, owner != process, by_destination, processes, self._hidden(sockets, process, holders))
 
     def _hidden(self, sockets: Sockets, process: Codes, holders: Holders) -> int:
         """How many sockets of other users no readable process holds."""
-        unknown = (process < 0) & (sockets.inode != 0) & (sockets.uid != self._uid)
+        unknown = np.flatnonzero((process < 0) & (sockets.inode != 0))
+        unknown = unknown[sockets.uid[unknown] != self._uid]
         return int(np.count_nonzero(index_of(sockets.inode[unknown], holders.hidden) >= 0))
 
 
@@ -141,8 +171,10 @@ def _met(sightings: Sightings, codes: list[Codes], salt: int) -> Met:
     """All sightings as one table, the latest of each connection; `codes` are the new codes of their processes."""
     if not sightings:
         return NOBODY_MET
-    keys = [_keys(sighting.sockets, salt) for sighting in reversed(sightings)]
-    destination, key = (np.concatenate(column) for column in zip(*keys, strict=True))
+    ends = [Ends(sighting.sockets, salt) for sighting in reversed(sightings)]
+    destination, key = (
+        np.concatenate([*names]) for names in ((e.destinations() for e in ends), (e.keys() for e in ends))
+    )
     process = np.concatenate(
         [code[each.process] for code, each in zip(reversed(codes), reversed(sightings), strict=True)]
     )
@@ -160,18 +192,8 @@ def _with_used(process: Codes, processes: Processes) -> tuple[Processes, Codes]:
     return tuple(processes[code] for code in np.flatnonzero(used)), recoded
 
 
-def _keys(sockets: Sockets, salt: int) -> tuple[Keys, Keys]:
-    """(destination, 4-tuple) of each socket as 64-bit hashes. Of 100,000 any two are equal once in 10⁹ dumps."""
-    addresses = sockets.addresses
-    near = mixed(addresses.lo + mixed(addresses.hi ^ np.uint64(salt)))
-    far = mixed(near)
-    rport, lport = (port * PORT_SPREAD for port in (sockets.rport, sockets.lport))
-    destination = near[sockets.local] + far[sockets.remote] + mixed(rport)
-    return destination, destination + lport
-
-
 def _inferred(
-    sockets: Sockets, destination: Keys, process: Codes, processes: Processes, met: Met
+    sockets: Sockets, is_held: Mask, ends: Ends, process: Codes, processes: Processes, met: Met
 ) -> tuple[Codes, Mask]:
     """(the process of each socket, whether it is inferred from others to its destination).
 
@@ -179,54 +201,63 @@ def _inferred(
     """
     number = {"": -1}  # a name that could not be read
     names = np.array([*(number.setdefault(each.name, len(number)) for each in processes), -1], np.int32)
-    rows = np.flatnonzero((process < 0) & ~sockets.is_held & sockets.is_connection)
-    owner = process.copy()
-    owner[rows], accepted = _of_listeners(sockets, rows, process, names)
-    clients = rows[~accepted]
-    owner[clients] = _of_destinations(sockets, clients, destination, process, names, met)
-    by_destination = np.zeros(len(sockets), np.bool_)
-    by_destination[clients] = owner[clients] >= 0
+    is_client = (process < 0) & ~is_held & sockets.is_connection
+    owner, by_destination = process.copy(), np.zeros(len(sockets), np.bool_)
+    accepted, servers = _of_listeners(sockets, np.flatnonzero(is_client), process, names)
+    owner[accepted] = servers
+    is_client[accepted] = False
+    live = np.flatnonzero(is_held & sockets.is_connection)
+    clients, found = _of_destinations(sockets, live, is_client, ends, process, names, met)
+    owner[clients], by_destination[clients] = found, found >= 0
     return owner, by_destination
 
 
-def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) -> tuple[Codes, Mask]:
-    """(process of the listener on each row's local port, −1 where unknown; whether there is a listener at all).
+def _of_listeners(sockets: Sockets, rows: Rows, process: Codes, names: Codes) -> tuple[Rows, Codes]:
+    """(those of these rows that have a listener on their local port, its process, −1 where that is unknown).
 
     The kernel prefers a listener on the row's own address, then one on 0.0.0.0, then one on :: (inet_lhash2_lookup in
     net/ipv4/inet_hashtables.c).
     """
     addresses = sockets.addresses
     listeners = sockets.in_state(TcpState.LISTEN)
+    listened = np.zeros(PORTS, np.bool_)
+    listened[sockets.lport[listeners]] = True
+    rows = rows[listened.take(sockets.lport.take(rows))]
     any_ipv4, any_ipv6 = len(addresses), len(addresses) + 1
     place = np.where(addresses.is_wildcard, np.where(addresses.is_ipv4, any_ipv4, any_ipv6), np.arange(len(addresses)))
     listening = fused((place[sockets.local[listeners]], 32), (sockets.lport[listeners], 16))
     owner, found = np.full(len(rows), -1, np.int32), np.zeros(len(rows), np.bool_)
-    if not len(listeners):
-        return owner, found
     own, ipv4 = sockets.local[rows], addresses.is_ipv4[sockets.local[rows]]
-    listened = np.zeros(PORTS, np.bool_)
-    listened[sockets.lport[listeners]] = True
-    candidate = listened[sockets.lport[rows]]
     for at in (own, np.where(ipv4, any_ipv4, any_ipv6), np.full(len(rows), any_ipv6)):
-        left = np.flatnonzero(candidate & ~found)
+        left = np.flatnonzero(~found)
         wanted = fused((at[left], 32), (sockets.lport[rows[left]], 16))
         owner[left], found[left] = _unanimous(listening, process[listeners], wanted, names)
-    return owner, found
+    return rows[found], owner[found]
 
 
-def _of_destinations(sockets: Sockets, rows: Rows, destination: Keys, process: Codes, names: Codes, met: Met) -> Codes:
-    """The process to which all seen sockets of the same (local IP, remote IP, remote port) belong, −1 unless one does.
+def _of_destinations(
+    sockets: Sockets, live: Rows, is_client: Mask, ends: Ends, process: Codes, names: Codes, met: Met
+) -> tuple[Rows, Codes]:
+    """(clients, the process to which all seen sockets of the same (local IP, remote IP, remote port) belong).
 
-    Sightings count too, also of connections that are gone. A held socket whose holder is not found yet is no evidence,
-    unless it belongs to a user without any seen socket.
+    That is −1 unless one does, which is so of all clients that are left out. `live` are the connections that a process
+    holds, seen or not. Sightings count too, also of connections that are gone. A held socket whose holder is not found
+    yet is no evidence, unless it belongs to a user without any seen socket.
     """
-    live, seen = sockets.is_connection & sockets.is_held, sockets.is_connection & (process >= 0)
-    unseen = np.flatnonzero(live & ~seen)
-    strange = unseen[~np.isin(sockets.uid[unseen], np.append(sockets.uid[live & seen], met.uid))]
+    seen = sockets.is_connection & (process >= 0)
+    seen_live, unseen = live[seen[live]], live[~seen[live]]
+    strange = unseen[~np.isin(sockets.uid[unseen], np.append(sockets.uid[seen_live], met.uid))]
     witnesses = np.append(np.flatnonzero(seen), strange)
-    ends, who = np.append(destination[witnesses], met.destination), np.append(process[witnesses], met.process)
-    owner, _ = _unanimous(ends, who, destination[rows], names)
-    return owner
+    known, who = np.append(ends.destinations(witnesses), met.destination), np.append(process[witnesses], met.process)
+    if not len(known):
+        return np.empty(0, np.intp), np.empty(0, np.int32)
+    clients = np.flatnonzero(is_client)
+    if not len(met.key):
+        ports = np.zeros(PORTS, np.bool_)
+        ports[sockets.rport[witnesses]] = True
+        clients = clients[ports.take(sockets.rport.take(clients))]
+    owner, _ = _unanimous(known, who, ends.destinations(clients), names)
+    return clients, owner
 
 
 def _unanimous(keys: Keys, process: Codes, wanted: Keys, names: Codes) -> tuple[Codes, Mask]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twtop.arrays import among, index_of
-from twtop.model import Codes, Inodes, Process, Sockets, freeze
+from twtop.model import Codes, Inodes, Process, Rows, Sockets, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,15 +32,15 @@ class Holders:
         found[rows] = np.append(self.process, np.int32(-1))[index_of(inodes[rows], self.inode)]
         return found
 
-    def of_sockets(self, sockets: Sockets) -> Codes:
-        """The holder of each socket as an index into `processes`, −1 where unknown.
+    def of_sockets(self, sockets: Sockets, rows: Rows) -> Codes:
+        """The holder of each of these sockets as an index into `processes`, −1 where unknown.
 
         It is found by the pid where the source tells one, else by the inode.
         """
         if not sockets.pid.any():
-            return self.of(sockets.inode)
+            return self.of(sockets.inode.take(rows))
         pids = np.array([process.pid for process in self.processes], np.uint32)
-        return index_of(sockets.pid, pids).astype(np.int32)
+        return index_of(sockets.pid.take(rows), pids).astype(np.int32)
 
 
 NO_INODES = np.empty(0, np.uint32)

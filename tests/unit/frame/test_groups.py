@@ -14,8 +14,9 @@ from tests.support.built_frames import filtered, frame
 from tests.support.known_owners import ByInode
 from tests.support.sock_diag_dump import Block, many, sock
 from twtop.filter.parser import parse
+from twtop.frame.entered import SPARK_STEPS
 from twtop.frame.frame import Frame
-from twtop.frame.groups import SPARK_STEPS, members, urgency
+from twtop.frame.groups import members, urgency
 from twtop.frame.view import GroupBy, Key, View, label
 from twtop.model import Direction, Process, TcpState
 

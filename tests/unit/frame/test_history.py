@@ -10,8 +10,9 @@ import pytest
 from tests.support.built_frames import Run, filtered, frame, frames
 from tests.support.not_none import known
 from tests.support.sock_diag_dump import Block, make_sample, many, sock
+from twtop.frame.by_state import STATES
 from twtop.frame.frame import Frame
-from twtop.frame.history import TICKS
+from twtop.frame.history import TICKS, StateSeries
 from twtop.frame.view import GroupBy, Key, SocketSort, View
 from twtop.model import Process, TcpState, Timer
 from twtop.sources.probe import Sample
@@ -271,3 +272,14 @@ def test_the_port_map_is_that_of_the_most_pressed_destination_that_is_shown(view
     found = frame(*blocks, view=view, owners=OWNERS)
     assert bool(len(found.drill)) == bool(view.drill)
     assert (found.port_map and found.groups.destinations.port[found.port_map.destination]) == port
+
+
+def test_the_series_has_the_last_ticks_and_what_was_given_out_stays() -> None:
+    series, given = StateSeries(), []
+    for tick in range(3 * TICKS + 2):
+        series.add(tick / 2, np.full(STATES, tick))
+        series.add(tick / 2, np.full(STATES, -1))
+        given.append(series.so_far())
+    for tick, (times, counts) in enumerate(given):
+        expected = list(range(max(0, tick + 1 - TICKS), tick + 1))
+        assert (2 * times).tolist() == counts[:, 0].tolist() == counts[:, -1].tolist() == expected

@@ -31,13 +31,15 @@ def test_inode_0_is_no_socket() -> None:
 def test_sockets_without_a_pid_go_by_inode() -> None:
     nginx = Process(10, "nginx")
     sockets = decode_dump(encode(*(sock(f"10.0.0.1:{port}", state="LISTEN", inode=port % 80) for port in (80, 85, 86))))
-    assert holders([(5, nginx)]).of_sockets(sockets).tolist() == [-1, 0, -1]
+    assert holders([(5, nginx)]).of_sockets(sockets, np.arange(len(sockets))).tolist() == [-1, 0, -1]
 
 
 def test_sockets_with_a_pid_go_by_pid() -> None:
     sockets = decode_dump(encode(*(sock(f"10.0.0.1:{port}", state="LISTEN") for port in range(80, 84))))
     sockets = dataclasses.replace(sockets, pid=np.array([30, 0, 20, 25], np.uint32))
     known = holders_by_pid({30: Process(30, "wrk"), 20: Process(20, "nginx"), 0: Process(0, "nobody")})
-    found = [None if code < 0 else known.processes[code].name for code in known.of_sockets(sockets)]
+    found = [
+        None if code < 0 else known.processes[code].name for code in known.of_sockets(sockets, np.arange(len(sockets)))
+    ]
     assert found == ["wrk", None, "nginx", None]
     assert (len(known.inode), len(known.hidden)) == (0, 0)

@@ -7,7 +7,8 @@ columns          how columns share the width of a table
 lines            how parts share one line
 wrapping         text in lines of whole words
 overlay          text over painted lines
-plot             curves, drawn by plotext
+plot             curves on the axes that plotext draws
+braille          the dots of curves
 palette          the colours of the tones for any theme
 ascii            the same cells for terminals without Unicode
 app_sized        screens that take no size but the terminal's latest

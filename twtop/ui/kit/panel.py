@@ -34,8 +34,9 @@ class LinePanel(TonePainter):
         before, self._drawn_for = self._lines, None
         if self._hidden:
             return
-        for y in range(max(len(before), len(self.lines))):
-            if before[y : y + 1] != self.lines[y : y + 1]:
+        now = self.lines
+        for y in range(max(len(before), len(now))):
+            if before[y : y + 1] != now[y : y + 1]:
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def on_resize(self) -> None:

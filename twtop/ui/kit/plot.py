@@ -1,14 +1,18 @@
-"""Curves → lines of text, by plotext, which is not imported before `load`."""
+"""Curves → lines of text. All but the dots of curves is drawn by plotext, which is not imported before `load`."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
 
+import numpy as np
 from rich.color import Color
 
 from twtop import formatting as fmt
 from twtop.columns.tones import Line, Tone, merged
 from twtop.sanitize import cells
+from twtop.ui.kit.braille import Canvas, characters, with_dots
 from twtop.ui.kit.overlay import over, uprights
 
 Y_TICKS = 4
@@ -24,12 +28,11 @@ STYLED = re.compile(r"\x1b\[([\d;]*)m([^\x1b]*)")
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points in ascending order of x. A filled curve is filled down to zero."""
+    """Points in ascending order of x, and what is below them down to zero."""
 
     x: Sequence[float]
     y: Sequence[float]
     tone: Tone
-    filled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Plot:
     band: Band | None = None
 
 
+Looks = tuple[tuple[Tone, tuple[int, int, int] | None], ...]
+"""The colour of each tone."""
+
+
 def load() -> None:
     """Import plotext. This takes 0.2 s: do it after the first frame, and not in the thread that draws."""
     import plotext  # noqa: F401
@@ -77,13 +84,14 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[Tone, Color | Non
     top, top_below = _top(plot.curves, plot.across), _top(band.curves if band else ())
     labels, labels_below = _y_labels(top, height - below), _y_labels(top_below, below)
     widest = max(len(label) for label in (*labels.values(), *(labels_below.values() if band else ()))) + 1
-    tones = {_code(_rgb(colour)): tone for tone, colour in reversed(list(colours.items()))}
+    looks = tuple((tone, _rgb(colour)) for tone, colour in colours.items())
+    tones = {tone: first for first, colour in reversed(looks) for tone, same in looks if same == colour}
 
     def drawn(part: Plot, labels: Mapping[float, str], rows: int) -> list[Line]:
-        figure = _figure(
-            part, {at: label.rjust(widest - 1) + " " for at, label in labels.items()}, width, rows, colours
-        )
-        return [_line(text, tones) for text in figure.splitlines()[:rows]]
+        ruled = tuple((at, label.rjust(widest - 1) + " ") for at, label in labels.items())
+        around = _around(replace(part, curves=(), marks=(), band=None), ruled, width, rows, looks)
+        canvas = Canvas(width - widest, rows - bool(part.x_ticks), part.start, part.end, max(labels))
+        return _with_curves(around, widest, canvas, [(curve, tones[curve.tone]) for curve in part.curves if curve.x])
 
     def cell(at: float) -> int:
         return widest + round((at - plot.start) * (width - widest - 1) / (plot.end - plot.start))
@@ -111,13 +119,15 @@ def _y_labels(top: float, rows: int) -> dict[float, str]:
     return {tick: fmt.count(tick) for tick in ticks if tick.is_integer()}
 
 
-def _figure(
-    plot: Plot, y_labels: Mapping[float, str], width: int, height: int, colours: Mapping[Tone, Color | None]
-) -> str:
-    """The curves and lines of a plot as plotext draws them, without its marks and its band."""
+@lru_cache(maxsize=8)
+def _around(
+    plot: Plot, y_labels: tuple[tuple[float, str], ...], width: int, height: int, looks: Looks
+) -> tuple[Line, ...]:
+    """What is around the curves of a plot and behind them, as plotext draws it. It stays the same for many ticks."""
     import plotext
 
-    figure = plotext.figure
+    colours, figure = dict(looks), plotext.figure
+    tones = {_code(colour): tone for tone, colour in reversed(looks)}
     plotext.terminal.limit(False, False)
     figure.clear()
     figure.plot_size(width, height)
@@ -125,37 +135,47 @@ def _figure(
     figure.canvas("default")
     figure.axes(False)
     y, x = figure.ruler("y"), figure.ruler("x")
-    y.lim(0, max(y_labels))
-    y.ticks([*y_labels], [*y_labels.values()])
+    y.lim(0, max(at for at, _ in y_labels))
+    y.ticks([at for at, _ in y_labels], [label for _, label in y_labels])
     x.lim(plot.start, plot.end)
     x.ticks([at for at, _ in plot.x_ticks], [label for _, label in plot.x_ticks])
     for value, tone in plot.across:
-        figure.line(
-            value,
-            "horizontal",
-            pixel=plotext.pixel(foreground=_rgb(colours[tone])),
-            style="dotted",
-        )
-    for curve in plot.curves:
-        if curve.x:
-            marker = plotext.marker("braille").fill(plotext.pixel(foreground=_rgb(colours[curve.tone])))
-            signal = figure.signal(list(curve.x), list(curve.y), marker=marker)
-            signal.lines()
-            if curve.filled:
-                signal.fillx()
-            figure.draw(signal)
+        figure.line(value, "horizontal", pixel=plotext.pixel(foreground=colours[tone]), style="dotted")
     for at, tone in plot.down:
-        figure.line(at, "vertical", pixel=plotext.pixel(foreground=_rgb(colours[tone])))
-    return str(figure.build().string())
+        figure.line(at, "vertical", pixel=plotext.pixel(foreground=colours[tone]))
+    return tuple(_line(text, tones) for text in figure.build().string().splitlines()[:height])
+
+
+def _with_curves(around: Sequence[Line], left: int, canvas: Canvas, curves: Sequence[tuple[Curve, Tone]]) -> list[Line]:
+    """The same lines with these curves on a canvas, whose first cell is `left`. A cell has the tone of the last one."""
+    lines = [*around]
+    if not curves:
+        return lines
+    dots = [canvas.dots(curve.x, curve.y) for curve, _ in curves]
+    drawn, last = characters(np.logical_or.reduce(dots)), np.full((canvas.height, canvas.width), -1)
+    for number, each in enumerate(dots):
+        last[with_dots(each)] = number
+    for y in np.flatnonzero((last >= 0).any(axis=1)).tolist():
+        behind = [(character, tone) for text, tone in lines[y] for character in text]
+        bounds = np.flatnonzero(np.diff(last[y], prepend=-2, append=-2)).tolist()
+        spans = behind[:left]
+        for start, end in pairwise(bounds):
+            number = int(last[y, start])
+            if number < 0:
+                spans += behind[left + start : left + end]
+            else:
+                spans.append(("".join(drawn[y, start:end]), curves[number][1]))
+        lines[y] = merged([*spans, *behind[left + canvas.width :]])
+    return lines
 
 
 def _line(drawn: str, tones: Mapping[str, Tone]) -> Line:
     spans, tone = [], Tone.PLAIN
-    for code, characters in STYLED.findall("\x1b[0m" + drawn):
+    for code, text in STYLED.findall("\x1b[0m" + drawn):
         if not code.startswith("48;"):
             tone = tones.get(code, Tone.PLAIN)
-        if characters:
-            spans.append((characters, tone))
+        if text:
+            spans.append((text, tone))
     return merged(spans)
 
 

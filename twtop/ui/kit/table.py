@@ -129,11 +129,12 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
     def _repaint_changed(self) -> None:
         """Repaint only the cells that look different."""
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        columns = self._laid_out
         for index in range(top, bottom):
             line, selected = self._painted.get(index, ((), None))
             if selected is not (index == self.cursor):
                 self._refresh_row(index)
-            elif (now := self._line(index)) != line:
+            elif (now := self._line(index, columns)) != line:
                 self._refresh_row(index, *changed_cells(line, now))
         self._painted = {index: look for index, look in self._painted.items() if top <= index < bottom}
 
@@ -143,8 +144,8 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
             width = self.scrollable_size.width
             self.refresh(Region(start, y, (width if end is None else min(end, width)) - start, 1))
 
-    def _line(self, index: int) -> Line:
-        columns = self._laid_out  # a new width clears the lines
+    def _line(self, index: int, columns: Sequence[Slot[Row]]) -> Line:
+        """The text of a row. To lay the columns out for a new width forgets all lines."""
         if (known := self._lines.get(index)) is None:
             known = self._lines[index] = self._formatted(index, columns)
         return known
@@ -178,7 +179,7 @@ class Table(TonePainter, ScrollView, Generic[Row], can_focus=True):
         if y == 0:
             return self.paint(self._head(), width, self.ground + self.component_style("table--head"))
         index = y - 1 + self.scroll_offset.y
-        line, selected = self._painted[index] = (self._line(index), index == self.cursor)
+        line, selected = self._painted[index] = (self._line(index, self._laid_out), index == self.cursor)
         base = self.ground
         if selected and len(self.rows):
             base += self.component_style("table--cursor")

@@ -37,7 +37,7 @@ class PortMapPanel(LinePanel, can_focus=True):
         """Draw this frame's port map, or hide if there is none."""
         before, self._frame = self._frame, frame
         told, self._failing = self._failing, _failing(frame)
-        if before is None or before.port_map is not frame.port_map or told != self._failing:
+        if before is None or told != self._failing or not _looks_like(before, frame):
             self.set_class(frame.port_map is not None, "known")
             self.draw()
 
@@ -60,6 +60,15 @@ class PortMapPanel(LinePanel, can_focus=True):
             *_strips(f"{parities[1]} then", found.second, *_strip_size(size)),
             _legend(found, self._failing, size.width),
         )
+
+
+def _looks_like(one: Frame, other: Frame) -> bool:
+    """Whether the port maps of two frames are the same, as on a quiet machine."""
+    a, b = one.port_map, other.port_map
+    if a is None or b is None or a is b:
+        return a is b
+    same_ports = a.low == b.low and np.array_equal(a.first, b.first) and np.array_equal(a.second, b.second)
+    return same_ports and one.groups.destination_key(a.destination) == other.groups.destination_key(b.destination)
 
 
 def _strip_size(size: Size) -> tuple[int, int]:
