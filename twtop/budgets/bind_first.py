@@ -241,7 +241,7 @@ def _bindable(reading: Reading, bound: "_Bound") -> Counts:
     assert reading.ports is not None
     addresses, unreserved = reading.snapshot.sockets.addresses, reading.ports.unreserved
     on_each = np.bincount((bound.narrow >> np.uint64(16)).astype(np.intp), minlength=len(addresses))
-    everywhere = np.count_nonzero(bound.wildcard, axis=1)
+    everywhere = [np.count_nonzero(each) for each in bound.wildcard]
     bindable: Counts = np.count_nonzero(unreserved) - np.where(addresses.is_ipv4, *everywhere) - on_each
     return bindable
 

@@ -119,12 +119,13 @@ def port_budgets(reading: Reading, binders: BindFirst | None = None) -> PortBudg
     sockets = everyone if rows is None else everyone.take(rows)
     age_ms, count = reading.age_ms if rows is None else reading.age_ms[rows], len(destinations)
     outbound = (destinations.direction == Direction.OUTBOUND) & (ports is not None)
-    inbound = destinations.direction == Direction.INBOUND
+    inbound, everywhere = destinations.direction == Direction.INBOUND, bool(outbound.all())
     kinds = _kinds(reading, sockets, rows, code)
     tally = kinds.tallies
 
     def in_budget(has: Kind = Kind.ANY, lacks: Kind = Kind.ANY) -> Floats:
-        return np.where(outbound, tally.of(has | Kind.OPEN, lacks), tally.of(has, lacks)).astype(np.float64)
+        own = tally.of(has | Kind.OPEN, lacks)
+        return (own if everywhere else np.where(outbound, own, tally.of(has, lacks))).astype(np.float64)
 
     def members(has: Kind = Kind.ANY) -> Floats:
         return in_budget(has) + np.where(outbound, tally.of(has | Kind.BOUND), 0)

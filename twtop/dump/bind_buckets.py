@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twtop.arrays import Keys, among, distinct, fused
-from twtop.dump.local_ends import LocalEnds
-from twtop.model import PORTS, Mask, Rows, Sockets
+from twtop.model import PORTS, Rows, Sockets
 from twtop.table.turnover import Turnover
 
 
@@ -18,28 +18,38 @@ class BindBuckets:
     pairs: int
 
 
-def bind_buckets(
-    sockets: Sockets, ends: LocalEnds, before: BindBuckets | None = None, changed: Turnover | None = None
-) -> BindBuckets:
-    """Those of these sockets, which have these ends. `before` are those of the table before, and `changed` what came
-    and went since."""
-    waiting = ends.per_port - np.bincount(sockets.lport[sockets.others], minlength=PORTS)
-    ports = int(np.count_nonzero(waiting))
+def bind_buckets(sockets: Sockets, before: BindBuckets | None = None, changed: Turnover | None = None) -> BindBuckets:
+    """Those of these sockets. `before` are those of the table before, and `changed` what came and went since.
+
+    What came or went changes a number if nothing that stayed has the same port, or the same pair.
+    """
     if before is None or changed is None or not sockets.addresses.begin_with(changed.then.addresses):
-        return BindBuckets(ports, len(distinct(_keys(sockets, sockets.is_time_wait))))
-    then, came, gone = changed
-    came, gone = came[sockets.is_time_wait[came]], gone[then.is_time_wait[gone]]
-    touched = np.zeros(PORTS, np.bool_)
+        waits = sockets.is_time_wait
+        return BindBuckets(_count(sockets.lport[waits]), len(distinct(_pairs(sockets, np.flatnonzero(waits)))))
+    then = changed.then
+    came = changed.came[sockets.is_time_wait[changed.came]]
+    gone = changed.gone[then.is_time_wait[changed.gone]]
+    touched, held = np.zeros((2, PORTS), np.bool_)
     touched[sockets.lport[came]] = touched[then.lport[gone]] = True
     may_share = touched.take(sockets.lport) & sockets.is_time_wait
     may_share[came] = False
-    stayed = distinct(_keys(sockets, np.flatnonzero(may_share)))
+    stayed = np.flatnonzero(may_share)
+    held[sockets.lport[stayed]] = True
+    pairs = distinct(_pairs(sockets, stayed))
     more, fewer = (
-        np.count_nonzero(~among(distinct(each), stayed)) for each in (_keys(sockets, came), _keys(then, gone))
+        (_count(ports[~held[ports]]), int(np.count_nonzero(~among(distinct(keys), pairs))))
+        for ports, keys in ((table.lport[rows], _pairs(table, rows)) for table, rows in ((sockets, came), (then, gone)))
     )
-    return BindBuckets(ports, before.pairs + int(more) - int(fewer))
+    return BindBuckets(before.ports + more[0] - fewer[0], before.pairs + more[1] - fewer[1])
 
 
-def _keys(sockets: Sockets, rows: Rows | Mask) -> Keys:
+def _count(ports: NDArray[np.uint16]) -> int:
+    """How many different ports these are."""
+    mask = np.zeros(PORTS, np.bool_)
+    mask[ports] = True
+    return int(np.count_nonzero(mask))
+
+
+def _pairs(sockets: Sockets, rows: Rows) -> Keys:
     """A key for the local address and port of each of these sockets."""
     return fused((sockets.local[rows], 32), (sockets.lport[rows], 16))

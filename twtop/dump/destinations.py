@@ -159,7 +159,10 @@ def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | N
     none (inet_sk_bound_dev_eq). So the unbound ones stand in the budget of each device again, unless a socket of the
     device itself has that port. A connect() without a device meets the unbound ones alone.
     """
-    outbound, code = destinations.direction == Direction.OUTBOUND, destinations.code
+    code = destinations.code
+    if not destinations.device.any():
+        return None, code
+    outbound = destinations.direction == Direction.OUTBOUND
     bound = np.flatnonzero(outbound & (destinations.device != 0))
     if not len(bound):
         return None, code

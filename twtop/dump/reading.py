@@ -23,7 +23,7 @@ from twtop.dump.port_choice import PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
-from twtop.model import PORTS, TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
 from twtop.table.turnover import turnover
 
 LONG_S = LATELY_S = 10
@@ -189,7 +189,7 @@ class Reading:
         elsewhere = np.arange(len(sockets))
         if self.ports is not None:
             outbound &= destinations.port >= self.ports.low
-            elsewhere = self._connections_on(~self.ports.chosen)
+            elsewhere = np.flatnonzero((~self.ports.chosen).take(sockets.lport))
         elsewhere = elsewhere[destinations.side[elsewhere] == Direction.OUTBOUND]
         return KnownDirections(
             mono=self.snapshot.dumped,
@@ -198,14 +198,6 @@ class Reading:
             destinations=np.sort(self.names[outbound]),
             outbound=Connections.of(sockets, elsewhere),
         )
-
-    def _connections_on(self, ports: Mask) -> Rows:
-        """The connections with a local port of this mask (65536,)."""
-        sockets = self.snapshot.sockets
-        others = np.bincount(sockets.lport[sockets.unconnected], minlength=PORTS)
-        if not (self.ends.per_port - others)[ports].any():
-            return np.empty(0, np.intp)
-        return np.flatnonzero(ports.take(sockets.lport) & sockets.is_connection)
 
     @cached_property
     def age_ms(self) -> Codes:
@@ -320,7 +312,7 @@ def take_reading(
         names=names,
         ends=ends,
         kinds=kinds,
-        bind_buckets=bind_buckets(sockets, ends, last.bind_buckets if last else None, changed),
+        bind_buckets=bind_buckets(sockets, last.bind_buckets if last else None, changed),
         wheel=_wheel(snapshot),
         recent=recent,
         inherited=inherited,
