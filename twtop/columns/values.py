@@ -20,8 +20,8 @@ def number(value: float | None, digits: int = 2) -> float | None:
 
 
 def numbers(values: Floats, digits: int = 2) -> list[float | None]:
-    """The same of a column."""
-    return _known(np.round(values, digits), np.isfinite(values))
+    """The same of a column. −0.0 is 0.0."""
+    return _known(np.round(values, digits) + 0.0, np.isfinite(values))
 
 
 def integers(values: Floats) -> list[int | None]:
