@@ -97,8 +97,8 @@ ODD_NAMES: ByInode = {1: Process(9, 'a%s, "b": %'), 4: Process(7, "100%")}
 @pytest.mark.parametrize("sockets", [False, True])
 @pytest.mark.parametrize(
     "found",
-    [*FRAMES.values(), frames(make_sample(*SCENE, **RANGE), view=View(group_by=GroupBy.PROCESS), owners=ODD_NAMES)[0]],
-    ids=[*FRAMES, "odd names"],
+    [*FRAMES.values(), *(frames(make_sample(*some, **RANGE), owners=ODD_NAMES)[0] for some in (SCENE, SCENE[2:3]))],
+    ids=[*FRAMES, "odd names", "one odd name"],
 )
 def test_the_line_is_what_json_dumps_writes(found: Frame, sockets: bool) -> None:
     assert to_json(found, sockets) == json.dumps(read(found, sockets)) + "\n"
