@@ -11,7 +11,6 @@ from typing import Any, NoReturn, TypeVar
 from twtop import __version__
 from twtop.cli.output import USAGE, complain, printed, show
 from twtop.engine.sampler import MAX_CPU
-from twtop.filter.parser import QueryError, parse
 from twtop.filter.query import Everything, Query
 from twtop.frame.view import GroupBy, GroupSort
 from twtop.report.formats import REPORTS
@@ -100,6 +99,8 @@ def _iterations(text: str) -> int:
 
 
 def _filter(text: str) -> Query:
+    from twtop.filter.parser import QueryError, parse
+
     try:
         return parse(text)
     except QueryError as error:
