@@ -11,6 +11,8 @@ import os
 import sys
 from typing import NoReturn
 
+from twtop.runtime import unused_modules
+
 M_ARENA_MAX = -8
 """The option of glibc's mallopt(3)."""
 
@@ -32,6 +34,7 @@ FRAMES_PER_S = "240"
 def while_loading() -> None:
     """Call this first: numpy reads the number of its threads when it is imported."""
     use_one_thread()
+    unused_modules.leave_out()  # saves 8 ms of the same
     gc.disable()  # saves 7 ms of 150 ms that `twtop -1 -o json` takes of a CPU
 
 
