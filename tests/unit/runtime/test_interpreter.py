@@ -45,8 +45,8 @@ from twtop.runtime import interpreter
 interpreter.while_loading()
 import numpy
 interpreter.before_a_single_report()
-array = numpy.ones(100_000)
-at = array.__array_interface__["data"][0]
+array = numpy.ones(500_000)  # the huge pages begin within 2 MB
+at = array.__array_interface__["data"][0] + array.nbytes - 1
 found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) .*?^VmFlags:([^\\n]*)", Path("/proc/self/smaps").read_text(), re.M | re.S)
 (flags,) = [flags.split() for low, high, flags in found if int(low, 16) <= at < int(high, 16)]
 print(*flags)
