@@ -45,6 +45,8 @@ def names(addresses: Addresses, codes: Codes) -> list[str]:
 
 
 def _known(values: NDArray[Any], known: Mask) -> list[Any]:
+    if not known.any():
+        return [None] * len(values)
     found: list[Any] = values.tolist()
     for row in np.flatnonzero(~known).tolist():
         found[row] = None
