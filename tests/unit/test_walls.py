@@ -8,7 +8,8 @@ import pytest
 
 from tests import ROOT
 
-HEAVY = {"plotext", "psutil", "rich", "textual"}
+HEAVY = {"lark", "numpy.ma", "plotext", "psutil", "rich", "textual", "twtop.demo.scenarios"}
+"""np.unique() without indexes and np.median() load numpy.ma, 7 ms: arrays.distinct() does not."""
 
 
 @pytest.mark.parametrize("arguments", [["-m", "twtop", "-1"], ["-c", "import twtop.cli.main, twtop.report.formats"]])
