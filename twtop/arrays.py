@@ -59,8 +59,9 @@ def _speakers(keys: Keys, multiplier: int) -> tuple[Rows, Rows]:
     Slots are np.intp, because numpy converts any other type of index first, which takes longer than to use it.
     """
     bits = max(LEAST_TABLE_BITS, (2 * len(keys)).bit_length())
-    slot = ((keys * np.uint64(multiplier)) >> np.uint64(KEY_BITS - bits)).view(np.intp)
-    table = np.empty(1 << bits, np.intp)
+    product = keys * np.uint64(multiplier)
+    product >>= np.uint64(KEY_BITS - bits)  # in place: fresh memory takes longer than to compute
+    slot, table = product.view(np.intp), np.empty(1 << bits, np.intp)
     table[slot] = np.arange(len(keys))
     winner = table[slot]
     return winner, np.flatnonzero(keys[winner] != keys)

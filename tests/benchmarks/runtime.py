@@ -31,6 +31,10 @@ AT_THE_START = {
     AS_IT_IS: "",
     "numpy's one thread": "import os; os.environ['OPENBLAS_NUM_THREADS'] = str(os.cpu_count())",
     "no search for garbage while loading": "import gc; gc.disable = lambda: None",
+    "numpy's docstrings left out": "from twtop.runtime import unused_modules; unused_modules.leave_out = lambda: None",
+    "huge pages for a report": (
+        "from twtop.runtime import interpreter; interpreter.before_a_single_report = lambda: None"
+    ),
     "no taking down at the end": "import sys; from twtop.runtime import interpreter; interpreter.end = sys.exit",
 }
 IN_THE_MONITOR = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twtop.arrays import among
+from twtop.arrays import among, distinct
 from twtop.dump.destinations import Names
 from twtop.model import Floats, Rows
 
@@ -29,7 +29,7 @@ class PeakHold:
         """Take note of the pressure of these destinations. The highest of each up to now, NaN where none is known."""
         self._dumps += 1
         if names is not self._last:
-            self._keep(np.unique(names))
+            self._keep(distinct(names))
             self._last, self._rows = names, np.searchsorted(self._names, names)
         np.fmax.at(self._peak, self._rows, pressure)
         self._seen[self._rows] = self._dumps

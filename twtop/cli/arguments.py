@@ -5,13 +5,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from twtop import __version__
 from twtop.cli.output import USAGE, complain, printed, show
-from twtop.demo.scenarios import BY_NAME, DEFAULT
 from twtop.engine.sampler import MAX_CPU
-from twtop.filter.parser import QueryError, parse
 from twtop.filter.query import Everything, Query
 from twtop.frame.view import GroupBy, GroupSort
 from twtop.report.formats import REPORTS
@@ -31,7 +30,8 @@ FIRST_PORT = 1024
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line, this process's own for None. On bad usage, print one line and exit with status 2."""
-    options = parser().parse_args(given)
+    words = sys.argv[1:] if given is None else given
+    options = parser(words).parse_args(words)
     if options.command == "demo" and options.netns is not None:
         parser().error("the demo has a network namespace of its own: leave out -N")
     if options.drop_privileges and options.netns is not None:
@@ -45,6 +45,15 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 
 class _Parser(argparse.ArgumentParser):
     """Prints errors as one line that says what to do."""
+
+    def __init__(self, **options: Any) -> None:
+        # Each option is formatted once as it is added; to ask for the terminal's width then takes 3 ms.
+        super().__init__(**options, formatter_class=partial(argparse.HelpFormatter, width=0))
+
+    def format_help(self) -> str:
+        """The help, as wide as the terminal."""
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(f"{printable(message, LONGEST_COMPLAINT)} (see 'twtop --help')", USAGE))
@@ -90,6 +99,8 @@ def _iterations(text: str) -> int:
 
 
 def _filter(text: str) -> Query:
+    from twtop.filter.parser import QueryError, parse
+
     try:
         return parse(text)
     except QueryError as error:
@@ -123,8 +134,14 @@ def _port_range(text: str) -> tuple[int, int]:
     return low, high
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. The manual page and the completions are made from it too."""
+COMMANDS = "explain", "demo"
+
+
+def parser(words: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the whole command line. The manual page and the completions are made from it too.
+
+    A subcommand that is not among these words has no options: a report waits for what it needs alone.
+    """
     top = _Parser(
         prog="twtop",
         description="top for TIME_WAIT: who fills which port budget, when it is full or free, whether it matters.",
@@ -134,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(output="text", source=AUTO, max_cpu=MAX_CPU)
     _add_common(top)
     top.add_argument("-V", "--version", action="version", version=f"twtop {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    commands = top.add_subparsers(prog=top.prog, dest="command", metavar="COMMAND")
     explain = commands.add_parser(
         "explain",
         argument_default=argparse.SUPPRESS,
@@ -143,12 +160,13 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", argument_default=argparse.SUPPRESS, help="the same on a real load in a private network namespace"
     )
-    for command in (explain, demo):
-        _add_common(command)
-    for command in (top, explain):
-        names = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
-        command.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=names)
-    _add_demo(demo)
+    _add_netns(top)
+    if "explain" in words:
+        _add_common(explain)
+        _add_netns(explain)
+    if "demo" in words:
+        _add_common(demo)
+        _add_demo(demo)
     return top
 
 
@@ -172,7 +190,14 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--drop-privileges", action="store_true", help="as root: go on as the user that called sudo, or as nobody")
 
 
+def _add_netns(parser: argparse.ArgumentParser) -> None:
+    names = "another network namespace: a name of 'ip netns', the pid of a process in it, or a path"
+    parser.add_argument("-N", "--netns", metavar="NAME|PID|PATH", help=names)
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> None:
+    from twtop.demo.scenarios import BY_NAME, DEFAULT  # with all that makes a load
+
     parser.set_defaults(scenario=DEFAULT, rate=None, seconds=600.0, ports=None, list=False)
     add = parser.add_argument
     add("scenario", nargs="?", choices=tuple(BY_NAME), default=DEFAULT, metavar="SCENARIO", help="see --list")

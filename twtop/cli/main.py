@@ -24,7 +24,9 @@ def main(given: Sequence[str] | None = None) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an encoding without “–” shows “?”
     options = arguments(given)
-    if not options.once:
+    if options.once:
+        interpreter.before_a_single_report()
+    else:
         interpreter.once_loaded()
     if options.drop_privileges:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from twtop import formatting as fmt
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.columns.peer_rows import ManyPeers
 from twtop.columns.values import integers, names, numbers
@@ -13,6 +14,15 @@ from twtop.model import Codes, Floats, Mask
 
 def address_of(codes: Callable[[Destinations], Codes]) -> Callable[[ManyPeers], list[str]]:
     return lambda peers: names(peers.groups.addresses, peers.each(codes(peers.groups.destinations)))
+
+
+def device_names(peers: ManyPeers) -> list[str | None]:
+    """The interface that the sockets of each row are bound to, None for none. Few are."""
+    numbers = peers.each(peers.groups.destinations.device)
+    found: list[str | None] = [None] * len(numbers)
+    for row in np.flatnonzero(numbers).tolist():
+        found[row] = fmt.device(int(numbers[row]), peers.groups.device_names) or None
+    return found
 
 
 def count_of(column: Callable[[PortBudgets], Floats]) -> Callable[[ManyPeers], list[int | None]]:

@@ -10,7 +10,7 @@ from twtop.columns import peer_cells as cells
 from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
 from twtop.columns.field import COUNT, FLAG, NUMBER, PORT_NUMBER, POSITIVE, TEXT, Field, In, Shape, nullable
-from twtop.columns.peer_figures import address_of, count_of, figure_of, flag_of, fullness, number_of
+from twtop.columns.peer_figures import address_of, count_of, device_names, figure_of, flag_of, fullness, number_of
 from twtop.columns.peer_rows import ManyPeers, PeerRow
 from twtop.columns.tones import Tone
 from twtop.columns.values import numbers
@@ -148,7 +148,7 @@ PEERS = Registry[PeerRow, ManyPeers](
         field=PeerField("device", nullable(TEXT),
             "Interface that the sockets are bound to, which has a budget of its own; its number where it has no known "
             "name, null for none.",
-            lambda peers: [peers.groups.device_name(number) or None for number in peers.destination.tolist()]),
+            device_names),
         records=In.DESTINATION,
     ),
     Entry(

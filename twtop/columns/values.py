@@ -20,8 +20,8 @@ def number(value: float | None, digits: int = 2) -> float | None:
 
 
 def numbers(values: Floats, digits: int = 2) -> list[float | None]:
-    """The same of a column."""
-    return _known(np.round(values, digits), np.isfinite(values))
+    """The same of a column. −0.0 is 0.0."""
+    return _known(np.round(values, digits) + 0.0, np.isfinite(values))
 
 
 def integers(values: Floats) -> list[int | None]:
@@ -45,6 +45,8 @@ def names(addresses: Addresses, codes: Codes) -> list[str]:
 
 
 def _known(values: NDArray[Any], known: Mask) -> list[Any]:
+    if not known.any():
+        return [None] * len(values)
     found: list[Any] = values.tolist()
     for row in np.flatnonzero(~known).tolist():
         found[row] = None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.arrays import distinct
 from twtop.model import TIMEWAIT_MS, Codes, Counts, Rows
 
 AGES = TIMEWAIT_MS + 2
@@ -27,7 +28,7 @@ def steps(edges_ms: Iterable[float]) -> Steps:
     >>> steps((5000, 1000)).of_age[[0, 999, 1000, 4999, 5000, -1]].tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    edges = np.unique(np.clip(np.ceil([*edges_ms]), 0, AGES - 1).astype(np.intp))
+    edges = distinct(np.clip(np.ceil([*edges_ms]), 0, AGES - 1).astype(np.intp))
     of_age = np.repeat(np.arange(len(edges) + 1, dtype=np.uint16), np.diff(edges, prepend=0, append=AGES))
     return Steps(edges, of_age)
 

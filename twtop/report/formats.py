@@ -1,7 +1,6 @@
 """The forms of batch output by name. Each loads only what it needs, for a report that is asked for once."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -21,16 +20,9 @@ def to_text(frame: Frame, with_sockets: bool) -> str:
 
 def to_json(frame: Frame, with_sockets: bool) -> str:
     """One JSON object on one line, schema twtop/1. Unknown is null."""
-    import json
+    from twtop.report.json_text import document
 
-    from twtop.report.schema import document, sockets
-
-    write = partial(json.dumps, ensure_ascii=True, allow_nan=False, check_circular=False)
-    whole = write(document(frame))
-    if with_sockets:
-        rows = ", ".join(write(some)[1:-1] for some in sockets(frame))
-        whole = f'{whole[:-1]}, "sockets": [{rows}]}}'
-    return whole + "\n"
+    return document(frame, with_sockets) + "\n"
 
 
 def to_csv(frame: Frame, with_sockets: bool) -> str:

@@ -1,13 +1,9 @@
 """Frame → plain values in the schema twtop/1: what JSON says. Unknown is None, never 0."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-
-import numpy as np
 
 from twtop import formatting as fmt
 from twtop.analysis.unanswered import SilentEndpoint, Unanswered
-from twtop.columns.column import records
 from twtop.columns.field import (
     COUNT,
     FLAG,
@@ -16,22 +12,17 @@ from twtop.columns.field import (
     POSITIVE,
     TEXT,
     Field,
-    In,
     Shape,
     nullable,
     object_of,
     plain,
 )
-from twtop.columns.peer_rows import ManyPeers
-from twtop.columns.peers import PEERS, STATES
+from twtop.columns.peers import STATES
 from twtop.columns.values import number
 from twtop.dump.failures import Failures
 from twtop.filter.query import Everything, unparse
 from twtop.frame.frame import Frame
-from twtop.frame.groups import Groups
-from twtop.frame.sorting import ordered
-from twtop.frame.view import GroupSort
-from twtop.model import Direction, Limits, TcpState
+from twtop.model import Limits, TcpState
 from twtop.verdicts.verdict import Level, Verdict
 
 SCHEMA = "twtop/1"
@@ -173,43 +164,6 @@ VERDICT = (
 
 def _failed_connects(failures: Failures | None) -> dict[str, object] | None:
     return None if failures is None or not failures.counting else plain(FAILED, failures)
-
-
-def document(frame: Frame) -> dict[str, object]:
-    """One tick as one JSON object, without the single sockets."""
-    whole = plain(HEAD, frame)
-    whole["peers"] = _peers(frame.groups)
-    whole["verdicts"] = [plain(VERDICT, verdict) for verdict in frame.verdicts]
-    return whole
-
-
-def sockets(frame: Frame) -> Iterator[list[dict[str, object]]]:
-    """The sockets that the filter keeps, in the order of the dump and in lists of at most BATCH."""
-    from twtop.columns.socket_rows import ManySockets  # few ask for them: a start does not wait for these
-    from twtop.columns.sockets import SOCKETS
-
-    rows = np.flatnonzero(frame.shown)
-    for start in range(0, len(rows), BATCH):
-        yield records(SOCKETS.fields(In.SOCKET), ManySockets(frame, rows[start : start + BATCH]))
-
-
-def _peers(groups: Groups) -> list[dict[str, object]]:
-    """All groups with their destinations, both the most pressed first."""
-    order, leaves = ordered(groups, GroupSort.PORTS), _destinations(groups)
-    found = records(PEERS.fields(In.GROUP), ManyPeers.of_groups(groups, order))
-    for group, peer in zip(order.tolist(), found, strict=True):
-        peer |= {"worst": 0, "destinations": leaves[groups.first[group] : groups.first[group + 1]]}
-    return found
-
-
-def _destinations(groups: Groups) -> list[dict[str, object]]:
-    """The port budget of each leaf, in the form of its direction."""
-    outbound = groups.destinations.direction[groups.destination] == Direction.OUTBOUND
-    forms = ((In.OUTBOUND, outbound), (In.OTHER, ~outbound))
-    (ours, others) = (
-        iter(records(PEERS.fields(form), ManyPeers.of_leaves(groups, np.flatnonzero(has_it)))) for form, has_it in forms
-    )
-    return [next(ours) if ours_is else next(others) for ours_is in outbound.tolist()]
 
 
 def rfc3339(time: float) -> str:

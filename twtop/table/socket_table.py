@@ -28,8 +28,7 @@ def socket_table(local: Words, remote: Words, ipv6: Mask, **columns: NDArray[Any
     """
     for name, value in UNKNOWN.items():
         columns.setdefault(name, np.broadcast_to(value, len(ipv6)))  # takes no memory
-    sides = [_address_halves(words, ipv6) for words in (local, remote)]
-    hi, lo = (np.concatenate(halves) for halves in zip(*sides, strict=True))
+    hi, lo = _address_halves((local, remote), ipv6)
     codes, addresses = _intern(hi, lo, bool(ipv6.any()))
     return Sockets(addresses, local=codes[: len(local)], remote=codes[len(local) :], **columns)
 
@@ -56,15 +55,18 @@ def merged(first: Addresses, second: Addresses) -> tuple[Addresses, Codes]:
     return addresses, place[codes[len(first) :]]
 
 
-def _address_halves(words: Words, ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """(high, low) 64 bits of these addresses; IPv4 becomes ::ffff:a.b.c.d."""
-    hi = np.zeros(len(words), np.uint64)
-    lo = words[:, 0].astype(np.uint64)
+def _address_halves(sides: tuple[Words, Words], ipv6: Mask) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """(high, low) 64 bits of these addresses, all of one side and then of the other; IPv4 becomes ::ffff:a.b.c.d."""
+    lo = np.concatenate([words[:, 0] for words in sides], dtype=np.uint64)
     lo |= np.uint64(MAPPED)
-    if ipv6.any():
-        first, second, third, fourth = (words[ipv6, k].astype(np.uint64) for k in range(4))
-        hi[ipv6] = first << np.uint64(32) | second
-        lo[ipv6] = third << np.uint64(32) | fourth
+    if not ipv6.any():
+        return np.broadcast_to(np.uint64(0), lo.shape), lo  # takes no memory
+    hi, some = np.zeros(len(lo), np.uint64), np.append(ipv6, ipv6)
+    first, second, third, fourth = (
+        np.concatenate([words[ipv6, k] for words in sides], dtype=np.uint64) for k in range(4)
+    )
+    hi[some] = first << np.uint64(32) | second
+    lo[some] = third << np.uint64(32) | fourth
     return hi, lo
 
 

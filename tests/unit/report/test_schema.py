@@ -91,6 +91,19 @@ def test_every_field_is_there_as_published(name: str, sockets: bool) -> None:
     assert [*value][:2] == ["schema", "time"]
 
 
+ODD_NAMES: ByInode = {1: Process(9, 'a%s, "b": %'), 4: Process(7, "100%")}
+
+
+@pytest.mark.parametrize("sockets", [False, True])
+@pytest.mark.parametrize(
+    "found",
+    [*FRAMES.values(), *(frames(make_sample(*some, **RANGE), owners=ODD_NAMES)[0] for some in (SCENE, SCENE[2:3]))],
+    ids=[*FRAMES, "odd names", "one odd name"],
+)
+def test_the_line_is_what_json_dumps_writes(found: Frame, sockets: bool) -> None:
+    assert to_json(found, sockets) == json.dumps(read(found, sockets)) + "\n"
+
+
 def test_what_was_recorded_is_as_published() -> None:
     lines = [line for name in NAMES for line in reports(name, VIEWS["plain"])["json with sockets"].splitlines()]
     assert lines

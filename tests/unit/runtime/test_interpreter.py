@@ -1,8 +1,10 @@
 """What the interpreter, malloc and numpy are told; tests/benchmarks/runtime.py measures what it is worth."""
 
 import os
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,34 @@ def test_numpy_leaves_a_single_thread_which_a_namespace_of_its_own_takes() -> No
 def test_a_setting_of_the_users_stays() -> None:
     told = "from twtop.runtime import interpreter; interpreter.while_loading()"
     assert TOO_MANY in said(told, OPENBLAS_NUM_THREADS="2")
+
+
+AN_ARRAY_IN_HUGE_PAGES = """
+import re
+from pathlib import Path
+from twtop.runtime import interpreter
+interpreter.while_loading()
+import numpy
+interpreter.before_a_single_report()
+array = numpy.ones(500_000)  # the huge pages begin within 2 MB
+at = array.__array_interface__["data"][0] + array.nbytes - 1
+found = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) .*?^VmFlags:([^\\n]*)", Path("/proc/self/smaps").read_text(), re.M | re.S)
+(flags,) = [flags.split() for low, high, flags in found if int(low, 16) <= at < int(high, 16)]
+print(*flags)
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").exists() or platform.libc_ver()[0] != "glibc",
+    reason="a kernel with huge pages and glibc's malloc",
+)
+def test_arrays_of_a_single_report_lie_in_huge_pages() -> None:
+    command = [sys.executable, "-c", AN_ARRAY_IN_HUGE_PAGES]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "hg" in run.stdout.split()
+    without = AN_ARRAY_IN_HUGE_PAGES.replace("interpreter.before_a_single_report()", "")
+    run = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert "hg" not in run.stdout.split()
 
 
 def test_garbage_is_searched_for_once_loading_is_over() -> None:
