@@ -1,6 +1,6 @@
 """Group-by, look-up and hash in numpy, each in one pass over whole columns: the ground under every table of twtop."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from twtop.model import Addresses, Mask, Rows
 
 Keys = NDArray[np.uint64]
 """64-bit numbers that stand for what is compared: equal things have equal keys."""
+
+Number = TypeVar("Number", bound=np.integer[Any])
 
 Column = tuple[NDArray[np.integer], int]
 """Numbers from 0 on, and how many bits hold each of them."""
@@ -84,14 +86,14 @@ def fused(*columns: Column) -> Keys:
     return key
 
 
-def distinct(keys: Keys) -> Keys:
+def distinct(keys: NDArray[Number]) -> NDArray[Number]:
     """Each key once, in ascending order. It sorts, which is faster than `factorize` where no numbers are wanted.
 
     >>> distinct(np.array([7, 9, 7], np.uint64)).tolist()
     [7, 9]
     """
     in_order = np.sort(keys)
-    once: Keys = in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(keys)]]
+    once: NDArray[Number] = in_order[np.append(True, in_order[1:] != in_order[:-1])[: len(keys)]]
     return once
 
 

@@ -1,9 +1,9 @@
 """connect() calls that found no free port, as counted: the type that a Snapshot has of them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from twtop.records import dataclass
 
 TENTHS = 10
 """Ticks of `FailedConnects.tenth` in a second."""

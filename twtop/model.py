@@ -5,13 +5,14 @@ Everything here is immutable. Arrays are read-only and have one entry per socket
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.failed_connects import FailedConnects
+from twtop.records import dataclass
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]

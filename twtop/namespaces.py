@@ -1,8 +1,7 @@
 """Network namespaces of this machine, and ways into them: what their search and the monitor say to each other."""
 
-from dataclasses import dataclass
-
 from twtop.model import Process
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Snapshot → Analysis: what one dump shows whatever the view. Another view of the same dump needs no new analysis."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from twtop.dump.destinations import Destinations
 from twtop.dump.failures import FailureHistory, Failures, differ
 from twtop.dump.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
 from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,6 @@ count:
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from twtop.dump.ages import Ages, steps
 from twtop.dump.reading import LONG_S, Reading
 from twtop.dump.timer_wheel import MINUTE_S, releases
 from twtop.model import TIMEWAIT_MS, Counts, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""

@@ -1,13 +1,13 @@
 """What sockets cost the kernel: memory, hash chains, accept queues."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from twtop import formatting as fmt
 from twtop.dump.bind_buckets import BindBuckets
 from twtop.model import UNKNOWN_QUEUE, Rows, Snapshot, Sockets, TcpState
+from twtop.records import dataclass
 
 TIMEWAIT_BYTES = 256
 """Slab object size of tw_sock_TCP and tw_sock_TCPv6."""

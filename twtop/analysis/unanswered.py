@@ -4,13 +4,12 @@ A SYN_SENT is nothing special: each connect() passes through it for a round trip
 waited for a second at least. Clients that give up sooner leave another trace: an endpoint with nothing but SYN_SENT.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from twtop.arrays import address_names, factorize, fused, index_of, mixed
 from twtop.dump.destinations import Names
 from twtop.model import UNKNOWN_RETRANSMITS, Addresses, Counts, Floats, Rows, Snapshot, TcpState
+from twtop.records import dataclass
 
 RETRANSMIT_S = 1.0
 """The first SYN is repeated after this time (TCP_TIMEOUT_INIT in include/net/tcp.h; RFC 6298, 2.1), and each later one

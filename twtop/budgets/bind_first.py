@@ -5,7 +5,7 @@ bind(ip, 0) takes a port that no other socket of that IP has, whatever the desti
 left. IP_BIND_ADDRESS_NO_PORT leaves the choice to connect(). Which clients bind first is said by port_choice.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
 from twtop.dump.reading import BudgetState, Reading
 from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 SAME_TIME = 0.9
 """Two times to full are one if the shorter is at least this part of the longer."""

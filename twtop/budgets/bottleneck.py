@@ -1,7 +1,7 @@
 """The port budget that is nearest to its end: that of a destination, or of a client that binds first."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from twtop.budgets.shared_failures import told_apart
 from twtop.dump.destinations import Destinations
 from twtop.dump.reading import Reading
 from twtop.model import Direction
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

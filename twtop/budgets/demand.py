@@ -6,7 +6,7 @@ or less, the mean is of these seconds alone. So neither a burst nor a tooth of a
 had another one, and chance is none either. A load that has paused for longer than it went on is over.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
 from twtop.dump.ages import Ages, steps
 from twtop.model import Codes, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""

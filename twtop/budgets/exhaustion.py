@@ -1,7 +1,7 @@
 """When a port budget will be full, and how many connections per second it can bear for ever."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from twtop.budgets.rates import Rates
 from twtop.dump.timer_wheel import TIMEWAIT_S, Wheel
 from twtop.model import Floats, Mask, Rows
+from twtop.records import dataclass
 
 SOON_S = 60.0
 """“Full within so many seconds” is an alarm, and is said only if it is sure."""

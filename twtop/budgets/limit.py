@@ -4,7 +4,7 @@ No dump shows a connect() that finds no port. Where nobody counts these, a full 
 as before: by the last dump that had free ports, or else by the youngest TIME_WAIT of this one.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
 from twtop.dump.reading import LONG_S, Reading
 from twtop.model import Codes, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 MOVES = 2
 """A budget is full from one move of the timer wheel to the next but one. At each move some ports come free, and a

@@ -5,7 +5,7 @@ Behind a listener there is no such budget. There the peer's client ports are cou
 TIME_WAIT.
 """
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from twtop.model import (
     Sockets,
     freeze,
 )
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

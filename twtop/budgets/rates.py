@@ -5,7 +5,7 @@ dump knows how many other connections there were, so no socket has to be found a
 without a TIME_WAIT, because the other side closes first, cancels out, as it does in the budget.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
 from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 SHORT_S, NOW_S = 3, 1
 """Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; over NOW_S

@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from twtop.columns.field import Field, In
 from twtop.columns.tones import Line
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupSort, SocketSort
+from twtop.records import dataclass
 
 Row = TypeVar("Row")
 """One visible row of a table."""

@@ -1,6 +1,5 @@
 """Rows of the sockets table: one, as the screen formats it, and many in numpy columns, as reports need them."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from twtop import formatting as fmt
 from twtop.columns.values import names
 from twtop.frame.frame import Frame
 from twtop.model import Mask, Process, Rows, Sockets, TcpState
+from twtop.records import dataclass
 
 Number = TypeVar("Number", bound=np.generic)
 

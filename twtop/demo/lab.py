@@ -5,12 +5,13 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from twtop.demo import private_netns
 from twtop.demo.load import ConnectStats, run
 from twtop.demo.reports import Reports
 from twtop.demo.scenarios import NETWORKS, Scenario
+from twtop.records import dataclass
 from twtop.sources.open_source import open_local
 from twtop.sources.source import OpenSource, ReadBy, Source
 

@@ -6,7 +6,9 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from twtop.records import dataclass
 
 BACKLOG = 4096
 LONGEST_SLEEP_S = 0.5

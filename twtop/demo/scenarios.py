@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from twtop.demo.load import Connection, ConnectStats, Server, Stream, client_closes, connect, server_closes
 from twtop.demo.private_netns import has_ipv6
+from twtop.records import dataclass
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.5"
 NETWORKS = (("10.0.0.0", 8), ("fd77::", 64))

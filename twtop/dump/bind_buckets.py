@@ -1,12 +1,11 @@
 """The kernel's bind buckets: what it keeps for each port in use, and for each pair of a port and a local address."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import Keys, among, distinct, fused
 from twtop.model import PORTS, Rows, Sockets
+from twtop.records import dataclass
 from twtop.table.turnover import Turnover
 
 

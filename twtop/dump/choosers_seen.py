@@ -1,6 +1,6 @@
 """Who was seen to choose the ports of each destination: clients keep to their kind, and not every dump shows it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from twtop.arrays import Index, among, index_of
 from twtop.dump.destinations import Names
 from twtop.dump.port_choice import PortChoices, Shown
 from twtop.model import Counts, Floats
+from twtop.records import dataclass
 
 KEPT_S = 130
 """Twice the longest life of a TIME_WAIT: that of one, and that of another whose port it could not take."""

@@ -1,6 +1,6 @@
 """Sockets → destinations: the unit that owns a port budget, with its direction."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from twtop.arrays import Column, Keys, address_names, among, factorize, fused, i
 from twtop.dump.directions import Beside, KnownDirections, Rules, destination_names, directions
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import PORTS, Addresses, Codes, Counts, Direction, Mask, Rows, Sockets, freeze
+from twtop.records import dataclass
 from twtop.table.turnover import Turnover
 
 Names = Keys

@@ -5,7 +5,7 @@ several connections to a service one is left. KnownDirections keeps what a table
 about which it told that.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import MAPPED, PORTS, Codes, Counts, Direction, Floats, Mask, Rows, Sockets, TcpState, freeze
+from twtop.records import dataclass
 
 LISTENERS_LAST_S = 60.0
 """A dump so much later than the one before says nothing of its listeners: another socket may have got their ports."""

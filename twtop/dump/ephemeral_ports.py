@@ -1,13 +1,14 @@
 """The local ports from which connect() may pick in this namespace."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.model import PORTS, Counts, Limits, Mask, Sockets, freeze
+from twtop.records import dataclass
 
 FALSE_ALARM = 1e-9
 """The chance, for a whole range, that a port which only connect() uses is taken for a bound one."""

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from twtop.arrays import address_names, factorize, fused, index_of
 from twtop.dump.destinations import Destinations
 from twtop.failed_connects import TENTHS, FailedConnects
 from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
+from twtop.records import dataclass
 
 SECONDS = 60
 

@@ -1,6 +1,5 @@
 """The local ends of sockets, by number: a port that a socket holds is held for its address, and may be held twice."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from twtop.arrays import factorize, fused
 from twtop.model import PORTS, Codes, Counts, Mask, Rows, Sockets, freeze
+from twtop.records import dataclass
 
 
 class _Numbered(NamedTuple):

@@ -14,7 +14,7 @@ to their kind, so earlier dumps help in two moments: when a client that binds fi
 look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
 from twtop.dump.tallies import Kind, SocketKinds, Tallies
 from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
+from twtop.records import dataclass
 
 CERTAIN = 8
 """An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""

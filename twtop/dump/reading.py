@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -24,6 +24,7 @@ from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
 from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
+from twtop.records import dataclass
 from twtop.table.turnover import turnover
 
 LONG_S = LATELY_S = 10

@@ -5,7 +5,7 @@ connection must have had timestamps (RFC 7323), which both ends have to offer. N
 but a live connection to the same service does (TCPI_OPT_TIMESTAMPS).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from twtop.arrays import address_names, factorize, index_of, mixed
 from twtop.dump.destinations import Destinations, Names
 from twtop.dump.directions import listened_here
 from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps, freeze
+from twtop.records import dataclass
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""

@@ -1,7 +1,7 @@
 """How many sockets of each kind every destination has: all kinds are counted in one pass over the table."""
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from twtop.dump.destinations import Destinations
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.model import Counts, Mask, Rows, Sockets, freeze
+from twtop.records import dataclass
 
 
 class Kind(enum.IntFlag):

@@ -7,12 +7,12 @@ such a socket shows no time left, and still holds its port.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.model import TIMEWAIT_MS, Counts, Floats, Rows
+from twtop.records import dataclass
 
 MINUTE_S = 60
 TIMEWAIT_S = TIMEWAIT_MS / 1000

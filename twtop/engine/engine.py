@@ -8,7 +8,7 @@ the sockets. Where that search comes too late, the first one takes glimpses betw
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from twtop.engine.glimpses import Glimpses, Wanted, wanted
@@ -21,6 +21,7 @@ from twtop.model import Snapshot
 from twtop.processes.fd_search import Search
 from twtop.processes.inode_map import NOBODY, Holders
 from twtop.processes.sightings import Sightings
+from twtop.records import dataclass
 from twtop.sources.probe import CollectError
 from twtop.sources.source import OpenSource
 

@@ -9,7 +9,6 @@ watches the processes that may hold them meanwhile (Suspects).
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from twtop.frame.frame import Frame
 from twtop.model import Direction, Sockets
 from twtop.processes.sightings import KEPT_S, Sighting, Sightings, lately
 from twtop.processes.suspects import Suspects
+from twtop.records import dataclass
 from twtop.sources.kernel_filter import towards
 from twtop.sources.probe import CollectError
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from twtop.engine.timestamp_watch import TimestampWatch
 from twtop.filter.mask import mask
 from twtop.filter.query import AddressTest, Everything, PortField, PortTest, Query, StateTest, joined_tests
 from twtop.model import Direction, Owners, Snapshot, Sockets
+from twtop.records import dataclass
 from twtop.sources.decode import decode
 from twtop.sources.kernel_filter import is_service, pushed_down
 from twtop.sources.kinds import KINDS

@@ -1,7 +1,6 @@
 """What happens at N TIME_WAIT: the common claims, each compared with this machine's own numbers."""
 
 import enum
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from twtop.budgets.bottleneck import worst_binder, worst_destination
 from twtop.frame.frame import Frame
 from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
 from twtop.processes.detail import ProcessDetail
+from twtop.records import dataclass
 from twtop.sanitize import printable
 
 

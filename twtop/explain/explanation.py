@@ -1,7 +1,6 @@
 """What happens at N TIME_WAIT: what presses, what would help, and the common claims; and all of it as text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from textwrap import wrap
 
 from twtop import formatting as fmt
@@ -10,6 +9,7 @@ from twtop.explain.fix import Fix
 from twtop.explain.fixes import fixes
 from twtop.frame.frame import Frame
 from twtop.processes.detail import ProcessDetail
+from twtop.records import dataclass
 from twtop.sanitize import printable
 from twtop.verdicts.verdict import Level, Verdict
 

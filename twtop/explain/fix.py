@@ -1,9 +1,9 @@
 """What a fix is: what to do, what it changes, lines to paste, and a promise that can be held against the kernel."""
 
 import math
-from dataclasses import dataclass
 
 from twtop import formatting as fmt
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

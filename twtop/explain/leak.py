@@ -1,7 +1,5 @@
 """A leak of descriptors: who holds the CLOSE_WAIT that stay, and what to look for there."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from twtop import formatting as fmt
@@ -9,6 +7,7 @@ from twtop.arrays import fused
 from twtop.explain.fix import Fix
 from twtop.frame.frame import Frame
 from twtop.model import Process, Rows, TcpState
+from twtop.records import dataclass
 from twtop.sanitize import printable
 from twtop.verdicts.fds import leaks
 

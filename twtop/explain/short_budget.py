@@ -1,7 +1,6 @@
 """The port budget for which fixes are looked for: the bottleneck, if it is short of ports."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from twtop.analysis.analysis import Analysis
 from twtop.budgets.bottleneck import Bottleneck, worst_binder
 from twtop.explain.fix import Demand, Promise
 from twtop.model import Direction, Rows
+from twtop.records import dataclass
 from twtop.verdicts.verdict import SHARE_WARN
 
 UNTIMED = "the present rate is unknown without timers"

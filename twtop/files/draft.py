@@ -10,8 +10,9 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from twtop.records import dataclass
 
 OWNERS_ALONE = 0o600
 """A table of sockets tells who talks to whom, and processes that other users do not see."""

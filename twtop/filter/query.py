@@ -1,12 +1,12 @@
 """A filter as a tree of tests, and its normal form as text."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
 from twtop.model import PORTS, Direction, TcpState
+from twtop.records import dataclass
 
 
 class PortField(StrEnum):

@@ -1,6 +1,6 @@
 """What a view picks from the sockets of a dump: its groups, its single sockets, its port map."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from twtop.frame.groups import Groups, group, members, process_names, urgency
 from twtop.frame.port_map import PortMap, port_map
 from twtop.frame.view import SocketSort, View
 from twtop.model import Codes, Counts, Direction, Mask, Owners, Rows, Sockets
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,13 +1,12 @@
 """The moment against which counts are held: one analysis, counted again for each view."""
 
-from dataclasses import dataclass
-
 from twtop.analysis.analysis import Analysis
 from twtop.filter.query import Everything, Query
 from twtop.frame.apply_view import apply_view
 from twtop.frame.frame import Base
 from twtop.frame.view import View
 from twtop.model import Counts, Owners
+from twtop.records import dataclass
 
 
 @dataclass(slots=True, eq=False)

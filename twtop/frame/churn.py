@@ -8,13 +8,13 @@ when its minute is over, and never counts a FIN_WAIT2.
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from twtop.dump.timer_wheel import RATE_WINDOW_S
 from twtop.model import Snapshot
+from twtop.records import dataclass
 
 COUNTED_AT_ENTRY = (5, 18)
 """From this version of Linux on, TW and TWKilled count a timewait object when it begins (__inet_twsk_schedule). Before,

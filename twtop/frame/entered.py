@@ -1,12 +1,12 @@
 """How many TIME_WAIT began in each 3 s of the last minute, for rows of the peers table."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from twtop.dump.timer_wheel import RATE_WINDOW_S
 from twtop.model import TIMEWAIT_MS, Codes, Counts, Floats, Mask, Rows, TcpState, freeze
+from twtop.records import dataclass
 
 SPARK_STEPS = 20
 SPARK_STEP_MS = TIMEWAIT_MS // SPARK_STEPS

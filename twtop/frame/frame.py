@@ -1,7 +1,7 @@
 """The one immutable answer to a view, from which screen, text, JSON and CSV are drawn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from twtop.frame.port_map import PortMap
 from twtop.frame.row_failures import RowFailures, of_groups, of_leaves
 from twtop.frame.view import Key, View
 from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
+from twtop.records import dataclass
 from twtop.verdicts.verdict import Verdict
 
 MOST_KNOWN = 4096

@@ -1,7 +1,7 @@
 """Destinations → rows of the peers table: groups by peer, destination, service, process or address prefix."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from twtop.model import (
     Snapshot,
     freeze,
 )
+from twtop.records import dataclass
 
 Number = TypeVar("Number", bound=np.generic)
 

@@ -1,7 +1,6 @@
 """What a run remembers from tick to tick: counts by state, the last counters, churn, and the baseline."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from twtop.frame.churn import Churn
 from twtop.frame.frame import Base
 from twtop.frame.view import View
 from twtop.model import Counts, Owners, Snapshot
+from twtop.records import dataclass
 from twtop.verdicts.verdict import CounterRates
 
 TICKS = 240

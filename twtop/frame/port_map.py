@@ -1,13 +1,13 @@
 """The ephemeral range of one destination, port by port: what holds each, in the two halves that connect() searches."""
 
 import enum
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.dump.reading import Reading
 from twtop.model import freeze
+from twtop.records import dataclass
 
 
 class PortKind(enum.IntEnum):

@@ -1,6 +1,6 @@
 """Failed connects of rows: of groups, of destinations, or of whatever else some destinations make up together."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from twtop.budgets.port_budgets import PortBudgets
 from twtop.dump.destinations import Destinations
 from twtop.frame.groups import Groups
 from twtop.model import Direction, Floats, Mask, Rows, freeze
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

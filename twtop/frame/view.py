@@ -1,12 +1,13 @@
 """What a user asks to see: filter, grouping, order, and the row whose single sockets are shown."""
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from twtop import formatting as fmt
 from twtop.filter.mask import needs_owners
 from twtop.filter.query import Everything, Query
 from twtop.model import Direction
+from twtop.records import dataclass
 from twtop.sanitize import printable
 
 

@@ -8,7 +8,6 @@ one name. Then what was seen is that a process of this name connects there, and 
 """
 
 import os
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from twtop.arrays import Keys, factorize, fused, index_of, mixed
 from twtop.model import PORTS, Codes, Inodes, Mask, Owners, Process, Rows, Sockets, TcpState
 from twtop.processes.inode_map import NOBODY, Holders
 from twtop.processes.sightings import Sightings
+from twtop.records import dataclass
 from twtop.table.origin import origin
 
 Processes = tuple[Process, ...]

@@ -2,12 +2,12 @@
 
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twtop.model import Process
 from twtop.processes.fd_search import process_name
+from twtop.records import dataclass
 
 if TYPE_CHECKING:
     import psutil

@@ -1,12 +1,13 @@
 """Who holds which socket: inode → process, in columns."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from twtop.arrays import among, index_of
 from twtop.model import Codes, Inodes, Process, Rows, Sockets, freeze
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

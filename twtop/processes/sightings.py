@@ -1,8 +1,7 @@
 """Connections that were seen with their holders between two dumps."""
 
-from dataclasses import dataclass
-
 from twtop.model import Codes, Process, Sockets, freeze
+from twtop.records import dataclass
 
 KEPT_S = 60.0
 """Seconds for which a sighting tells who opens the connections to a destination. Its own TIME_WAIT lasts as long."""

@@ -12,11 +12,11 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from twtop.model import Inodes, Process
 from twtop.processes.fd_search import all_pids, descriptor_count, process_name, socket_inodes
 from twtop.processes.inode_map import Holders, holders
+from twtop.records import dataclass
 
 LOOK_S, PAUSE_S = 0.001, 0.002
 """CPU seconds of one look, and the pause between two. A connection of 5 ms is then seen at least once."""

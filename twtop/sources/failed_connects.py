@@ -23,10 +23,11 @@ import struct
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
+from twtop.records import dataclass
 from twtop.sources.decode_failed_connects import ROW
 from twtop.sources.freed_sockets import AF_INET6, KEY, MESSAGE_COST, Batch, capacity, count_failures, open_sockets
 from twtop.sources.probe import FailureTable, Request, Sample

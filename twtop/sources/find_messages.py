@@ -1,12 +1,12 @@
 """Where the netlink messages of a sock_diag dump are, and one field of them all at once."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.model import Rows
+from twtop.records import dataclass
 from twtop.sources.probe import TCPDIAG_GETSOCK, CollectError, Dump
 
 NLM_F_MULTI = 0x2

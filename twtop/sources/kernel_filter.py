@@ -7,7 +7,7 @@ which ports connect() may pick. So the dump may hold more than the filter keeps;
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -22,6 +22,7 @@ from twtop.filter.query import (
     joined_tests,
 )
 from twtop.model import Limits, TcpState
+from twtop.records import dataclass
 from twtop.sources.probe import BOUND, Request
 
 JUMP, LOCAL_ADDRESS, REMOTE_ADDRESS = 1, 7, 8

@@ -1,10 +1,10 @@
 """What a source of Samples is, and what has to be known of one kind of source to read its Samples."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from twtop.model import Process, Sockets
+from twtop.records import dataclass
 from twtop.sources.probe import Dump, Request, Sample
 
 

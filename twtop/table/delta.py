@@ -4,7 +4,7 @@ A TIME_WAIT that stays loses time on its timer and nothing else. So of 100,000 s
 where each other one stood before, and the time that all timers lost.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from twtop.arrays import address_names, index_of
 from twtop.model import Addresses, Codes, Mask, Rows, Sockets, freeze
+from twtop.records import dataclass
 from twtop.table.origin import origin
 
 LONGEST_MS = 2**31 - 1

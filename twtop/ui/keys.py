@@ -1,8 +1,8 @@
 """Every key, once: bindings, footer, help and command palette are made from these tables."""
 
-from dataclasses import dataclass
-
 from textual.binding import Binding
+
+from twtop.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """A mark: a moment that the user notes while a load runs, and the key figures of that moment."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from twtop import formatting as fmt
 from twtop.frame.frame import Frame
 from twtop.model import TcpState
+from twtop.records import dataclass
 
 LONGEST_LABEL = 40
 """Characters."""

@@ -1,13 +1,13 @@
 """Keeps the chosen theme from one run to the next, in a file with one line: the name of the theme."""
 
 from collections.abc import Container
-from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_config_path
 
 from twtop.files.draft import drafted, opened_folder
 from twtop.files.small_file import RefusedFile, read_small
+from twtop.records import dataclass
 from twtop.sanitize import printable
 
 LONGEST_PATH = 400

@@ -1,10 +1,10 @@
 """DROPS: what the kernel drops here, and where, and what is near to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from twtop import formatting as fmt
 from twtop.analysis.kernel_costs import fullest_listener
+from twtop.records import dataclass
 from twtop.sanitize import printable
 from twtop.verdicts.verdict import (
     SHARE_CRITICAL,

@@ -1,11 +1,10 @@
 """SYN: connect() calls that nobody answers, or that fail in another way than for want of a port."""
 
-from dataclasses import dataclass
-
 from twtop import formatting as fmt
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.kernel_costs import listener_at
 from twtop.analysis.unanswered import SilentEndpoint
+from twtop.records import dataclass
 from twtop.verdicts.verdict import Evidence, Level, Verdict, noting_part
 
 FEW = 10

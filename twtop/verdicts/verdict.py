@@ -2,10 +2,11 @@
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from twtop.analysis.analysis import Analysis
 from twtop.model import Owners
+from twtop.records import dataclass
 
 SHARE_WARN, SHARE_CRITICAL = 0.5, 0.8
 SOON_S = 60

@@ -1,7 +1,6 @@
 """The dialog that lists the marks, with now as the last row."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,6 +10,7 @@ from textual.containers import Vertical
 from twtop import formatting as fmt
 from twtop.columns.column import Column
 from twtop.columns.tones import Line, Tone
+from twtop.records import dataclass
 from twtop.sanitize import printable
 from twtop.ui.dialogs.dialog import Dialog
 from twtop.ui.kit.table import Table

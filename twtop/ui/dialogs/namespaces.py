@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from textual.worker import Worker
 
 from twtop import formatting as fmt
 from twtop.namespaces import Netns, NetnsListing
+from twtop.records import dataclass
 from twtop.sanitize import padded, printable
 from twtop.ui.dialogs.dialog import Dialog, moves
 from twtop.ui.engine_holder import MakeEngine

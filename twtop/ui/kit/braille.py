@@ -7,12 +7,12 @@ stem goes down to zero.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.model import Floats, Mask, Rows
+from twtop.records import dataclass
 
 ACROSS, DOWN = 2, 4
 """Dots of a cell."""

@@ -1,10 +1,10 @@
 """How columns share the width of a table: which grow, which shrink, and which give way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic
 
 from twtop.columns.column import Column, Row
+from twtop.records import dataclass
 
 GAP = 1
 ESSENTIAL, MUST = 7, 99

@@ -1,9 +1,9 @@
 """Lines of the screen: which cells changed, and how parts share the width of one line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from twtop.columns.tones import Line, Span, Tone, aligned, width_of
+from twtop.records import dataclass
 from twtop.sanitize import cells
 
 

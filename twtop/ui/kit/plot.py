@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from rich.color import Color
 
 from twtop import formatting as fmt
 from twtop.columns.tones import Line, Tone, merged
+from twtop.records import dataclass
 from twtop.sanitize import cells
 from twtop.ui.kit.braille import Canvas, characters, with_dots
 from twtop.ui.kit.overlay import over, uprights

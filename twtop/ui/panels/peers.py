@@ -1,7 +1,6 @@
 """The peers table: a row a group, its destinations below it when expanded."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,6 +16,7 @@ from twtop.frame.groups import Groups
 from twtop.frame.sorting import ordered
 from twtop.frame.view import GroupBy, GroupSort, Key
 from twtop.model import Rows
+from twtop.records import dataclass
 from twtop.report.csv_rows import peer_line, peers_csv
 from twtop.ui.kit.table import Table
 

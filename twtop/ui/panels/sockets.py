@@ -1,7 +1,6 @@
 """The drill-down: single 4-tuples of the chosen group, with their timers."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,6 +15,7 @@ from twtop.frame.groups import members
 from twtop.frame.row_failures import of_destinations
 from twtop.frame.view import GroupBy, Key, SocketSort, label
 from twtop.model import Direction
+from twtop.records import dataclass
 from twtop.report.csv_rows import socket_line, sockets_csv
 from twtop.sanitize import printable
 from twtop.ui.kit.table import NoRows, Table
