@@ -36,7 +36,6 @@ class Analysis:
     """
 
     reading: Reading
-    direction: NDArray[np.uint8]
     budgets: PortBudgets
     connect_budgets: PortBudgets
     peak: Floats
@@ -51,12 +50,16 @@ class Analysis:
     dropper: Dropper | None = None
 
     def __post_init__(self) -> None:
-        freeze(self.direction, self.peak)
+        freeze(self.peak)
 
     @property
     def snapshot(self) -> Snapshot:
         """The sockets of the dump, with the counters of now."""
         return self.reading.snapshot
+
+    @property
+    def direction(self) -> NDArray[np.uint8]:
+        return self.destinations.side
 
     @property
     def destinations(self) -> Destinations:
@@ -142,7 +145,6 @@ def analyse(
     outcome = forecast(reading, own, binders)
     return Analysis(
         reading=reading,
-        direction=reading.destinations.side,
         budgets=budgets,
         connect_budgets=own,
         peak=budgets.pressure,

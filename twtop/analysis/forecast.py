@@ -174,7 +174,8 @@ def forecast(reading: Reading, budgets: PortBudgets, binders: BindFirst | None) 
     size = int(number.max()) + 1
 
     def per_class(column: Floats) -> Floats:
-        return np.bincount(number[:-1], column, size).astype(np.float64)
+        sums = column.sum(keepdims=True) if size == 1 else np.bincount(number[:-1], column, size)
+        return np.asarray(sums, np.float64)
 
     most = np.full(size, np.inf)
     most[number[own]] = np.nan_to_num(capacity[own], nan=np.inf)

@@ -78,6 +78,9 @@ class Since:
 
     def note(self, names: Names, began: Floats, now: float) -> Floats:
         """Since when each of these is so: `began`, or earlier if it was so in the dumps before."""
+        if not len(names) and not len(self._names):
+            self._dumped = now
+            return began
         lately = self._last >= min(self._dumped, now - self._gap_s)
         known, since, last = self._names[lately], self._since[lately], self._last[lately]
         order = np.argsort(known)
@@ -101,6 +104,10 @@ class UnansweredWatch:
     def find(self, snapshot: Snapshot) -> Unanswered:
         sockets, now = snapshot.sockets, snapshot.dumped
         rows = sockets.in_state(TcpState.SYN_SENT)
+        if not len(rows):
+            for since in (self._silent, self._mute):
+                since.note(np.empty(0, np.uint64), np.empty(0), now)
+            return Unanswered(0, 0)
         retransmits = sockets.retransmits[rows]
         if (retransmits == UNKNOWN_RETRANSMITS).any():
             return Unanswered(len(rows), None)

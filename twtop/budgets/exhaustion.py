@@ -50,8 +50,7 @@ class PortUse:
 
     def near(self, wheel: Wheel) -> Mask:
         """Mask of the budgets that may have no port to spare before the last of the present TIME_WAIT is gone."""
-        most = replace(self.rates, closing=self.rates.most_closing)
-        return _is_near(self, self.rates, wheel) | _is_near(self, most, wheel)
+        return _is_near(self, replace(self.rates, closing=self.rates.most_closing), wheel)
 
 
 class TimeToFull(NamedTuple):
@@ -93,6 +92,10 @@ def time_to_full(
     least = replace(rates, closing=rates.least_closing, growth=rates.least_growth)
     most = replace(rates, closing=rates.most_closing)
     near = np.flatnonzero(use.near(wheel))
+    if not len(near):  # then all of them are full much later, or never, whichever of the rates is the true one
+        nothing = np.empty((0, 0))
+        found = _full_in_s(use, rates, wheel, near, nothing, use.capacity)
+        return TimeToFull(found, found)
     held = _held(code, free_in_s, near, len(use.live), _moments(wheel))
     surely = use.capacity + 1 + UNSURE_S * rates.closing + (rates.most_closing - rates.closing) * rates.seen_s
     expected, at_least = (_full_in_s(use, each, wheel, near, held, surely) for each in (rates, least))

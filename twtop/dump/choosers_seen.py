@@ -4,7 +4,7 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from twtop.arrays import Index, among, index_of
+from twtop.arrays import Index, among
 from twtop.dump.destinations import Names
 from twtop.dump.port_choice import PortChoices, Shown
 from twtop.model import Counts, Floats
@@ -22,7 +22,7 @@ class ChoosersSeen:
     """When the ports of each destination last showed that its client binds first, and that it connects.
 
     Ports of a destination that loses connections show nothing, since those that it took first come free first. A
-    destination is forgotten once it is gone for KEPT_S. `names` is in ascending order; `times` (4, destinations) are
+    destination is forgotten once it is gone for KEPT_S. Those that are there come first. `times` (4, destinations) are
     when each kind was shown, when it had the `most` sockets, and when it was there, in seconds of the monotonic clock.
     """
 
@@ -36,8 +36,10 @@ class ChoosersSeen:
 
     def of(self, names: Names) -> Shown:
         """What the dumps before showed, of one kind alone, of the destinations with these names."""
-        at = self.index.rows(names)
-        bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, at]
+        if self.index.begins_with(names):
+            bind, connect = self.times[:2, : len(names)]
+        else:
+            bind, connect = np.column_stack((self.times[:2], np.full(2, -np.inf)))[:, self.index.rows(names)]
         return Shown(bind > connect + KEPT_S, connect > bind + KEPT_S, np.zeros(len(names), np.int64))
 
     def after(self, names: Names, choices: PortChoices | None, mono: float) -> "ChoosersSeen":
@@ -49,19 +51,20 @@ class ChoosersSeen:
         if again is not None:
             return again
         some = np.flatnonzero(shown.sockets)
-        present, rows = np.unique(names[some], return_index=True)
-        shown = shown.of(some[rows])
-        at = index_of(present, self.names)
+        rows = np.sort(np.unique(names[some], return_index=True)[1])  # as they come, which is as they will come again
+        present, shown = names[some[rows]], shown.of(some[rows])
+        at = self.index.rows(present)
         times = np.column_stack((self.times, np.full(4, -np.inf)))[:, at]
         most = _noted(times, np.append(self.most, 0)[at], shown, mono)
-        gone = ~among(self.names, present) & (self.times[3] >= mono - KEPT_S)
-        together = np.append(self.names[gone], present)
-        order = np.argsort(together)
-        kept_times = np.column_stack((self.times[:, gone], times))[:, order]
-        return ChoosersSeen(Index(together[order]), kept_times, np.append(self.most[gone], most)[order])
+        gone = ~among(self.names, np.sort(present)) & (self.times[3] >= mono - KEPT_S)
+        together = np.column_stack((times, self.times[:, gone]))
+        return ChoosersSeen(Index(np.append(present, self.names[gone])), together, np.append(most, self.most[gone]))
 
     def _again(self, names: Names, shown: Shown, mono: float) -> "ChoosersSeen | None":
         """The same where all of these destinations are remembered, and none is forgotten; None where not so."""
+        if self.index.begins_with(names) and len(names) == len(self.names) and shown.sockets.all():
+            times = self.times.copy()
+            return replace(self, times=times, most=_noted(times, self.most, shown, mono))
         there = np.flatnonzero(shown.sockets)
         at = self.index.rows(names)[there]
         if (at < 0).any() or np.bincount(at, minlength=1).max() > 1 or (self.times[3] < mono - KEPT_S).any():

@@ -1,6 +1,7 @@
 """Sockets → destinations: the unit that owns a port budget, with its direction."""
 
 from dataclasses import fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,31 +48,41 @@ class Ends:
         return Ends(*(np.append(getattr(self, f.name), getattr(more, f.name)) for f in fields(Ends)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Destinations(Ends):
     """The distinct Ends of all connections: (destinations,).
 
     `code` (sockets,) is the number of each socket's destination, −1 for listeners and bound sockets, and `side` is its
     direction, which is unknown of these. `count` (destinations,) is how many sockets each has. `rules` are those by
-    which the directions were found.
+    which the directions were found. The first `as_before` ones had the same numbers in the table before.
     """
 
     code: Rows
-    side: NDArray[np.uint8]
     count: Counts
     rules: Rules
+    as_before: int
 
     def __post_init__(self) -> None:
-        freeze(self.code, self.side, self.count, self.direction, self.local, self.remote, self.port, self.device)
+        freeze(self.code, self.count, self.direction, self.local, self.remote, self.port, self.device)
 
-    def names(self, addresses: Addresses) -> Names:
+    @cached_property
+    def side(self) -> NDArray[np.uint8]:
+        found = np.append(self.direction, np.uint8(Direction.UNKNOWN)).take(self.code)
+        freeze(found)
+        return found
+
+    def names(self, addresses: Addresses, before: Names) -> Names:
         """A 64-bit hash of each destination that is the same in every dump, unlike its number: (destinations,).
 
         Outbound and unknown destinations are hashed alike, so that a name stays when the direction becomes known.
+        `before` are the names in the table before; the same object if none has changed.
         """
-        ends = address_names(addresses)
-        inbound = (self.direction == Direction.INBOUND).astype(np.uint64)
-        return destination_names(ends[self.local] + inbound, ends[self.remote], self.port, self.device)
+        if self.as_before == len(before) == len(self):
+            return before
+        new, ends = self.take(np.arange(self.as_before, len(self))), address_names(addresses)
+        inbound = (new.direction == Direction.INBOUND).astype(np.uint64)
+        names = destination_names(ends[new.local] + inbound, ends[new.remote], new.port, new.device)
+        return np.append(before[: self.as_before], names)
 
 
 def find_destinations(
@@ -89,17 +100,16 @@ def find_destinations(
     """
     rules = Rules.of(sockets, ports, known, inherited)
     if before is not None and changed is not None and _may_be_carried(sockets, rules, before, changed.then):
-        code, ends, count = _carried(sockets, ports, known, before, changed)
+        code, ends, count, as_before = _carried(sockets, ports, known, before, changed)
     else:
         side = directions(sockets, ports, known, inherited)
         rows = np.flatnonzero(sockets.is_connection)
         every = _ends(sockets, rows, side[rows])
         numbers, examples = factorize(every.keys(sockets.addresses))
         code, ends = np.full(len(sockets), -1, np.intp), every.take(examples)
-        code[rows], count = numbers, np.bincount(numbers, minlength=len(ends))
-    side = np.append(ends.direction, np.uint8(Direction.UNKNOWN)).take(code)
+        code[rows], count, as_before = numbers, np.bincount(numbers, minlength=len(ends)), 0
     columns = {f.name: getattr(ends, f.name) for f in fields(Ends)}
-    return Destinations(**columns, code=code, side=side, count=count, rules=rules)
+    return Destinations(**columns, code=code, count=count, rules=rules, as_before=as_before)
 
 
 def _ends(sockets: Sockets, rows: Rows, side: NDArray[np.uint8]) -> Ends:
@@ -119,8 +129,9 @@ def _carried(
     known: KnownDirections | None,
     before: Destinations,
     changed: Turnover,
-) -> tuple[Rows, Ends, Counts]:
-    """(the destination of each socket, all destinations, how many sockets each has), by the same rules as before.
+) -> tuple[Rows, Ends, Counts, int]:
+    """(the destination of each socket, all destinations, how many sockets each has, how many of them have the number
+    that they had before), by the same rules as before.
 
     A direction may depend on how many connections lead to a port in the range (directions). Those to a port to which
     only one has stayed are judged anew, as all that did not wait before.
@@ -150,7 +161,9 @@ def _carried(
     count = np.bincount(code[rows], minlength=len(examples)) + np.append(count, np.zeros(len(new), np.int64))
     left = count > 0
     ends = every.take(np.append(np.arange(len(before)), examples[new])[left])
-    return (code if left.all() else np.append(np.cumsum(left) - 1, -1).take(code)), ends, count[left]
+    if left.all():
+        return code, ends, count, len(before)
+    return np.append(np.cumsum(left) - 1, -1).take(code), ends, count[left], int(left.argmin())
 
 
 def with_unbound(destinations: Destinations, sockets: Sockets) -> tuple[Rows | None, Rows]:

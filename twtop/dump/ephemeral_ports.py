@@ -96,15 +96,15 @@ def _overfull(low: int, high: int, open_ports: Mask, per_port: Counts) -> Mask:
 
     In a table of few sockets, four connections on one port of the default range are enough to tell.
     """
-    held = np.flatnonzero(per_port)
-    load = per_port[held] * open_ports[held]
+    within = slice(low, high + 1)
+    load = per_port[within] * open_ports[within]
     halves = [open_ports[start : high + 1 : 2] for start in (low, low + 1) if start <= high]
     mean = load.sum() * max(_widest_step(half.tobytes()) / len(half) for half in halves)
-    count = np.arange(math.floor(mean) + 1, load.max(initial=0) + 1)
+    count = np.arange(math.floor(mean) + 1, load.max() + 1)
     log_chance = count * (1 + np.log(mean / count)) - mean if mean else np.zeros(0)
     too_many = count[log_chance < math.log(FALSE_ALARM / (high - low + 1))]
     overfull = np.zeros(PORTS, np.bool_)
-    overfull[held[load >= (too_many[0] if len(too_many) else PORTS**2)]] = True
+    overfull[within] = load >= (too_many[0] if len(too_many) else PORTS**2)
     return overfull
 
 

@@ -298,8 +298,7 @@ def take_reading(
         sockets, ports, known.directions, inherited, last.destinations if last else None, changed
     )
     choices, kinds = None, socket_kinds(sockets, ports, destinations)
-    names = destinations.names(sockets.addresses)
-    names = known.names if np.array_equal(names, known.names) else names  # where each was is known by this object
+    names = destinations.names(sockets.addresses, known.names)
     if ports is not None and not snapshot.part:
         choices = port_choices(sockets, ports, destinations, ends, kinds, known.choosers.of(names))
         ports = replace(ports, available=ports.available & ~choices.closed, unclear=choices.unclear)

@@ -13,6 +13,8 @@ from twtop.model import Direction, Snapshot
 from twtop.sources.decode import decode
 
 IN, OUT, UNKNOWN = Direction.INBOUND, Direction.OUTBOUND, Direction.UNKNOWN
+NONE = np.empty(0, np.uint64)
+"""The names of the dump before: there was none."""
 DEFAULT = (32_768, 60_999)
 
 
@@ -168,7 +170,7 @@ def test_a_destination_has_one_name_in_every_dump(order: list[int]) -> None:
             for local, remote in zip(destinations.local, destinations.remote, strict=True)
         ]
         side, port = destinations.direction.tolist(), destinations.port.tolist()
-        name = destinations.names(snapshot.sockets.addresses).tolist()
+        name = destinations.names(snapshot.sockets.addresses, NONE).tolist()
         return {(*pair, one, other): each for pair, one, other, each in zip(ends, side, port, name, strict=True)}
 
     first = names(*table)
@@ -181,4 +183,4 @@ def test_the_name_of_a_destination_stays_when_its_direction_becomes_known() -> N
     before, _, unknown = analyse(alone)
     after, _, known = analyse(alone, sock("10.0.0.1:41002", "10.0.0.5:50051"))
     assert (unknown.direction.tolist(), known.direction.tolist()) == ([UNKNOWN], [OUT])
-    assert unknown.names(before.sockets.addresses).tolist() == known.names(after.sockets.addresses).tolist()
+    assert unknown.names(before.sockets.addresses, NONE).tolist() == known.names(after.sockets.addresses, NONE).tolist()
