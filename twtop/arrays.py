@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import Addresses, Mask, Rows
+from twtop.model import Addresses, Codes, Mask, Rows
 
 Keys = NDArray[np.uint64]
 """64-bit numbers that stand for what is compared: equal things have equal keys."""
@@ -84,6 +84,19 @@ def fused(*columns: Column) -> Keys:
         key |= values.astype(np.uint64)
         used += bits
     return key
+
+
+def numbered(codes: Codes, size: int) -> tuple[Rows, Codes]:
+    """Number the codes, which are below `size`, in ascending order: (number of each code, the codes that there are).
+
+    >>> [column.tolist() for column in numbered(np.array([7, 2, 7], np.int32), 9)]
+    [[1, 0, 1], [2, 7]]
+    """
+    place = np.zeros(size, np.intp)
+    place[codes] = 1
+    there = np.flatnonzero(place)
+    place[there] = np.arange(len(there))
+    return place.take(codes), there.astype(np.int32)
 
 
 def distinct(keys: NDArray[Number]) -> NDArray[Number]:

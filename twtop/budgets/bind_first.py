@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Keys, address_names, among, distinct, factorize, fused
+from twtop.arrays import Keys, address_names, among, distinct, fused, numbered
 from twtop.budgets.exhaustion import PortUse, max_per_s, time_to_full
 from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
@@ -119,8 +119,8 @@ def bind_first(reading: Reading) -> BindFirst | None:
     if reading.ports is None or choices is None:
         return None
     outbound = np.flatnonzero(destinations.direction == Direction.OUTBOUND)
-    numbers, examples = factorize(destinations.local[outbound].astype(np.uint64))
-    local, count = destinations.local[outbound][examples], len(examples)
+    numbers, local = numbered(destinations.local[outbound], len(sockets.addresses))
+    count = len(local)
     of_destination = np.full(len(destinations), -1, np.intp)
     of_destination[outbound] = numbers
     certain, may = choices.binds_first[outbound], choices.may_bind_first[outbound]

@@ -22,8 +22,8 @@ class ChoosersSeen:
     """When the ports of each destination last showed that its client binds first, and that it connects.
 
     Ports of a destination that loses connections show nothing, since those that it took first come free first. A
-    destination is forgotten once it is gone for KEPT_S. Those that are there come first. `times` (4, destinations) are
-    when each kind was shown, when it had the `most` sockets, and when it was there, in seconds of the monotonic clock.
+    destination is forgotten once it is gone for KEPT_S. `times` (4, destinations) are when each kind was shown, when it
+    had the `most` sockets, and when it was there, in seconds of the monotonic clock.
     """
 
     index: Index = field(default_factory=lambda: Index(np.empty(0, np.uint64)))

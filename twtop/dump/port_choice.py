@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twtop.arrays import factorize
+from twtop.arrays import numbered
 from twtop.dump.destinations import Destinations, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
@@ -193,7 +193,7 @@ def _alone(tally: Tallies, destinations: Destinations) -> _Alone:
 
 
 def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, ends: LocalEnds, tally: Tallies) -> _Use:
-    address_of, examples = factorize(destinations.local.astype(np.uint64))
+    address_of, own = numbered(destinations.local, len(sockets.addresses))
     outbound = destinations.direction == Direction.OUTBOUND
 
     def count(has: Kind, lacks: Kind = Kind.ANY) -> Counts:
@@ -201,7 +201,7 @@ def _use(sockets: Sockets, ports: EphemeralPorts, destinations: Destinations, en
 
     return _Use(
         address_of=address_of,
-        addresses=len(examples),
+        addresses=len(own),
         total=count(Kind.ANY),
         first=count(Kind.FIRST) + _first_beside(sockets, ports, destinations),
         second=count(Kind.ANY, Kind.FIRST),

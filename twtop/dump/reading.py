@@ -23,7 +23,7 @@ from twtop.dump.port_choice import PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Snapshot, Sockets, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
 from twtop.records import dataclass
 from twtop.table.turnover import turnover
 
@@ -190,7 +190,7 @@ class Reading:
         elsewhere = np.arange(len(sockets))
         if self.ports is not None:
             outbound &= destinations.port >= self.ports.low
-            elsewhere = np.flatnonzero((~self.ports.chosen).take(sockets.lport))
+            elsewhere = self._connections_off(self.ports)
         elsewhere = elsewhere[destinations.side[elsewhere] == Direction.OUTBOUND]
         return KnownDirections(
             mono=self.snapshot.dumped,
@@ -199,6 +199,15 @@ class Reading:
             destinations=np.sort(self.names[outbound]),
             outbound=Connections.of(sockets, elsewhere),
         )
+
+    def _connections_off(self, ports: EphemeralPorts) -> Rows:
+        """The connections whose local port connect() did not choose: mostly there are none, or inbound ones alone."""
+        sockets, within = self.snapshot.sockets, slice(ports.low, ports.high + 1)
+        chosen = int((self.ends.per_port[within] * ports.chosen[within]).sum())
+        unconnected = sockets.unconnected
+        if chosen + np.count_nonzero(~ports.chosen[sockets.lport[unconnected]]) == len(sockets):
+            return np.empty(0, np.intp)
+        return np.flatnonzero((~ports.chosen).take(sockets.lport))
 
     @cached_property
     def age_ms(self) -> Codes:
