@@ -6,6 +6,7 @@ Everything here is immutable. Arrays are read-only and have one entry per socket
 import enum
 from collections.abc import Mapping
 from dataclasses import field, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,19 @@ def freeze(*arrays: NDArray[Any] | None) -> None:
     for array in arrays:
         if array is not None:
             array.setflags(write=False)
+
+
+def freeze_columns(record: Any) -> None:
+    """The same for all arrays that are fields of this record."""
+    for name in record.__dataclass_fields__:
+        value = getattr(record, name)
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +224,7 @@ class Sockets:
         object.__setattr__(self, "is_connection", (self.state != listen) & (self.state != close))
         object.__setattr__(self, "age_ms", age)
         object.__setattr__(self, "others", np.flatnonzero(~waits))
-        freeze(*(getattr(self, f.name) for f in fields(self)[1:]))
+        freeze_columns(self)
 
     def __len__(self) -> int:
         return len(self.state)

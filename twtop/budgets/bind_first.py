@@ -5,7 +5,6 @@ bind(ip, 0) takes a port that no other socket of that IP has, whatever the desti
 left. IP_BIND_ADDRESS_NO_PORT leaves the choice to connect(). Which clients bind first is said by port_choice.
 """
 
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
 from twtop.dump.reading import BudgetState, Reading
-from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze
+from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze_columns
 from twtop.records import dataclass
 
 SAME_TIME = 0.9
@@ -72,7 +71,7 @@ class BindFirst:
     both: Mask
 
     def __post_init__(self) -> None:
-        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
     @property
     def state(self) -> BudgetState:

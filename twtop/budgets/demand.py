@@ -6,14 +6,12 @@ or less, the mean is of these seconds alone. So neither a burst nor a tooth of a
 had another one, and chance is none either. A load that has paused for longer than it went on is over.
 """
 
-from dataclasses import fields
-
 import numpy as np
 
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
 from twtop.dump.ages import Ages, steps
-from twtop.model import Codes, Floats, Mask, Rows, freeze
+from twtop.model import Codes, Floats, Mask, Rows, freeze_columns
 from twtop.records import dataclass
 
 MANY = 32
@@ -57,7 +55,7 @@ class Demand:
     seen_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, each.name) for each in fields(self)))
+        freeze_columns(self)
 
 
 def measure_demand(
@@ -77,14 +75,16 @@ def measure_demand(
         count += failed.sum(axis=1)
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
     has_begun = (lately >= FEW) & (lately >= count - ROUNDING)
-    oldest_s = _oldest_s(code, age_ms, has_begun | (count >= MANY))
+    in_bins = ages.tells(BY_BIN)
+    steady = ages.between(BY_BIN.edges)[:, -1] > 0 if in_bins else np.zeros(size, np.bool_)
+    oldest_s = np.where(steady, MINUTE_S, _oldest_s(code, age_ms, ~steady & (has_begun | (count >= MANY))))
     if failed is not None:
         oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
     per_s, chance, seen_s = lately / CALM_S, np.sqrt(lately) / CALM_S, np.full(size, CALM_S)
     most = np.where(has_begun, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
-        bins = _bins(ages, many) if ages.tells(BY_BIN) else _bins_of(code, age_ms, size, many)
+        bins = _bins(ages, many) if in_bins else _bins_of(code, age_ms, size, many)
         if failed is not None:
             bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
         per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
@@ -95,9 +95,11 @@ def _oldest_s(code: Rows | None, age_ms: Codes, which: Mask) -> Floats:
     """How long ago the first connection of the last minute was closed, for these budgets; 0 for the others, for which
     it makes no difference: (budgets,)."""
     oldest_ms = np.zeros(len(which) + 1, np.int32)  # the last one is that of no budget
+    if not which.any():
+        return np.zeros(len(which))
     if code is None:
         oldest_ms[0] = np.where(age_ms < MINUTE_S * 1000, age_ms, 0).max(initial=0)
-    elif which.any():
+    else:
         rows = slice(None) if which.all() else np.flatnonzero(np.append(which, False).take(code))
         np.maximum.at(oldest_ms, code[rows], np.where(age_ms[rows] < MINUTE_S * 1000, age_ms[rows], 0))
     return oldest_ms[:-1] / 1000

@@ -4,7 +4,7 @@ No dump shows a connect() that finds no port. Where nobody counts these, a full 
 as before: by the last dump that had free ports, or else by the youngest TIME_WAIT of this one.
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from twtop.budgets.rates import SHORT_S, Rates
 from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
 from twtop.dump.reading import LONG_S, Reading
-from twtop.model import Codes, Floats, Mask, Rows, freeze
+from twtop.model import Codes, Floats, Mask, Rows, freeze_columns
 from twtop.records import dataclass
 
 MOVES = 2
@@ -44,7 +44,7 @@ class Limit:
     asked_per_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
     def is_now(self, time_to: TimeToFull) -> Mask:
         """Mask of the budgets that are full, as one word for as long as that lasts.

@@ -5,7 +5,7 @@ Behind a listener there is no such budget. There the peer's client ports are cou
 TIME_WAIT.
 """
 
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from twtop.model import (
     Mask,
     Rows,
     Sockets,
-    freeze,
+    freeze_columns,
 )
 from twtop.records import dataclass
 
@@ -91,7 +91,7 @@ class PortBudgets:
         with np.errstate(divide="ignore", invalid="ignore"):
             pressure = (self.used - np.nan_to_num(self.reusable)) / self.capacity
         object.__setattr__(self, "pressure", pressure)
-        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
     def in_seconds(self, passed_s: float) -> "PortBudgets":
         """The same once so many seconds have passed: the next port is free so much sooner. The same object if none is

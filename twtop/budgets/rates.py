@@ -5,8 +5,6 @@ dump knows how many other connections there were, so no socket has to be found a
 without a TIME_WAIT, because the other side closes first, cancels out, as it does in the budget.
 """
 
-from dataclasses import fields
-
 import numpy as np
 
 from twtop.budgets.demand import measure_demand
@@ -14,7 +12,7 @@ from twtop.dump.ages import Ages, steps
 from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
-from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze
+from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze_columns
 from twtop.records import dataclass
 
 SHORT_S, NOW_S = 3, 1
@@ -44,7 +42,7 @@ class Rates:
     seen_s: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze_columns(self)
 
     @property
     def new(self) -> Floats:

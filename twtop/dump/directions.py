@@ -5,7 +5,6 @@ several connections to a service one is left. KnownDirections keeps what a table
 about which it told that.
 """
 
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,20 @@ from numpy.typing import NDArray
 
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import MAPPED, PORTS, Codes, Counts, Direction, Floats, Mask, Rows, Sockets, TcpState, freeze
+from twtop.model import (
+    MAPPED,
+    PORTS,
+    Codes,
+    Counts,
+    Direction,
+    Floats,
+    Mask,
+    Rows,
+    Sockets,
+    TcpState,
+    freeze,
+    freeze_columns,
+)
 from twtop.records import dataclass
 
 LISTENERS_LAST_S = 60.0
@@ -33,6 +45,8 @@ class Connections:
 
     @classmethod
     def of(cls, sockets: Sockets, rows: Rows) -> "Connections":
+        if not len(rows):
+            return NOBODY
         ports = np.zeros(PORTS, np.bool_)
         ports[sockets.lport[rows]] = True
         return cls(distinct(_connection_names(sockets, rows)), ports)
@@ -46,6 +60,9 @@ class Connections:
         return found
 
 
+NOBODY = Connections(np.empty(0, np.uint64), np.zeros(PORTS, np.bool_))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Listeners:
     """The ends on which somebody listens: (listeners,). Addresses are as in model.Addresses; `names` are hashes."""
@@ -56,7 +73,7 @@ class Listeners:
     names: Keys
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze_columns(self)
 
     @classmethod
     def of(cls, sockets: Sockets) -> "Listeners":
@@ -112,7 +129,8 @@ class KnownDirections:
         """Mask of the sockets of a dump at `mono` that were accepted by a listener which has gone."""
         inherited = self.inherited.within(sockets)
         if mono - self.mono <= LISTENERS_LAST_S:
-            inherited |= self.listeners.gone(Listeners.of(sockets)).accepted(sockets)
+            gone = self.listeners.gone(Listeners.of(sockets))
+            inherited = inherited | gone.accepted(sockets) if len(gone.port) else inherited
         return inherited
 
 

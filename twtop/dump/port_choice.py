@@ -14,7 +14,6 @@ to their kind, so earlier dumps help in two moments: when a client that binds fi
 look alike; and when the TIME_WAIT of a burst run out, those of the parity that was taken first are gone first.
 """
 
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from twtop.dump.destinations import Destinations, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
 from twtop.dump.tallies import Kind, SocketKinds, Tallies
-from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze
+from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze, freeze_columns
 from twtop.records import dataclass
 
 CERTAIN = 8
@@ -85,7 +84,7 @@ class PortChoices:
     shown: Shown
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)[:-1]))
+        freeze_columns(self)
 
     def of_binders(self, sockets: Sockets, code: Rows) -> Mask:
         """Mask of the connections on closed ports whose client binds first: (sockets,). `code` is the destination of

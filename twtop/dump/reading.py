@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
@@ -23,7 +23,7 @@ from twtop.dump.port_choice import PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze, freeze_columns
 from twtop.records import dataclass
 from twtop.table.turnover import turnover
 
@@ -73,7 +73,7 @@ class DumpSummary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", Index(self.names))
-        freeze(*(each for f in fields(self) if isinstance(each := getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
     def of(self, column: NDArray[Entry], names: Names, missing: float = 0.0) -> NDArray[Entry]:
         """The entries of a column for the budgets with these names; `missing` for one that this dump did not have."""

@@ -5,15 +5,13 @@ connection must have had timestamps (RFC 7323), which both ends have to offer. N
 but a live connection to the same service does (TCPI_OPT_TIMESTAMPS).
 """
 
-from dataclasses import fields
-
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import address_names, factorize, index_of, mixed
 from twtop.dump.destinations import Destinations, Names
 from twtop.dump.directions import listened_here
-from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps, freeze
+from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps, freeze, freeze_columns
 from twtop.records import dataclass
 
 DEFAULT_REUSE_DELAY_MS = 1000
@@ -42,7 +40,7 @@ class PeerTimestamps:
     without_at: Floats
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze_columns(self)
 
     @classmethod
     def nothing(cls) -> "PeerTimestamps":

@@ -1,7 +1,7 @@
 """The one immutable answer to a view, from which screen, text, JSON and CSV are drawn."""
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from twtop.frame.groups import Groups
 from twtop.frame.port_map import PortMap
 from twtop.frame.row_failures import RowFailures, of_groups, of_leaves
 from twtop.frame.view import Key, View
-from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze
+from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze, freeze_columns
 from twtop.records import dataclass
 from twtop.verdicts.verdict import Verdict
 
@@ -57,7 +57,7 @@ class TimeWait:
     counts: Counts
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

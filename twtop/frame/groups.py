@@ -1,7 +1,7 @@
 """Destinations → rows of the peers table: groups by peer, destination, service, process or address prefix."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from twtop.model import (
     Owners,
     Rows,
     Snapshot,
-    freeze,
+    freeze_columns,
 )
 from twtop.records import dataclass
 
@@ -59,7 +59,7 @@ class Groups:
     entries: Entered
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)))
+        freeze_columns(self)
 
     def __len__(self) -> int:
         return len(self.first) - 1

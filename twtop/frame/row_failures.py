@@ -1,6 +1,6 @@
 """Failed connects of rows: of groups, of destinations, or of whatever else some destinations make up together."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from twtop.arrays import fused
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.dump.destinations import Destinations
 from twtop.frame.groups import Groups
-from twtop.model import Direction, Floats, Mask, Rows, freeze
+from twtop.model import Direction, Floats, Mask, Rows, freeze_columns
 from twtop.records import dataclass
 
 
@@ -30,7 +30,7 @@ class RowFailures:
     among: Rows
 
     def __post_init__(self) -> None:
-        freeze(*(getattr(self, f.name) for f in fields(self)))
+        freeze_columns(self)
 
     def row(self, number: int) -> "Failed":
         """Those of one row."""
