@@ -33,9 +33,13 @@ STRETCHES = tuple(int(seconds * STEPS) for seconds in (30, 25, 20, 16, 12, 10, 8
 """How long the load may have been as it is now, in bins."""
 
 LATELY_AND_MINUTE = steps((CALM_S * 1000, MINUTE_S * 1000))
+LAST_BIN = (MINUTE_S * 1000 - 1000 // STEPS, MINUTE_S * 1000)
 BY_BIN = steps((number + 1) * 1000 / STEPS for number in range(BINS))
 
 ROUNDING = 1e-6
+
+AT_ONCE = 2048
+"""What is computed of so many budgets at once stays in a CPU's cache."""
 
 FEW_BUDGETS = 64
 """Of no more budgets, all are counted by bin at once."""
@@ -76,7 +80,7 @@ def measure_demand(
         lately += failed[:, -int(CALM_S) :].sum(axis=1)
     has_begun = (lately >= FEW) & (lately >= count - ROUNDING)
     in_bins = ages.tells(BY_BIN)
-    steady = ages.between(BY_BIN.edges)[:, -1] > 0 if in_bins else np.zeros(size, np.bool_)
+    steady = ages.between(LAST_BIN)[:, 1] > 0 if in_bins else np.zeros(size, np.bool_)
     oldest_s = np.where(steady, MINUTE_S, _oldest_s(code, age_ms, ~steady & (has_begun | (count >= MANY))))
     if failed is not None:
         oldest_s = np.maximum(oldest_s, np.where(failed.any(axis=1), MINUTE_S - (failed > 0).argmax(axis=1), 0))
@@ -84,10 +88,13 @@ def measure_demand(
     most = np.where(has_begun, lately / np.clip(oldest_s, 1 / STEPS, CALM_S), per_s)
     many = np.flatnonzero(count >= MANY)
     if len(many):
-        bins = _bins(ages, many) if in_bins else _bins_of(code, age_ms, size, many)
+        total = _total(ages, many) if in_bins else _total_of(code, age_ms, size, many)
         if failed is not None:
-            bins += np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS
-        per_s[many], chance[many], most[many], seen_s[many] = _of_one_load(bins, oldest_s[many])
+            total[:, 1:] += np.cumsum(np.repeat(failed[many, ::-1], STEPS, axis=1) / STEPS, axis=1)
+        for start in range(0, len(many), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            rows = many[some]
+            per_s[rows], chance[rows], most[rows], seen_s[rows] = _of_one_load(total[some], oldest_s[rows])
     return Demand(per_s, np.maximum(per_s - LEAST_SIGMAS * chance, 0.0), np.maximum(per_s, most), seen_s)
 
 
@@ -105,22 +112,24 @@ def _oldest_s(code: Rows | None, age_ms: Codes, which: Mask) -> Floats:
     return oldest_ms[:-1] / 1000
 
 
-def _bins(ages: Ages, many: Rows) -> Floats:
-    """The connections of these budgets by bin, youngest first: (many, BINS)."""
-    return ages.between(BY_BIN.edges)[many].astype(np.float64)
+def _total(ages: Ages, many: Rows) -> Floats:
+    """How many connections these budgets had in the last bins (evenness): (many, BINS + 1)."""
+    total, counts = np.zeros((len(many), BINS + 1)), ages.up_to(BY_BIN.edges)
+    total[:, 1:] = counts if len(many) == len(counts) else counts[many]
+    return total
 
 
-def _bins_of(code: Rows | None, age_ms: Codes, size: int, many: Rows) -> Floats:
+def _total_of(code: Rows | None, age_ms: Codes, size: int, many: Rows) -> Floats:
     """The same where they are not counted yet."""
     if code is None:
-        return _bins(Ages(code, age_ms, size, BY_BIN), many)
+        return _total(Ages(code, age_ms, size, BY_BIN), many)
     number = np.full(size + 1, -1)
     number[many] = np.arange(len(many))
     number = number.take(code)
     if len(many) < size:
         rows = np.flatnonzero(number >= 0)
         number, age_ms = number[rows], age_ms[rows]
-    return _bins(Ages(number, age_ms, len(many), BY_BIN), np.arange(len(many)))
+    return _total(Ages(number, age_ms, len(many), BY_BIN), np.arange(len(many)))
 
 
 def _as_now(total: Floats, squares: Floats, length: Rows) -> tuple[Rows, Floats]:
@@ -148,12 +157,11 @@ def _as_now(total: Floats, squares: Floats, length: Rows) -> tuple[Rows, Floats]
     return length, risen
 
 
-def _of_one_load(bins: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _of_one_load(total: Floats, oldest_s: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """(mean rate, its standard deviation, the most it may be, seconds) of the time in which each load was as it is now.
 
-    `bins` (budgets, BINS) are the connections by age, youngest first; the oldest was closed `oldest_s` ago.
+    `total` is as in evenness; the oldest connection was closed `oldest_s` ago.
     """
-    total = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(axis=1)], axis=1)
     length = np.minimum(oldest_s * STEPS + 1, BINS).astype(np.intp)
     began = length < BINS - STEPS
     whole, squares = length, evenness.squares(total)

@@ -79,7 +79,13 @@ def _margin(count: Floats, spread: Floats) -> Floats:
 def distance(total: Floats, length: Rows, seconds: Floats | float) -> Floats:
     """The greatest distance of these bins' counts from an even load, beyond the 1 of counting whole connections."""
     bins, ends = np.arange(BINS + 1), np.broadcast_to(seconds, len(total)) * STEPS
-    line = count_in(total, length)[:, None] * np.minimum(bins / ends[:, None], 1.0)
-    off = np.where(bins <= length[:, None], np.abs(total - line), 0.0).max(axis=1)
-    farther: Floats = np.maximum(off - 1.0, 0.0)
+    count = count_in(total, length)[:, None]
+    line = bins / ends[:, None]
+    np.minimum(line, 1.0, out=line)
+    line *= count
+    off = np.subtract(total, line, out=line)
+    np.abs(off, out=off)
+    if (length < BINS).any():
+        off *= bins <= length[:, None]
+    farther: Floats = np.maximum(off.max(axis=1, initial=0.0) - 1.0, 0.0)
     return farther

@@ -47,7 +47,7 @@ class Ages:
             cell += step
             counts = np.bincount(cell, minlength=(size + 1) * width).reshape(-1, width)[1:]
         self._by = by
-        self._counts = counts[:, :-1].cumsum(axis=1)
+        self._counts = np.cumsum(counts, axis=1, out=counts)
 
     def younger(self, than_ms: float) -> Counts:
         """How many of each group are younger than this, which is an edge of the steps: (groups,).
@@ -59,11 +59,17 @@ class Ages:
         found: Counts = self._counts[:, np.searchsorted(self._by.edges, min(than_ms, AGES - 1))]
         return found
 
+    def up_to(self, edges_ms: Sequence[int] | NDArray[np.intp]) -> Counts:
+        """The same for each of these edges: (groups, edges)."""
+        if edges_ms is self._by.edges:
+            return self._counts[:, :-1]
+        found: Counts = self._counts[:, np.searchsorted(self._by.edges, edges_ms)]
+        return found
+
     def between(self, edges_ms: Sequence[int] | NDArray[np.intp]) -> Counts:
         """How many of each group are younger than each of these ascending edges of the steps, and no younger than the
         one ahead of it: (groups, edges)."""
-        at = np.searchsorted(self._by.edges, edges_ms)
-        return np.diff(self._counts[:, at], axis=1, prepend=0)
+        return np.diff(self.up_to(edges_ms), axis=1, prepend=0)
 
     def tells(self, by: Steps) -> bool:
         """Whether the edges of these steps are edges here."""

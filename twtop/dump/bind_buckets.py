@@ -1,9 +1,11 @@
 """The kernel's bind buckets: what it keeps for each port in use, and for each pair of a port and a local address."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.arrays import Keys, among, distinct, fused
+from twtop.arrays import Keys, distinct, factorize, fused
 from twtop.model import PORTS, Rows, Sockets
 from twtop.records import dataclass
 from twtop.table.turnover import Turnover
@@ -28,18 +30,24 @@ def bind_buckets(sockets: Sockets, before: BindBuckets | None = None, changed: T
     then = changed.then
     came = changed.came[sockets.is_time_wait[changed.came]]
     gone = changed.gone[then.is_time_wait[changed.gone]]
-    touched, held = np.zeros((2, PORTS), np.bool_)
+    touched = np.zeros(PORTS, np.bool_)
     touched[sockets.lport[came]] = touched[then.lport[gone]] = True
     may_share = touched.take(sockets.lport) & sockets.is_time_wait
     may_share[came] = False
     stayed = np.flatnonzero(may_share)
-    held[sockets.lport[stayed]] = True
-    pairs = distinct(_pairs(sockets, stayed))
-    more, fewer = (
-        (_count(ports[~held[ports]]), int(np.count_nonzero(~among(distinct(keys), pairs))))
-        for ports, keys in ((table.lport[rows], _pairs(table, rows)) for table, rows in ((sockets, came), (then, gone)))
-    )
-    return BindBuckets(before.ports + more[0] - fewer[0], before.pairs + more[1] - fewer[1])
+    tables = (sockets, came), (then, gone), (sockets, stayed)
+    more_ports, fewer_ports = _new([table.lport[rows].astype(np.intp) for table, rows in tables], PORTS)
+    number, examples = factorize(np.concatenate([_pairs(table, rows) for table, rows in tables]))
+    more, fewer = _new(np.split(number, np.cumsum([len(came), len(gone)])), len(examples))
+    return BindBuckets(before.ports + more_ports - fewer_ports, before.pairs + more - fewer)
+
+
+def _new(numbers: Sequence[Rows], size: int) -> tuple[int, int]:
+    """How many different numbers, below `size`, came and went that none which stayed has."""
+    came, gone, stayed = np.zeros((3, size), np.bool_)
+    for mask, each in zip((came, gone, stayed), numbers, strict=True):
+        mask[each] = True
+    return int(np.count_nonzero(came & ~stayed)), int(np.count_nonzero(gone & ~stayed))
 
 
 def _count(ports: NDArray[np.uint16]) -> int:
