@@ -18,7 +18,9 @@ from tests.support.timed_loads import (
     sawtooth,
     steps,
 )
+from twtop.budgets import demand as module
 from twtop.budgets.demand import Demand, measure_demand
+from twtop.dump.ages import Ages
 
 MOST_UNKNOWN = 0.25
 """The part of the readings in which twtop may say that it does not know."""
@@ -72,16 +74,25 @@ def test_chance_is_no_change(seed: int) -> None:
     assert np.std([each["per_s"] for each in found]) < 1
 
 
-def test_every_budget_is_measured_by_itself() -> None:
-    """Some have few connections, some have many."""
+@pytest.mark.parametrize("few", [0, 1, 64])
+@pytest.mark.parametrize("begun_ms", [60_001, 7_300, 400])
+def test_every_budget_is_measured_by_itself(few: int, begun_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some have few connections, some have many, and the loads may have begun lately. Whether all are counted by bin at
+    once, and whether their ages were counted before, makes no difference."""
+    monkeypatch.setattr(module, "FEW_BUDGETS", few)
     random = np.random.default_rng(3)
     code = random.integers(0, 50, 3000).astype(np.intp) ** 2 // 50
-    age_ms = random.integers(-1, 60_001, 3000).astype(np.int32)
+    age_ms = random.integers(-1, begun_ms, 3000).astype(np.int32)
+    age_ms[:200], code[:200] = -1, -1
+    age_ms[200:210] = 60_000
     together = measure_demand(code, age_ms, size=50)
+    counted = [Ages(code, age_ms, 50, by) for by in (module.BY_BIN, module.LATELY_AND_MINUTE)]
+    others = [measure_demand(code, age_ms, 50, ages=ages) for ages in counted]
     for budget in range(50):
-        alone = measure_demand(code[code == budget] * 0, age_ms[code == budget], size=1)
+        alone = measure_demand(None, age_ms[code == budget], size=1)
         for column in dataclasses.fields(Demand):
-            assert getattr(together, column.name)[budget] == pytest.approx(getattr(alone, column.name)[0])
+            each = [getattr(found, column.name)[budget] for found in (together, *others)]
+            assert each == pytest.approx([getattr(alone, column.name)[0]] * 3)
 
 
 def of_few(*age_ms: int, failed: dict[int, int] | None = None) -> tuple[float, float, float, float]:
