@@ -31,7 +31,7 @@ Each room is a package; its own docstring names its files.
     arrays      group-by, look-up and hashes in numpy
     formatting  numbers, times and addresses as text
     sanitize    outside names made safe to show, and how wide they are
-    records     dataclass, made in a quarter of the time
+    records     dataclass, made in a quarter of the time, and read-only arrays
     runtime     what the interpreter and malloc are told, and what root's process gives up
 
 Imports go down, never up and never in a ring; the contracts in pyproject.toml prove it:

@@ -206,6 +206,13 @@ def mixed(words: Keys) -> Keys:
     return words ^ words >> np.uint64(shift)
 
 
+def ranks(addresses: Addresses) -> NDArray[np.int64]:
+    """The position of each address in ascending order, from 0."""
+    rank = np.empty(len(addresses), np.int64)
+    rank[np.lexsort((addresses.lo, addresses.hi))] = np.arange(len(addresses))
+    return rank
+
+
 def address_names(addresses: Addresses) -> Keys:
     """A 64-bit hash of each address that is the same in every dump, and is not the name of a destination."""
     return mixed(mixed(addresses.hi) + addresses.lo)

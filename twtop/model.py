@@ -6,14 +6,12 @@ Everything here is immutable. Arrays are read-only and have one entry per socket
 import enum
 from collections.abc import Mapping
 from dataclasses import field, fields
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twtop.failed_connects import FailedConnects
-from twtop.records import dataclass
+from twtop.records import dataclass, freeze, freeze_columns
 
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -32,9 +30,6 @@ UNKNOWN_RETRANSMITS = 255
 """`retransmits` where the source does not tell. The kernel gives up before (tcp_syn_retries is 127 at most)."""
 
 PORTS = 65536
-EPHEMERAL_CLIENT_PORTS = 64512
-"""Ports 1024–65535: the most that one client address can use towards one server port."""
-
 TIMEWAIT_MS = 60_000
 """TCP_TIMEWAIT_LEN of include/net/tcp.h: a constant, whatever tcp_fin_timeout says."""
 
@@ -81,26 +76,6 @@ class Direction(enum.IntEnum):
     INBOUND = 2
 
 
-def freeze(*arrays: NDArray[Any] | None) -> None:
-    """Make these arrays read-only, so that threads can share them."""
-    for array in arrays:
-        if array is not None:
-            array.setflags(write=False)
-
-
-def freeze_columns(record: Any) -> None:
-    """The same for all arrays that are fields of this record."""
-    for name in record.__dataclass_fields__:
-        value = getattr(record, name)
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Addresses:
     """The distinct addresses of a snapshot: 128 bits each, as a high and a low half. IPv4 is kept as mapped IPv6."""
@@ -137,13 +112,6 @@ class Addresses:
         same_hi: Mask = (self.hi ^ np.uint64(network >> 64)) & np.uint64(hi) == 0
         same_lo: Mask = (self.lo ^ np.uint64(network & (1 << 64) - 1)) & np.uint64(lo) == 0
         return same_hi & same_lo
-
-    @property
-    def rank(self) -> NDArray[np.int64]:
-        """The position of each address in ascending order, from 0."""
-        rank = np.empty(len(self), np.int64)
-        rank[np.lexsort((self.lo, self.hi))] = np.arange(len(self))
-        return rank
 
     @property
     def is_ipv4(self) -> Mask:
@@ -183,8 +151,7 @@ class Sockets:
     These are derived: `is_time_wait` is state TIME_WAIT, and so leaves out the FIN_WAIT2 that are timewait objects;
     `is_timewait_object` has those too, which their timer ends after a close() (tcp_time_wait);
     `is_connection` is false for listeners and for sockets that are merely bound; `age_ms` is the time since a TIME_WAIT
-    began in ms, −1 for every other socket and where the timer is unknown; `others` are the rows of all that are not in
-    TIME_WAIT, since those in TIME_WAIT are many and have nothing else to tell.
+    began in ms, −1 for every other socket and where the timer is unknown; `others` are the rows not in TIME_WAIT.
     """
 
     addresses: Addresses
@@ -212,8 +179,7 @@ class Sockets:
     others: Rows = field(init=False)
 
     def __post_init__(self) -> None:
-        # Computed once, because every analysis asks for these. A member of an enum is no number to numpy, which would
-        # make 64 bits of each entry to compare it.
+        # A member of an enum is no number to numpy, which would make 64 bits of each entry to compare it.
         time_wait, listen, close = map(np.uint8, (TcpState.TIME_WAIT, TcpState.LISTEN, TcpState.CLOSE))
         waits = self.state == time_wait
         age = np.int32(TIMEWAIT_MS) - self.timer_ms

@@ -2,13 +2,16 @@
 
 The standard decorator writes and compiles up to eight functions for each class, which takes half a millisecond, and
 a start makes a hundred classes. Here it compiles `__init__` alone: equality, hash and `repr` are the same for all, and
-that nothing sets a field of a frozen object is proved by mypy, which sees the standard decorator.
+that nothing sets a field of a frozen object is proved by mypy, which sees the standard decorator. Arrays are frozen by
+themselves.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+
+    from numpy.typing import NDArray
 else:
     import dataclasses
     from operator import attrgetter
@@ -46,3 +49,18 @@ else:
             return hash(values(self))
 
         return __eq__, __hash__
+
+
+def freeze(*arrays: "NDArray[Any] | None") -> None:
+    """Make these arrays read-only, so that threads can share them."""
+    for array in arrays:
+        if array is not None:
+            array.setflags(write=False)
+
+
+def freeze_columns(record: Any) -> None:
+    """The same for all arrays that are fields of this record."""
+    for name in record.__dataclass_fields__:
+        value = getattr(record, name)
+        if hasattr(value, "setflags"):  # as arrays alone; numpy is not loaded for this
+            value.setflags(write=False)

@@ -16,8 +16,8 @@ from twtop.budgets.port_budgets import PortBudgets, port_budgets
 from twtop.dump.destinations import Destinations
 from twtop.dump.failures import FailureHistory, Failures, differ
 from twtop.dump.reading import NOTHING, DumpSummary, Known, Reading, RecentDumps, take_reading
-from twtop.model import Floats, Rows, Snapshot, TcpState, freeze
-from twtop.records import dataclass
+from twtop.model import Floats, Rows, Snapshot, TcpState
+from twtop.records import dataclass, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +29,9 @@ class Analysis:
     `bind_first` is None where the port range is unknown or only a part of the sockets was read. `bottleneck` is None
     where no outbound connection holds an ephemeral port.
 
-    `minute` counts the TIME_WAIT by second. `counted` is the number of timewait
-    objects by /proc/net/sockstat when the dump was read, None where that was unknown. `staying_close_wait` is how many
-    CLOSE_WAIT stay (close_wait). `unanswered` are the SYN_SENT that wait for an answer.
+    `minute` counts the TIME_WAIT by second. `counted` is the number of timewait objects by /proc/net/sockstat when the
+    dump was read, None where that was unknown. `staying_close_wait` is how many CLOSE_WAIT stay (close_wait).
+    `unanswered` are the SYN_SENT that wait for an answer.
     `dropper` is the listener that has dropped most since the dump before, None for none or unknown.
     """
 

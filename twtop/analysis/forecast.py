@@ -23,8 +23,8 @@ from twtop.budgets.rates import SHORT_S, disagree
 from twtop.dump.ages import Ages, steps
 from twtop.dump.reading import LONG_S, Reading
 from twtop.dump.timer_wheel import MINUTE_S, releases
-from twtop.model import TIMEWAIT_MS, Counts, Floats, Mask, Rows, freeze
-from twtop.records import dataclass
+from twtop.model import TIMEWAIT_MS, Counts, Floats, Mask, Rows
+from twtop.records import dataclass, freeze
 
 MANY = 16
 """From this many early ends within the last seconds, forecast a destination separately."""
@@ -82,10 +82,10 @@ class Forecast:
     def counts(self, ages: Ages, demand: Demand, freed: Counts, moves_s: Floats, part: Mask | None = None) -> Floats:
         """Forecast the count of TIME_WAIT, now and for 60 s: (61,).
 
-        `ages` are those of the classes by MINUTE, and `demand` is what a class is asked for if none of its TIME_WAIT
-        ends early. `freed` (classes, moves) is how many each move of the timer wheel releases, and `moves_s` are the
-        seconds until each. `part` (classes,) masks the classes of which some TIME_WAIT are left out: such a class has
-        no limit. None where no TIME_WAIT is left out.
+        `ages` are those of the classes, at least by BY_BIN, and `demand` is what a class is asked for if none of its
+        TIME_WAIT ends early. `freed` (classes, moves) is how many each move of the timer wheel releases, and `moves_s`
+        are the seconds until each. `part` (classes,) masks the classes of which some TIME_WAIT are left out: such a
+        class has no limit. None where no TIME_WAIT is left out.
         """
         everything, size = part is None, len(self.survival_per_s)
         in_part = np.zeros(size, np.bool_) if part is None else part

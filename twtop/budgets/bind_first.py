@@ -16,8 +16,8 @@ from twtop.budgets.limit import Limit, find_limit, freed, with_unseen_demand
 from twtop.budgets.rates import SHORT_S, measure_rates
 from twtop.dump.destinations import Names
 from twtop.dump.reading import BudgetState, Reading
-from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows, freeze_columns
-from twtop.records import dataclass
+from twtop.model import PORTS, Codes, Counts, Direction, Floats, Mask, Rows
+from twtop.records import dataclass, freeze_columns
 
 SAME_TIME = 0.9
 """Two times to full are one if the shorter is at least this part of the longer."""

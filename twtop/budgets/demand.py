@@ -11,8 +11,8 @@ import numpy as np
 from twtop.budgets import evenness
 from twtop.budgets.evenness import BINS, MINUTE_S, STEPS
 from twtop.dump.ages import Ages, steps
-from twtop.model import Codes, Floats, Mask, Rows, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Codes, Floats, Mask, Rows
+from twtop.records import dataclass, freeze_columns
 
 MANY = 32
 """Fewer connections than these in a minute tell no change, and are taken for a load at random."""
@@ -68,9 +68,8 @@ def measure_demand(
     """The demand for each of so many budgets.
 
     For each connection, `code` is its budget, None if there is but one, and `age_ms` how long ago it was closed, −1 for
-    not or unknown.
-    `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest first. `ages` are
-    those of the connections, if they are counted already, at least by LATELY_AND_MINUTE.
+    not or unknown. `failed` (budgets, 60) are further ones, which failed in each second of the last minute, oldest
+    first. `ages` are those of the connections, if they are counted already, at least by LATELY_AND_MINUTE.
     """
     if ages is None:
         ages = Ages(code, age_ms, size, BY_BIN if size <= FEW_BUDGETS else LATELY_AND_MINUTE)

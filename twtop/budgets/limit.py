@@ -13,8 +13,8 @@ from twtop.budgets.rates import SHORT_S, Rates
 from twtop.dump.destinations import Names
 from twtop.dump.failures import SECONDS, Refused
 from twtop.dump.reading import LONG_S, Reading
-from twtop.model import Codes, Floats, Mask, Rows, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Codes, Floats, Mask, Rows
+from twtop.records import dataclass, freeze_columns
 
 MOVES = 2
 """A budget is full from one move of the timer wheel to the next but one. At each move some ports come free, and a

@@ -19,16 +19,11 @@ from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.failures import Refused, refused
 from twtop.dump.reading import BudgetState, Reading
 from twtop.dump.tallies import Kind, SocketKinds, marked, tallies
-from twtop.model import (
-    EPHEMERAL_CLIENT_PORTS,
-    Direction,
-    Floats,
-    Mask,
-    Rows,
-    Sockets,
-    freeze_columns,
-)
-from twtop.records import dataclass
+from twtop.model import Direction, Floats, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze_columns
+
+EPHEMERAL_CLIENT_PORTS = 64512
+"""Ports 1024–65535: the most that one client address can use towards one server port."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

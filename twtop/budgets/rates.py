@@ -12,8 +12,8 @@ from twtop.dump.ages import Ages, steps
 from twtop.dump.destinations import Names
 from twtop.dump.failures import Refused
 from twtop.dump.reading import FRESH_MS, LONG_S, DumpSummary, Reading
-from twtop.model import Codes, Counts, Floats, Mask, Rows, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Codes, Counts, Floats, Mask, Rows
+from twtop.records import dataclass, freeze_columns
 
 SHORT_S, NOW_S = 3, 1
 """Growth is a mean over LONG_S, so that it does not flicker; over SHORT_S where the two means disagree; over NOW_S

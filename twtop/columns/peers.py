@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from twtop import formatting as fmt
+from twtop.budgets.port_budgets import EPHEMERAL_CLIENT_PORTS
 from twtop.columns import peer_cells as cells
 from twtop.columns import peer_texts as texts
 from twtop.columns.column import Column, Entry, Registry, Text
@@ -17,7 +18,7 @@ from twtop.columns.values import numbers
 from twtop.frame.entered import entered_per_s
 from twtop.frame.frame import Frame
 from twtop.frame.view import GroupBy, GroupSort, label
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Counts, Direction, TcpState
+from twtop.model import Counts, Direction, TcpState
 
 DIRECTIONS = {Direction.OUTBOUND: "outbound", Direction.INBOUND: "inbound", Direction.UNKNOWN: "unknown"}
 STATES: Shape = {

@@ -56,17 +56,20 @@ class Ages:
         >>> ages.younger(1000).tolist(), ages.younger(5000).tolist()
         ([0, 1], [0, 2])
         """
-        found: Counts = self._counts[:, np.searchsorted(self._by.edges, min(than_ms, AGES - 1))]
-        return found
+        return self.up_to([than_ms])[:, 0]
 
-    def up_to(self, edges_ms: Sequence[int] | NDArray[np.intp]) -> Counts:
-        """The same for each of these edges: (groups, edges)."""
+    def up_to(self, edges_ms: Sequence[float] | NDArray[np.intp]) -> Counts:
+        """The same for each of these edges: (groups, edges). Raises LookupError for an age that is none."""
         if edges_ms is self._by.edges:
             return self._counts[:, :-1]
-        found: Counts = self._counts[:, np.searchsorted(self._by.edges, edges_ms)]
+        wanted = np.minimum(np.ceil(edges_ms), AGES - 1)
+        at = np.searchsorted(self._by.edges[:-1], wanted)
+        if not np.array_equal(self._by.edges[at], wanted):
+            raise LookupError(f"of {edges_ms} ms not all are edges of the steps")
+        found: Counts = self._counts[:, at]
         return found
 
-    def between(self, edges_ms: Sequence[int] | NDArray[np.intp]) -> Counts:
+    def between(self, edges_ms: Sequence[float] | NDArray[np.intp]) -> Counts:
         """How many of each group are younger than each of these ascending edges of the steps, and no younger than the
         one ahead of it: (groups, edges)."""
         return np.diff(self.up_to(edges_ms), axis=1, prepend=0)

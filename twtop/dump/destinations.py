@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from twtop.arrays import Column, Keys, address_names, among, factorize, fused, index_of
 from twtop.dump.directions import Beside, KnownDirections, Rules, destination_names, directions
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import PORTS, Addresses, Codes, Counts, Direction, Mask, Rows, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import PORTS, Addresses, Codes, Counts, Direction, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze
 from twtop.table.turnover import Turnover
 
 Names = Keys

@@ -12,21 +12,8 @@ from numpy.typing import NDArray
 
 from twtop.arrays import Keys, address_names, among, distinct, fused, mixed
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import (
-    MAPPED,
-    PORTS,
-    Codes,
-    Counts,
-    Direction,
-    Floats,
-    Mask,
-    Rows,
-    Sockets,
-    TcpState,
-    freeze,
-    freeze_columns,
-)
-from twtop.records import dataclass
+from twtop.model import MAPPED, PORTS, Codes, Counts, Direction, Floats, Mask, Rows, Sockets, TcpState
+from twtop.records import dataclass, freeze, freeze_columns
 
 LISTENERS_LAST_S = 60.0
 """A dump so much later than the one before says nothing of its listeners: another socket may have got their ports."""

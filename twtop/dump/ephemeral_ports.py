@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from twtop.model import PORTS, Counts, Limits, Mask, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import PORTS, Counts, Limits, Mask, Sockets
+from twtop.records import dataclass, freeze
 
 FALSE_ALARM = 1e-9
 """The chance, for a whole range, that a port which only connect() uses is taken for a bound one."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from twtop.arrays import address_names, factorize, fused, index_of
 from twtop.dump.destinations import Destinations
 from twtop.failed_connects import TENTHS, FailedConnects
-from twtop.model import Addresses, Counts, Direction, Floats, Mask, freeze
-from twtop.records import dataclass
+from twtop.model import Addresses, Counts, Direction, Floats, Mask
+from twtop.records import dataclass, freeze
 
 SECONDS = 60
 

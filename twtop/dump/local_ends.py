@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import factorize, fused
-from twtop.model import PORTS, Codes, Counts, Mask, Rows, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import PORTS, Codes, Counts, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze
 
 
 class _Numbered(NamedTuple):

@@ -23,8 +23,8 @@ from twtop.dump.destinations import Destinations, with_unbound
 from twtop.dump.ephemeral_ports import EphemeralPorts
 from twtop.dump.local_ends import LocalEnds
 from twtop.dump.tallies import Kind, SocketKinds, Tallies
-from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets, freeze, freeze_columns
-from twtop.records import dataclass
+from twtop.model import PORTS, Counts, Direction, Floats, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze, freeze_columns
 
 CERTAIN = 8
 """An address binds first if at least this many of its sockets have ports that connect() would not have chosen."""

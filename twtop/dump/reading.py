@@ -23,11 +23,11 @@ from twtop.dump.port_choice import PortChoices, port_choices
 from twtop.dump.reuse import PeerTimestamps, Reuse, reuse_of
 from twtop.dump.tallies import SocketKinds, socket_kinds
 from twtop.dump.timer_wheel import Wheel, wheel, wheel_by_jiffies
-from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets, freeze, freeze_columns
-from twtop.records import dataclass
+from twtop.model import TIMEWAIT_MS, Codes, Direction, Floats, Mask, Rows, Snapshot, Sockets
+from twtop.records import dataclass, freeze, freeze_columns
 from twtop.table.turnover import turnover
 
-LONG_S = LATELY_S = 10
+LONG_S = 10
 """Summaries reach back at least this far, and rates are means over so many seconds."""
 
 FRESH_MS = 1000
@@ -228,7 +228,7 @@ class Reading:
     @cached_property
     def ages(self) -> Ages:
         """How old the TIME_WAIT of each destination are, by what summaries, rates and losses ask for."""
-        by = steps((FRESH_MS, LATELY_S * 1000, LASTING_MS, TIMEWAIT_MS, *self.since_earlier_ms))
+        by = steps((FRESH_MS, LONG_S * 1000, LASTING_MS, TIMEWAIT_MS, *self.since_earlier_ms))
         return Ages(self.destinations.code, self.snapshot.sockets.age_ms, len(self.destinations), by)
 
     @cached_property

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from twtop.arrays import address_names, factorize, index_of, mixed
 from twtop.dump.destinations import Destinations, Names
 from twtop.dump.directions import listened_here
-from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps, freeze, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Direction, Floats, Limits, Mask, Rows, Sockets, Timestamps
+from twtop.records import dataclass, freeze, freeze_columns
 
 DEFAULT_REUSE_DELAY_MS = 1000
 """Kernels without tcp_tw_reuse_delay wait a whole second (tcp_twsk_unique)."""

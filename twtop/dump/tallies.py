@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from twtop.dump.destinations import Destinations
 from twtop.dump.ephemeral_ports import EphemeralPorts
-from twtop.model import Counts, Mask, Rows, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import Counts, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze
 
 
 class Kind(enum.IntFlag):

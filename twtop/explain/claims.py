@@ -7,8 +7,9 @@ import numpy as np
 from twtop import formatting as fmt
 from twtop.analysis.kernel_costs import ESTABLISHED_BYTES, HashLoad, ehash_load
 from twtop.budgets.bottleneck import worst_binder, worst_destination
+from twtop.budgets.port_budgets import EPHEMERAL_CLIENT_PORTS
 from twtop.frame.frame import Frame
-from twtop.model import EPHEMERAL_CLIENT_PORTS, Direction, TcpState
+from twtop.model import Direction, TcpState
 from twtop.processes.detail import ProcessDetail
 from twtop.records import dataclass
 from twtop.sanitize import printable

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from twtop.analysis.analysis import Analysis
 from twtop.analysis.forecast import Minute
+from twtop.arrays import ranks
 from twtop.filter.mask import mask
 from twtop.filter.query import Everything
 from twtop.frame.by_state import count_by_state
@@ -120,9 +121,9 @@ def _socket_keys(sockets: Sockets, rows: Rows, owners: Owners, by: SocketSort) -
         case SocketSort.AGE:
             keys = sockets.age_ms[rows]
         case SocketSort.LOCAL:
-            return sockets.addresses.rank[sockets.local[rows]] << 16 | sockets.lport[rows]
+            return ranks(sockets.addresses)[sockets.local[rows]] << 16 | sockets.lport[rows]
         case SocketSort.REMOTE:
-            return sockets.addresses.rank[sockets.remote[rows]] << 16 | sockets.rport[rows]
+            return ranks(sockets.addresses)[sockets.remote[rows]] << 16 | sockets.rport[rows]
         case SocketSort.STATE:
             keys = sockets.state[rows]
         case SocketSort.PROCESS:

@@ -5,8 +5,8 @@ from functools import cached_property
 import numpy as np
 
 from twtop.dump.timer_wheel import RATE_WINDOW_S
-from twtop.model import TIMEWAIT_MS, Codes, Counts, Floats, Mask, Rows, TcpState, freeze
-from twtop.records import dataclass
+from twtop.model import TIMEWAIT_MS, Codes, Counts, Floats, Mask, Rows, TcpState
+from twtop.records import dataclass, freeze
 
 SPARK_STEPS = 20
 SPARK_STEP_MS = TIMEWAIT_MS // SPARK_STEPS

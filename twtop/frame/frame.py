@@ -13,8 +13,8 @@ from twtop.frame.groups import Groups
 from twtop.frame.port_map import PortMap
 from twtop.frame.row_failures import RowFailures, of_groups, of_leaves
 from twtop.frame.view import Key, View
-from twtop.model import Counts, Mask, Owners, Rows, Snapshot, freeze, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Counts, Mask, Owners, Rows, Snapshot
+from twtop.records import dataclass, freeze, freeze_columns
 from twtop.verdicts.verdict import Verdict
 
 MOST_KNOWN = 4096

@@ -14,19 +14,8 @@ from twtop.dump.destinations import Destinations
 from twtop.frame.by_state import by_state
 from twtop.frame.entered import Entered, entered_per_s
 from twtop.frame.view import GroupBy, Key
-from twtop.model import (
-    Addresses,
-    Codes,
-    Counts,
-    Direction,
-    Floats,
-    Mask,
-    Owners,
-    Rows,
-    Snapshot,
-    freeze_columns,
-)
-from twtop.records import dataclass
+from twtop.model import Addresses, Codes, Counts, Direction, Floats, Mask, Owners, Rows, Snapshot
+from twtop.records import dataclass, freeze_columns
 
 Number = TypeVar("Number", bound=np.generic)
 

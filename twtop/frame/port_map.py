@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.dump.reading import Reading
-from twtop.model import freeze
-from twtop.records import dataclass
+from twtop.records import dataclass, freeze
 
 
 class PortKind(enum.IntEnum):

@@ -9,8 +9,8 @@ from twtop.arrays import fused
 from twtop.budgets.port_budgets import PortBudgets
 from twtop.dump.destinations import Destinations
 from twtop.frame.groups import Groups
-from twtop.model import Direction, Floats, Mask, Rows, freeze_columns
-from twtop.records import dataclass
+from twtop.model import Direction, Floats, Mask, Rows
+from twtop.records import dataclass, freeze_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

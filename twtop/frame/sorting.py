@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from twtop.arrays import ranks
 from twtop.frame.groups import Groups
 from twtop.frame.row_failures import of_groups
 from twtop.frame.view import GroupBy, GroupSort
@@ -31,7 +32,7 @@ def _names(groups: Groups) -> NDArray[np.float64]:
             process = groups.process[groups.first[:-1]]
             rank = np.where(process == len(groups.process_names) - 1, np.nan, process)
         case _:
-            rank = groups.addresses.rank[groups.destinations.remote[groups.worst]].astype(np.float64)
+            rank = ranks(groups.addresses)[groups.destinations.remote[groups.worst]].astype(np.float64)
     return -rank
 
 

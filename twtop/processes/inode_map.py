@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from twtop.arrays import among, index_of
-from twtop.model import Codes, Inodes, Process, Rows, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import Codes, Inodes, Process, Rows, Sockets
+from twtop.records import dataclass, freeze
 
 
 @dataclass(frozen=True, slots=True, eq=False)

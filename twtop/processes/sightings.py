@@ -1,7 +1,7 @@
 """Connections that were seen with their holders between two dumps."""
 
-from twtop.model import Codes, Process, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import Codes, Process, Sockets
+from twtop.records import dataclass, freeze
 
 KEPT_S = 60.0
 """Seconds for which a sighting tells who opens the connections to a destination. Its own TIME_WAIT lasts as long."""

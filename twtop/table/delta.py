@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twtop.arrays import address_names, index_of
-from twtop.model import Addresses, Codes, Mask, Rows, Sockets, freeze
-from twtop.records import dataclass
+from twtop.model import Addresses, Codes, Mask, Rows, Sockets
+from twtop.records import dataclass, freeze
 from twtop.table.origin import origin
 
 LONGEST_MS = 2**31 - 1

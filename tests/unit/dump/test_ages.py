@@ -1,6 +1,7 @@
 """Ages counted by steps are those counted by hand."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +41,10 @@ def test_it_tells_what_has_the_same_edges() -> None:
     found = Ages(None, np.empty(0, np.int32), 1, steps((10, 15, 20)))
     assert found.tells(steps((10, 20)))
     assert not found.tells(steps((10, 30)))
+
+
+@pytest.mark.parametrize("age_ms", [9, 12.5, 21])
+def test_of_an_age_that_is_no_edge_it_tells_nothing(age_ms: float) -> None:
+    found = Ages(None, np.empty(0, np.int32), 1, steps((10, 15, 20)))
+    with pytest.raises(LookupError, match="edges"):
+        found.younger(age_ms)
